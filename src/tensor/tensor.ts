@@ -1,0 +1,25 @@
+/** A named tensor as it travels: plain data, little-endian, row-major. */
+
+import { type Datatype, datatypes } from './datatype.ts';
+import { elementCount, type Shape } from './shape.ts';
+
+/**
+ * `data` is a view whose owner is written down where it is made: a received frame for request tensors, a slab for
+ * response tensors. Nobody mutates it. BYTES tensors hold their elements back to back, each a 4-byte little-endian
+ * length and that many bytes (`bytes-elements.ts`).
+ */
+export interface Tensor {
+  readonly name: string;
+  readonly datatype: Datatype;
+  readonly shape: Shape;
+  readonly data: Uint8Array;
+}
+
+/** Bytes that a tensor of this datatype and shape must have; null for BYTES (it depends) and for impossible shapes. */
+export function expectedByteLength(datatype: Datatype, shape: Shape): number | null {
+  const { byteSize } = datatypes[datatype];
+  const count = elementCount(shape);
+  if (byteSize === 0 || count === null) return null;
+  const bytes = count * byteSize;
+  return Number.isSafeInteger(bytes) ? bytes : null;
+}

@@ -1,0 +1,41 @@
+/**
+ * Time as a parameter. Everything that waits or measures is given a `Clock`; `systemClock` is the only caller of
+ * `performance.now` and `setTimeout`, so a test can own the time.
+ */
+
+export interface Clock {
+  /** Monotonic milliseconds with fractions; only differences have a meaning. */
+  now(): number;
+  /**
+   * Calls `fire` once, not before `atMs` on this clock, and returns a function that prevents the call. The timer does
+   * not keep the process alive. Node's timers are at least 1.1 ms late on short waits: see `scheduling/wake-timer.ts`.
+   */
+  schedule(atMs: number, fire: () => void): () => void;
+  /** Calls `fire` in the check phase of this turn of the event loop; used to look again without sleeping. */
+  soon(fire: () => void): () => void;
+  /** Wall-clock milliseconds since the Unix epoch, for log lines and statistics only. */
+  wallMs(): number;
+}
+
+/** The longest delay that `setTimeout` takes; longer waits are re-armed by looking at the clock again. */
+const maxTimerMs = 2 ** 31 - 1;
+
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  schedule(atMs, fire) {
+    let timer: NodeJS.Timeout;
+    const arm = (): void => {
+      const leftMs = atMs - performance.now();
+      // Node cuts the fraction off a delay, which would fire too early.
+      timer = leftMs > maxTimerMs ? setTimeout(arm, maxTimerMs) : setTimeout(fire, Math.ceil(leftMs));
+      timer.unref();
+    };
+    arm();
+    return () => clearTimeout(timer);
+  },
+  soon(fire) {
+    const handle = setImmediate(fire);
+    return () => clearImmediate(handle);
+  },
+  wallMs: () => Date.now(),
+};

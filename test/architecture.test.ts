@@ -1,0 +1,258 @@
+/**
+ * The house rules that a machine can check: who may import whom, where foreign packages may enter, how files are named
+ * and how long they are. The table of floors is the documentation of the architecture that cannot rot.
+ */
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { describe, expect, it } from 'vitest';
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+const source = join(root, 'src');
+
+/** A room is a folder below src; the files directly in src are rooms of their own. */
+const mayImport: Readonly<Record<string, readonly string[]>> = {
+  'errors.ts': [],
+  'time.ts': [],
+  'logger.ts': [],
+  tensor: ['ground'],
+  inference: ['ground', 'tensor'],
+  'model-config': ['ground', 'tensor', 'inference'],
+  // Of model-config, an engine may know the signature only.
+  engine: ['ground', 'tensor', 'inference', 'model-config/signature.ts'],
+  scheduling: ['ground', 'tensor', 'inference', 'model-config', 'engine'],
+  repository: ['ground', 'tensor', 'inference', 'model-config', 'engine'],
+  lifecycle: ['ground', 'tensor', 'inference', 'model-config', 'engine', 'scheduling', 'repository'],
+  server: ['ground', 'tensor', 'inference', 'model-config', 'engine', 'scheduling', 'repository', 'lifecycle'],
+  frontends: ['ground', 'tensor', 'inference', 'model-config', 'server', 'lifecycle'],
+  observability: ['ground', 'tensor', 'inference', 'model-config', 'scheduling', 'lifecycle', 'server', 'frontends'],
+  cli: ['anything'],
+  'create-server.ts': ['anything'],
+  'main.ts': ['anything'],
+  'index.ts': ['anything'],
+};
+
+const ground = ['errors.ts', 'time.ts', 'logger.ts'];
+
+/** Frontends share the files directly in `frontends/` and in `frontends/v2`, and know nothing of each other. */
+const frontendRooms = ['frontends/grpc/', 'frontends/http/'];
+
+/** Packages and the only files or folders that may import them. */
+const foreigners: readonly { readonly name: RegExp; readonly allowed: readonly string[] }[] = [
+  { name: /^@grpc\//, allowed: ['frontends/grpc/'] },
+  { name: /^prom-client$/, allowed: ['observability/'] },
+  { name: /^pino(-pretty)?$/, allowed: ['observability/log.ts'] },
+  { name: /^protobufjs/, allowed: ['model-config/schema.ts', 'frontends/grpc/'] },
+  { name: /^onnxruntime-node/, allowed: ['engine/'] },
+];
+
+const addonLoader = 'engine/load-native.ts';
+const clockFile = 'time.ts';
+
+const forbiddenWords = /(^|[-_.])(utils?|helpers?|common|misc|core|base|managers?|payloads?|data|info)(?=[-_.]|$)/;
+
+/** Node-API's own name for what an addon keeps per environment. */
+const namedElsewhere = ['native/binding/addon_data.h', 'native/binding/addon_data.cc'];
+
+const longestFile = 350;
+
+interface SourceFile {
+  /** Path below src (or test), with forward slashes. */
+  readonly path: string;
+  readonly text: string;
+  readonly lineCount: number;
+}
+
+interface Import {
+  readonly from: string;
+  /** Path below src, or the name of a package. */
+  readonly to: string;
+  readonly isOurs: boolean;
+  /** Leaves no trace at run time. */
+  readonly isTypeOnly: boolean;
+}
+
+function filesBelow(folder: string, extension: string): SourceFile[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith(extension))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .map((path) => {
+      const text = readFileSync(path, 'utf8');
+      const lineCount = text.split('\n').length - (text.endsWith('\n') ? 1 : 0);
+      return { path: relative(folder, path).split(sep).join('/'), text, lineCount };
+    });
+}
+
+const importPattern = /^(?:import|export)\s+(type\s+)?(?:[^'";]*?\sfrom\s+)?'([^']+)';/gm;
+const dynamicPattern = /\b(?:import|require)\(\s*'([^']+)'\s*\)/g;
+
+function importsOf(file: SourceFile): Import[] {
+  const found = [
+    ...[...file.text.matchAll(importPattern)].map((match) => ({ to: match[2], isTypeOnly: match[1] !== undefined })),
+    ...[...file.text.matchAll(dynamicPattern)].map((match) => ({ to: match[1], isTypeOnly: false })),
+  ];
+  return found.map(({ to, isTypeOnly }) => {
+    const isOurs = to.startsWith('.');
+    const target = isOurs ? join(dirname(file.path), to).split(sep).join('/') : to;
+    return { from: file.path, to: target, isOurs, isTypeOnly };
+  });
+}
+
+const files = filesBelow(source, '.ts');
+const imports = files.flatMap(importsOf);
+const ownImports = imports.filter((one) => one.isOurs);
+
+const roomOf = (path: string): string => path.split('/')[0];
+
+function isAllowed(from: string, to: string): boolean {
+  const room = roomOf(from);
+  if (roomOf(to) === room) return true;
+  const allowed = mayImport[room] ?? [];
+  if (allowed.includes('anything')) return true;
+  return allowed.some((one) => one === to || one === roomOf(to) || (one === 'ground' && ground.includes(to)));
+}
+
+describe('the floors', () => {
+  it('name every room there is', () => {
+    const rooms = new Set(files.map((file) => roomOf(file.path)));
+    expect([...rooms].filter((room) => mayImport[room] === undefined)).toEqual([]);
+  });
+
+  it('are imported downward only', () => {
+    const wrong = ownImports.filter(({ from, to }) => !isAllowed(from, to)).map(({ from, to }) => `${from} → ${to}`);
+    expect(wrong).toEqual([]);
+  });
+
+  it('keep the frontends apart', () => {
+    const wrong = ownImports.filter(({ from, to }) =>
+      frontendRooms.some((room) => to.startsWith(room) && from.startsWith('frontends/') && !from.startsWith(room)),
+    );
+    expect(wrong.map(({ from, to }) => `${from} → ${to}`)).toEqual([]);
+  });
+
+  it('have no cycles at run time', () => {
+    const edges = new Map<string, string[]>();
+    for (const { from, to, isTypeOnly } of ownImports) {
+      if (!isTypeOnly) edges.set(from, [...(edges.get(from) ?? []), to]);
+    }
+    const done = new Set<string>();
+    const cycles: string[] = [];
+    const visit = (path: string, trail: readonly string[]): void => {
+      const at = trail.indexOf(path);
+      if (at >= 0) cycles.push([...trail.slice(at), path].join(' → '));
+      if (at >= 0 || done.has(path)) return;
+      for (const next of edges.get(path) ?? []) visit(next, [...trail, path]);
+      done.add(path);
+    };
+    for (const path of edges.keys()) visit(path, []);
+    expect(cycles).toEqual([]);
+  });
+
+  it('import files that exist, with their extension', () => {
+    const paths = new Set(files.map((file) => file.path));
+    expect(ownImports.filter(({ to }) => !paths.has(to)).map(({ from, to }) => `${from} → ${to}`)).toEqual([]);
+  });
+});
+
+describe('foreign packages', () => {
+  const packages = imports.filter((one) => !one.isOurs && !one.to.startsWith('node:'));
+
+  it.each(foreigners)('$name enter only where they may', ({ name, allowed }) => {
+    const wrong = packages.filter(({ from, to }) => name.test(to) && !allowed.some((place) => from.startsWith(place)));
+    expect(wrong.map(({ from, to }) => `${from} → ${to}`)).toEqual([]);
+  });
+
+  it('are all on the list', () => {
+    const unknown = packages.filter(({ to }) => !foreigners.some(({ name }) => name.test(to)));
+    expect(unknown.map(({ from, to }) => `${from} → ${to}`)).toEqual([]);
+  });
+
+  it('include the addon in one file only', () => {
+    const loads = /\.node['"`]|process\.dlopen|createRequire/;
+    const wrong = files.filter((file) => file.path !== addonLoader && loads.test(withoutComments(file.text)));
+    expect(wrong.map((file) => file.path)).toEqual([]);
+  });
+
+  it('do not bring their own time: timers and clocks are the clock’s', () => {
+    const timeRooms = ['scheduling/', 'lifecycle/', 'inference/', 'repository/'];
+    const reads = /\b(setTimeout|setInterval|setImmediate|performance\.now|Date\.now)\b/;
+    const wrong = files.filter(
+      (file) =>
+        file.path !== clockFile &&
+        timeRooms.some((room) => file.path.startsWith(room)) &&
+        reads.test(withoutComments(file.text)),
+    );
+    expect(wrong.map((file) => file.path)).toEqual([]);
+  });
+});
+
+describe('files', () => {
+  const native = join(root, 'native');
+  const all = [
+    ...files.map((file) => ({ ...file, path: `src/${file.path}` })),
+    ...filesBelow(join(root, 'test'), '.ts').map((file) => ({ ...file, path: `test/${file.path}` })),
+    ...nativeFiles(native),
+  ];
+
+  it('are named for what they hold', () => {
+    const wrong = all.filter(
+      ({ path }) => !namedElsewhere.includes(path) && path.split('/').some((part) => forbiddenWords.test(part)),
+    );
+    expect(wrong.map((file) => file.path)).toEqual([]);
+  });
+
+  it('are in kebab-case (TypeScript) or snake_case (C++)', () => {
+    const wrong = all.filter(({ path }) => {
+      const name = path.split('/').at(-1) ?? '';
+      return path.endsWith('.ts')
+        ? !/^[a-z0-9]+(-[a-z0-9]+)*(\.test)?\.ts$/.test(name)
+        : !/^[a-z0-9_]+\.(h|cc)$/.test(name);
+    });
+    expect(wrong.map((file) => file.path)).toEqual([]);
+  });
+
+  it(`in src and native have at most ${longestFile} lines`, () => {
+    const long = all.filter((file) => !file.path.startsWith('test/') && file.lineCount > longestFile);
+    expect(long.map((file) => `${file.path}: ${file.lineCount}`)).toEqual([]);
+  });
+
+  it('open with a paragraph that says what lives there', () => {
+    const wrong = all.filter((file) => file.path.startsWith('src/') && !/^(#!.*\n)?(\/\*\*|\/\/)/.test(file.text));
+    expect(wrong.map((file) => file.path)).toEqual([]);
+  });
+
+  it('export by name, keep to the erasable syntax and leave nothing for later', () => {
+    const forbidden: readonly (readonly [string, RegExp])[] = [
+      ['default export', /^export default /m],
+      ['barrel', /^export \* from /m],
+      ['enum', /^\s*(export )?(const )?enum /m],
+      ['namespace', /^\s*(export )?namespace /m],
+      ['any', /[:<(,]\s*any\b\s*[;,)>=[\]]|\bas any\b/],
+      ['ignored check', /@ts-(ignore|expect-error|nocheck)/],
+      ['left for later', /\b(TODO|FIXME|XXX)\b/],
+    ];
+    const wrong = files.flatMap((file) =>
+      forbidden.filter(([, pattern]) => pattern.test(file.text)).map(([what]) => `${file.path}: ${what}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  it('of tests leave none out', () => {
+    const wrong = all.filter(
+      (file) => file.path.endsWith('.test.ts') && /\b(it|test|describe)\.(only|todo|skip)\(/.test(file.text),
+    );
+    expect(wrong.map((file) => file.path)).toEqual([]);
+  });
+});
+
+function withoutComments(text: string): string {
+  return text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '');
+}
+
+function nativeFiles(folder: string): SourceFile[] {
+  return ['.h', '.cc']
+    .flatMap((extension) => filesBelow(folder, extension))
+    .map((file) => ({ ...file, path: `native/${file.path}` }));
+}

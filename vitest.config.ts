@@ -1,0 +1,33 @@
+import { defineConfig } from 'vitest/config';
+
+const apart = ['engine', 'conformance', 'e2e', 'gpu', 'fuzz', 'soak', 'native'];
+
+/** A room of tests that needs the built addon or server, each file in a process of its own. */
+const room = (name: string, timeoutMs: number) => ({
+  test: {
+    name,
+    include: [`test/${name}/**/*.test.ts`],
+    pool: 'forks' as const,
+    testTimeout: timeoutMs,
+    hookTimeout: timeoutMs,
+  },
+});
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: apart.map((name) => `test/${name}/**`),
+          testTimeout: 20_000,
+        },
+      },
+      room('engine', 60_000),
+      room('e2e', 120_000),
+      room('gpu', 300_000),
+      room('fuzz', 300_000),
+    ],
+  },
+});
