@@ -1,0 +1,18 @@
+// The addon's entry: runs once per JavaScript environment that loads it.
+#include "binding/addon_data.h"
+#include "binding/batch_binding.h"
+#include "binding/engine_binding.h"
+#include "napi.h"
+
+namespace {
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  env.SetInstanceData(std::make_unique<nereid::AddonData>().release());
+  nereid::DefineEngine(env, exports);
+  nereid::DefineBatches(env, exports);
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(nereid, Init)

@@ -1,0 +1,53 @@
+#include "binding/addon_data.h"
+
+#include <system_error>
+
+namespace nereid {
+
+void AddonData::RunInBackground(std::function<Completions::Task()> work) {
+  const uint64_t id = next_thread_++;
+  completions.Expect();
+  const auto run = [this, id, work = std::make_shared<std::function<Completions::Task()>>(std::move(work))] {
+    const LogScope scope(&completions);
+    auto report = (*work)();
+    // What the work captured may free a session; that belongs to this thread too.
+    *work = nullptr;
+    completions.Post([this, id, report = std::move(report)](Napi::Env env) {
+      const auto thread = threads_.find(id);
+      if (thread != threads_.end()) {
+        thread->second.join();
+        threads_.erase(thread);
+      }
+      report(env);
+    });
+  };
+  try {
+    threads_[id] = std::thread(run);
+  } catch (const std::system_error&) {
+    // Out of threads: rather hold up the event loop once than fail.
+    threads_.erase(id);
+    run();
+  }
+}
+
+bool AddonData::EndBatches(int wait_ms) noexcept {
+  for (const auto& instance : instances.all())
+    if (instance != nullptr) instance->Terminate();
+  return completions.WaitIdle(wait_ms);
+}
+
+void AddonData::Shutdown() noexcept {
+  for (const auto& instance : instances.all())
+    if (instance != nullptr) instance->Terminate();
+  for (auto& instance : instances.all())
+    if (instance != nullptr) instance->Stop();
+  for (auto& [id, thread] : threads_) thread.join();
+  threads_.clear();
+  instances.all().clear();
+  frames.all().clear();
+  sessions.all().clear();
+  DetachLogSink(&completions);
+  completions.Close();
+}
+
+}  // namespace nereid

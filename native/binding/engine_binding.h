@@ -1,0 +1,16 @@
+// The calls that JavaScript makes, in the order of `NativeAddon` in src/engine/native.ts: what happens once
+// per model or instance. The calls per batch are in batch_binding.h.
+#ifndef NEREID_BINDING_ENGINE_BINDING_H_
+#define NEREID_BINDING_ENGINE_BINDING_H_
+
+#include "napi.h"
+
+namespace nereid {
+
+/// Adds loadRuntime, describe, openSession, closeSession, createInstance, closeInstance, terminate,
+/// createFrame, discardBuffer, endBatches and the tables for the parity tests to `exports`.
+void DefineEngine(Napi::Env env, Napi::Object exports);
+
+}  // namespace nereid
+
+#endif  // NEREID_BINDING_ENGINE_BINDING_H_

@@ -1,0 +1,32 @@
+// From the engine's structs to the objects that JavaScript gets; every field is set, absence is null.
+#ifndef NEREID_BINDING_REPLIES_H_
+#define NEREID_BINDING_REPLIES_H_
+
+#include "engine/result.h"
+#include "engine/runtime.h"
+#include "engine/session.h"
+#include "napi.h"
+
+namespace nereid {
+
+/// { error: { code, message } | null }; `code` is the position in `errorCodes`.
+Napi::Object ErrorReply(Napi::Env env, const Status& status);
+
+/// { error: null, id }
+Napi::Object IdReply(Napi::Env env, int32_t id);
+
+/// { error: null, id, cudaOrdinal, fallbackReason, signature }
+Napi::Object SessionReply(Napi::Env env, int32_t id, const Session& session);
+
+/// `NativeDescription`
+Napi::Object DescriptionReply(Napi::Env env, const Runtime& runtime);
+
+/// [{ name, onnxCode, byteSize }]
+Napi::Array DatatypeTable(Napi::Env env);
+
+/// Names in the order of the codes.
+Napi::Array ErrorCodeTable(Napi::Env env);
+
+}  // namespace nereid
+
+#endif  // NEREID_BINDING_REPLIES_H_

@@ -1,0 +1,267 @@
+#include "engine/batch_runner.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "engine/gather.h"
+#include "engine/ort_status.h"
+
+namespace nereid {
+namespace {
+
+/// How often the input slabs are looked at where batches do not need them.
+constexpr uint64_t kAgingTurns = 256;
+
+/// A slab made for the largest batch instead of this one is at most this large; beyond, memory matters more.
+constexpr size_t kMaxGrownBytes = size_t{64} << 20;
+
+int64_t NowNs() noexcept {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+size_t GrownBytes(size_t bytes, size_t growth) noexcept {
+  size_t grown = 0;
+  if (__builtin_mul_overflow(bytes, growth, &grown) || grown > kMaxGrownBytes) return bytes;
+  return grown;
+}
+
+bool IsAligned(const std::byte* bytes, size_t width) noexcept {
+  return reinterpret_cast<uintptr_t>(bytes) % width == 0;
+}
+
+/// The runtime's allocator of memory that the GPU copies from and to without help of the CPU.
+Result<std::shared_ptr<PinnedAllocator>> MakePinned(const std::shared_ptr<Session>& session,
+                                                    ort::OwnedMemoryInfo* memory) {
+  const ort::Api& api = *ort::g_api;
+  ort::OwnedAllocator allocator;
+  NEREID_RETURN_IF_ORT(api.CreateMemoryInfo("CudaPinned", ort::kDeviceAllocator, session->cuda_ordinal(),
+                                            ort::kCpuOutput, ort::Out(*memory)));
+  NEREID_RETURN_IF_ORT(api.CreateAllocator(session->handle(), memory->get(), ort::Out(allocator)));
+  return std::make_shared<PinnedAllocator>(std::move(allocator), session);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<BatchRunner>> BatchRunner::Create(std::shared_ptr<Session> session) noexcept {
+  const ort::Api& api = *ort::g_api;
+  std::shared_ptr<PinnedAllocator> pinned;
+  ort::OwnedMemoryInfo pinned_memory;
+  if (session->cuda_ordinal() >= 0) {
+    auto made = MakePinned(session, &pinned_memory);
+    if (!made.ok()) return made.status();
+    pinned = std::move(made.value());
+  }
+  std::unique_ptr<BatchRunner> runner(new BatchRunner(std::move(session), std::move(pinned)));
+  runner->pinned_memory_ = std::move(pinned_memory);
+  NEREID_RETURN_IF_ORT(api.CreateRunOptions(ort::Out(runner->run_options_)));
+  for (const auto& [key, value] : runner->session_->run_entries())
+    NEREID_RETURN_IF_ORT(api.AddRunConfigEntry(runner->run_options_.get(), key.c_str(), value.c_str()));
+  return runner;
+}
+
+void BatchRunner::Terminate() noexcept {
+  const Status ignored = FromOrt(ort::g_api->RunOptionsSetTerminate(run_options_.get()));
+  static_cast<void>(ignored);
+}
+
+void BatchRunner::ClearTerminate() noexcept {
+  const Status ignored = FromOrt(ort::g_api->RunOptionsUnsetTerminate(run_options_.get()));
+  static_cast<void>(ignored);
+}
+
+void BatchRunner::Run(Job* job) noexcept {
+  const int64_t begin = NowNs();
+  int64_t bound = begin;
+  int64_t ran = begin;
+  job->slab = -1;
+  Status status = FindPlan(*job);
+  if (status.ok()) status = BindInputs(job);
+  if (status.ok()) {
+    status = BindOutputs(job);
+    bound = ran = NowNs();
+  }
+  if (status.ok()) {
+    status = RunOnce(job);
+    ran = NowNs();
+  }
+  if (status.ok()) status = plan_->predicts() ? CheckPrediction(job) : PlaceOutputs(job);
+  if (!status.ok()) ReleaseOutputSlab(job);
+  if (input_slab_.id >= 0) {
+    std::vector<int32_t> dropped;
+    input_pool_.Release(input_slab_.id, &dropped);
+    input_slab_ = {};
+  } else if (turn_ % kAgingTurns == 0) {
+    input_pool_.Age(kAgingTurns);
+  }
+  job->status = std::move(status);
+  job->input_ns = bound - begin;
+  job->infer_ns = ran - bound;
+  job->output_ns = NowNs() - ran;
+}
+
+Status BatchRunner::FindPlan(const Job& job) noexcept {
+  WritePlanKey(job, &key_);
+  turn_++;
+  if (plan_ == nullptr || plan_->key() != key_) {
+    plan_ = nullptr;
+    for (const auto& plan : plans_)
+      if (plan->key() == key_) plan_ = plan.get();
+  }
+  if (plan_ == nullptr) {
+    const bool on_cuda = pinned_ != nullptr;
+    const auto* memory = on_cuda ? pinned_memory_.get() : session_->runtime().cpu_memory.get();
+    auto made = RunPlan::Create(*session_, job, key_, memory, on_cuda);
+    if (!made.ok()) return made.status();
+    if (plans_.size() < kMaxPlans) {
+      plans_.push_back(std::move(made.value()));
+      plan_ = plans_.back().get();
+    } else {
+      auto oldest = std::min_element(plans_.begin(), plans_.end(), [](const auto& a, const auto& b) {
+        return a->last_used < b->last_used;
+      });
+      *oldest = std::move(made.value());
+      plan_ = oldest->get();
+    }
+  }
+  plan_->last_used = turn_;
+  return {};
+}
+
+Status BatchRunner::BindInputs(Job* job) noexcept {
+  const auto inputs = plan_->inputs();
+  size_t gathered = 0;
+  const auto binds_directly = [&](const JobInput& input, const PlannedInput& planned) {
+    return pinned_ == nullptr && input.parts.size() == 1 &&
+           IsAligned(input.parts[0].data(), planned.spec->datatype->byte_size);
+  };
+  for (size_t i = 0; i < inputs.size(); i++) {
+    const auto& input = job->inputs[i];
+    if (inputs[i].spec->datatype->byte_size == 0) continue;
+    const size_t given = TotalBytes(input.parts);
+    if (given != inputs[i].bytes) {
+      return InvalidArgument("input '" + inputs[i].spec->name + "' has " + std::to_string(given) +
+                             " bytes, expected " + std::to_string(inputs[i].bytes));
+    }
+    if (!binds_directly(input, inputs[i])) gathered += AlignUp(given);
+  }
+  std::byte* room = nullptr;
+  if (gathered > 0) {
+    auto slab = input_pool_.Acquire(gathered, GrownBytes(gathered, job->growth));
+    if (!slab.ok()) return std::move(slab.status());
+    input_slab_ = std::move(slab.value());
+    room = input_slab_.block->data();
+  }
+  for (size_t i = 0; i < inputs.size(); i++) {
+    const auto& input = job->inputs[i];
+    if (inputs[i].spec->datatype->byte_size == 0) {
+      ort::OwnedValue value;
+      NEREID_RETURN_IF_ERROR(FillStrings(input.parts, input.shape, inputs[i].spec->name.c_str(),
+                                         session_->runtime().cpu_allocator, &value));
+      NEREID_RETURN_IF_ERROR(plan_->BindValue(i, std::move(value)));
+    } else if (binds_directly(input, inputs[i])) {
+      NEREID_RETURN_IF_ERROR(plan_->BindBytes(i, input.shape, input.parts[0].data()));
+    } else {
+      Gather(input.parts, room);
+      NEREID_RETURN_IF_ERROR(plan_->BindBytes(i, input.shape, room));
+      room += AlignUp(inputs[i].bytes);
+    }
+  }
+  return {};
+}
+
+Status BatchRunner::BindOutputs(Job* job) noexcept {
+  if (!plan_->predicts()) return plan_->BindOutputsToRuntime();
+  auto slab = output_pool_.Acquire(plan_->output_bytes(), GrownBytes(plan_->output_bytes(), job->growth));
+  if (!slab.ok()) return std::move(slab.status());
+  job->slab = slab.value().id;
+  job->outputs.resize(plan_->outputs().size());
+  for (size_t i = 0; i < job->outputs.size(); i++) job->outputs[i] = plan_->outputs()[i].place;
+  return plan_->BindOutputsTo(slab.value().block->data());
+}
+
+Status BatchRunner::RunSession() noexcept {
+  const ort::Api& api = *ort::g_api;
+  if (pinned_ == nullptr)
+    return FromOrt(api.RunWithBinding(session_->handle(), run_options_.get(), plan_->binding()));
+  NEREID_RETURN_IF_ORT(api.SynchronizeBoundInputs(plan_->binding()));
+  NEREID_RETURN_IF_ORT(api.RunWithBinding(session_->handle(), run_options_.get(), plan_->binding()));
+  return FromOrt(api.SynchronizeBoundOutputs(plan_->binding()));
+}
+
+Status BatchRunner::RunOnce(Job* job) noexcept {
+  Status status = RunSession();
+  if (status.ok() || !plan_->predicts() || status.code == Code::kCancelled) return status;
+  // An output whose shape depends on values does not fit the bound one. The runtime says so in many ways, so
+  // every failure is tried once more with outputs of the runtime's own: if that works, it was the prediction.
+  ReleaseOutputSlab(job);
+  NEREID_RETURN_IF_ERROR(plan_->BindOutputsToRuntime());
+  Status again = RunSession();
+  plan_->Forget();
+  if (again.ok())
+    for (const auto& output : plan_->outputs()) session_->MarkUnpredictable(output.index);
+  return again;
+}
+
+/// The runtime may answer with a tensor of its own instead of writing to the bound one (an output that is a
+/// constant, for example). The first run with foretold outputs finds out; what it does with one batch it does
+/// with all.
+Status BatchRunner::CheckPrediction(Job* job) noexcept {
+  if (!plan_->TakeFirstPrediction()) return {};
+  auto values = BoundOutputs();
+  if (!values.ok()) return std::move(values.status());
+  bool is_written = true;
+  for (size_t i = 0; i < values.value().size(); i++) {
+    void* data = nullptr;
+    NEREID_RETURN_IF_ORT(ort::g_api->GetTensorMutableData(values.value()[i].get(), &data));
+    if (data == plan_->outputs()[i].bound || plan_->outputs()[i].place.bytes == 0) continue;
+    session_->MarkUnpredictable(plan_->outputs()[i].index);
+    is_written = false;
+  }
+  if (is_written) return {};
+  plan_->Forget();
+  ReleaseOutputSlab(job);
+  return PlaceOutputs(job);
+}
+
+Result<std::vector<ort::OwnedValue>> BatchRunner::BoundOutputs() noexcept {
+  const ort::Api& api = *ort::g_api;
+  ort::Value** raw = nullptr;
+  size_t count = 0;
+  auto* allocator = session_->runtime().cpu_allocator;
+  NEREID_RETURN_IF_ORT(api.GetBoundOutputValues(plan_->binding(), allocator, &raw, &count));
+  std::vector<ort::OwnedValue> values;
+  for (size_t i = 0; i < count; i++) values.emplace_back(raw[i]);
+  if (raw != nullptr) NEREID_RETURN_IF_ORT(api.AllocatorFree(allocator, raw));
+  if (count != plan_->outputs().size())
+    return Internal("the runtime returned " + std::to_string(count) + " outputs, expected " +
+                    std::to_string(plan_->outputs().size()));
+  return values;
+}
+
+Status BatchRunner::PlaceOutputs(Job* job) noexcept {
+  auto values = BoundOutputs();
+  if (!values.ok()) return std::move(values.status());
+  size_t total = 0;
+  NEREID_RETURN_IF_ERROR(placer_.Measure(values.value(), plan_->outputs(), job, &total));
+  auto slab = output_pool_.Acquire(total, GrownBytes(total, job->growth));
+  if (!slab.ok()) return std::move(slab.status());
+  job->slab = slab.value().id;
+  NEREID_RETURN_IF_ERROR(placer_.Copy(values.value(), plan_->outputs(), *job, slab.value().block->data()));
+  // Otherwise the binding would keep these tensors until the next run, and give them to it as if they were
+  // bound.
+  ort::g_api->ClearBoundOutputs(plan_->binding());
+  plan_->Learn(*session_, job->outputs, total);
+  return {};
+}
+
+void BatchRunner::ReleaseOutputSlab(Job* job) noexcept {
+  if (job->slab < 0) return;
+  // Never seen by JavaScript, so it can go back without being looked at there; the pool trims when the others
+  // come back.
+  output_pool_.Return(job->slab);
+  job->slab = -1;
+}
+
+}  // namespace nereid

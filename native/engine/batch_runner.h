@@ -1,0 +1,67 @@
+// Runs one batch from bytes to bytes: gathers the inputs, runs the session, places the outputs in a slab.
+#ifndef NEREID_ENGINE_BATCH_RUNNER_H_
+#define NEREID_ENGINE_BATCH_RUNNER_H_
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "engine/job.h"
+#include "engine/output_placing.h"
+#include "engine/run_plan.h"
+#include "engine/session.h"
+#include "engine/slab_pool.h"
+
+namespace nereid {
+
+/// Threads: one at a time; `Terminate`, `ClearTerminate` and `outputs()` from any. Lifetime: the instance's.
+/// Memory: slabs, and plans for the last `kMaxPlans` kinds of batches.
+class BatchRunner {
+ public:
+  static constexpr size_t kMaxPlans = 32;
+
+  static Result<std::unique_ptr<BatchRunner>> Create(std::shared_ptr<Session> session) noexcept;
+
+  /// Fills the job's results. The inputs' bytes are not needed any more when it returns.
+  void Run(Job* job) noexcept;
+
+  /// Makes a run end at the next operator; sticks until cleared.
+  void Terminate() noexcept;
+  void ClearTerminate() noexcept;
+
+  SlabPool& outputs() noexcept { return output_pool_; }
+  const Session& session() const noexcept { return *session_; }
+  const std::shared_ptr<PinnedAllocator>& pinned() const noexcept { return pinned_; }
+
+ private:
+  BatchRunner(std::shared_ptr<Session> session, std::shared_ptr<PinnedAllocator> pinned) noexcept
+      : session_(std::move(session)), pinned_(pinned), input_pool_(pinned), output_pool_(pinned) {}
+
+  Status FindPlan(const Job& job) noexcept;
+  Status BindInputs(Job* job) noexcept;
+  Status BindOutputs(Job* job) noexcept;
+  Status RunSession() noexcept;
+  Status RunOnce(Job* job) noexcept;
+  Status PlaceOutputs(Job* job) noexcept;
+  Status CheckPrediction(Job* job) noexcept;
+  Result<std::vector<ort::OwnedValue>> BoundOutputs() noexcept;
+  void ReleaseOutputSlab(Job* job) noexcept;
+
+  std::shared_ptr<Session> session_;
+  std::shared_ptr<PinnedAllocator> pinned_;
+  /// Where gathered bytes lie; null for ordinary memory.
+  ort::OwnedMemoryInfo pinned_memory_;
+  SlabPool input_pool_;
+  SlabPool output_pool_;
+  ort::OwnedRunOptions run_options_;
+  std::vector<std::unique_ptr<RunPlan>> plans_;
+  RunPlan* plan_ = nullptr;
+  uint64_t turn_ = 0;
+  PlanKey key_;
+  Slab input_slab_;
+  OutputPlacer placer_;
+};
+
+}  // namespace nereid
+
+#endif  // NEREID_ENGINE_BATCH_RUNNER_H_

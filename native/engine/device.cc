@@ -1,0 +1,182 @@
+#include "engine/device.h"
+
+#include <dlfcn.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <string_view>
+
+namespace nereid {
+namespace {
+
+using DriverUuid = std::array<unsigned char, 16>;
+
+constexpr int kComputeMajor = 75;
+constexpr int kComputeMinor = 76;
+
+/// The few functions of the driver that we call; all return 0 for success.
+struct Driver {
+  int (*Init)(unsigned);
+  int (*GetErrorString)(int, const char**);
+  int (*DeviceGetCount)(int*);
+  int (*DeviceGet)(int*, int);
+  int (*DeviceGetName)(char*, int, int);
+  int (*DeviceGetUuid)(DriverUuid*, int);
+  int (*DeviceGetAttribute)(int*, int, int);
+  int (*DeviceTotalMem)(size_t*, int);
+};
+
+struct DriverFindings {
+  std::vector<CudaDevice> devices;
+  std::string version;
+  std::string problem;
+};
+
+template <typename Function>
+bool Bind(void* library, const char* name, Function* function) {
+  *function = reinterpret_cast<Function>(dlsym(library, name));
+  return *function != nullptr;
+}
+
+bool BindDriver(void* library, Driver* driver) {
+  return Bind(library, "cuInit", &driver->Init) &&
+         Bind(library, "cuGetErrorString", &driver->GetErrorString) &&
+         Bind(library, "cuDeviceGetCount", &driver->DeviceGetCount) &&
+         Bind(library, "cuDeviceGet", &driver->DeviceGet) &&
+         Bind(library, "cuDeviceGetName", &driver->DeviceGetName) &&
+         Bind(library, "cuDeviceGetUuid", &driver->DeviceGetUuid) &&
+         Bind(library, "cuDeviceGetAttribute", &driver->DeviceGetAttribute) &&
+         Bind(library, "cuDeviceTotalMem_v2", &driver->DeviceTotalMem);
+}
+
+/// As nvidia-smi prints it: GPU-8-4-4-4-12 hexadecimal digits.
+std::string UuidText(const DriverUuid& uuid) {
+  std::string text = "GPU-";
+  for (size_t i = 0; i < uuid.size(); i++) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
+    char digits[3];
+    std::snprintf(digits, sizeof(digits), "%02x", uuid[i]);
+    text += digits;
+  }
+  return text;
+}
+
+/// The driver's version is told by its management library only.
+std::string ReadDriverVersion() {
+  void* library = dlopen("libnvidia-ml.so.1", RTLD_LAZY | RTLD_LOCAL);
+  if (library == nullptr) return {};
+  int (*init)() = nullptr;
+  int (*shutdown)() = nullptr;
+  int (*version)(char*, unsigned) = nullptr;
+  char text[96] = {};
+  if (Bind(library, "nvmlInit_v2", &init) && Bind(library, "nvmlShutdown", &shutdown) &&
+      Bind(library, "nvmlSystemGetDriverVersion", &version) && init() == 0) {
+    if (version(text, sizeof(text)) != 0) text[0] = '\0';
+    shutdown();
+  }
+  return text;
+}
+
+CudaDevice ReadDevice(const Driver& driver, int ordinal) {
+  CudaDevice device{ordinal, "", "", 0, 0, 0};
+  int handle = 0;
+  if (driver.DeviceGet(&handle, ordinal) != 0) return device;
+  char name[256] = {};
+  DriverUuid uuid{};
+  size_t bytes = 0;
+  if (driver.DeviceGetName(name, sizeof(name) - 1, handle) == 0) device.name = name;
+  if (driver.DeviceGetUuid(&uuid, handle) == 0) device.uuid = UuidText(uuid);
+  if (driver.DeviceGetAttribute(&device.compute_major, kComputeMajor, handle) != 0) device.compute_major = 0;
+  if (driver.DeviceGetAttribute(&device.compute_minor, kComputeMinor, handle) != 0) device.compute_minor = 0;
+  if (driver.DeviceTotalMem(&bytes, handle) == 0) device.total_bytes = bytes;
+  return device;
+}
+
+DriverFindings AskDriver() {
+  DriverFindings findings;
+  void* library = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL);
+  if (library == nullptr) {
+    findings.problem =
+        "the NVIDIA driver is not installed (libcuda.so.1 cannot be opened); install it, or start the "
+        "container with "
+        "access to the GPU";
+    return findings;
+  }
+  findings.version = ReadDriverVersion();
+  Driver driver;
+  if (!BindDriver(library, &driver)) {
+    findings.problem = "the NVIDIA driver is too old: libcuda.so.1 lacks a function; update the driver";
+    return findings;
+  }
+  int count = 0;
+  int code = driver.Init(0);
+  if (code == 0) code = driver.DeviceGetCount(&count);
+  if (code != 0) {
+    const char* reason = nullptr;
+    const bool is_known = driver.GetErrorString(code, &reason) == 0 && reason != nullptr;
+    findings.problem = "the NVIDIA driver does not start: " +
+                       (is_known ? std::string(reason) : "error " + std::to_string(code)) +
+                       "; nvidia-smi should list a GPU";
+    return findings;
+  }
+  for (int i = 0; i < count; i++) findings.devices.push_back(ReadDevice(driver, i));
+  if (count == 0) {
+    findings.problem =
+        "the NVIDIA driver shows no GPU to this process; check nvidia-smi and CUDA_VISIBLE_DEVICES";
+  }
+  return findings;
+}
+
+const DriverFindings& Findings() noexcept {
+  static const auto* findings = std::make_unique<DriverFindings>(AskDriver()).release();
+  return *findings;
+}
+
+/// Opens a provider's library the way the runtime does. Empty when that works, else what the loader says.
+std::string OpenProblem(const std::filesystem::path& library, int flags) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(library, ignored))
+    return library.filename().string() + " is not beside ONNX Runtime";
+  if (dlopen(library.c_str(), flags) != nullptr) return {};
+  const char* reason = dlerror();
+  return reason == nullptr ? library.filename().string() + " cannot be opened" : reason;
+}
+
+std::string AdviceFor(std::string_view problem) {
+  if (problem.find("libcudnn") != std::string_view::npos)
+    return "install cuDNN and put it on LD_LIBRARY_PATH";
+  if (problem.find("cannot open shared object file") != std::string_view::npos)
+    return "install the CUDA toolkit's libraries and put them on LD_LIBRARY_PATH";
+  return "fetch the CUDA files of onnxruntime-node (its install script with "
+         "ONNXRUNTIME_NODE_INSTALL=cuda12), or point "
+         "--onnxruntime-library at a build that has them";
+}
+
+std::string FindCudaProblem(const Runtime& runtime) {
+  const auto folder = std::filesystem::path(runtime.path).parent_path();
+  const auto& providers = runtime.providers;
+  if (std::find(providers.begin(), providers.end(), "CUDAExecutionProvider") == providers.end())
+    return "ONNX Runtime " + runtime.version +
+           " was built without CUDA; point --onnxruntime-library at a build with it";
+  std::string problem = OpenProblem(folder / "libonnxruntime_providers_shared.so", RTLD_LAZY | RTLD_GLOBAL);
+  if (problem.empty() && !Findings().problem.empty()) return Findings().problem;
+  if (problem.empty())
+    problem = OpenProblem(folder / "libonnxruntime_providers_cuda.so", RTLD_LAZY | RTLD_LOCAL);
+  return problem.empty() ? problem : problem + "; " + AdviceFor(problem);
+}
+
+}  // namespace
+
+const std::vector<CudaDevice>& CudaDevices() noexcept { return Findings().devices; }
+
+const std::string& DriverVersion() noexcept { return Findings().version; }
+
+const std::string& CudaProblem(const Runtime& runtime) noexcept {
+  static const auto* problem = std::make_unique<std::string>(FindCudaProblem(runtime)).release();
+  return *problem;
+}
+
+}  // namespace nereid

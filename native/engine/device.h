@@ -1,0 +1,36 @@
+// Which GPUs this machine has, and what is missing where there seem to be none. Asked of the driver's own
+// libraries, opened when first needed, so that nothing of CUDA is needed to build or to start.
+#ifndef NEREID_ENGINE_DEVICE_H_
+#define NEREID_ENGINE_DEVICE_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/runtime.h"
+
+namespace nereid {
+
+/// Mirror of CudaDevice in src/engine/engine.ts.
+struct CudaDevice {
+  int ordinal;
+  std::string name;
+  std::string uuid;
+  int compute_major;
+  int compute_minor;
+  uint64_t total_bytes;
+};
+
+/// The GPUs the driver shows to this process (CUDA_VISIBLE_DEVICES applies), asked once. Empty without a
+/// driver.
+const std::vector<CudaDevice>& CudaDevices() noexcept;
+
+/// e.g. 550.54.15; empty without a driver.
+const std::string& DriverVersion() noexcept;
+
+/// Empty, or one sentence that names the piece that is missing for CUDA and what to do. Asked once.
+const std::string& CudaProblem(const Runtime& runtime) noexcept;
+
+}  // namespace nereid
+
+#endif  // NEREID_ENGINE_DEVICE_H_

@@ -1,0 +1,81 @@
+// One loaded copy of a model as the server counts them: a thread with an inbox, around a runner that shares
+// its session's weights with other instances.
+#ifndef NEREID_ENGINE_INSTANCE_H_
+#define NEREID_ENGINE_INSTANCE_H_
+
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "engine/batch_runner.h"
+#include "engine/job.h"
+#include "engine/log_router.h"
+
+namespace nereid {
+
+class Instance;
+
+/// Told of finished jobs on the instance's thread.
+class JobListener {
+ public:
+  virtual ~JobListener() = default;
+  virtual void JobDone(Instance* instance, Job* job) noexcept = 0;
+};
+
+/// Threads: one of its own, where submitted jobs run in order; `Submit`, `Terminate`, `Stop` and `RunNow` are
+/// called by the owner's thread. Lifetime: the owner's; `Stop` before destruction is implied. Memory: the
+/// runner's. Locks: `mutex_` only; nothing that locks is called while it is held but the runner's terminate
+/// flag.
+class Instance {
+ public:
+  /// `listener` and `log` outlive the instance. `id` is the owner's name for it.
+  static Result<std::unique_ptr<Instance>> Create(std::shared_ptr<Session> session, int32_t id,
+                                                  JobListener* listener, LogSink* log) noexcept;
+  ~Instance();
+  Instance(const Instance&) = delete;
+  Instance& operator=(const Instance&) = delete;
+
+  /// Queues the job; it and the bytes it refers to belong to the instance until the listener is told.
+  void Submit(Job* job) noexcept;
+
+  /// Runs the job on the caller's thread. Only while no submitted job is unfinished.
+  void RunNow(Job* job) noexcept;
+
+  /// Makes the oldest unfinished job end early with `cancelled`. Does nothing when there is none.
+  void Terminate() noexcept;
+
+  /// Ends all unfinished jobs early, tells the listener of each, and joins the thread.
+  void Stop() noexcept;
+
+  int32_t id() const noexcept { return id_; }
+  BatchRunner& runner() noexcept { return *runner_; }
+
+ private:
+  Instance(std::unique_ptr<BatchRunner> runner, int32_t id, JobListener* listener, LogSink* log) noexcept
+      : runner_(std::move(runner)), id_(id), listener_(listener), log_(log) {}
+
+  void Loop() noexcept;
+  bool BeginJob(Job** job) noexcept;
+  void FinishJob(Job* job) noexcept;
+
+  std::unique_ptr<BatchRunner> runner_;
+  const int32_t id_;
+  JobListener* listener_;
+  LogSink* log_;
+
+  /// Guards the four below.
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<Job*> inbox_;
+  /// Whether the job at the front of the inbox shall end early.
+  bool is_cancelled_ = false;
+  bool is_stopping_ = false;
+
+  std::thread thread_;
+};
+
+}  // namespace nereid
+
+#endif  // NEREID_ENGINE_INSTANCE_H_

@@ -1,0 +1,55 @@
+// One batch on its way through an instance: what it brings, and what comes back. Plain memory, reused from
+// batch to batch, so that a steady load allocates nothing here.
+#ifndef NEREID_ENGINE_JOB_H_
+#define NEREID_ENGINE_JOB_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "engine/result.h"
+
+namespace nereid {
+
+/// One input of a batch. Its bytes are `parts`, back to back.
+struct JobInput {
+  size_t index = 0;
+  std::vector<int64_t> shape;
+  /// Borrowed from the submitter until the job is done.
+  std::vector<std::span<const std::byte>> parts;
+};
+
+struct JobOutput {
+  std::vector<int64_t> shape;
+  /// Where the bytes begin in the job's output slab.
+  size_t offset = 0;
+  size_t bytes = 0;
+};
+
+/// Threads: belongs to the submitter before Submit and after the completion, to the instance in between.
+/// Lifetime: the submitter's. Memory: grows to the largest batch seen.
+struct Job {
+  // In. Only the first `input_count` inputs mean something; the others keep their memory for later batches.
+  std::vector<JobInput> inputs;
+  size_t input_count = 0;
+  /// Indexes in the signature's outputs.
+  std::vector<size_t> wanted;
+  /// How many batches of this one's size the largest batch equals; sizes new slabs.
+  size_t growth = 1;
+  /// The submitter's mark, untouched.
+  int32_t tag = 0;
+
+  // Out. `outputs` in the order of `wanted`.
+  Status status;
+  std::vector<JobOutput> outputs;
+  /// Id in the instance's output pool; the submitter releases it. -1 for none.
+  int32_t slab = -1;
+  int64_t input_ns = 0;
+  int64_t infer_ns = 0;
+  int64_t output_ns = 0;
+};
+
+}  // namespace nereid
+
+#endif  // NEREID_ENGINE_JOB_H_

@@ -1,0 +1,51 @@
+// Brings the runtime's log lines to the JavaScript environment that caused them. The runtime has one logger
+// per process; an environment attaches a sink, and code that calls the runtime for an environment says so
+// with a scope.
+#ifndef NEREID_ENGINE_LOG_ROUTER_H_
+#define NEREID_ENGINE_LOG_ROUTER_H_
+
+#include <string>
+
+namespace nereid {
+
+struct LogLine {
+  /// ort::Severity.
+  int severity;
+  /// The session's label, or the process's own where a line belongs to no session.
+  std::string label;
+  std::string message;
+};
+
+/// Threads: `Write` is called from any thread, also while another call runs. Lifetime: between Attach and
+/// Detach.
+class LogSink {
+ public:
+  virtual ~LogSink() = default;
+  virtual void Write(LogLine line) noexcept = 0;
+};
+
+void AttachLogSink(LogSink* sink) noexcept;
+
+/// Returns when no line is being written to the sink any more.
+void DetachLogSink(LogSink* sink) noexcept;
+
+/// Lines of this thread go to `sink` while the scope lives; other threads' lines go to the sink attached
+/// first.
+class LogScope {
+ public:
+  explicit LogScope(LogSink* sink) noexcept;
+  LogScope(const LogScope&) = delete;
+  LogScope& operator=(const LogScope&) = delete;
+  ~LogScope();
+
+ private:
+  LogSink* previous_;
+};
+
+/// The function given to the runtime (ort::LogFunction).
+void RouteLogLine(void* param, int severity, const char* category, const char* log_id,
+                  const char* code_location, const char* message) noexcept;
+
+}  // namespace nereid
+
+#endif  // NEREID_ENGINE_LOG_ROUTER_H_

@@ -1,0 +1,93 @@
+#include "engine/session.h"
+
+#include <algorithm>
+
+#include "engine/device.h"
+#include "engine/ort_status.h"
+#include "engine/session_options.h"
+
+namespace nereid {
+namespace {
+
+/// Why the GPU cannot be used at all; empty when it can.
+std::string DeviceProblem(const Runtime& runtime, int ordinal) {
+  std::string problem = CudaProblem(runtime);
+  if (!problem.empty()) return problem;
+  const auto devices = static_cast<int>(CudaDevices().size());
+  if (ordinal < devices) return {};
+  return "GPU " + std::to_string(ordinal) + " does not exist: this machine has " + std::to_string(devices);
+}
+
+Result<ort::OwnedSession> CreateHandle(const Runtime& runtime, const SessionSpec& spec,
+                                       const ort::SessionOptions* options) {
+  const ort::Api& api = *ort::g_api;
+  ort::OwnedSession handle;
+  if (spec.model_bytes.empty()) {
+    NEREID_RETURN_IF_ORT(api.CreateSession(runtime.env, spec.path.c_str(), options, ort::Out(handle)));
+  } else {
+    NEREID_RETURN_IF_ORT(api.CreateSessionFromArray(runtime.env, spec.model_bytes.data(),
+                                                    spec.model_bytes.size(), options, ort::Out(handle)));
+  }
+  return handle;
+}
+
+/// The runtime blames the model for most of what goes wrong while it opens one.
+Status AsLoadError(Status status) {
+  if (status.code == Code::kInternal) status.code = Code::kInvalidArgument;
+  return status;
+}
+
+Result<std::shared_ptr<Session>> OpenOn(const Runtime& runtime, const SessionSpec& spec, bool on_cuda,
+                                        std::string fallback_reason) {
+  auto options = MakeSessionOptions(runtime, spec);
+  if (!options.ok()) return AsLoadError(std::move(options.status()));
+  if (on_cuda) {
+    auto status = AppendCuda(spec, options.value().get());
+    if (!status.ok()) return Status{Code::kFailedPrecondition, std::move(status.message)};
+  }
+  auto handle = CreateHandle(runtime, spec, options.value().get());
+  if (!handle.ok()) return AsLoadError(std::move(handle.status()));
+  auto signature = ReadSignature(handle.value().get(), runtime.cpu_allocator);
+  if (!signature.ok()) return AsLoadError(std::move(signature.status()));
+  return std::make_shared<Session>(&runtime, std::move(handle.value()), std::move(signature.value()),
+                                   spec.run_entries, spec.label, std::move(fallback_reason),
+                                   on_cuda ? spec.cuda_ordinal : -1);
+}
+
+}  // namespace
+
+Session::Session(const Runtime* runtime, ort::OwnedSession handle, Signature signature, Entries run_entries,
+                 std::string label, std::string fallback_reason, int cuda_ordinal) noexcept
+    : runtime_(runtime),
+      handle_(std::move(handle)),
+      signature_(std::move(signature)),
+      run_entries_(std::move(run_entries)),
+      label_(std::move(label)),
+      fallback_reason_(std::move(fallback_reason)),
+      cuda_ordinal_(cuda_ordinal),
+      unpredictable_(signature_.outputs.size()) {
+  const auto& inputs = signature_.inputs;
+  for (size_t i = 0; i < unpredictable_.size(); i++) {
+    const auto& name = signature_.outputs[i].name;
+    const bool is_input = std::any_of(inputs.begin(), inputs.end(),
+                                      [&](const TensorSpec& input) { return input.name == name; });
+    // The runtime hands such an input through without writing to a bound output.
+    if (is_input) MarkUnpredictable(i);
+  }
+}
+
+Result<std::shared_ptr<Session>> OpenSession(const Runtime& runtime, const SessionSpec& spec) noexcept {
+  if (spec.cuda_ordinal < 0) return OpenOn(runtime, spec, false, {});
+  std::string problem = DeviceProblem(runtime, spec.cuda_ordinal);
+  if (problem.empty()) {
+    auto session = OpenOn(runtime, spec, true, {});
+    if (session.ok()) return session;
+    problem = std::move(session.status().message);
+    // A model that is wrong is so on every device, and the CPU's complaint is the better one.
+    if (spec.require_device) return session.status();
+  }
+  if (spec.require_device) return Status{Code::kFailedPrecondition, std::move(problem)};
+  return OpenOn(runtime, spec, false, std::move(problem));
+}
+
+}  // namespace nereid

@@ -1,0 +1,88 @@
+// A model opened by the runtime: its weights on one device, shared by the instances that run it (instance.h).
+#ifndef NEREID_ENGINE_SESSION_H_
+#define NEREID_ENGINE_SESSION_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/host_block.h"
+#include "engine/result.h"
+#include "engine/runtime.h"
+#include "engine/signature.h"
+
+namespace nereid {
+
+using Entries = std::vector<std::pair<std::string, std::string>>;
+
+/// Mirror of the fields of SessionSpec in src/engine/engine.ts that the native side needs.
+struct SessionSpec {
+  std::string label;
+  /// Absolute path of the model, used when `model_bytes` is empty.
+  std::string path;
+  /// The model itself; borrowed until OpenSession returns.
+  std::span<const std::byte> model_bytes;
+  /// -1 for the CPU.
+  int cuda_ordinal = -1;
+  /// Whether the CPU may stand in for the GPU.
+  bool require_device = false;
+  /// 0: the process's pool when there is one, else the runtime's choice.
+  int intra_op_threads = 0;
+  int inter_op_threads = 0;
+  bool parallel_execution = false;
+  int graph_optimization_level = 99;
+  bool enable_memory_arena = true;
+  bool enable_memory_pattern = true;
+  Entries session_entries;
+  Entries run_entries;
+  Entries cuda_options;
+  bool use_tensorrt = false;
+  Entries tensorrt_options;
+  std::vector<std::string> custom_op_libraries;
+};
+
+/// Threads: `handle()` may be run from many threads at once; the rest is read-only but for the atomics.
+/// Lifetime: until the last instance and slab let go. Memory: the weights and the runtime's arenas.
+class Session {
+ public:
+  Session(const Runtime* runtime, ort::OwnedSession handle, Signature signature, Entries run_entries,
+          std::string label, std::string fallback_reason, int cuda_ordinal) noexcept;
+
+  const Runtime& runtime() const noexcept { return *runtime_; }
+  ort::Session* handle() const noexcept { return handle_.get(); }
+  const Signature& signature() const noexcept { return signature_; }
+  const Entries& run_entries() const noexcept { return run_entries_; }
+  const std::string& label() const noexcept { return label_; }
+  /// Why it is not on the GPU that was asked for; empty when it is.
+  const std::string& fallback_reason() const noexcept { return fallback_reason_; }
+  /// -1 on the CPU.
+  int cuda_ordinal() const noexcept { return cuda_ordinal_; }
+
+  /// Whether an output's shape may not be foretold: it is an input passed through, or a run disproved a
+  /// guess.
+  bool IsOutputUnpredictable(size_t output) const noexcept { return unpredictable_[output].load(); }
+  void MarkUnpredictable(size_t output) noexcept { unpredictable_[output].store(true); }
+
+ private:
+  const Runtime* runtime_;
+  ort::OwnedSession handle_;
+  Signature signature_;
+  Entries run_entries_;
+  std::string label_;
+  std::string fallback_reason_;
+  int cuda_ordinal_;
+  std::vector<std::atomic<bool>> unpredictable_;
+};
+
+/// Opens a model; slow, so never on an event loop. Errors: invalid_argument (the model is wrong),
+/// unimplemented (it uses what is not served), not_found, failed_precondition (the device is required and
+/// cannot be had), internal.
+Result<std::shared_ptr<Session>> OpenSession(const Runtime& runtime, const SessionSpec& spec) noexcept;
+
+}  // namespace nereid
+
+#endif  // NEREID_ENGINE_SESSION_H_

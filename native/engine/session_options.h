@@ -1,0 +1,17 @@
+// From a session's spec to the runtime's options.
+#ifndef NEREID_ENGINE_SESSION_OPTIONS_H_
+#define NEREID_ENGINE_SESSION_OPTIONS_H_
+
+#include "engine/session.h"
+
+namespace nereid {
+
+/// Everything but the device.
+Result<ort::OwnedSessionOptions> MakeSessionOptions(const Runtime& runtime, const SessionSpec& spec) noexcept;
+
+/// Appends TensorRT (where asked for) and CUDA. Fails where a library or a device is missing.
+Status AppendCuda(const SessionSpec& spec, ort::SessionOptions* options) noexcept;
+
+}  // namespace nereid
+
+#endif  // NEREID_ENGINE_SESSION_OPTIONS_H_

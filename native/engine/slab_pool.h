@@ -1,0 +1,73 @@
+// The slabs of one instance: blocks of host memory that hold the tensors of a batch, used again and again.
+#ifndef NEREID_ENGINE_SLAB_POOL_H_
+#define NEREID_ENGINE_SLAB_POOL_H_
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "engine/host_block.h"
+
+namespace nereid {
+
+struct Slab {
+  /// Position in the pool, used again after the slab was dropped; -1 for none.
+  int32_t id = -1;
+  std::shared_ptr<HostBlock> block;
+};
+
+/// Threads: any. Lifetime: one per instance and direction; blocks outlive it where JavaScript still looks at
+/// them. Memory: what is in use, plus at most `kMaxFree` free slabs of `kMaxFreeBytes` together; a free slab
+/// that many batches passed by is dropped, so that one odd batch does not keep its memory.
+class SlabPool {
+ public:
+  static constexpr size_t kMaxFree = 8;
+  static constexpr size_t kMaxFreeBytes = size_t{256} << 20;
+  /// Acquisitions after which a free slab that was never chosen is dropped.
+  static constexpr uint64_t kMaxIdleTurns = 512;
+  /// A free slab this many times larger than wanted is passed by (unless it is small anyway), so that it
+  /// grows idle.
+  static constexpr size_t kMaxOversize = 8;
+  static constexpr size_t kSmallBytes = size_t{1} << 20;
+
+  explicit SlabPool(std::shared_ptr<PinnedAllocator> pinned) noexcept : pinned_(std::move(pinned)) {}
+
+  /// A slab of at least `bytes`; when one must be made, it gets `new_bytes` (>= bytes), the size that later
+  /// batches will want.
+  Result<Slab> Acquire(size_t bytes, size_t new_bytes) noexcept;
+
+  /// Takes a slab back and drops none, whoever may be looking at them.
+  void Return(int32_t id) noexcept;
+
+  /// Takes a slab back, drops what is too much, and appends the dropped ids to `dropped`. An id that is not
+  /// in use is ignored.
+  void Release(int32_t id, std::vector<int32_t>* dropped) noexcept;
+
+  /// Counts `turns` batches that needed no slab, and drops the free slabs that too many batches passed by.
+  /// Only for a pool that nobody else looks at.
+  void Age(uint64_t turns) noexcept;
+
+  /// The block of a slab in use, for the binding; null when there is none.
+  std::shared_ptr<HostBlock> BlockOf(int32_t id) noexcept;
+
+  /// Bytes of all blocks, free and in use.
+  size_t TotalBytes() noexcept;
+
+ private:
+  struct Entry {
+    std::shared_ptr<HostBlock> block;
+    bool in_use = false;
+    uint64_t last_turn = 0;
+  };
+
+  std::shared_ptr<PinnedAllocator> pinned_;
+  /// Guards everything below.
+  std::mutex mutex_;
+  std::vector<Entry> entries_;
+  uint64_t turn_ = 0;
+};
+
+}  // namespace nereid
+
+#endif  // NEREID_ENGINE_SLAB_POOL_H_

@@ -1,0 +1,181 @@
+// What needs no session: arithmetic, slabs, the runtime's texts, frames.
+#include <cstring>
+#include <limits>
+
+#include "binding/job_frame.h"
+#include "engine/datatype.h"
+#include "engine/gather.h"
+#include "engine/ort_status.h"
+#include "engine/slab_pool.h"
+#include "test/harness.h"
+
+namespace nereid::test {
+namespace {
+
+std::span<const std::byte> Span(std::string_view text) {
+  return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
+}
+
+TEST("counts elements without overflowing") {
+  using Shape = std::vector<int64_t>;
+  CHECK_EQUAL(ElementCount(Shape{}).value(), 1u);
+  CHECK_EQUAL(ElementCount(Shape{2, 3}).value(), 6u);
+  CHECK_EQUAL(ElementCount(Shape{0, 1LL << 62, 1LL << 62}).value(), 0u);
+  CHECK(!ElementCount(Shape{-1, 3}));
+  CHECK(!ElementCount(Shape{0, -1}));
+  CHECK(!ElementCount(Shape{1LL << 32, 1LL << 32}));
+  CHECK(!TensorBytes(Shape{1LL << 61}, 8));
+  CHECK_EQUAL(TensorBytes(Shape{3}, 8).value(), 24u);
+}
+
+TEST("knows the fourteen datatypes and refuses the rest") {
+  size_t known = 0;
+  for (int code = -2; code < 40; code++) known += DatatypeOfCode(code) != nullptr ? 1 : 0;
+  CHECK_EQUAL(known, kDatatypes.size());
+  CHECK(DatatypeOfCode(17) == nullptr);
+  CHECK_EQUAL(ElementTypeName(22), "int4");
+  CHECK_EQUAL(ElementTypeName(1000), "element type 1000");
+}
+
+TEST("gathers parts back to back, empty ones too") {
+  const std::span<const std::byte> parts[] = {Span("ab"), {}, Span("c")};
+  std::byte to[3];
+  CHECK_EQUAL(TotalBytes(parts), 3u);
+  Gather(parts, to);
+  CHECK(std::memcmp(to, "abc", 3) == 0);
+}
+
+TEST("uses a slab again and keeps those in use apart") {
+  SlabPool pool(nullptr);
+  auto first = pool.Acquire(1000, 1000);
+  auto second = pool.Acquire(1000, 1000);
+  REQUIRE(first.ok() && second.ok());
+  CHECK(first.value().id != second.value().id);
+  CHECK_EQUAL(reinterpret_cast<uintptr_t>(first.value().block->data()) % kSlabAlignment, 0u);
+  std::vector<int32_t> dropped;
+  pool.Release(second.value().id, &dropped);
+  auto third = pool.Acquire(500, 500);
+  REQUIRE(third.ok());
+  CHECK_EQUAL(third.value().id, second.value().id);
+  CHECK(dropped.empty());
+}
+
+TEST("drops slabs of odd sizes and more free ones than it keeps") {
+  SlabPool pool(nullptr);
+  std::vector<int32_t> dropped;
+  auto odd = pool.Acquire(size_t{64} << 20, 0);
+  REQUIRE(odd.ok());
+  pool.Release(odd.value().id, &dropped);
+  for (uint64_t turn = 0; turn <= SlabPool::kMaxIdleTurns + 1; turn++) {
+    auto slab = pool.Acquire(100, 100);
+    REQUIRE(slab.ok());
+    pool.Release(slab.value().id, &dropped);
+  }
+  CHECK(dropped.size() == 1 && dropped[0] == odd.value().id);
+  CHECK(pool.TotalBytes() < 1000);
+
+  std::vector<Slab> held;
+  for (int i = 0; i < 30; i++) {
+    auto slab = pool.Acquire(100, 100);
+    REQUIRE(slab.ok());
+    held.push_back(slab.value());
+  }
+  for (const auto& slab : held) pool.Release(slab.id, &dropped);
+  CHECK(pool.TotalBytes() <= SlabPool::kMaxFree * 128);
+}
+
+TEST("drops a slab that nothing has needed for long") {
+  SlabPool pool(nullptr);
+  std::vector<int32_t> dropped;
+  auto slab = pool.Acquire(1000, 1000);
+  REQUIRE(slab.ok());
+  pool.Age(SlabPool::kMaxIdleTurns + 1);
+  CHECK(pool.TotalBytes() > 0);
+  pool.Release(slab.value().id, &dropped);
+  pool.Age(1);
+  CHECK_EQUAL(pool.TotalBytes(), 0u);
+}
+
+TEST("ignores a slab that is not in use") {
+  SlabPool pool(nullptr);
+  std::vector<int32_t> dropped;
+  pool.Release(-1, &dropped);
+  pool.Release(7, &dropped);
+  auto slab = pool.Acquire(1, 1);
+  REQUIRE(slab.ok());
+  pool.Release(slab.value().id, &dropped);
+  pool.Release(slab.value().id, &dropped);
+  CHECK(dropped.empty());
+}
+
+TEST("says so when there is no memory for a slab") {
+  SlabPool pool(nullptr);
+  auto slab = pool.Acquire(std::numeric_limits<size_t>::max() / 4, 0);
+  REQUIRE(!slab.ok());
+  CHECK(slab.status().code == Code::kResourceExhausted);
+}
+
+TEST("leaves places in the runtime's source out of its messages") {
+  CHECK_EQUAL(WithoutSourceLocation("failed:/a/b.cc:12 int a::B::C(const D&, E<F>) const text (x) y\n"),
+              "failed:text (x) y");
+  CHECK_EQUAL(WithoutSourceLocation("/a/b.h:46 Function text"), "text");
+  CHECK_EQUAL(WithoutSourceLocation("/a/b.cc:1 a::B(const std::string&)::<lambda()> text"), "text");
+  CHECK_EQUAL(WithoutSourceLocation("model.cc: not a place"), "model.cc: not a place");
+  CHECK_EQUAL(WithoutSourceLocation("ends with /a/b.cc:12"), "ends with ");
+  CHECK_EQUAL(WithoutSourceLocation("/a/b.cc:12 a::b("), "");
+  CHECK_EQUAL(WithoutSourceLocation(""), "");
+}
+
+JobFrame MakeFrame(std::vector<double> numbers) {
+  JobFrame frame;
+  frame.control_block = HostBlock::Allocate(32 * sizeof(double), nullptr).value();
+  frame.input_block = HostBlock::Allocate(128, nullptr).value();
+  std::ranges::fill(frame.control(), 0);
+  std::ranges::copy(numbers, frame.control().begin());
+  return frame;
+}
+
+TEST("reads a batch out of a frame's numbers") {
+  // Two inputs: one in the frame at offset 64, one in two parts of its own; output 1 wanted.
+  auto frame = MakeFrame({2, 1, 4, 0, 0, 64, 8, 0, 1, 2, 3, 0, 0, 2, 2, 5, 6, 1});
+  const std::span<const std::byte> parts[] = {Span("ab"), Span("c")};
+  REQUIRE(ReadRequest(&frame, parts));
+  const Job& job = frame.job;
+  CHECK_EQUAL(job.input_count, 2u);
+  CHECK_EQUAL(job.growth, 4u);
+  CHECK(job.inputs[0].shape == std::vector<int64_t>{2});
+  CHECK(job.inputs[0].parts.size() == 1 && job.inputs[0].parts[0].data() == frame.input_block->data() + 64);
+  CHECK(job.inputs[1].index == 3 && job.inputs[1].parts.size() == 2);
+  CHECK((job.inputs[1].shape == std::vector<int64_t>{5, 6}));
+  CHECK(job.wanted == std::vector<size_t>{1});
+}
+
+TEST("refuses numbers of a frame that would reach outside its memory") {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const std::vector<std::vector<double>> wrong = {
+      {1e9, 0, 1, 0},                 // more inputs than there is room for
+      {0, 1e9, 1, 0},                 // more outputs
+      {1, 0, 1, 0, 0, 64, 65, 0, 0},  // beyond the input block
+      {1, 0, 1, 0, 0, 1e18, 0, 0, 0},
+      {1, 0, 1, 0, 0, -1, 8, 0, 0},
+      {1, 0, 1, 0, 0, 0, 8, 0, 1e6},  // more dimensions than numbers
+      {1, 0, 1, 0, 0, 0, 0, 3, 0},    // more parts than were given
+      {1, 0, 1, 0, 0, 0, 8, 0, 1, nan},
+      {1, 0, 1, 0, 0, 0, 8, 0, 1, -1},
+      {nan, 0, 1, 0},
+  };
+  for (const auto& numbers : wrong) {
+    auto frame = MakeFrame(numbers);
+    CHECK(!ReadRequest(&frame, {}));
+  }
+}
+
+TEST("writes an answer that does not fit the frame as an error") {
+  auto frame = MakeFrame({});
+  frame.job.outputs.push_back({std::vector<int64_t>(100, 1), 0, 4});
+  WriteReply(&frame);
+  CHECK_EQUAL(frame.control()[0], static_cast<double>(Code::kInternal));
+}
+
+}  // namespace
+}  // namespace nereid::test
