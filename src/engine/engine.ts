@@ -1,0 +1,154 @@
+/**
+ * The seam between scheduling and whatever computes: an `Engine` opens model files as sessions, a session has
+ * instances, an instance runs one batch at a time. ONNX Runtime is behind it in production, a fake in unit tests.
+ * Engines know nothing of configurations: they are given specs.
+ */
+
+import type { InferenceError } from '../errors.ts';
+import type { ModelSignature } from '../model-config/signature.ts';
+import type { Datatype } from '../tensor/datatype.ts';
+import type { Shape } from '../tensor/shape.ts';
+
+/** Where instances run. */
+export type Device = { readonly kind: 'cpu' } | { readonly kind: 'cuda'; readonly ordinal: number };
+
+export const deviceText = (device: Device): string => (device.kind === 'cpu' ? 'cpu' : `cuda:${device.ordinal}`);
+
+/** A file on disk (external data beside it, confined to `folder`). */
+export interface ModelFile {
+  /** Absolute path of the ONNX (or ORT format) file. */
+  readonly path: string;
+  /** Absolute folder that external data must not leave, symbolic links resolved. */
+  readonly folder: string;
+}
+
+export interface SessionSpec {
+  /** `name:version`, for the runtime's log lines. */
+  readonly label: string;
+  readonly file: ModelFile;
+  readonly device: Device;
+  /** True: fail when the device cannot be had. False: fall back to the CPU and say why in `fallbackReason`. */
+  readonly requireDevice: boolean;
+  /** Instances that will share the session; they also share the cores. 1 unless given. */
+  readonly instanceCount?: number;
+  /** Threads inside one operator; 0 lets the engine divide the cores of the cgroup. */
+  readonly intraOpThreads: number;
+  /** Threads across operators in parallel mode; 0 lets the engine choose. */
+  readonly interOpThreads: number;
+  readonly executionMode: 'sequential' | 'parallel';
+  /** ONNX Runtime graph optimisation: 0 none, 1 basic, 2 extended, 99 all. */
+  readonly graphOptimizationLevel: 0 | 1 | 2 | 99;
+  readonly enableMemoryArena: boolean;
+  readonly enableMemoryPattern: boolean;
+  /** Session configuration entries passed on as they are, e.g. `session.use_device_allocator_for_initializers`. */
+  readonly sessionEntries: ReadonlyMap<string, string>;
+  /** Run configuration entries passed on as they are, e.g. `memory.enable_memory_arena_shrinkage`. */
+  readonly runEntries: ReadonlyMap<string, string>;
+  /** CUDA provider options by ONNX Runtime's names; device_id is set by the engine. */
+  readonly cudaOptions: ReadonlyMap<string, string>;
+  /** Null, or TensorRT provider options by ONNX Runtime's names. */
+  readonly tensorrtOptions: ReadonlyMap<string, string> | null;
+  /** Absolute paths of custom operator libraries. */
+  readonly customOpLibraries: readonly string[];
+}
+
+export interface InstanceSpec {
+  /** `<group>_<i>` as the configuration names it; for logs. */
+  readonly name: string;
+  /** Largest number of rows a batch will have; 0 for a model that does not batch. Sizes the slabs. */
+  readonly maxRows: number;
+}
+
+/** One input of a batch. `parts` are the requests' bytes in batch order; concatenated they are the whole tensor. */
+export interface BatchInput {
+  /** Index in the signature's inputs. */
+  readonly index: number;
+  /** Shape of the whole batch's tensor. */
+  readonly shape: Shape;
+  readonly parts: readonly Uint8Array[];
+}
+
+export interface EngineBatch {
+  /** Optional inputs that were left out are absent. */
+  readonly inputs: readonly BatchInput[];
+  /** Indexes in the signature's outputs to fetch; the others are not computed where that can be avoided, nor copied. */
+  readonly outputs: readonly number[];
+}
+
+/** `data` is a view on a slab of the instance, valid until `EngineResult.release()`. BYTES are in wire form. */
+export interface EngineOutput {
+  readonly index: number;
+  readonly datatype: Datatype;
+  readonly shape: Shape;
+  readonly data: Uint8Array;
+}
+
+/** How a batch went. Exactly one of `error` and `outputs` (same order as asked) means something. */
+export interface EngineResult {
+  readonly error: InferenceError | null;
+  readonly outputs: readonly EngineOutput[];
+  /** Nanoseconds of gathering inputs, of the model's run, and of placing the outputs. */
+  readonly inputNs: number;
+  readonly inferNs: number;
+  readonly outputNs: number;
+  /** Returns the output slabs to the instance. Call exactly once, also after an error. */
+  release(): void;
+}
+
+/**
+ * One loaded copy of a model on one device; runs one batch at a time.
+ *
+ * The bytes of `batch` must not change until `done` was called, which happens exactly once and on the event loop –
+ * possibly before `run` returns, when the engine finds it cheaper to run inline.
+ */
+export interface EngineInstance {
+  run(batch: EngineBatch, done: (result: EngineResult) => void): void;
+  /** Asks the running batch to end early; its `done` then gets a `cancelled` error. Nothing happens when idle. */
+  terminate(): void;
+  /** Waits for the running batch, then frees what the instance owns. */
+  close(): Promise<void>;
+}
+
+/** The weights of one model version on one device, in memory once, shared by its instances. */
+export interface EngineSession {
+  readonly signature: ModelSignature;
+  /** Where it really is. */
+  readonly device: Device;
+  /** Why it is not on the device that was asked for; null when it is. */
+  readonly fallbackReason: string | null;
+  createInstance(spec: InstanceSpec): EngineInstance;
+  /** Frees the weights; all instances have been closed before. */
+  close(): Promise<void>;
+}
+
+export interface Engine {
+  /** Reads a model's signature without running it. Rejects `invalid_argument` or `unimplemented` with the reason. */
+  inspect(file: ModelFile): Promise<ModelSignature>;
+  /** Opens a session off the event loop. A failed open leaves nothing behind. */
+  openSession(spec: SessionSpec): Promise<EngineSession>;
+  /** Usable accelerators, by ordinal; empty on a machine without. Asked once and remembered. */
+  cudaDevices(): readonly CudaDevice[];
+  /** What was found on this machine, for `nereid doctor` and the log. */
+  describe(): EngineDescription;
+}
+
+export interface CudaDevice {
+  readonly ordinal: number;
+  readonly name: string;
+  readonly uuid: string;
+  /** e.g. 9.0; 0 when the driver did not say. */
+  readonly computeCapability: number;
+  readonly totalBytes: number;
+}
+
+export interface EngineDescription {
+  readonly runtimeVersion: string;
+  readonly runtimePath: string;
+  readonly buildInfo: string;
+  readonly providers: readonly string[];
+  /** Cores this process may use, after the cgroup's quota and the affinity mask. */
+  readonly cpuCores: number;
+  /** Null, or one sentence that says which piece is missing for CUDA and what to do. */
+  readonly cudaProblem: string | null;
+  readonly driverVersion: string | null;
+}

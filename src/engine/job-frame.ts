@@ -1,0 +1,113 @@
+/**
+ * A frame: the memory through which one batch crosses into the addon and back without an object per tensor. The layout of
+ * its numbers is that of `native/binding/job_frame.h`.
+ */
+
+import type { EngineBatch } from './engine.ts';
+
+/** Request: input count, output count, growth, 0. Reply: code, input ns, infer ns, output ns, slab id. */
+const requestHead = 4;
+/** Per input: index, offset, bytes, part count, rank; then its dimensions. */
+const inputHead = 5;
+export const replyHead = 5;
+/** Per output: offset, bytes, rank; then its dimensions. */
+export const outputHead = 3;
+
+/** Dimensions a tensor may have where the model does not say. */
+const roomyRank = 32;
+
+/**
+ * Inputs up to these sizes are copied into the frame by JavaScript; larger ones are gathered by the addon, on the
+ * instance's thread. Telling the addon where a part lies costs about as much as copying two or three kilobytes; a single
+ * part is not gathered at all when the addon is told of it. Measured: docs/decisions/0004-inline-execution.md.
+ */
+const copiedPartBytes = 8192;
+const copiedPartsBytes = 32_768;
+/** Tensors begin at multiples of this. */
+const alignment = 64;
+
+/** Numbers that a frame needs for a model with tensors of these ranks; null is an unknown rank. */
+export function controlNumbers(ranks: readonly (number | null)[]): number {
+  let numbers = Math.max(requestHead, replyHead);
+  for (const rank of ranks) numbers += inputHead + (rank === null ? roomyRank : Math.max(rank, 8));
+  return numbers;
+}
+
+export interface JobFrame {
+  readonly id: number;
+  readonly control: Float64Array;
+  /** Room for small inputs; aligned. */
+  readonly input: Uint8Array;
+}
+
+/** What writing a request came to. */
+export interface WrittenRequest {
+  /** Bytes of all inputs. */
+  bytes: number;
+  /** The parts that the addon gathers itself; null when there are none. Reused: read it before the next write. */
+  parts: Uint8Array[] | null;
+}
+
+/** Reused for every request, so that none makes an object. */
+const written: WrittenRequest = { bytes: 0, parts: null };
+
+/**
+ * Writes a batch into the frame and copies its small inputs. `nativeInputs` and `nativeOutputs` give the addon's index of
+ * each tensor of the signature. Null when the frame has too few numbers for the shapes.
+ */
+export function writeRequest(
+  frame: JobFrame,
+  batch: EngineBatch,
+  maxRows: number,
+  nativeInputs: Int32Array,
+): WrittenRequest | null {
+  const { control, input: room } = frame;
+  const { inputs, outputs } = batch;
+  control[0] = inputs.length;
+  control[1] = outputs.length;
+  control[2] = growthOf(batch, maxRows);
+  control[3] = 0;
+  written.bytes = 0;
+  written.parts = null;
+  let at = requestHead;
+  let filled = 0;
+  for (let i = 0; i < inputs.length; i++) {
+    const input = inputs[i] as (typeof inputs)[number];
+    const { shape, parts } = input;
+    let bytes = 0;
+    for (let p = 0; p < parts.length; p++) bytes += (parts[p] as Uint8Array).length;
+    written.bytes += bytes;
+    if (at + inputHead + shape.length > control.length) return null;
+    control[at] = nativeInputs[input.index] ?? -1;
+    if (bytes <= (parts.length === 1 ? copiedPartBytes : copiedPartsBytes) && filled + bytes <= room.length) {
+      control[at + 1] = filled;
+      control[at + 2] = bytes;
+      control[at + 3] = 0;
+      let to = filled;
+      for (let p = 0; p < parts.length; p++) {
+        const part = parts[p] as Uint8Array;
+        room.set(part, to);
+        to += part.length;
+      }
+      filled = (to + alignment - 1) & -alignment;
+    } else {
+      control[at + 1] = 0;
+      control[at + 2] = 0;
+      control[at + 3] = parts.length;
+      if (written.parts === null) written.parts = [];
+      for (let p = 0; p < parts.length; p++) written.parts.push(parts[p] as Uint8Array);
+    }
+    control[at + 4] = shape.length;
+    at += inputHead;
+    for (let d = 0; d < shape.length; d++) control[at++] = shape[d] as number;
+  }
+  if (at + outputs.length > control.length) return null;
+  for (let i = 0; i < outputs.length; i++) control[at++] = outputs[i] as number;
+  return written;
+}
+
+/** How many batches of this size the largest batch equals: new slabs are made for the largest. */
+function growthOf(batch: EngineBatch, maxRows: number): number {
+  const rows = batch.inputs.length === 0 ? 0 : (batch.inputs[0]?.shape[0] ?? 0);
+  return rows > 0 && rows < maxRows ? Math.ceil(maxRows / rows) : 1;
+}

@@ -1,0 +1,58 @@
+/**
+ * What the engine gives the runtime for a model file: the file itself, or a rewritten copy of it in memory, after the file
+ * and the files it points to were found fit to be opened.
+ */
+
+import { dirname } from 'node:path';
+import { unimplemented } from '../errors.ts';
+import type { ModelFile } from './engine.ts';
+import type { DeclaredValue } from './onnx-file/declared-value.ts';
+import { checkExternalFiles } from './onnx-file/external-files.ts';
+import type { OnnxFileFacts } from './onnx-file/onnx-facts.ts';
+import { isOrtFile, readOnnxFile } from './onnx-file/read-onnx-file.ts';
+import { withoutZipMap } from './onnx-file/zip-map.ts';
+
+export interface ModelSource {
+  readonly file: ModelFile;
+  /** Null: open the file. */
+  readonly bytes: Uint8Array | null;
+  /** Session entries that these bytes need, flat: key, value. */
+  readonly sessionEntries: readonly string[];
+  /** Null for ONNX Runtime's own format, which declares nothing that can be read here. */
+  readonly facts: OnnxFileFacts | null;
+  /** Class labels by output, where the model has them. */
+  readonly labels: ReadonlyMap<string, readonly string[]>;
+}
+
+const noLabels: ReadonlyMap<string, readonly string[]> = new Map();
+
+/** Element types of ONNX that the runtime itself calls invalid; the others that are not served are the addon's to refuse. */
+const complexTypes: ReadonlyMap<unknown, string> = new Map([
+  [14, 'complex64'],
+  [15, 'complex128'],
+]);
+
+/** Rejects with what is wrong with the file, as `onnx-file` says it. */
+export async function readModelSource(file: ModelFile): Promise<ModelSource> {
+  if (await isOrtFile(file.path)) return { file, bytes: null, sessionEntries: [], facts: null, labels: noLabels };
+  const facts = await readOnnxFile(file.path);
+  refuseComplex('input', facts.inputs);
+  refuseComplex('output', facts.outputs);
+  await checkExternalFiles(facts, file);
+  const rewritten = facts.zipMapOutputs.length > 0 ? await withoutZipMap(file.path) : null;
+  if (rewritten === null) return { file, bytes: null, sessionEntries: [], facts, labels: noLabels };
+  // A model in memory has no folder of its own to look for external data in.
+  const sessionEntries = ['session.model_external_initializers_file_folder_path', dirname(file.path)];
+  return { file, bytes: rewritten.bytes, sessionEntries, facts, labels: rewritten.labels };
+}
+
+function refuseComplex(subject: string, values: readonly DeclaredValue[]): void {
+  for (const { name, element } of values) {
+    const type = complexTypes.get(element);
+    if (type !== undefined) {
+      throw unimplemented(
+        `${subject} '${name}' has type tensor(${type}), expected a tensor of BOOL, (U)INT8/16/32/64, FP16, FP32, FP64, BF16 or BYTES`,
+      );
+    }
+  }
+}

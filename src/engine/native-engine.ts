@@ -1,0 +1,213 @@
+/** The engine over the addon: opens model files with ONNX Runtime, and says what this machine has. */
+
+import { basename } from 'node:path';
+import { isMainThread } from 'node:worker_threads';
+import { toInferenceError } from '../errors.ts';
+import type { Logger } from '../logger.ts';
+import type { ModelSignature } from '../model-config/signature.ts';
+import { cpuCores } from './cpu-cores.ts';
+import type { CudaDevice, Engine, EngineDescription, EngineSession, ModelFile, SessionSpec } from './engine.ts';
+import { findRuntimeLibrary, loadNative } from './load-native.ts';
+import { joinSignature } from './model-signature.ts';
+import { type ModelSource, readModelSource } from './model-source.ts';
+import type { NativeAddon, NativeDescription, NativeSessionReply, NativeSessionSpec } from './native.ts';
+import { modelFailure, nativeFailure } from './native-error.ts';
+import { FrameTable } from './native-instance.ts';
+import { NativeSession } from './native-session.ts';
+import { intraOpThreads, quietThreads } from './thread-shares.ts';
+import { isBoundedWork } from './work-bound.ts';
+
+/** One thread pool for all sessions that do not ask for their own; 0 lets the engine choose. */
+export interface GlobalThreadPool {
+  readonly intraOpThreads: number;
+  readonly interOpThreads: number;
+}
+
+export interface NativeEngineOptions {
+  /** Path of libonnxruntime; null for the one in the onnxruntime-node package. */
+  readonly libraryPath: string | null;
+  /** Null: each session has threads of its own. */
+  readonly globalThreadPool: GlobalThreadPool | null;
+  readonly logger: Logger;
+  /** False keeps all batches off the event loop, however short; true unless given. */
+  readonly allowInline?: boolean;
+}
+
+/** How long the end of the process waits for running batches, which are told to end, before it leaves them behind. */
+const exitWaitMs = 2000;
+
+/**
+ * Makes the engine of this thread; the runtime itself is one per process. Throws `failed_precondition` when the addon or
+ * the library is missing or too old.
+ */
+export function createNativeEngine(options: NativeEngineOptions): Engine {
+  const addon = loadNative();
+  const cores = cpuCores();
+  const pool = options.globalThreadPool;
+  const frames = new FrameTable();
+  const reply = addon.loadRuntime(
+    {
+      libraryPath: options.libraryPath ?? findRuntimeLibrary(),
+      globalThreadPool: pool !== null,
+      globalIntraOpThreads: pool === null ? 0 : pool.intraOpThreads || cores,
+      globalInterOpThreads: pool === null ? 0 : pool.interOpThreads || 1,
+      globalSpinning: false,
+    },
+    frames.finish,
+    (severity, label, message) => writeLog(options.logger, severity, label, message),
+  );
+  if (reply.error !== null) throw nativeFailure(reply.error);
+  process.once('exit', (code) => addon.endBatches(exitWaitMs, isMainThread ? code : -1));
+  return new NativeEngine(addon, frames, {
+    cores,
+    hasGlobalPool: pool !== null,
+    allowInline: options.allowInline ?? true,
+  });
+}
+
+/** ONNX Runtime's severities: 0 verbose, 1 info, 2 warning, 3 error, 4 fatal. */
+function writeLog(logger: Logger, severity: number, model: string, message: string): void {
+  const fields = { model, source: 'onnxruntime' };
+  if (severity >= 3) logger.error(fields, message);
+  else if (severity === 2) logger.warn(fields, message);
+  else logger.debug(fields, message);
+}
+
+/** Settled once for all sessions. */
+interface EngineSettings {
+  readonly cores: number;
+  readonly hasGlobalPool: boolean;
+  readonly allowInline: boolean;
+}
+
+class NativeEngine implements Engine {
+  readonly #addon: NativeAddon;
+  readonly #frames: FrameTable;
+  readonly #settings: EngineSettings;
+  #description: NativeDescription | null = null;
+
+  constructor(addon: NativeAddon, frames: FrameTable, settings: EngineSettings) {
+    this.#addon = addon;
+    this.#frames = frames;
+    this.#settings = settings;
+  }
+
+  async inspect(file: ModelFile): Promise<ModelSignature> {
+    const source = await readModelSource(file);
+    const reply = await this.#openForInspection(source, file);
+    await this.#addon.closeSession(reply.id);
+    return joinSignature(reply.signature, source).signature;
+  }
+
+  /** ONNX Runtime refuses some half-precision graphs unless it may optimise them, so a refusal is tried once more. */
+  async #openForInspection(source: ModelSource, file: ModelFile): Promise<NativeSessionReply> {
+    const cheap = inspection(file);
+    try {
+      return await this.#open(source, cheap);
+    } catch (refusal) {
+      const optimised = { ...cheap, graphOptimizationLevel: 99 };
+      return await this.#open(source, optimised).catch(() => {
+        throw refusal;
+      });
+    }
+  }
+
+  async openSession(spec: SessionSpec): Promise<EngineSession> {
+    const source = await readModelSource(spec.file);
+    const reply = await this.#open(source, this.#nativeSpec(spec, source));
+    try {
+      const { signature, nativeInputs } = joinSignature(reply.signature, source);
+      const onCuda = reply.cudaOrdinal >= 0;
+      const mayRunInline =
+        this.#settings.allowInline && !onCuda && spec.customOpLibraries.length === 0 && isBoundedWork(source.facts);
+      return new NativeSession(
+        this.#addon,
+        reply.id,
+        { signature, nativeInputs, mayRunInline },
+        {
+          device: onCuda ? { kind: 'cuda', ordinal: reply.cudaOrdinal } : { kind: 'cpu' },
+          fallbackReason: reply.fallbackReason,
+        },
+        this.#frames,
+      );
+    } catch (error) {
+      await this.#addon.closeSession(reply.id);
+      throw toInferenceError(error);
+    }
+  }
+
+  cudaDevices(): readonly CudaDevice[] {
+    return this.#describe().cudaDevices.map((device) => ({
+      ordinal: device.ordinal,
+      name: device.name,
+      uuid: device.uuid,
+      computeCapability: device.computeMajor + device.computeMinor / 10,
+      totalBytes: device.totalBytes,
+    }));
+  }
+
+  describe(): EngineDescription {
+    const { runtimeVersion, runtimePath, buildInfo, providers, cudaProblem, driverVersion } = this.#describe();
+    const cpuCores = this.#settings.cores;
+    return { runtimeVersion, runtimePath, buildInfo, providers, cpuCores, cudaProblem, driverVersion };
+  }
+
+  #describe(): NativeDescription {
+    this.#description ??= this.#addon.describe();
+    return this.#description;
+  }
+
+  async #open(source: ModelSource, spec: NativeSessionSpec): Promise<NativeSessionReply> {
+    const reply = await this.#addon.openSession({
+      ...spec,
+      modelBytes: source.bytes,
+      sessionEntries: [...spec.sessionEntries, ...source.sessionEntries],
+    });
+    if (reply.error !== null) throw modelFailure(reply.error, source.file);
+    return reply;
+  }
+
+  #nativeSpec(spec: SessionSpec, source: ModelSource): NativeSessionSpec {
+    const { cores, hasGlobalPool } = this.#settings;
+    return {
+      label: spec.label,
+      path: source.file.path,
+      modelBytes: null,
+      cudaOrdinal: spec.device.kind === 'cuda' ? spec.device.ordinal : -1,
+      requireDevice: spec.requireDevice,
+      intraOpThreads: intraOpThreads(spec, cores, hasGlobalPool),
+      interOpThreads: spec.interOpThreads,
+      parallelExecution: spec.executionMode === 'parallel',
+      graphOptimizationLevel: spec.graphOptimizationLevel,
+      enableMemoryArena: spec.enableMemoryArena,
+      enableMemoryPattern: spec.enableMemoryPattern,
+      sessionEntries: [...new Map([...quietThreads, ...spec.sessionEntries])].flat(),
+      runEntries: [...spec.runEntries].flat(),
+      cudaOptions: [...spec.cudaOptions].flat(),
+      useTensorrt: spec.tensorrtOptions !== null,
+      tensorrtOptions: [...(spec.tensorrtOptions ?? [])].flat(),
+      customOpLibraries: spec.customOpLibraries,
+    };
+  }
+}
+
+/** As cheaply as a model can be opened: nothing is optimised or prepared for running. */
+const inspection = (file: ModelFile): NativeSessionSpec => ({
+  label: basename(file.path),
+  path: file.path,
+  modelBytes: null,
+  cudaOrdinal: -1,
+  requireDevice: false,
+  intraOpThreads: 1,
+  interOpThreads: 1,
+  parallelExecution: false,
+  graphOptimizationLevel: 0,
+  enableMemoryArena: false,
+  enableMemoryPattern: false,
+  sessionEntries: ['session.disable_prepacking', '1'],
+  runEntries: [],
+  cudaOptions: [],
+  useTensorrt: false,
+  tensorrtOptions: [],
+  customOpLibraries: [],
+});

@@ -1,0 +1,54 @@
+/** A session of the addon: the weights of one model version on one device, and the instances that run them. */
+
+import type { ModelSignature } from '../model-config/signature.ts';
+import type { Device, EngineInstance, EngineSession, InstanceSpec } from './engine.ts';
+import type { NativeAddon } from './native.ts';
+import { nativeFailure } from './native-error.ts';
+import { type FrameTable, NativeInstance } from './native-instance.ts';
+
+/** What all instances of a session have in common. */
+export interface NativeModel {
+  readonly signature: ModelSignature;
+  /** The addon's index of each input of the signature. */
+  readonly nativeInputs: Int32Array;
+  /** False where the time of a batch is not bounded by the size of its inputs. */
+  readonly mayRunInline: boolean;
+}
+
+export class NativeSession implements EngineSession {
+  readonly signature: ModelSignature;
+  readonly device: Device;
+  readonly fallbackReason: string | null;
+  readonly #addon: NativeAddon;
+  readonly #id: number;
+  readonly #model: NativeModel;
+  readonly #frames: FrameTable;
+  #closing: Promise<void> | null = null;
+
+  constructor(
+    addon: NativeAddon,
+    id: number,
+    model: NativeModel,
+    placement: { readonly device: Device; readonly fallbackReason: string | null },
+    frames: FrameTable,
+  ) {
+    this.signature = model.signature;
+    this.device = placement.device;
+    this.fallbackReason = placement.fallbackReason;
+    this.#addon = addon;
+    this.#id = id;
+    this.#model = model;
+    this.#frames = frames;
+  }
+
+  createInstance(spec: InstanceSpec): EngineInstance {
+    const reply = this.#addon.createInstance(this.#id);
+    if (reply.error !== null) throw nativeFailure(reply.error);
+    return new NativeInstance(this.#addon, reply.id, this.#model, spec, this.#frames);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#addon.closeSession(this.#id);
+    return this.#closing;
+  }
+}

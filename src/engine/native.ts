@@ -1,0 +1,150 @@
+/**
+ * The addon's face, call by call in the order of `native/binding/{engine_binding,batch_binding}.cc`: plain data only, every
+ * field set, absence is null. Nothing here has behaviour; `load-native.ts` finds the addon.
+ */
+
+/** `code` is a position in `errorCodes`. */
+export interface NativeError {
+  readonly code: number;
+  readonly message: string;
+}
+
+export interface NativeReply {
+  readonly error: NativeError | null;
+}
+
+export interface NativeRuntimeOptions {
+  readonly libraryPath: string;
+  readonly globalThreadPool: boolean;
+  readonly globalIntraOpThreads: number;
+  readonly globalInterOpThreads: number;
+  readonly globalSpinning: boolean;
+}
+
+/** Lists of pairs are flat: key, value, key, value. */
+export interface NativeSessionSpec {
+  readonly label: string;
+  readonly path: string;
+  /** The model itself instead of the file at `path`; stays referenced until the session is open. */
+  readonly modelBytes: Uint8Array | null;
+  /** -1 for the CPU. */
+  readonly cudaOrdinal: number;
+  readonly requireDevice: boolean;
+  readonly intraOpThreads: number;
+  readonly interOpThreads: number;
+  readonly parallelExecution: boolean;
+  readonly graphOptimizationLevel: number;
+  readonly enableMemoryArena: boolean;
+  readonly enableMemoryPattern: boolean;
+  readonly sessionEntries: readonly string[];
+  readonly runEntries: readonly string[];
+  readonly cudaOptions: readonly string[];
+  readonly useTensorrt: boolean;
+  readonly tensorrtOptions: readonly string[];
+  readonly customOpLibraries: readonly string[];
+}
+
+export interface NativeTensorSpec {
+  readonly name: string;
+  readonly onnxCode: number;
+  /** Empty also where the rank is unknown. */
+  readonly shape: readonly number[];
+  readonly dimNames: readonly string[];
+  readonly isOptional: boolean;
+}
+
+export interface NativeSignature {
+  readonly inputs: readonly NativeTensorSpec[];
+  readonly outputs: readonly NativeTensorSpec[];
+  readonly producer: string;
+  readonly graphName: string;
+  readonly description: string;
+  readonly modelVersion: number;
+  readonly metadata: readonly (readonly [string, string])[];
+}
+
+/** The fields after `error` are set only when it is null. */
+export interface NativeSessionReply extends NativeReply {
+  readonly id: number;
+  readonly cudaOrdinal: number;
+  readonly fallbackReason: string | null;
+  readonly signature: NativeSignature;
+}
+
+export interface NativeInstanceReply extends NativeReply {
+  readonly id: number;
+}
+
+/** `control` and `input` are aligned host memory that the engine reads and writes; see `job-frame.ts`. */
+export interface NativeFrameReply extends NativeReply {
+  readonly id: number;
+  readonly control: ArrayBuffer;
+  readonly input: ArrayBuffer;
+}
+
+export interface NativeCudaDevice {
+  readonly ordinal: number;
+  readonly name: string;
+  readonly uuid: string;
+  readonly computeMajor: number;
+  readonly computeMinor: number;
+  readonly totalBytes: number;
+}
+
+export interface NativeDescription {
+  readonly runtimeVersion: string;
+  readonly runtimePath: string;
+  readonly buildInfo: string;
+  readonly providers: readonly string[];
+  readonly cudaProblem: string | null;
+  readonly driverVersion: string | null;
+  readonly cudaDevices: readonly NativeCudaDevice[];
+}
+
+export interface NativeDatatype {
+  readonly name: string;
+  readonly onnxCode: number;
+  readonly byteSize: number;
+}
+
+export interface NativeAddon {
+  /**
+   * Opens ONNX Runtime, once per thread of JavaScript. `onJobs` is given the frames whose batches are done, `onLog` the
+   * runtime's lines (severity 0 verbose … 4 fatal); neither may throw.
+   */
+  loadRuntime(
+    options: NativeRuntimeOptions,
+    onJobs: (frameIds: Int32Array) => void,
+    onLog: (severity: number, label: string, message: string) => void,
+  ): NativeReply;
+  describe(): NativeDescription;
+  openSession(spec: NativeSessionSpec): Promise<NativeSessionReply>;
+  closeSession(sessionId: number): Promise<void>;
+  createInstance(sessionId: number): NativeInstanceReply;
+  /** Its batches are done; buffers of its frames and slabs are discarded by the caller. */
+  closeInstance(instanceId: number): void;
+  terminate(instanceId: number): void;
+  createFrame(instanceId: number, controlNumbers: number): NativeFrameReply;
+  /** Detaches a buffer made by the addon and frees its memory at once. */
+  discardBuffer(buffer: ArrayBuffer): void;
+  /**
+   * Ends running batches and waits for them, for the end of the process. When some still run after `waitMs` the process
+   * leaves at once with `exitCode`, unless that is -1.
+   */
+  endBatches(waitMs: number, exitCode: number): boolean;
+  readonly datatypes: readonly NativeDatatype[];
+  readonly errorCodes: readonly string[];
+  /** Size of a frame's `input`. */
+  readonly frameInputBytes: number;
+
+  /** Runs the frame's batch on this thread; only while the instance has no unfinished batch. */
+  runNow(frameId: number, parts: readonly Uint8Array[] | null): void;
+  /** Queues the frame's batch; the caller keeps `parts` referenced and unchanged until `onJobs` names the frame. */
+  submit(frameId: number, parts: readonly Uint8Array[] | null): void;
+  /** The message of a reply whose code is not 0; once. */
+  takeError(frameId: number): string;
+  /** The bytes of an output slab; asked once per slab. */
+  slabBuffer(instanceId: number, slabId: number): ArrayBuffer;
+  /** Null, or the slabs that the pool gave up, whose buffers the caller discards. */
+  releaseSlab(instanceId: number, slabId: number): readonly number[] | null;
+}

@@ -1,0 +1,107 @@
+/**
+ * Random access to the bytes of a model: a file read through a window, or bytes already in memory. Nothing here knows
+ * what the bytes mean.
+ */
+
+import { constants } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { InferenceError, invalidArgument, notFound, unavailable } from '../../errors.ts';
+
+export interface ByteSource {
+  /** How the source is called in messages; a file's own name, never its path. */
+  readonly name: string;
+  readonly sizeBytes: number;
+  /**
+   * The bytes from `offset`, at least one and at most `windowBytes` of them, valid until the next call. `offset` lies
+   * inside the source.
+   */
+  read(offset: number): Promise<Uint8Array>;
+}
+
+/** Large enough to make system calls rare, small enough that parsing one window does not hold up the event loop. */
+export const windowBytes = 256 * 1024;
+
+/** Bytes in memory. Lets the event loop turn after each window, as reading a file does by itself. */
+export function bytesSource(name: string, bytes: Uint8Array): ByteSource {
+  return {
+    name,
+    sizeBytes: bytes.length,
+    read: async (offset) => {
+      if (offset > 0) await nextTurn();
+      return bytes.subarray(offset, offset + windowBytes);
+    },
+  };
+}
+
+const systemCode = (error: unknown): string =>
+  typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : 'unknown reason';
+
+/** Says why a model file could not be opened or read, without its path. */
+export function fileError(name: string, error: unknown): InferenceError {
+  if (error instanceof InferenceError) return error;
+  const code = systemCode(error);
+  if (code === 'ENOENT' || code === 'ENOTDIR') return notFound(`model file '${name}' does not exist`, error);
+  if (code === 'EACCES' || code === 'EPERM') {
+    return unavailable(`model file '${name}' may not be read by this user (${code})`, error);
+  }
+  return unavailable(`model file '${name}' could not be read (${code})`, error);
+}
+
+/** An open regular file. Owns the descriptor and one window; `close` frees both. */
+export class FileSource implements ByteSource {
+  readonly name: string;
+  readonly sizeBytes: number;
+  readonly #handle: FileHandle;
+  readonly #window: Uint8Array;
+
+  private constructor(name: string, sizeBytes: number, handle: FileHandle) {
+    this.name = name;
+    this.sizeBytes = sizeBytes;
+    this.#handle = handle;
+    this.#window = new Uint8Array(Math.min(windowBytes, Math.max(sizeBytes, 1)));
+  }
+
+  /** Rejects `not_found`, `unavailable`, or `invalid_argument` for what is no regular file. */
+  static async open(path: string): Promise<FileSource> {
+    const name = basename(path);
+    let handle: FileHandle;
+    try {
+      // Without O_NONBLOCK the open of a named pipe would wait for a writer and keep a thread of the pool for ever.
+      handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    } catch (error) {
+      throw fileError(name, error);
+    }
+    try {
+      const facts = await handle.stat();
+      if (!facts.isFile()) {
+        throw invalidArgument(`'${name}' is ${facts.isDirectory() ? 'a folder' : 'no regular file'}, expected a file`);
+      }
+      return new FileSource(name, facts.size, handle);
+    } catch (error) {
+      await handle.close();
+      throw fileError(name, error);
+    }
+  }
+
+  async read(offset: number): Promise<Uint8Array> {
+    const wanted = Math.min(this.#window.length, this.sizeBytes - offset);
+    let filled = 0;
+    while (filled < wanted) {
+      let bytesRead: number;
+      try {
+        bytesRead = (await this.#handle.read(this.#window, filled, wanted - filled, offset + filled)).bytesRead;
+      } catch (error) {
+        throw fileError(this.name, error);
+      }
+      if (bytesRead === 0) throw unavailable(`model file '${this.name}' became shorter while it was read`);
+      filled += bytesRead;
+    }
+    return this.#window.subarray(0, filled);
+  }
+
+  async close(): Promise<void> {
+    await this.#handle.close();
+  }
+}

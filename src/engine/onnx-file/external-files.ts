@@ -1,0 +1,102 @@
+/**
+ * Judges the files that a model's tensors point to before the runtime opens them: each must lie inside the model's
+ * folder, be a regular file and hold the bytes that are claimed.
+ */
+
+import { realpath, stat } from 'node:fs/promises';
+import { dirname, isAbsolute, join, sep } from 'node:path';
+import { type InferenceError, invalidArgument, unavailable } from '../../errors.ts';
+import type { ModelFile } from '../engine.ts';
+import type { ExternalReference, OnnxFileFacts } from './onnx-facts.ts';
+
+/** A file that belongs to a model. */
+export interface ExternalFile {
+  /** As the model writes it, relative to the model file. */
+  readonly location: string;
+  /** Absolute, symbolic links resolved. */
+  readonly path: string;
+  readonly sizeBytes: number;
+}
+
+/** ONNX Runtime reads this location as "the offset is an address in this process"; no file may bring it. */
+const addressTag = '*/_ORT_MEM_ADDR_/*';
+
+/**
+ * The files behind all external tensors of a model, each once. Rejects `invalid_argument` for a reference that can never
+ * be right, `unavailable` for a file that is missing or still too short, naming tensor, location and reason.
+ */
+export async function checkExternalFiles(
+  facts: Pick<OnnxFileFacts, 'externalData'>,
+  modelFile: ModelFile,
+): Promise<readonly ExternalFile[]> {
+  if (facts.externalData.length === 0) return [];
+  const files = new Map<string, ExternalFile>();
+  const folder = await realpath(modelFile.folder);
+  const beside = await realpath(dirname(modelFile.path));
+  for (const reference of facts.externalData) {
+    const end = lastByte(reference);
+    let file = files.get(reference.location);
+    if (file === undefined) {
+      file = await findFile(reference, beside, folder);
+      files.set(reference.location, file);
+    }
+    if (end > file.sizeBytes) {
+      throw unavailable(`${subject(reference)}: bytes up to ${end} are needed, the file has ${file.sizeBytes}`);
+    }
+  }
+  return [...files.values()];
+}
+
+const subject = ({ tensor, location }: ExternalReference): string =>
+  `external data of tensor '${tensor}' in '${location}'`;
+
+const refused = (reference: ExternalReference, reason: string): InferenceError =>
+  invalidArgument(`${subject(reference)}: ${reason}`);
+
+async function findFile(reference: ExternalReference, beside: string, folder: string): Promise<ExternalFile> {
+  const { location } = reference;
+  if (location === '') throw refused(reference, 'the location is empty');
+  if (location.includes('\0')) throw refused(reference, 'the location contains a NUL character');
+  if (location.startsWith(addressTag)) throw refused(reference, 'the location is a memory address');
+  if (isAbsolute(location)) throw refused(reference, 'the location is absolute, expected one relative to the model');
+  const outside = "the location leaves the model's folder";
+  let path: string;
+  try {
+    // Not joined: that would fold `link/..` away before the link is followed, and the runtime follows it.
+    path = await realpath(beside + sep + location);
+  } catch (error) {
+    // What climbs out gets the same answer whether or not its target exists.
+    if (!isInside(join(beside, location), folder)) throw refused(reference, outside);
+    throw unavailable(`${subject(reference)}: the file does not exist or cannot be read`, error);
+  }
+  if (!isInside(path, folder)) throw refused(reference, outside);
+  const facts = await stat(path);
+  if (!facts.isFile()) throw refused(reference, 'this is no regular file');
+  return { location, path, sizeBytes: facts.size };
+}
+
+const isInside = (path: string, folder: string): boolean =>
+  path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
+
+/** Offset of the byte after the last that the tensor takes. */
+function lastByte(reference: ExternalReference): number {
+  const offset = wholeNumber(reference, 'offset', reference.offset) ?? 0;
+  const length = wholeNumber(reference, 'length', reference.length);
+  const { tensorBytes } = reference;
+  if (length !== null && tensorBytes !== null && length < tensorBytes) {
+    throw refused(reference, `the length is ${length}, the tensor's shape and type need ${tensorBytes}`);
+  }
+  const end = offset + (length ?? tensorBytes ?? 0);
+  if (!Number.isSafeInteger(end)) throw refused(reference, 'offset and length together are out of range');
+  return end;
+}
+
+function wholeNumber(reference: ExternalReference, what: string, text: string | null): number | null {
+  if (text === null) return null;
+  const number = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+  if (!Number.isSafeInteger(number)) {
+    const given = JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}…` : text);
+    throw refused(reference, `the ${what} is ${given}, expected a whole number from 0 to 2^53`);
+  }
+  return number;
+}

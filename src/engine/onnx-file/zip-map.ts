@@ -1,0 +1,166 @@
+/**
+ * Classifiers from scikit-learn, LightGBM and XGBoost end by default in a ZipMap, which turns the matrix of
+ * probabilities into a sequence of maps – a type that no inference protocol carries. Here such a model is rewritten in
+ * memory to give the matrix itself; the keys of the maps become the labels of the output. The file is not touched.
+ */
+
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { type ByteSource, bytesSource, fileError } from './byte-source.ts';
+import { inMainGraph, isZipMap } from './onnx-facts.ts';
+import {
+  attributeFields,
+  dimensionFields,
+  graphFields,
+  graphRule,
+  labelledNodeRule,
+  modelFields,
+  modelRule,
+  nodeFields,
+  nodeRule,
+  operatorSetFields,
+  shapeFields,
+  tensorTypeFields,
+  typeFields,
+  valueInfoFields,
+  valueInfoRule,
+} from './onnx-schema.ts';
+import { readOnnxFile } from './read-onnx-file.ts';
+import type { WireMessage } from './wire-message.ts';
+import { scanMessage } from './wire-scanner.ts';
+import { bytesField, fieldHead, integerField, joined, lengthOf } from './wire-writer.ts';
+
+/** A model whose ZipMaps are gone. */
+export interface RewrittenModel {
+  /** A whole ONNX model, owned by the caller. External data is still looked for beside the original file. */
+  readonly bytes: Uint8Array;
+  /** Class labels of each output that was rewritten, in the order of its columns; integer labels as decimal text. */
+  readonly labels: ReadonlyMap<string, readonly string[]>;
+}
+
+const float32 = 1;
+/** Imported where a model has no ONNX operators at all; Identity exists in every version. */
+const opsetForIdentity = 13;
+
+/**
+ * The model at `path` with every graph output that a ZipMap writes turned into an FP32 tensor [rows, classes] of the
+ * same name; null when there is nothing to turn. A ZipMap stays when something else reads its result or when it names
+ * no classes. Rejects as `readOnnxFile` does.
+ */
+export async function withoutZipMap(path: string): Promise<RewrittenModel | null> {
+  const facts = await readOnnxFile(path);
+  if (facts.zipMapOutputs.length === 0) return null;
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(path);
+  } catch (error) {
+    throw fileError(basename(path), error);
+  }
+  return rewriteZipMaps(facts.fileName, bytes);
+}
+
+/** The same for a model in memory; `bytes` are not changed. */
+export async function rewriteZipMaps(name: string, bytes: Uint8Array): Promise<RewrittenModel | null> {
+  const source = bytesSource(name, bytes);
+  const places = new GraphPlaces();
+  const root = await scanMessage(source, modelRule, places.visit);
+  if (places.graph === null) return null;
+  const edits: Edit[] = [];
+  const labels = new Map<string, readonly string[]>();
+  for (const zipMap of places.zipMaps) {
+    const output = zipMap.text(nodeFields.outputs);
+    const declarations = places.values.filter((value) => value.text(valueInfoFields.name) === output);
+    if (places.readNames.has(output) || !declarations.some(isOutput)) continue;
+    const classes = await classLabels(source, zipMap);
+    if (classes.length === 0) continue;
+    labels.set(output, classes);
+    edits.push({ of: zipMap, bytes: identity(zipMap, output) });
+    for (const value of declarations)
+      edits.push({ of: value, bytes: matrixDeclaration(value, output, classes.length) });
+  }
+  if (labels.size === 0) return null;
+  const graphParts = spliced(bytes, places.graph.contentStart, places.graph.end, edits);
+  const parts = [
+    bytes.subarray(0, places.graph.start),
+    fieldHead(modelFields.graph, lengthOf(graphParts)),
+    ...graphParts,
+    bytes.subarray(places.graph.end),
+  ];
+  if (!importsOnnx(root)) {
+    parts.push(bytesField(modelFields.operatorSets, integerField(operatorSetFields.version, opsetForIdentity)));
+  }
+  return { bytes: joined(parts), labels };
+}
+
+/** Replaces one field of the graph, tag included. */
+interface Edit {
+  readonly of: WireMessage;
+  readonly bytes: Uint8Array;
+}
+
+/** Where the parts of the main graph lie that a rewrite touches, and every name that some node reads. */
+class GraphPlaces {
+  graph: WireMessage | null = null;
+  readonly zipMaps: WireMessage[] = [];
+  /** Declarations of inner values and outputs. */
+  readonly values: WireMessage[] = [];
+  readonly readNames = new Set<string>();
+
+  readonly visit = (message: WireMessage): void => {
+    if (message.rule === graphRule && message.depth === 1 && message.field === modelFields.graph) this.graph = message;
+    if (message.rule === nodeRule) {
+      for (const name of message.texts(nodeFields.inputs)) this.readNames.add(name);
+      if (inMainGraph(message) && isZipMap(message)) this.zipMaps.push(message);
+    }
+    if (message.rule === valueInfoRule && inMainGraph(message) && message.field !== graphFields.inputs) {
+      this.values.push(message);
+    }
+  };
+}
+
+const isOutput = (value: WireMessage): boolean => value.field === graphFields.outputs;
+
+async function classLabels(source: ByteSource, zipMap: WireMessage): Promise<readonly string[]> {
+  const range = { start: zipMap.contentStart, end: zipMap.end };
+  const node = await scanMessage(source, labelledNodeRule, () => {}, range);
+  const attribute = (name: string): WireMessage | undefined =>
+    node.children(nodeFields.attributes).find((candidate) => candidate.text(attributeFields.name) === name);
+  const strings = attribute('classlabels_strings')?.texts(attributeFields.strings) ?? [];
+  return strings.length > 0 ? strings : (attribute('classlabels_int64s')?.texts(attributeFields.ints) ?? []);
+}
+
+function identity(zipMap: WireMessage, output: string): Uint8Array {
+  return bytesField(
+    graphFields.nodes,
+    bytesField(nodeFields.inputs, zipMap.text(nodeFields.inputs)),
+    bytesField(nodeFields.outputs, output),
+    bytesField(nodeFields.name, zipMap.text(nodeFields.name)),
+    bytesField(nodeFields.operator, 'Identity'),
+  );
+}
+
+function matrixDeclaration(value: WireMessage, output: string, classes: number): Uint8Array {
+  const openDim = bytesField(shapeFields.dimensions);
+  const classDim = bytesField(shapeFields.dimensions, integerField(dimensionFields.value, classes));
+  const tensor = bytesField(
+    typeFields.tensor,
+    integerField(tensorTypeFields.elementType, float32),
+    bytesField(tensorTypeFields.shape, openDim, classDim),
+  );
+  return bytesField(value.field, bytesField(valueInfoFields.name, output), bytesField(valueInfoFields.type, tensor));
+}
+
+const importsOnnx = (root: WireMessage): boolean =>
+  root.children(modelFields.operatorSets).some((set) => ['', 'ai.onnx'].includes(set.text(operatorSetFields.domain)));
+
+/** The bytes from `start` to `end` with the edits, which do not overlap, put in place. */
+function spliced(bytes: Uint8Array, start: number, end: number, edits: readonly Edit[]): readonly Uint8Array[] {
+  const parts: Uint8Array[] = [];
+  let at = start;
+  for (const edit of edits.toSorted((one, other) => one.of.start - other.of.start)) {
+    parts.push(bytes.subarray(at, edit.of.start), edit.bytes);
+    at = edit.of.end;
+  }
+  parts.push(bytes.subarray(at, end));
+  return parts;
+}

@@ -1,0 +1,107 @@
+/**
+ * The output slabs of an instance as JavaScript sees them: one ArrayBuffer per slab for as long as the slab lives, and the
+ * views of the last batch, which the next batch of the same kind uses again. The pool itself is the addon's.
+ */
+
+import type { Datatype } from '../tensor/datatype.ts';
+import type { EngineOutput } from './engine.ts';
+import { outputHead, replyHead } from './job-frame.ts';
+import type { NativeAddon } from './native.ts';
+
+interface Slab {
+  readonly id: number;
+  readonly buffer: ArrayBuffer;
+  inUse: boolean;
+  /** What the last batch found in it; the views of a kind of batch are the same each time. */
+  outputs: readonly EngineOutput[];
+}
+
+/** Owner of the buffers. A slab in use when the instance closes is freed by its release. */
+export class OutputSlabs {
+  readonly #addon: NativeAddon;
+  readonly #instanceId: number;
+  readonly #datatypes: readonly Datatype[];
+  readonly #slabs: (Slab | null)[] = [];
+  #isClosed = false;
+
+  /** @param datatypes of the signature's outputs, by index */
+  constructor(addon: NativeAddon, instanceId: number, datatypes: readonly Datatype[]) {
+    this.#addon = addon;
+    this.#instanceId = instanceId;
+    this.#datatypes = datatypes;
+  }
+
+  /** The outputs that a reply tells of, as views on their slab, which is in use until `release(slabId)`. */
+  read(control: Float64Array, slabId: number, wanted: readonly number[]): readonly EngineOutput[] {
+    const slab = this.#slabs[slabId] ?? this.#open(slabId);
+    slab.inUse = true;
+    if (!isSame(control, slab.outputs, wanted)) slab.outputs = this.#views(control, slab.buffer, wanted);
+    return slab.outputs;
+  }
+
+  /** Gives a slab back; its views may show other bytes, or none, from now on. */
+  release(slabId: number): void {
+    const slab = this.#slabs[slabId] ?? null;
+    if (slab === null || !slab.inUse) return;
+    slab.inUse = false;
+    if (this.#isClosed) this.#discard(slabId);
+    else {
+      const dropped = this.#addon.releaseSlab(this.#instanceId, slabId);
+      if (dropped !== null) for (const id of dropped) this.#discard(id);
+    }
+  }
+
+  /** Frees what is not in use; the instance is closed. */
+  close(): void {
+    this.#isClosed = true;
+    for (const slab of this.#slabs) if (slab !== null && slab !== undefined && !slab.inUse) this.#discard(slab.id);
+  }
+
+  #open(slabId: number): Slab {
+    const slab = { id: slabId, buffer: this.#addon.slabBuffer(this.#instanceId, slabId), inUse: true, outputs: [] };
+    // No holes: ids are small and used again.
+    while (this.#slabs.length < slabId) this.#slabs.push(null);
+    this.#slabs[slabId] = slab;
+    return slab;
+  }
+
+  #discard(slabId: number): void {
+    const slab = this.#slabs[slabId] ?? null;
+    if (slab === null) return;
+    this.#slabs[slabId] = null;
+    this.#addon.discardBuffer(slab.buffer);
+  }
+
+  #views(control: Float64Array, buffer: ArrayBuffer, wanted: readonly number[]): readonly EngineOutput[] {
+    const outputs: EngineOutput[] = [];
+    let at = replyHead;
+    for (const index of wanted) {
+      const rank = control[at + 2] as number;
+      const shape: number[] = [];
+      for (let d = 0; d < rank; d++) shape.push(control[at + outputHead + d] as number);
+      outputs.push({
+        index,
+        datatype: this.#datatypes[index] as Datatype,
+        shape,
+        data: new Uint8Array(buffer, control[at] as number, control[at + 1] as number),
+      });
+      at += outputHead + rank;
+    }
+    return outputs;
+  }
+}
+
+function isSame(control: Float64Array, outputs: readonly EngineOutput[], wanted: readonly number[]): boolean {
+  if (outputs.length !== wanted.length) return false;
+  let at = replyHead;
+  for (let i = 0; i < outputs.length; i++) {
+    const { index, data, shape } = outputs[i] as EngineOutput;
+    const rank = shape.length;
+    if (index !== wanted[i] || data.byteOffset !== control[at] || data.length !== control[at + 1]) return false;
+    if (control[at + 2] !== rank) return false;
+    at += outputHead;
+    for (let d = 0; d < rank; d++) if (shape[d] !== control[at + d]) return false;
+    at += rank;
+  }
+  return true;
+}

@@ -1,0 +1,58 @@
+// A process or a worker that uses the built engine; what it does is told by its first argument or its worker data.
+
+import { isMainThread, parentPort, workerData } from 'node:worker_threads';
+import { createNativeEngine } from '../../dist/engine/native-engine.js';
+
+const [what, path, folder] = isMainThread ? process.argv.slice(2) : workerData;
+const silent = { debug() {}, info() {}, warn() {}, error() {} };
+const engine = createNativeEngine({ libraryPath: null, globalThreadPool: null, logger: silent });
+const session = await engine.openSession({
+  label: 'fixture:1',
+  file: { path, folder },
+  device: { kind: 'cpu' },
+  requireDevice: false,
+  intraOpThreads: 1,
+  interOpThreads: 1,
+  executionMode: 'sequential',
+  graphOptimizationLevel: 99,
+  enableMemoryArena: true,
+  enableMemoryPattern: true,
+  sessionEntries: new Map(),
+  runEntries: new Map(),
+  cudaOptions: new Map(),
+  tensorrtOptions: null,
+  customOpLibraries: [],
+});
+const instance = session.createInstance({ name: 'fixture_0', maxRows: 0 });
+
+/** x → y, both FP32 scalars; the endless model takes the number of turns first. */
+const infer = (turns) =>
+  new Promise((resolve, reject) => {
+    const inputs = [{ index: 0, shape: [], parts: [new Uint8Array(BigInt64Array.of(turns).buffer)] }];
+    inputs.push({ index: 1, shape: [], parts: [new Uint8Array(Float32Array.of(1).buffer)] });
+    instance.run({ inputs, outputs: [0] }, (result) => {
+      if (result.error !== null) return reject(result.error);
+      const { data } = result.outputs[0];
+      const value = new DataView(data.buffer, data.byteOffset).getFloat32(0, true);
+      result.release();
+      resolve(value);
+    });
+  });
+
+const say = (text) => (isMainThread ? console.log(text) : parentPort.postMessage(text));
+
+say(`8 = ${await infer(3n)}`);
+if (what === 'leave open') say('left');
+else if (what === 'close') {
+  await instance.close();
+  await session.close();
+  say('closed');
+} else {
+  infer(2n ** 62n).catch(() => undefined);
+  // Long enough for the batch to be under way.
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  say('running');
+  if (what === 'exit') process.exit(7);
+  if (what === 'throw') throw new Error('on purpose');
+  if (what === 'terminate') instance.terminate();
+}

@@ -1,0 +1,58 @@
+/** Libraries that are missing, no ONNX Runtime, or too old. Each in a process of its own: a process holds one runtime. */
+
+import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { findRuntimeLibrary } from '../../src/engine/load-native.ts';
+import { modelFolder } from './model-files.ts';
+
+const folder = modelFolder();
+afterAll(() => folder.remove());
+
+const open = (path: string): string => {
+  const fixture = join(import.meta.dirname, 'runtime-library-fixture.mjs');
+  const { stdout, stderr } = spawnSync(process.execPath, [fixture, path], { encoding: 'utf8' });
+  return `${stdout}${stderr}`.trim();
+};
+
+/** A shared library made of these lines of C; null where there is no compiler. */
+function library(name: string, source: string): string | null {
+  const path = join(folder.path, name);
+  writeFileSync(`${path}.c`, source);
+  return spawnSync('cc', ['-shared', '-fPIC', '-o', path, `${path}.c`]).status === 0 ? path : null;
+}
+
+describe('the ONNX Runtime library', () => {
+  it('is opened from the installed package', () => {
+    expect(open(findRuntimeLibrary())).toBe('opened');
+  });
+
+  it('is refused with its path when it cannot be opened', () => {
+    expect(open('/nowhere/libonnxruntime.so.1')).toMatch(/^failed_precondition: .*\/nowhere\/libonnxruntime\.so\.1/);
+    const { path } = folder.write('text.so', new TextEncoder().encode('text'));
+    expect(open(path)).toMatch(/^failed_precondition: ONNX Runtime could not be opened/);
+  });
+
+  it('is refused when it is another library', ({ skip }) => {
+    const path = library('other.so', 'int f(void) { return 1; }');
+    skip(path === null, 'there is no C compiler');
+    expect(open(path as string)).toMatch(/is no ONNX Runtime library/);
+  });
+
+  it('is refused with version, path and what is needed when it is too old', ({ skip }) => {
+    const path = library(
+      'old.so',
+      `typedef struct { const void *(*api)(unsigned); const char *(*version)(void); } Base;
+       static const void *api(unsigned wanted) { return 0; }
+       static const char *version(void) { return "1.9.1"; }
+       static const Base base = { api, version };
+       const Base *OrtGetApiBase(void) { return &base; }`,
+    );
+    skip(path === null, 'there is no C compiler');
+    const answer = open(path as string);
+    expect(answer).toContain('ONNX Runtime 1.9.1');
+    expect(answer).toContain(path as string);
+    expect(answer).toMatch(/is too old: version 1\.15 or newer is needed/);
+  });
+});

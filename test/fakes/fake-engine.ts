@@ -1,0 +1,212 @@
+/**
+ * An engine without a runtime: its instances record what they are asked to run and end it when the test says so, or at
+ * once. Bytes are really gathered, so a batcher's results can be compared with what each request sent.
+ */
+
+import type {
+  BatchInput,
+  CudaDevice,
+  Engine,
+  EngineBatch,
+  EngineDescription,
+  EngineInstance,
+  EngineOutput,
+  EngineResult,
+  EngineSession,
+  InstanceSpec,
+  ModelFile,
+  SessionSpec,
+} from '../../src/engine/engine.ts';
+import { cancelled, type InferenceError, notFound } from '../../src/errors.ts';
+import type { ModelSignature } from '../../src/model-config/signature.ts';
+import type { Datatype } from '../../src/tensor/datatype.ts';
+
+/** What a fake model computes; throws an `InferenceError` to fail the batch. */
+export type Compute = (batch: EngineBatch) => readonly EngineOutput[];
+
+export const joinedBytes = (parts: readonly Uint8Array[]): Uint8Array => new Uint8Array(Buffer.concat(parts));
+
+/** Output i is input i, whatever it is. */
+export const identity =
+  (datatype: Datatype = 'FP32'): Compute =>
+  (batch) =>
+    batch.outputs.map((index) => {
+      const { shape, parts } = batch.inputs[index] as BatchInput;
+      return { index, datatype, shape, data: joinedBytes(parts) };
+    });
+
+/** A batch in the hands of an instance. */
+export class FakeRun {
+  readonly batch: EngineBatch;
+  readonly #instance: FakeInstance;
+  readonly #done: (result: EngineResult) => void;
+  releaseCount = 0;
+  isTerminated = false;
+
+  constructor(instance: FakeInstance, batch: EngineBatch, done: (result: EngineResult) => void) {
+    this.#instance = instance;
+    this.batch = batch;
+    this.#done = done;
+  }
+
+  /** Requests in the batch; 0 for a model without inputs. */
+  get requestCount(): number {
+    return this.batch.inputs[0]?.parts.length ?? 0;
+  }
+
+  get rows(): number {
+    return this.batch.inputs[0]?.shape[0] ?? 0;
+  }
+
+  /** Ends the run with what the instance computes. */
+  complete(outputs?: readonly EngineOutput[]): void {
+    try {
+      this.#end(null, outputs ?? this.#instance.compute(this.batch));
+    } catch (error) {
+      this.#end(error as InferenceError, []);
+    }
+  }
+
+  fail(error: InferenceError): void {
+    this.#end(error, []);
+  }
+
+  #end(error: InferenceError | null, outputs: readonly EngineOutput[]): void {
+    this.#instance.running = null;
+    const release = (): void => {
+      this.releaseCount++;
+    };
+    this.#done({ error, outputs, inputNs: 100, inferNs: 200, outputNs: 300, release });
+  }
+}
+
+export type FakeMode = 'manual' | 'inline' | 'throw';
+
+export class FakeInstance implements EngineInstance {
+  readonly name: string;
+  compute: Compute;
+  /** `manual`: the test ends each run; `inline`: `done` is called within `run`; `throw`: `run` throws. */
+  mode: FakeMode;
+  /** Whether `terminate` ends a manual run by itself. */
+  endsWhenTerminated = true;
+  readonly runs: FakeRun[] = [];
+  running: FakeRun | null = null;
+  isClosed = false;
+  terminateCount = 0;
+
+  constructor(mode: FakeMode = 'manual', compute: Compute = identity(), name = 'fake_0') {
+    this.mode = mode;
+    this.compute = compute;
+    this.name = name;
+  }
+
+  run(batch: EngineBatch, done: (result: EngineResult) => void): void {
+    if (this.running !== null) throw new Error('an instance was given a batch while it runs another');
+    if (this.isClosed) throw new Error('an instance was given a batch after it was closed');
+    if (this.mode === 'throw') throw new Error('the engine threw');
+    const run = new FakeRun(this, batch, done);
+    this.running = run;
+    this.runs.push(run);
+    if (this.mode === 'inline') run.complete();
+  }
+
+  terminate(): void {
+    this.terminateCount++;
+    const { running } = this;
+    if (running === null) return;
+    running.isTerminated = true;
+    if (this.endsWhenTerminated) running.fail(cancelled(''));
+  }
+
+  close(): Promise<void> {
+    this.isClosed = true;
+    return Promise.resolve();
+  }
+
+  /** The latest run. */
+  get last(): FakeRun {
+    return this.runs[this.runs.length - 1] as FakeRun;
+  }
+
+  /** Requests per run so far. */
+  get requestCounts(): readonly number[] {
+    return this.runs.map((run) => run.requestCount);
+  }
+}
+
+export class FakeSession implements EngineSession {
+  readonly signature: ModelSignature;
+  readonly spec: SessionSpec;
+  readonly device;
+  readonly fallbackReason = null;
+  readonly instances: FakeInstance[] = [];
+  isClosed = false;
+  readonly #mode: FakeMode;
+  readonly #compute: Compute;
+
+  constructor(signature: ModelSignature, spec: SessionSpec, mode: FakeMode, compute: Compute) {
+    this.signature = signature;
+    this.spec = spec;
+    this.device = spec.device;
+    this.#mode = mode;
+    this.#compute = compute;
+  }
+
+  createInstance(spec: InstanceSpec): FakeInstance {
+    const instance = new FakeInstance(this.#mode, this.#compute, spec.name);
+    this.instances.push(instance);
+    return instance;
+  }
+
+  close(): Promise<void> {
+    this.isClosed = true;
+    return Promise.resolve();
+  }
+}
+
+/** What a path of the fake disk holds: a model, or the reason why it does not load. */
+export type FakeModel = { readonly signature: ModelSignature; readonly compute?: Compute } | InferenceError;
+
+export class FakeEngine implements Engine {
+  /** By the path that `ModelFile.path` ends with. */
+  readonly models = new Map<string, FakeModel>();
+  readonly sessions: FakeSession[] = [];
+  devices: readonly CudaDevice[] = [];
+  mode: FakeMode = 'inline';
+
+  async inspect(file: ModelFile): Promise<ModelSignature> {
+    return this.#modelAt(file).signature;
+  }
+
+  async openSession(spec: SessionSpec): Promise<EngineSession> {
+    const { signature, compute } = this.#modelAt(spec.file);
+    const session = new FakeSession(signature, spec, this.mode, compute ?? identity());
+    this.sessions.push(session);
+    return session;
+  }
+
+  cudaDevices(): readonly CudaDevice[] {
+    return this.devices;
+  }
+
+  describe(): EngineDescription {
+    return {
+      runtimeVersion: '0.0.0-fake',
+      runtimePath: '',
+      buildInfo: '',
+      providers: ['CPUExecutionProvider'],
+      cpuCores: 1,
+      cudaProblem: 'the fake engine has no devices',
+      driverVersion: null,
+    };
+  }
+
+  #modelAt(file: ModelFile): Exclude<FakeModel, InferenceError> {
+    for (const [path, model] of this.models) {
+      if (!file.path.endsWith(path)) continue;
+      if (model instanceof Error) throw model;
+      return model;
+    }
+    throw notFound(`there is no fake model at ${file.path}`);
+  }
+}

@@ -1,0 +1,110 @@
+/** Which external data files a model may point to. Files are real, in a folder of their own. */
+
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { checkExternalFiles } from '../../src/engine/onnx-file/external-files.ts';
+import type { ExternalReference } from '../../src/engine/onnx-file/onnx-facts.ts';
+import type { InferenceError } from '../../src/errors.ts';
+
+const top = realpathSync(mkdtempSync(join(tmpdir(), 'nereid-external-')));
+afterAll(() => rmSync(top, { recursive: true, force: true }));
+
+const folder = join(top, 'model');
+const version = join(folder, '1');
+mkdirSync(join(version, 'sub'), { recursive: true });
+mkdirSync(join(top, 'model-secret/deep'), { recursive: true });
+writeFileSync(join(version, 'weights.bin'), new Uint8Array(64));
+writeFileSync(join(version, 'sub/more.bin'), new Uint8Array(8));
+writeFileSync(join(folder, 'shared.bin'), new Uint8Array(16));
+writeFileSync(join(top, 'model-secret/secret.bin'), new Uint8Array(64));
+symlinkSync(join(top, 'model-secret/secret.bin'), join(version, 'link-out.bin'));
+symlinkSync(join(version, 'weights.bin'), join(version, 'link-in.bin'));
+symlinkSync(join(top, 'model-secret/deep'), join(version, 'link-folder'));
+mkdirSync(join(version, '*/_ORT_MEM_ADDR_'), { recursive: true });
+writeFileSync(join(version, '*/_ORT_MEM_ADDR_/*'), new Uint8Array(64));
+
+const model = { path: join(version, 'model.onnx'), folder };
+const reference = (part: Partial<ExternalReference>): ExternalReference => ({
+  tensor: 'W',
+  location: 'weights.bin',
+  offset: null,
+  length: null,
+  tensorBytes: null,
+  ...part,
+});
+const check = (...parts: Partial<ExternalReference>[]) =>
+  checkExternalFiles({ externalData: parts.map(reference) }, model);
+const refusal = (part: Partial<ExternalReference>): Promise<InferenceError> =>
+  check(part).then(
+    () => expect.fail('was accepted'),
+    (error) => error,
+  );
+
+describe('external data', () => {
+  it('lists each file once, links resolved', async () => {
+    expect(
+      await check({ offset: '0', length: '32' }, { offset: '32', length: '32' }, { location: 'link-in.bin' }),
+    ).toEqual([
+      { location: 'weights.bin', path: join(version, 'weights.bin'), sizeBytes: 64 },
+      { location: 'link-in.bin', path: join(version, 'weights.bin'), sizeBytes: 64 },
+    ]);
+  });
+
+  it('lists nothing for a model that has none', async () => {
+    expect(await check()).toEqual([]);
+  });
+
+  it('may lie in a folder below, or above the model file when that is still inside the model folder', async () => {
+    const files = await check(
+      { location: 'sub/more.bin' },
+      { location: './sub/../weights.bin' },
+      { location: '../shared.bin' },
+    );
+    expect(files.map(({ sizeBytes }) => sizeBytes)).toEqual([8, 64, 16]);
+  });
+
+  it.each([
+    ['', 'the location is empty'],
+    ['a\0b', 'NUL'],
+    ['/etc/passwd', 'is absolute'],
+    ['../../model-secret/secret.bin', "leaves the model's folder"],
+    ['../../../../../../etc/passwd', "leaves the model's folder"],
+    ['../../absent.bin', "leaves the model's folder"],
+    ['link-out.bin', "leaves the model's folder"],
+    ['link-folder/../secret.bin', "leaves the model's folder"],
+    ['..', "leaves the model's folder"],
+    ['sub', 'no regular file'],
+    ['*/_ORT_MEM_ADDR_/*', 'is a memory address'],
+  ])('is refused at %j', async (location, text) => {
+    const { code, message } = await refusal({ location });
+    expect(code).toBe('invalid_argument');
+    expect(message).toContain(`external data of tensor 'W' in '${location}': `);
+    expect(message).toContain(text);
+    expect(message).not.toContain(top);
+  });
+
+  it.each(['-16', '1e3', '0x10', '', ' 1', '9007199254740993', '99999999999999999999999999', '1.5', 'NaN'])(
+    'is refused with the offset %j',
+    async (offset) => {
+      const { code, message } = await refusal({ offset });
+      expect(code).toBe('invalid_argument');
+      expect(message).toContain('the offset is');
+    },
+  );
+
+  it('is refused where offset and length overflow together, or the length is too small for the tensor', async () => {
+    expect((await refusal({ offset: '9007199254740991', length: '1' })).message).toContain('out of range');
+    expect((await refusal({ length: '3', tensorBytes: 4 })).message).toContain('need 4');
+  });
+
+  it('is not yet whole while the file is absent or too short', async () => {
+    expect(await refusal({ location: 'later.bin' })).toMatchObject({ code: 'unavailable' });
+    expect(await refusal({ offset: '60', length: '5' })).toMatchObject({
+      code: 'unavailable',
+      message: "external data of tensor 'W' in 'weights.bin': bytes up to 65 are needed, the file has 64",
+    });
+    expect(await refusal({ offset: '1', tensorBytes: 64 })).toMatchObject({ code: 'unavailable' });
+  });
+});
