@@ -1,0 +1,11 @@
+/** What the server's own settings and machine add to the meaning of a model's configuration. */
+export interface ConfigSettings {
+  /** False with `--disable-auto-complete-config`. */
+  readonly autoComplete: boolean;
+  /** max_batch_size that a batching model without one gets. */
+  readonly defaultMaxBatchSize: number;
+  /** Ordinals of the usable GPUs; empty where there are none. */
+  readonly gpuOrdinals: readonly number[];
+  /** Why there are none, as one sentence; added to the error when a configuration demands a GPU. */
+  readonly gpuProblem?: string | null;
+}

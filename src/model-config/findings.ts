@@ -1,0 +1,21 @@
+/** What the checks of one configuration found. All of it is told at once, so that a file is repaired in one go. */
+
+import { invalidArgument, unimplemented } from '../errors.ts';
+
+export interface Findings {
+  /** Contradictions and values out of range. */
+  readonly invalid: string[];
+  /** Correct, but asks for something that this server does not do. */
+  readonly leftOut: string[];
+  /** Accepted without effect, `field: reason`. */
+  readonly ignored: string[];
+}
+
+export const newFindings = (): Findings => ({ invalid: [], leftOut: [], ignored: [] });
+
+/** @throws InferenceError invalid_argument with everything found, or unimplemented when only left-out features were */
+export function throwFindings({ invalid, leftOut }: Findings): void {
+  const all = [...new Set([...invalid, ...leftOut])];
+  if (invalid.length > 0) throw invalidArgument(all.join('; '));
+  if (leftOut.length > 0) throw unimplemented(all.join('; '));
+}

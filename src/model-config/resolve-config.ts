@@ -1,0 +1,103 @@
+/**
+ * From what a model's folder or a load request says to the `ModelConfig` in force: read, complete, check, normalise,
+ * freeze. Two steps, because the file name of the model is in the configuration and its signature is in the file.
+ */
+
+import { basename, dirname } from 'node:path';
+
+import { invalidArgument } from '../errors.ts';
+import { buildConfig } from './build-config.ts';
+import { checkConfig, checkIdentity } from './check-config.ts';
+import { completeFromSignature, completeNames } from './complete-config.ts';
+import type { ConfigSettings } from './config-settings.ts';
+import { readEngineConfig } from './engine-config.ts';
+import { newFindings, throwFindings } from './findings.ts';
+import { resolveInstanceGroups } from './instance-groups.ts';
+import { newMessage } from './message-fields.ts';
+import type { ConfigMessage, ConfigValue, ModelConfig } from './model-config.ts';
+import { normaliseConfig } from './normalise-config.ts';
+import { readJsonConfig, readTextConfig } from './read-config.ts';
+import type { ModelSignature } from './signature.ts';
+
+/**
+ * Where a configuration comes from. `text` may be given as bytes, which lets invalid UTF-8 be found; of `path` only the
+ * last part is ever shown. `json` is the override of a load request.
+ */
+export type ConfigSource =
+  | { readonly kind: 'file'; readonly path: string; readonly text: string | Uint8Array }
+  | { readonly kind: 'json'; readonly text: string | Uint8Array }
+  | { readonly kind: 'none' };
+
+export interface ConfigQuery {
+  readonly modelName: string;
+  readonly source: ConfigSource;
+  readonly settings: ConfigSettings;
+}
+
+/**
+ * The configuration as written, with names completed: enough to choose versions (`versionPolicyOf`) and to find the
+ * model file. Only written fields are present.
+ *
+ * @throws InferenceError invalid_argument for unreadable text, unknown fields and wrong values, and for whatever makes
+ *         looking for a model file pointless (name, backend, file names); unimplemented for ensembles
+ */
+export function readConfigMessage({ modelName, source, settings }: ConfigQuery): ConfigMessage {
+  const written = readSource(modelName, source, settings);
+  const message = completeNames(written, modelName, settings.autoComplete);
+  const findings = newFindings();
+  checkIdentity(message, modelName, findings);
+  throwFindings(findings);
+  return message;
+}
+
+/**
+ * The configuration in force for a model file with this signature, deeply frozen.
+ *
+ * @throws InferenceError invalid_argument or unimplemented, all violations in one message
+ */
+export function resolveModelConfig(query: ConfigQuery & { readonly signature: ModelSignature }): ModelConfig {
+  const { signature, settings } = query;
+  const findings = newFindings();
+  const written = readConfigMessage(query);
+  const complete = completeFromSignature(written, signature, settings, findings);
+  checkConfig(complete, signature, findings);
+  const { groups, messages } = resolveInstanceGroups(complete, settings, findings);
+  const engine = readEngineConfig(
+    complete,
+    groups.some(({ kind }) => kind === 'gpu'),
+    findings,
+  );
+  throwFindings(findings);
+  const message = normaliseConfig(complete, messages);
+  const ignoredFields = [...new Set(findings.ignored)];
+  return deepFreeze(buildConfig({ message, signature, instanceGroups: groups, engine, ignoredFields }));
+}
+
+function readSource(modelName: string, source: ConfigSource, settings: ConfigSettings): ConfigMessage {
+  switch (source.kind) {
+    case 'file':
+      return readTextConfig(fileLabel(source.path), source.text);
+    case 'json':
+      return readJsonConfig('config', source.text);
+    case 'none':
+      if (settings.autoComplete) return newMessage({});
+      throw invalidArgument(
+        `model '${modelName}' has no config.pbtxt, and auto-complete is disabled (--disable-auto-complete-config)`,
+      );
+  }
+}
+
+/** `config.pbtxt` or `configs/<name>.pbtxt`; never the folders above. */
+function fileLabel(path: string): string {
+  const folder = basename(dirname(path));
+  return folder === 'configs' ? `configs/${basename(path)}` : basename(path);
+}
+
+/** Maps stay writable for whoever casts their type away; everything else throws on writing. */
+function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  Object.freeze(value);
+  const parts = value instanceof Map ? value.values() : Object.values(value as Record<string, ConfigValue>);
+  for (const part of parts) deepFreeze(part);
+  return value;
+}

@@ -1,0 +1,32 @@
+/** What a model file itself declares, as the engine reads it. */
+
+import type { Datatype } from '../tensor/datatype.ts';
+import type { Shape } from '../tensor/shape.ts';
+
+export interface TensorSpec {
+  readonly name: string;
+  readonly datatype: Datatype;
+  /** Full shape, batch dimension included; -1 where the model leaves the extent open. Null: the rank is unknown. */
+  readonly shape: Shape | null;
+  /** Names of symbolic dimensions, '' where a dimension has none; same length as `shape`. */
+  readonly dimNames: readonly string[];
+  /** Inputs only: the model has an initialiser of that name, so the input may be left out. */
+  readonly isOptional: boolean;
+  /** Outputs only: class labels found in the model (ZipMap); empty otherwise. */
+  readonly labels: readonly string[];
+}
+
+export interface ModelSignature {
+  /** In the order of the graph. The index in these lists is how the engine names a tensor. */
+  readonly inputs: readonly TensorSpec[];
+  readonly outputs: readonly TensorSpec[];
+  readonly irVersion: number;
+  /** Operator set per domain; '' is the ONNX domain. */
+  readonly opsets: ReadonlyMap<string, number>;
+  readonly producer: string;
+  readonly graphName: string;
+  readonly description: string;
+  readonly modelVersion: number;
+  /** metadata_props of the model. */
+  readonly metadata: ReadonlyMap<string, string>;
+}
