@@ -1,0 +1,113 @@
+/**
+ * The last step of every request: its promise is settled once, the fact is told, and those who wait for the end of all
+ * requests are told too. With `preserve_ordering` an answer is held until all earlier ones are out (behaviour.md §3.5).
+ */
+
+import type { InferenceError } from '../errors.ts';
+import type { InferenceResponse } from '../inference/response.ts';
+import type { Clock } from '../time.ts';
+import type { Batch } from './batch.ts';
+import type { QueuedRequest } from './queued-request.ts';
+import type { FailureReason, SchedulingObserver } from './scheduler.ts';
+
+const nsPerMs = 1e6;
+
+/** Whole nanoseconds between two instants; a clock that was read in another order gives 0. */
+export const elapsedNs = (fromMs: number, toMs: number): number => Math.max(0, Math.round((toMs - fromMs) * nsPerMs));
+
+export class Answers {
+  readonly #clock: Clock;
+  readonly #observer: SchedulingObserver;
+  readonly #keepsOrder: boolean;
+  #firstInOrder: QueuedRequest | null = null;
+  #lastInOrder: QueuedRequest | null = null;
+  #openCount = 0;
+
+  constructor(clock: Clock, observer: SchedulingObserver, keepsOrder: boolean) {
+    this.#clock = clock;
+    this.#observer = observer;
+    this.#keepsOrder = keepsOrder;
+  }
+
+  /** Requests accepted and not settled. */
+  get openCount(): number {
+    return this.#openCount;
+  }
+
+  /** From now on the request is owed an answer. */
+  owe(request: QueuedRequest): void {
+    this.#openCount++;
+    this.#observer.requestQueued();
+    if (!this.#keepsOrder) return;
+    if (this.#lastInOrder === null) this.#firstInOrder = request;
+    else this.#lastInOrder.nextInOrder = request;
+    this.#lastInOrder = request;
+  }
+
+  succeed(request: QueuedRequest, response: InferenceResponse): void {
+    request.response = response;
+    this.#end(request);
+  }
+
+  fail(request: QueuedRequest, error: InferenceError, reason: FailureReason): void {
+    request.error = error;
+    request.failureReason = reason;
+    this.#end(request);
+  }
+
+  /** Settles at once, whatever the order: for callers who have left and servers that give up. */
+  failNow(request: QueuedRequest, error: InferenceError, reason: FailureReason): void {
+    request.response?.release();
+    request.response = null;
+    request.error = error;
+    request.failureReason = reason;
+    this.#settle(request);
+    if (this.#keepsOrder) this.#settleFront();
+  }
+
+  /** Every request that is owed an answer and only waits for earlier ones. */
+  heldRequests(): readonly QueuedRequest[] {
+    const held: QueuedRequest[] = [];
+    for (let request = this.#firstInOrder; request !== null; request = request.nextInOrder) {
+      if (request.state === 'ended') held.push(request);
+    }
+    return held;
+  }
+
+  #end(request: QueuedRequest): void {
+    if (!this.#keepsOrder) {
+      this.#settle(request);
+      return;
+    }
+    request.state = 'ended';
+    this.#settleFront();
+  }
+
+  #settleFront(): void {
+    let front = this.#firstInOrder;
+    while (front !== null && (front.state === 'ended' || front.state === 'settled')) {
+      if (front.state === 'ended') this.#settle(front);
+      const next: QueuedRequest | null = front.nextInOrder;
+      front.nextInOrder = null;
+      front = next;
+    }
+    this.#firstInOrder = front;
+    if (front === null) this.#lastInOrder = null;
+  }
+
+  #settle(request: QueuedRequest): void {
+    request.state = 'settled';
+    this.#openCount--;
+    request.context.cancellation.onCancel(null);
+    const totalNs = elapsedNs(request.context.receivedAtMs, this.#clock.now());
+    const { response, error } = request;
+    if (response !== null) {
+      const { startedAtMs, durations } = request.batch as Batch;
+      this.#observer.requestSucceeded(totalNs, elapsedNs(request.queuedAtMs, startedAtMs), durations, request.rows);
+      request.resolve(response);
+    } else if (error !== null) {
+      this.#observer.requestFailed(totalNs, request.failureReason, true);
+      request.reject(error);
+    }
+  }
+}

@@ -1,0 +1,164 @@
+/**
+ * Runs closed batches on the instances and sees to what comes of them: answers, or after a failure another try for each
+ * request alone. Which requests form a batch, and when, is decided by its owner.
+ */
+
+import type { EngineInstance, EngineResult } from '../engine/engine.ts';
+import { type InferenceError, toInferenceError } from '../errors.ts';
+import type { Logger } from '../logger.ts';
+import type { Answers } from './answers.ts';
+import { Batch, engineBatchOf } from './batch.ts';
+import { answerBatch, type ResponseIdentity } from './batch-response.ts';
+import { failedResult, Isolation, isWorthRetrying } from './isolation.ts';
+import { InstancePool } from './model-instance.ts';
+import type { QueuedRequest } from './queued-request.ts';
+import { outputFault, rowsFault, type ScatterPlan } from './scatter.ts';
+import type { CloseReason, SchedulingObserver } from './scheduler.ts';
+
+export interface RunnerParts {
+  readonly identity: ResponseIdentity;
+  readonly scatter: ScatterPlan;
+  readonly answers: Answers;
+  readonly observer: SchedulingObserver;
+  readonly logger: Logger;
+  /** An instance is free; may be called before `start` returns. */
+  readonly onFree: () => void;
+  /** A request of a failed batch is to run again, alone, before all that wait. */
+  readonly onRetry: (request: QueuedRequest) => void;
+  /** A batch is over and its requests are answered or to be retried. */
+  readonly onEnd: () => void;
+}
+
+export class BatchRunner {
+  readonly #parts: RunnerParts;
+  readonly #pool = new InstancePool();
+  readonly #isolation = new Isolation();
+  #canBatch = true;
+
+  constructor(parts: RunnerParts) {
+    this.#parts = parts;
+  }
+
+  /** False once the model was found to fail with several requests in a batch, whatever they are. */
+  get canBatch(): boolean {
+    return this.#canBatch;
+  }
+
+  get hasIdle(): boolean {
+    return this.#pool.hasIdle;
+  }
+
+  get isBusy(): boolean {
+    return this.#pool.busyCount > 0;
+  }
+
+  addInstance(instance: EngineInstance): void {
+    this.#pool.add(instance);
+  }
+
+  retireInstance(instance: EngineInstance): Promise<void> {
+    return this.#pool.retire(instance);
+  }
+
+  /** Only while `hasIdle`. */
+  start(requests: readonly QueuedRequest[], closedBy: CloseReason, nowMs: number): void {
+    const instance = this.#pool.takeIdle();
+    const batch = new Batch(requests, closedBy, nowMs, instance);
+    instance.batch = batch;
+    this.#parts.observer.batchStarted?.(requests.length);
+    try {
+      const engineBatch = engineBatchOf(requests);
+      batch.outputCount = engineBatch.outputs.length;
+      instance.engine.run(engineBatch, (result) => this.#completed(batch, result));
+    } catch (error) {
+      this.#completed(batch, failedResult(toInferenceError(error)));
+    }
+  }
+
+  /** The caller of a running request has left and was told; a batch that nobody waits for ends early. */
+  forget(batch: Batch): void {
+    batch.liveCount--;
+    if (batch.liveCount === 0) batch.instance.engine.terminate();
+  }
+
+  /** Fails every request that runs, at once, and asks the engine to stop. */
+  abort(error: InferenceError): void {
+    for (const batch of this.#pool.runningBatches()) {
+      for (const request of batch.requests) {
+        if (request.state === 'running') this.#parts.answers.failNow(request, error, 'OTHER');
+      }
+      batch.liveCount = 0;
+      batch.instance.engine.terminate();
+    }
+  }
+
+  #completed(batch: Batch, result: EngineResult): void {
+    if (batch.isDone) return;
+    batch.isDone = true;
+    batch.durations = {
+      computeInputNs: result.inputNs,
+      computeInferNs: result.inferNs,
+      computeOutputNs: result.outputNs,
+    };
+    this.#pool.giveBack(batch.instance);
+    const { observer, onFree, onEnd } = this.#parts;
+    const error = result.error ?? this.#faultOf(batch, result);
+    observer.batchExecuted(batch.rows, batch.requests.length, batch.closedBy, batch.durations, error !== null);
+    if (error === null) {
+      // The next batch first: the device must not wait for answers to be cut.
+      onFree();
+      this.#succeed(batch, result);
+    } else {
+      this.#fail(batch, result, error);
+      onFree();
+    }
+    onEnd();
+  }
+
+  /** Outputs that do not follow the batch dimension are no fault of a request that ran alone: they are all its own. */
+  #faultOf(batch: Batch, result: EngineResult): InferenceError | null {
+    const { scatter } = this.#parts;
+    const fault = outputFault(scatter, result, batch.outputCount);
+    if (fault !== null) return fault;
+    const mismatch = rowsFault(scatter, result, batch.rows);
+    if (mismatch === null) return null;
+    this.#stopBatching(mismatch);
+    return batch.requests.length === 1 ? null : mismatch;
+  }
+
+  #succeed(batch: Batch, result: EngineResult): void {
+    if (batch.requests.length > 1) this.#isolation.batchSucceeded();
+    if (batch.liveCount === 0) result.release();
+    else answerBatch(batch, result, this.#parts.scatter, this.#parts.identity, this.#parts.answers);
+  }
+
+  #fail(batch: Batch, result: EngineResult, error: InferenceError): void {
+    result.release();
+    const { requests } = batch;
+    const isRetried = requests.length > 1 && isWorthRetrying(error);
+    if (isRetried && this.#isolation.batchFailed()) this.#stopBatching(error);
+    if (requests.length === 1) this.#isolation.culpritFound();
+    for (const request of requests) {
+      if (request.state !== 'running') continue;
+      if (isRetried) this.#retryAlone(request);
+      else this.#parts.answers.fail(request, error, error.code === 'cancelled' ? 'CANCELED' : 'BACKEND');
+    }
+  }
+
+  #retryAlone(request: QueuedRequest): void {
+    request.state = 'waiting';
+    request.batch = null;
+    request.batchKey = this.#isolation.loneKey();
+    this.#parts.onRetry(request);
+  }
+
+  #stopBatching({ message }: InferenceError): void {
+    if (!this.#canBatch) return;
+    this.#canBatch = false;
+    const { identity, logger } = this.#parts;
+    logger.warn(
+      { model: identity.modelName, version: identity.modelVersion, reason: message },
+      'The model cannot run several requests as one batch, so each runs alone from now on.',
+    );
+  }
+}

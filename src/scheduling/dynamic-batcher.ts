@@ -1,0 +1,226 @@
+/**
+ * The scheduler of a model version with instances: a queue, a rule that forms batches, and a runner for them. It lives
+ * on the event loop. A model that does not batch has the same scheduler with a rule of one request.
+ *
+ * An instance that is free takes a batch at the end of the turn of the event loop in which a request came, so that
+ * requests of one turn share it; an instance that becomes free takes one at once. Nothing is formed ahead: what waits
+ * stays in the queue, where it can still leave, expire, be overtaken, and get company.
+ */
+
+import type { EngineInstance } from '../engine/engine.ts';
+import type { InferenceError } from '../errors.ts';
+import type { InferenceContext } from '../inference/context.ts';
+import type { InferenceResponse } from '../inference/response.ts';
+import type { Logger } from '../logger.ts';
+import type { DynamicBatchingConfig } from '../model-config/model-config.ts';
+import type { Clock } from '../time.ts';
+import type { AdmittedRequest } from './admission.ts';
+import { Answers, elapsedNs } from './answers.ts';
+import type { ResponseIdentity } from './batch-response.ts';
+import { type BatchRule, decide, oneRequestRule } from './batch-rule.ts';
+import { BatchRunner } from './batch-runner.ts';
+import { levelOf, timeoutMs } from './queue-policy.ts';
+import { QueuedRequest } from './queued-request.ts';
+import { RequestQueue, retryLevel } from './request-queue.ts';
+import type { ScatterPlan } from './scatter.ts';
+import { scheduleRefusal } from './schedule-errors.ts';
+import type { FailureReason, Scheduler, SchedulingObserver } from './scheduler.ts';
+import { WakeTimer } from './wake-timer.ts';
+
+/** From this delay on a timer of whole milliseconds is exact enough; shorter ones are met to a fraction. */
+const coarseDelayMs = 10;
+
+export interface BatcherParts {
+  readonly identity: ResponseIdentity;
+  readonly rule: BatchRule;
+  /** Levels and queue policies; null for models without them. */
+  readonly batching: DynamicBatchingConfig | null;
+  readonly scatter: ScatterPlan;
+  readonly maxQueuedRequests: number;
+  readonly clock: Clock;
+  readonly observer: SchedulingObserver;
+  readonly logger: Logger;
+}
+
+export class DynamicBatcher implements Scheduler {
+  readonly #parts: BatcherParts;
+  readonly #queue: RequestQueue;
+  readonly #answers: Answers;
+  readonly #runner: BatchRunner;
+  readonly #delayTimer: WakeTimer;
+  readonly #expiryTimer: WakeTimer;
+  #isPumping = false;
+  #isPumpDue = false;
+  #isClosed = false;
+  #drained: (() => void)[] = [];
+
+  constructor(parts: BatcherParts) {
+    const { batching, clock, rule } = parts;
+    const pump = (): void => this.#pump();
+    this.#parts = parts;
+    this.#queue = new RequestQueue(batching, parts.maxQueuedRequests);
+    this.#answers = new Answers(clock, parts.observer, batching?.preserveOrdering ?? false);
+    this.#runner = new BatchRunner({
+      ...parts,
+      answers: this.#answers,
+      onFree: pump,
+      onRetry: (request) => this.#requeue(request),
+      onEnd: () => this.#noticeDrained(),
+    });
+    this.#delayTimer = new WakeTimer(clock, rule.maxDelayMs < coarseDelayMs, pump);
+    this.#expiryTimer = new WakeTimer(clock, false, pump);
+  }
+
+  get pendingCount(): number {
+    return this.#answers.openCount;
+  }
+
+  get waitingCount(): number {
+    return this.#queue.length;
+  }
+
+  schedule(request: AdmittedRequest, context: InferenceContext): Promise<InferenceResponse> {
+    const { clock, identity, batching } = this.#parts;
+    const nowMs = clock.now();
+    if (this.#isClosed) return this.#refuse(context, nowMs, scheduleRefusal.closed(identity), 'OTHER');
+    if (context.cancellation.cancelled) return this.#refuse(context, nowMs, scheduleRefusal.cancelled(), 'CANCELED');
+    if (context.deadlineMs <= nowMs)
+      return this.#refuse(context, nowMs, scheduleRefusal.deadline(identity), 'REJECTED');
+    const level = levelOf(request.priority, batching);
+    if (!this.#makesRoom(level)) return this.#refuse(context, nowMs, scheduleRefusal.queueFull(request.id), 'REJECTED');
+    const waitMs = timeoutMs(this.#queue.policyOf(level), request.timeoutUs);
+    const expiresAtMs = Math.min(nowMs + waitMs, context.deadlineMs);
+    return new Promise((resolve, reject) => {
+      const queued = new QueuedRequest(request, context, nowMs, level, expiresAtMs, resolve, reject);
+      context.cancellation.onCancel(() => this.#leave(queued));
+      this.#answers.owe(queued);
+      this.#queue.push(queued);
+      this.#afterArrival(expiresAtMs);
+    });
+  }
+
+  addInstance(instance: EngineInstance): void {
+    this.#runner.addInstance(instance);
+    if (this.#queue.length > 0) this.#pump();
+  }
+
+  retireInstance(instance: EngineInstance): Promise<void> {
+    return this.#runner.retireInstance(instance);
+  }
+
+  drain(): Promise<void> {
+    this.#isClosed = true;
+    return new Promise((resolve) => {
+      this.#drained.push(resolve);
+      this.#noticeDrained();
+    });
+  }
+
+  abort(error: InferenceError): void {
+    this.#isClosed = true;
+    for (const request of this.#queue.take(this.#queue.length)) this.#answers.failNow(request, error, 'OTHER');
+    for (const request of this.#answers.heldRequests()) this.#answers.failNow(request, error, 'OTHER');
+    this.#runner.abort(error);
+    this.#noticeDrained();
+  }
+
+  #refuse(
+    context: InferenceContext,
+    nowMs: number,
+    error: InferenceError,
+    reason: FailureReason,
+  ): Promise<InferenceResponse> {
+    this.#parts.observer.requestFailed(elapsedNs(context.receivedAtMs, nowMs), reason, false);
+    return Promise.reject(error);
+  }
+
+  /** What could start right now does not count as waiting, so a full queue is looked at twice. */
+  #makesRoom(level: number): boolean {
+    if (this.#queue.hasRoom(level)) return true;
+    this.#pump();
+    return this.#queue.hasRoom(level);
+  }
+
+  #afterArrival(expiresAtMs: number): void {
+    if (!this.#runner.hasIdle) {
+      this.#expiryTimer.wakeBy(expiresAtMs);
+    } else if (this.#queue.rows >= this.#parts.rule.maxRows && this.#parts.rule !== oneRequestRule) {
+      // A full batch gains nothing from the rest of the turn.
+      this.#pump();
+    } else if (!this.#isPumpDue) {
+      this.#isPumpDue = true;
+      this.#parts.clock.soon(this.#onSoon);
+    }
+  }
+
+  readonly #onSoon = (): void => {
+    this.#isPumpDue = false;
+    this.#pump();
+  };
+
+  /** Refuses what is over, starts what can start, and sets the timers for the rest. */
+  #pump(): void {
+    // A run that ends before `start` returns comes back here; the loop below goes on for it.
+    if (this.#isPumping) return;
+    this.#isPumping = true;
+    try {
+      this.#startBatches();
+    } finally {
+      this.#isPumping = false;
+    }
+    if (this.#queue.length === 0) {
+      this.#delayTimer.stop();
+      this.#noticeDrained();
+    } else {
+      this.#expiryTimer.wakeBy(this.#queue.nextExpiryMs);
+    }
+  }
+
+  #startBatches(): void {
+    const { clock, rule } = this.#parts;
+    let nowMs = clock.now();
+    this.#expire(nowMs);
+    while (this.#runner.hasIdle && this.#queue.length > 0) {
+      const decision = decide(this.#queue, this.#runner.canBatch ? rule : oneRequestRule, nowMs);
+      if (decision.kind === 'wait') this.#delayTimer.wakeBy(decision.untilMs);
+      if (decision.kind !== 'take') return;
+      this.#runner.start(this.#queue.take(decision.requestCount), decision.closedBy, nowMs);
+      nowMs = clock.now();
+      this.#expire(nowMs);
+    }
+  }
+
+  #expire(nowMs: number): void {
+    for (let due = this.#queue.expireOne(nowMs); due !== null; due = this.#queue.expireOne(nowMs)) {
+      const isDeadline = due.context.deadlineMs <= nowMs;
+      const error = isDeadline ? scheduleRefusal.deadline(this.#parts.identity) : scheduleRefusal.timeout();
+      this.#answers.fail(due, error, 'REJECTED');
+    }
+  }
+
+  /** Back into the queue after its batch failed, ahead of all others; only the caller's deadline limits it now. */
+  #requeue(request: QueuedRequest): void {
+    request.level = retryLevel;
+    request.expiresAtMs = request.context.deadlineMs;
+    this.#queue.push(request);
+  }
+
+  /** The caller has left: out of the queue, or out of its batch. */
+  #leave(request: QueuedRequest): void {
+    const { batch, state } = request;
+    if (state === 'settled') return;
+    if (state === 'waiting') this.#queue.remove(request);
+    this.#answers.failNow(request, scheduleRefusal.cancelled(), 'CANCELED');
+    if (state === 'running' && batch !== null) this.#runner.forget(batch);
+    this.#noticeDrained();
+  }
+
+  #noticeDrained(): void {
+    if (this.#drained.length === 0 || this.#answers.openCount > 0 || this.#runner.isBusy) return;
+    this.#delayTimer.stop();
+    this.#expiryTimer.stop();
+    const waiting = this.#drained;
+    this.#drained = [];
+    for (const resolve of waiting) resolve();
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * The instances of one model version: which are free, which run what, which are to go. An instance runs one batch at a
+ * time; it is opened and closed elsewhere.
+ */
+
+import type { EngineInstance } from '../engine/engine.ts';
+import type { Batch } from './batch.ts';
+
+export class ModelInstance {
+  readonly engine: EngineInstance;
+  batch: Batch | null = null;
+  /** Set while it is to leave when its batch is done. */
+  whenRetired: (() => void) | null = null;
+
+  constructor(engine: EngineInstance) {
+    this.engine = engine;
+  }
+}
+
+/**
+ * Free instances are taken most recently used first: its thread, caches and slabs are warm, and at low load the others
+ * stay asleep.
+ */
+export class InstancePool {
+  readonly #all: ModelInstance[] = [];
+  readonly #idle: ModelInstance[] = [];
+
+  get hasIdle(): boolean {
+    return this.#idle.length > 0;
+  }
+
+  get busyCount(): number {
+    return this.#all.length - this.#idle.length;
+  }
+
+  /** Joins at the cold end. */
+  add(engine: EngineInstance): void {
+    const instance = new ModelInstance(engine);
+    this.#all.push(instance);
+    this.#idle.unshift(instance);
+  }
+
+  /** The caller has looked at `hasIdle`. */
+  takeIdle(): ModelInstance {
+    return this.#idle.pop() as ModelInstance;
+  }
+
+  /** Its batch is done: free again, or gone if it was to retire. */
+  giveBack(instance: ModelInstance): void {
+    instance.batch = null;
+    if (instance.whenRetired === null) {
+      this.#idle.push(instance);
+    } else {
+      this.#all.splice(this.#all.indexOf(instance), 1);
+      instance.whenRetired();
+    }
+  }
+
+  /** Resolves when the instance has no batch and gets none; at once when it is unknown here. */
+  retire(engine: EngineInstance): Promise<void> {
+    const instance = this.#all.find((candidate) => candidate.engine === engine);
+    if (instance === undefined) return Promise.resolve();
+    const idleAt = this.#idle.indexOf(instance);
+    if (idleAt >= 0) {
+      this.#idle.splice(idleAt, 1);
+      this.#all.splice(this.#all.indexOf(instance), 1);
+      return Promise.resolve();
+    }
+    return new Promise((resolve) => {
+      const earlier = instance.whenRetired;
+      instance.whenRetired = () => {
+        earlier?.();
+        resolve();
+      };
+    });
+  }
+
+  /** The batches that run now. */
+  runningBatches(): readonly Batch[] {
+    return this.#all.flatMap((instance) => (instance.batch === null ? [] : [instance.batch]));
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * The seam between a ready model version and how its requests are run: one at a time, batched, and later by sequence or
+ * as an ensemble. Schedulers live on the event loop and own no threads.
+ */
+
+import type { InferenceError } from '../errors.ts';
+import type { InferenceContext } from '../inference/context.ts';
+import type { InferenceResponse } from '../inference/response.ts';
+import type { AdmittedRequest } from './admission.ts';
+
+export interface Scheduler {
+  /**
+   * Queues an admitted request. The promise settles exactly once: with the response, or with an `InferenceError` –
+   * `unavailable` when the queue is full, closed or timed out, `deadline_exceeded`, `cancelled`, or the engine's error.
+   */
+  schedule(request: AdmittedRequest, context: InferenceContext): Promise<InferenceResponse>;
+  /** Requests waiting or running. */
+  readonly pendingCount: number;
+  /** From now on `schedule` rejects with `unavailable`; what was accepted is finished. Resolves when nothing is left. */
+  drain(): Promise<void>;
+  /** Rejects what waits with this error and terminates what runs; for a shutdown whose time is over. */
+  abort(error: InferenceError): void;
+}
+
+/** Why a batch was closed: the label of `nereid_batch_closed_total`. */
+export type CloseReason = 'full' | 'preferred' | 'delay' | 'idle_instance' | 'shape';
+
+export const closeReasons: readonly CloseReason[] = ['full', 'preferred', 'delay', 'idle_instance', 'shape'];
+
+/** Label `reason` of nv_inference_request_failure. */
+export type FailureReason = 'REJECTED' | 'CANCELED' | 'BACKEND' | 'OTHER';
+
+export const failureReasons: readonly FailureReason[] = ['REJECTED', 'CANCELED', 'BACKEND', 'OTHER'];
+
+/** Durations of a batch that ran; charged to each of its requests (behaviour.md §11). Integers, nanoseconds. */
+export interface BatchDurations {
+  readonly computeInputNs: number;
+  readonly computeInferNs: number;
+  readonly computeOutputNs: number;
+}
+
+/**
+ * Facts of this room about one model version, told on the event loop. One observer object belongs to one version, so no
+ * call looks anything up.
+ */
+export interface SchedulingObserver {
+  requestQueued(): void;
+  /** After `requestQueued`, exactly one of the next two. `queueNs` runs from queueing to the start of its batch. */
+  requestSucceeded(totalNs: number, queueNs: number, batch: BatchDurations, rows: number): void;
+  /** Also for requests refused at admission: then `wasQueued` is false. */
+  requestFailed(totalNs: number, reason: FailureReason, wasQueued: boolean): void;
+  /** A batch of `requestCount` requests is handed to an instance; `batchExecuted` follows. For who counts running ones. */
+  batchStarted?(requestCount: number): void;
+  /** A batch of `requestCount` requests with `rows` rows ended; `failed` when the engine refused it. */
+  batchExecuted(
+    rows: number,
+    requestCount: number,
+    closedBy: CloseReason,
+    batch: BatchDurations,
+    failed: boolean,
+  ): void;
+}

@@ -1,0 +1,139 @@
+/** A scheduler on a stage: fake clock, fake instances, a recording observer, and callers whose answers are noted. */
+
+import type { InferenceError } from '../../src/errors.ts';
+import { Cancellation, type InferenceContext } from '../../src/inference/context.ts';
+import type { InferenceRequest } from '../../src/inference/request.ts';
+import type { InferenceResponse } from '../../src/inference/response.ts';
+import type { ModelConfig } from '../../src/model-config/model-config.ts';
+import { admit } from '../../src/scheduling/admission.ts';
+import { compileAdmission } from '../../src/scheduling/admission-plan.ts';
+import { createScheduler, type ElasticScheduler } from '../../src/scheduling/create-scheduler.ts';
+import { FakeClock } from '../fakes/fake-clock.ts';
+import { FakeInstance } from '../fakes/fake-engine.ts';
+import { modelConfig, signatureOf } from '../fakes/make-model.ts';
+import { fp32, fp32Values, inferenceContext, inferenceRequest } from '../fakes/make-request.ts';
+import { RecordingObserver } from '../fakes/recording-observer.ts';
+
+/** A caller and what it has been told so far. */
+export class Caller {
+  readonly cancellation = new Cancellation();
+  response: InferenceResponse | null = null;
+  error: InferenceError | null = null;
+  settledCount = 0;
+  settledAtMs = Number.NaN;
+
+  get isWaiting(): boolean {
+    return this.settledCount === 0;
+  }
+
+  /** Values of the first output, FP32. */
+  get values(): number[] {
+    return fp32Values(this.response?.outputs[0]?.data ?? new Uint8Array());
+  }
+
+  leave(): void {
+    this.cancellation.cancel();
+  }
+}
+
+export interface StageOptions {
+  readonly config?: Partial<ModelConfig>;
+  readonly instances?: readonly FakeInstance[];
+  readonly maxQueuedRequests?: number;
+}
+
+export class Stage {
+  readonly clock = new FakeClock();
+  readonly observer = new RecordingObserver();
+  readonly warnings: string[] = [];
+  readonly instances: readonly FakeInstance[];
+  readonly config: ModelConfig;
+  readonly scheduler: ElasticScheduler;
+  readonly #plan;
+  /** Callers in the order in which they were answered. */
+  readonly answered: Caller[] = [];
+
+  constructor(options: StageOptions = {}) {
+    this.config = modelConfig(options.config);
+    this.instances = options.instances ?? [new FakeInstance()];
+    const signature = signatureOf(this.config);
+    this.#plan = compileAdmission(this.config, signature);
+    this.scheduler = createScheduler({
+      config: this.config,
+      signature,
+      instances: this.instances,
+      clock: this.clock,
+      observer: this.observer,
+      identity: { modelName: this.config.name, modelVersion: '1' },
+      limits: { maxQueuedRequests: options.maxQueuedRequests ?? 1000 },
+      labels: new Map(),
+      logger: {
+        debug: () => undefined,
+        info: () => undefined,
+        warn: (_fields, message) => this.warnings.push(message),
+        error: () => undefined,
+      },
+    });
+  }
+
+  get instance(): FakeInstance {
+    return this.instances[0];
+  }
+
+  /** Sends a request with these values, one row each. */
+  send(
+    values: readonly number[] = [0],
+    request: Partial<InferenceRequest> = {},
+    context: Partial<InferenceContext> = {},
+  ): Caller {
+    return this.sendRequest({ inputs: [fp32('INPUT', [values.length, 1], values)], ...request }, context);
+  }
+
+  sendRequest(request: Partial<InferenceRequest>, context: Partial<InferenceContext> = {}): Caller {
+    const caller = new Caller();
+    const settled = (): void => {
+      caller.settledCount++;
+      caller.settledAtMs = this.clock.now();
+      this.answered.push(caller);
+    };
+    this.scheduler
+      .schedule(
+        admit(this.#plan, inferenceRequest(request)),
+        inferenceContext({ receivedAtMs: this.clock.now(), cancellation: caller.cancellation, ...context }),
+      )
+      .then(
+        (response) => {
+          caller.response = response;
+          settled();
+        },
+        (error) => {
+          caller.error = error;
+          settled();
+        },
+      );
+    return caller;
+  }
+
+  sendMany(count: number): Caller[] {
+    return Array.from({ length: count }, (_, i) => this.send([i]));
+  }
+
+  /** Ends the turn of the event loop and lets promises settle. */
+  async turn(): Promise<void> {
+    this.clock.turn();
+    await settle();
+  }
+
+  async advance(ms: number): Promise<void> {
+    this.clock.advance(ms);
+    await settle();
+  }
+
+  /** Ends what the instance runs. */
+  async complete(instance = this.instance): Promise<void> {
+    instance.last.complete();
+    await settle();
+  }
+}
+
+export const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
