@@ -1,0 +1,97 @@
+/** One look at a model's folder as something that can be loaded, and what differs from an earlier look. */
+
+import { join } from 'node:path';
+
+import { internal, unavailable } from '../errors.ts';
+import { versionPolicyOf } from '../model-config/build-config.ts';
+import type { ConfigMessage, ModelConfig } from '../model-config/model-config.ts';
+import { type ConfigSource, readConfigMessage } from '../model-config/resolve-config.ts';
+import { differenceBetween } from '../repository/difference.ts';
+import { type ModelFolder, readConfigSource } from '../repository/layout.ts';
+import { selectVersions } from '../repository/version-policy.ts';
+import type { ModelSource, SourceChange } from './model-life.ts';
+import type { LoadVersion, ModelVersion } from './model-version.ts';
+import { configSettings, type LoaderTools, loadVersion, resolveFor, type VersionTask } from './version-loader.ts';
+
+export class DiskSource implements ModelSource {
+  readonly versions: readonly number[];
+  readonly #folder: ModelFolder;
+  readonly #config: ConfigSource;
+  readonly #message: ConfigMessage;
+  readonly #tools: LoaderTools;
+  readonly #release: () => Promise<void>;
+
+  private constructor(
+    folder: ModelFolder,
+    config: ConfigSource,
+    message: ConfigMessage,
+    tools: LoaderTools,
+    release: () => Promise<void>,
+  ) {
+    this.#folder = folder;
+    this.#config = config;
+    this.#message = message;
+    this.#tools = tools;
+    this.#release = release;
+    this.versions = selectVersions(versionPolicyOf(message), folder.versions).versions;
+  }
+
+  /**
+   * Reads the configuration of a scanned folder.
+   *
+   * @param override a configuration to use in place of the folder's own; null for its own
+   * @param release  frees the folder when it is a temporary one
+   */
+  static async read(
+    folder: ModelFolder,
+    override: ConfigSource | null,
+    tools: LoaderTools,
+    release: () => Promise<void> = () => Promise.resolve(),
+  ): Promise<DiskSource> {
+    if (folder.problem !== null) throw unavailable(folder.problem);
+    const { logger } = tools;
+    for (const warning of folder.warnings) logger.warn({ model: folder.name }, warning);
+    const config = override ?? (await readConfigSource(folder));
+    const message = readConfigMessage({ modelName: folder.name, source: config, settings: configSettings(tools) });
+    return new DiskSource(folder, config, message, tools, release);
+  }
+
+  loader(version: number): LoadVersion {
+    return (warming) => loadVersion(this.#task(version), this.#tools, warming);
+  }
+
+  configFor(version: ModelVersion): ModelConfig {
+    const signature = version.loaded?.signature;
+    if (!signature) throw internal(`version ${version.version} of model '${version.model}' is not loaded`);
+    return resolveFor(this.#task(version.version), this.#tools, signature);
+  }
+
+  changeSince(before: ModelSource): SourceChange {
+    if (!(before instanceof DiskSource) || before.#folder.path !== this.#folder.path) {
+      return { reloads: () => true, adjustsInstances: false };
+    }
+    const difference = differenceBetween(
+      { message: before.#message, fingerprint: before.#folder.fingerprint },
+      { message: this.#message, fingerprint: this.#folder.fingerprint },
+    );
+    return {
+      reloads: (version) => difference.reloadsAll || difference.changedVersions.includes(version),
+      adjustsInstances: !difference.reloadsAll && difference.changesInstances,
+    };
+  }
+
+  release(): Promise<void> {
+    return this.#release();
+  }
+
+  #task(version: number): VersionTask {
+    return {
+      model: this.#folder.name,
+      version,
+      modelFolder: this.#folder.path,
+      versionFolder: join(this.#folder.path, String(version)),
+      config: this.#config,
+      message: this.#message,
+    };
+  }
+}

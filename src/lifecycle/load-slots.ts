@@ -1,0 +1,29 @@
+/** A bound on how many loads happen at once, so that a repository of many models does not load them all together. */
+
+import type { Slots } from './model-life.ts';
+
+/** At most `count` tasks run; the others wait their turn in order. */
+export function loadSlots(count: number): Slots {
+  let free = count;
+  const waiting: (() => void)[] = [];
+  const enter = (): Promise<void> => {
+    if (free > 0) {
+      free--;
+      return Promise.resolve();
+    }
+    return new Promise((resolve) => waiting.push(resolve));
+  };
+  const leave = (): void => {
+    const next = waiting.shift();
+    if (next) next();
+    else free++;
+  };
+  return async (task) => {
+    await enter();
+    try {
+      return await task();
+    } finally {
+      leave();
+    }
+  };
+}

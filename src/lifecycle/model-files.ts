@@ -1,0 +1,60 @@
+/** Finds the model file of a version: which file name applies, and where it lies. */
+
+import { stat } from 'node:fs/promises';
+import { isAbsolute, join, relative, resolve } from 'node:path';
+
+import type { CudaDevice, ModelFile } from '../engine/engine.ts';
+import { invalidArgument, unavailable } from '../errors.ts';
+import type { ConfigMessage } from '../model-config/model-config.ts';
+
+/** What ONNX models are called where the configuration does not say. */
+const defaultModelFilename = 'model.onnx';
+
+interface FileTask {
+  readonly model: string;
+  readonly version: number;
+  /** Absolute folder of the version. */
+  readonly versionFolder: string;
+  /** The configuration as written; the model file is needed to complete it. */
+  readonly message: ConfigMessage;
+  readonly cudaDevices: readonly CudaDevice[];
+}
+
+/**
+ * The file that the version is loaded from: `cc_model_filenames` for the compute capability of the first GPU, else
+ * `default_model_filename`, else `model.onnx`. A folder of that name is the model with its external data (config.md §6.2).
+ * External data must stay within the version's folder.
+ */
+export async function findModelFile(task: FileTask): Promise<ModelFile> {
+  const name = modelFilename(task);
+  const path = resolve(task.versionFolder, name);
+  const way = relative(task.versionFolder, path);
+  if (way === '' || way.startsWith('..') || isAbsolute(way)) {
+    throw invalidArgument(
+      `model '${task.model}': the model file name '${name}' must stay within the folder of version ${task.version}`,
+    );
+  }
+  const entry = await stat(path).catch(() => null);
+  if (entry?.isFile()) return { path, folder: task.versionFolder };
+  if (entry?.isDirectory()) {
+    const inner = join(path, defaultModelFilename);
+    if ((await stat(inner).catch(() => null))?.isFile()) return { path: inner, folder: task.versionFolder };
+  }
+  throw unavailable(
+    `unable to find '${task.model}/${task.version}/${way}' for version ${task.version} of model '${task.model}': expected ` +
+      `an ONNX file of that name, or a folder that holds ${defaultModelFilename}`,
+  );
+}
+
+function modelFilename({ message, cudaDevices }: FileTask): string {
+  const { cc_model_filenames: byCapability, default_model_filename: byDefault } = message;
+  const capability = cudaDevices[0]?.computeCapability.toFixed(1);
+  if (capability && isMessage(byCapability)) {
+    const name = byCapability[capability];
+    if (typeof name === 'string') return name;
+  }
+  return typeof byDefault === 'string' && byDefault !== '' ? byDefault : defaultModelFilename;
+}
+
+const isMessage = (value: unknown): value is ConfigMessage =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,0 +1,11 @@
+/** What the repository index says of a model (behaviour.md §7.6). */
+
+export type IndexState = 'UNKNOWN' | 'READY' | 'UNAVAILABLE' | 'LOADING' | 'UNLOADING';
+
+/** `version`, `state` and `reason` are '' for a folder that was never loaded. */
+export interface ModelIndexEntry {
+  readonly name: string;
+  readonly version: string;
+  readonly state: IndexState | '';
+  readonly reason: string;
+}

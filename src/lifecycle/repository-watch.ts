@@ -1,0 +1,108 @@
+/**
+ * Polls the repositories and tells what changed – only what two scans in a row agree on, so that a folder that is still
+ * being copied is left alone. A change that is acted upon is remembered, whether the action succeeded or not: a broken
+ * model is tried again when its files change.
+ */
+
+import { toInferenceError } from '../errors.ts';
+import type { Logger } from '../logger.ts';
+import type { Clock } from '../time.ts';
+import type { RepositoryView, Sighting } from './repository-view.ts';
+
+/** The second look comes after this, or after the poll interval when that is shorter. */
+const confirmAfterMs = 1000;
+
+export interface WatchParts {
+  readonly view: RepositoryView;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly intervalMs: number;
+  /** A model appeared or changed. Runs on its own: the next poll does not wait for it. */
+  readonly onChange: (name: string, sighting: Sighting) => Promise<void>;
+  /** A model's folder disappeared. */
+  readonly onGone: (name: string) => Promise<void>;
+}
+
+type Scan = ReadonlyMap<string, Sighting>;
+
+/** Names whose files differ from what was acted upon last, and names that are gone. */
+export function changesSince(acted: ReadonlyMap<string, string>, scan: Scan): { changed: string[]; gone: string[] } {
+  const changed = [...scan].filter(([name, { fingerprint }]) => acted.get(name) !== fingerprint).map(([name]) => name);
+  const gone = [...acted.keys()].filter((name) => !scan.has(name));
+  return { changed, gone };
+}
+
+export class RepositoryWatch {
+  readonly #parts: WatchParts;
+  /** Fingerprints that were acted upon. */
+  readonly #acted = new Map<string, string>();
+  #cancel: (() => void) | null = null;
+  #isStopped = false;
+
+  constructor(parts: WatchParts) {
+    this.#parts = parts;
+  }
+
+  /** Takes a scan as acted upon. */
+  remember(scan: Scan): void {
+    for (const [name, { fingerprint }] of scan) this.#acted.set(name, fingerprint);
+  }
+
+  start(): void {
+    this.#next(this.#parts.intervalMs);
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#cancel?.();
+  }
+
+  #next(afterMs: number): void {
+    if (this.#isStopped) return;
+    const { clock, intervalMs, logger } = this.#parts;
+    this.#cancel = clock.schedule(clock.now() + afterMs, () => {
+      this.poll()
+        .catch((error: unknown) =>
+          logger.error({}, `polling the repositories failed: ${toInferenceError(error).message}`),
+        )
+        .finally(() => this.#next(intervalMs));
+    });
+  }
+
+  /** One round: a look, and a second one when something is different. Resolves when the changes have been handed over. */
+  async poll(): Promise<void> {
+    const { view } = this.#parts;
+    const first = await view.scan();
+    const seen = changesSince(this.#acted, first);
+    if (seen.changed.length === 0 && seen.gone.length === 0) return;
+    await this.#pause();
+    if (this.#isStopped) return;
+    const second = await view.scan();
+    const confirmed = changesSince(this.#acted, second);
+    for (const name of confirmed.changed) {
+      const sighting = second.get(name);
+      if (sighting && first.get(name)?.fingerprint === sighting.fingerprint) this.#act(name, sighting);
+    }
+    for (const name of confirmed.gone) {
+      if (!seen.gone.includes(name)) continue;
+      this.#acted.delete(name);
+      void this.#parts.onGone(name);
+    }
+  }
+
+  #act(name: string, sighting: Sighting): void {
+    this.#acted.set(name, sighting.fingerprint);
+    void this.#parts.onChange(name, sighting);
+  }
+
+  #pause(): Promise<void> {
+    const { clock, intervalMs } = this.#parts;
+    return new Promise((resolve) => {
+      const cancel = clock.schedule(clock.now() + Math.min(intervalMs, confirmAfterMs), resolve);
+      this.#cancel = () => {
+        cancel();
+        resolve();
+      };
+    });
+  }
+}

@@ -1,0 +1,143 @@
+/**
+ * Turns the files of one version into something that serves: model file → signature → configuration → sessions and
+ * instances → scheduler → warm-up. Each step that holds something is undone when a later one fails.
+ */
+
+import { isAbsolute, join } from 'node:path';
+
+import type { Engine } from '../engine/engine.ts';
+import type { Logger } from '../logger.ts';
+import type { ConfigSettings } from '../model-config/config-settings.ts';
+import type { ConfigMessage, ModelConfig } from '../model-config/model-config.ts';
+import { type ConfigSource, resolveModelConfig } from '../model-config/resolve-config.ts';
+import type { ModelSignature } from '../model-config/signature.ts';
+import { readLabels } from '../repository/labels.ts';
+import { compileAdmission } from '../scheduling/admission-plan.ts';
+import { createScheduler } from '../scheduling/create-scheduler.ts';
+import type { Clock } from '../time.ts';
+import { InstanceSet, type SessionTemplate } from './instance-set.ts';
+import { findModelFile } from './model-files.ts';
+import type { LoadedVersion } from './model-version.ts';
+import { ServingVersion } from './serving-version.ts';
+import type { StatisticsFactory } from './version-statistics.ts';
+import { warmUp } from './warmup.ts';
+
+/** What loading needs of the server; the same for all models. */
+export interface LoaderTools {
+  readonly engine: Engine;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly statistics: StatisticsFactory;
+  readonly maxQueuedRequests: number;
+  readonly autoComplete: boolean;
+  readonly defaultMaxBatchSize: number;
+}
+
+/** One version to load. */
+export interface VersionTask {
+  readonly model: string;
+  readonly version: number;
+  /** Absolute. */
+  readonly modelFolder: string;
+  /** Absolute. */
+  readonly versionFolder: string;
+  readonly config: ConfigSource;
+  /** `config` as a message, before it is completed. */
+  readonly message: ConfigMessage;
+}
+
+/** @param warming called when everything is there and only warm-up is left */
+export async function loadVersion(task: VersionTask, tools: LoaderTools, warming: () => void): Promise<LoadedVersion> {
+  const { engine, logger } = tools;
+  const { model, version } = task;
+  const file = await findModelFile({ ...task, cudaDevices: engine.cudaDevices() });
+  const signature = await engine.inspect(file);
+  const config = resolveFor(task, tools, signature);
+  for (const field of config.ignoredFields)
+    logger.info({ model, version }, `configuration field without effect: ${field}`);
+  const labels = await outputLabels(task.modelFolder, config, signature);
+  const template: SessionTemplate = { label: `${model}:${version}`, file, ...engineOptions(task.modelFolder, config) };
+  const plan = compileAdmission(config, signature);
+  const instances = await InstanceSet.open(engine, template, config.instanceGroups, config.maxBatchSize);
+  const statistics = tools.statistics({
+    model,
+    version,
+    metricTags: config.metricTags,
+    gpuUuid: gpuUuid(engine, instances),
+    histogramBuckets: config.histogramBuckets,
+  });
+  try {
+    for (const { device, fallbackReason } of instances.sessions) {
+      if (fallbackReason) logger.warn({ model, version, device: device.kind }, `running on the CPU: ${fallbackReason}`);
+    }
+    warming();
+    await warmUp({ config, signature, instances: instances.active, modelFolder: task.modelFolder });
+    const scheduler = createScheduler({
+      config,
+      signature,
+      labels,
+      instances: instances.active,
+      clock: tools.clock,
+      observer: statistics,
+      identity: { modelName: model, modelVersion: String(version) },
+      limits: { maxQueuedRequests: tools.maxQueuedRequests },
+      logger,
+    });
+    return new ServingVersion({
+      config,
+      signature,
+      plan,
+      scheduler,
+      statistics,
+      instances,
+      modelFolder: task.modelFolder,
+    });
+  } catch (error) {
+    statistics.retire();
+    await instances.close();
+    throw error;
+  }
+}
+
+/** What the server and this machine add to the meaning of a configuration. */
+export function configSettings({ engine, autoComplete, defaultMaxBatchSize }: LoaderTools): ConfigSettings {
+  const gpuOrdinals = engine.cudaDevices().map(({ ordinal }) => ordinal);
+  return { autoComplete, defaultMaxBatchSize, gpuOrdinals, gpuProblem: engine.describe().cudaProblem };
+}
+
+/** The configuration that a version with this signature gets from a source. */
+export function resolveFor(task: VersionTask, tools: LoaderTools, signature: ModelSignature): ModelConfig {
+  return resolveModelConfig({
+    modelName: task.model,
+    source: task.config,
+    signature,
+    settings: configSettings(tools),
+  });
+}
+
+function engineOptions(modelFolder: string, { engine }: ModelConfig): Omit<SessionTemplate, 'label' | 'file'> {
+  const customOpLibraries = engine.customOpLibraries.map((path) => (isAbsolute(path) ? path : join(modelFolder, path)));
+  return { ...engine, customOpLibraries };
+}
+
+/** Label files win over labels that the model itself carries (ZipMap). */
+async function outputLabels(
+  modelFolder: string,
+  config: ModelConfig,
+  signature: ModelSignature,
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const labels = new Map<string, readonly string[]>();
+  for (const output of signature.outputs) if (output.labels.length > 0) labels.set(output.name, output.labels);
+  for (const { name, labelFilename } of config.outputs) {
+    if (labelFilename !== '') labels.set(name, await readLabels(modelFolder, labelFilename));
+  }
+  return labels;
+}
+
+function gpuUuid(engine: Engine, instances: InstanceSet): string | null {
+  for (const { device } of instances.sessions) {
+    if (device.kind === 'cpu') continue;
+    return engine.cudaDevices().find(({ ordinal }) => ordinal === device.ordinal)?.uuid ?? null;
+  }
+  return null;
+}

@@ -1,0 +1,70 @@
+/**
+ * What one life of a model version has counted, as the statistics endpoint tells it (behaviour.md §11). The counting is
+ * done in `observability/`; a new life starts from zero.
+ */
+
+import type { SchedulingObserver } from '../scheduling/scheduler.ts';
+
+/** How often and for how long, in integer nanoseconds (exact up to 2^53 ns, 104 days of accumulated time). */
+export interface StatisticDuration {
+  readonly count: number;
+  readonly ns: number;
+}
+
+export interface BatchStatistics {
+  readonly batchSize: number;
+  readonly computeInput: StatisticDuration;
+  readonly computeInfer: StatisticDuration;
+  readonly computeOutput: StatisticDuration;
+}
+
+export interface MemoryUsage {
+  readonly type: 'CPU' | 'CPU_PINNED' | 'GPU';
+  readonly id: number;
+  readonly byteSize: number;
+}
+
+export interface ModelStatistics {
+  readonly name: string;
+  /** Decimal text. */
+  readonly version: string;
+  /** Milliseconds since the epoch of the latest batch; 0 before the first. */
+  readonly lastInferenceMs: number;
+  /** Rows run. */
+  readonly inferenceCount: number;
+  /** Batches run. */
+  readonly executionCount: number;
+  readonly success: StatisticDuration;
+  readonly fail: StatisticDuration;
+  readonly queue: StatisticDuration;
+  readonly computeInput: StatisticDuration;
+  readonly computeInfer: StatisticDuration;
+  readonly computeOutput: StatisticDuration;
+  /** Ascending by size. */
+  readonly batches: readonly BatchStatistics[];
+  readonly memoryUsage: readonly MemoryUsage[];
+}
+
+/** Who is being counted, and the labels its metrics carry. */
+export interface VersionIdentity {
+  readonly model: string;
+  readonly version: number;
+  /** Extra metric labels, names already prefixed with `_`. */
+  readonly metricTags: ReadonlyMap<string, string>;
+  /** UUID of the GPU its instances run on; null on the CPU. */
+  readonly gpuUuid: string | null;
+  /** Histogram buckets by metric family where the model's configuration overrides them. */
+  readonly histogramBuckets: ReadonlyMap<string, readonly number[]>;
+}
+
+/** The counter of one life: listens to its scheduler, answers snapshots, and is told when the life ends. */
+export interface VersionStatistics extends SchedulingObserver {
+  snapshot(): ModelStatistics;
+  /** Seconds from the first read of the model to ready. */
+  loaded(seconds: number): void;
+  /** The version is gone: its metric series disappear. */
+  retire(): void;
+}
+
+/** Called when a version starts to load; its series exist from then on. */
+export type StatisticsFactory = (identity: VersionIdentity) => VersionStatistics;

@@ -1,0 +1,61 @@
+/**
+ * What has to happen because a model's folder or configuration is not what it was (reference: behaviour.md §7.4).
+ * Configurations are compared by what they say, not by their file's time: touching a file changes nothing. Pure.
+ */
+
+import { sameValue, withFields } from '../model-config/message-fields.ts';
+import type { ConfigMessage } from '../model-config/model-config.ts';
+import type { ModelFingerprint } from './fingerprint.ts';
+
+export interface ModelContent {
+  /** The configuration as written (`readConfigMessage`). */
+  readonly message: ConfigMessage;
+  readonly fingerprint: ModelFingerprint;
+}
+
+export interface ModelDifference {
+  /** Every version has to be loaded anew; `reason` says why, '' otherwise. */
+  readonly reloadsAll: boolean;
+  readonly reason: string;
+  /** The same versions may need other instances. */
+  readonly changesInstances: boolean;
+  /** Other versions may be selected. */
+  readonly changesVersionPolicy: boolean;
+  /** Version folders whose files changed, that appeared, and that are gone; ascending. */
+  readonly changedVersions: readonly number[];
+  readonly addedVersions: readonly number[];
+  readonly removedVersions: readonly number[];
+}
+
+/** The fields whose change leaves loaded versions as they are. */
+const inPlaceFields = ['instance_group', 'version_policy'] as const;
+type InPlaceField = (typeof inPlaceFields)[number];
+
+export function differenceBetween(before: ModelContent, now: ModelContent): ModelDifference {
+  const sameRest = sameValue(withoutInPlace(before.message), withoutInPlace(now.message));
+  const sameOthers = before.fingerprint.others === now.fingerprint.others;
+  const [old, young] = [before.fingerprint.versions, now.fingerprint.versions];
+  const ascending = (versions: Iterable<number>): number[] => [...versions].sort((a, b) => a - b);
+  return {
+    reloadsAll: !sameRest || !sameOthers,
+    reason: !sameRest ? 'the configuration changed' : sameOthers ? '' : 'a file beside the versions changed',
+    changesInstances: differsIn('instance_group', before.message, now.message),
+    changesVersionPolicy: differsIn('version_policy', before.message, now.message),
+    changedVersions: ascending([...young.keys()].filter((key) => old.has(key) && old.get(key) !== young.get(key))),
+    addedVersions: ascending([...young.keys()].filter((key) => !old.has(key))),
+    removedVersions: ascending([...old.keys()].filter((key) => !young.has(key))),
+  };
+}
+
+export const isNoDifference = (difference: ModelDifference): boolean =>
+  !difference.reloadsAll &&
+  !difference.changesInstances &&
+  !difference.changesVersionPolicy &&
+  difference.changedVersions.length + difference.addedVersions.length + difference.removedVersions.length === 0;
+
+const differsIn = (field: InPlaceField, before: ConfigMessage, now: ConfigMessage): boolean =>
+  !sameValue(before[field], now[field]);
+
+function withoutInPlace(message: ConfigMessage): ConfigMessage {
+  return withFields(message, Object.fromEntries(inPlaceFields.map((field) => [field, ''])));
+}

@@ -1,0 +1,86 @@
+/**
+ * Files that a load request brings along (`file:<path>` parameters) → a model folder of their own below the system's
+ * temporary folder. They are the whole model: nothing of the repository is in it (reference: behaviour.md §7.3).
+ */
+
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join, posix } from 'node:path';
+
+import { InferenceError, internal, invalidArgument } from '../errors.ts';
+import { pathWithin } from '../model-config/relative-path.ts';
+import { quoted } from '../model-config/source-tree.ts';
+import { checkModelName } from './model-name.ts';
+
+export interface OverrideFolder {
+  /** Absolute; its last part is the model's name. */
+  readonly path: string;
+  /** Removes everything; may be called more than once. */
+  remove(): Promise<void>;
+}
+
+/**
+ * @param files content by path relative to the model's folder, without the `file:`; bytes are written before this resolves
+ * @param parent where the temporary folder is made
+ * @throws InferenceError invalid_argument for a path that leaves the folder or collides; nothing is left behind
+ */
+export async function writeFileOverrides(
+  modelName: string,
+  files: ReadonlyMap<string, Uint8Array>,
+  parent: string = tmpdir(),
+): Promise<OverrideFolder> {
+  checkModelName(modelName);
+  const normal = normalFiles(files);
+  const root = await mkdtemp(join(parent, 'nereid-model-'));
+  const remove = (): Promise<void> => rm(root, { recursive: true, force: true });
+  const path = join(root, modelName);
+  try {
+    await mkdir(path);
+    for (const [name, bytes] of normal) {
+      await mkdir(dirname(join(path, name)), { recursive: true });
+      await writeFile(join(path, name), bytes);
+    }
+  } catch (error) {
+    await remove();
+    if (error instanceof InferenceError) throw error;
+    throw internal(
+      `the files of model '${modelName}' cannot be written to the temporary folder (${codeOf(error)})`,
+      error,
+    );
+  }
+  return { path, remove };
+}
+
+/** Longer paths are refused by the file system in words of its own. */
+const longestPath = 1024;
+
+/** Normalised paths; two names of one file, or a file that another one needs as a folder, are refused. */
+function normalFiles(files: ReadonlyMap<string, Uint8Array>): ReadonlyMap<string, Uint8Array> {
+  const normal = new Map<string, Uint8Array>();
+  for (const [name, bytes] of files) {
+    const path = pathWithin(name);
+    if (path === null || path.endsWith('/')) {
+      throw invalidArgument(
+        `Invalid file parameter ${quoted(`file:${name}`)} with normalized path ${quoted(posix.normalize(name))} must stay within model directory.`,
+      );
+    }
+    if (path.length > longestPath) {
+      throw invalidArgument(`file parameter ${quoted(`file:${name}`)} is longer than ${longestPath} characters`);
+    }
+    if (normal.has(path)) throw invalidArgument(`file parameter ${quoted(`file:${name}`)} is given more than once`);
+    normal.set(path, bytes);
+  }
+  for (const path of normal.keys()) {
+    for (let folder = dirname(path); folder !== '.'; folder = dirname(folder)) {
+      if (normal.has(folder)) {
+        throw invalidArgument(
+          `file parameter ${quoted(`file:${folder}`)} is also a folder of ${quoted(`file:${path}`)}`,
+        );
+      }
+    }
+  }
+  return normal;
+}
+
+const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason';

@@ -1,0 +1,88 @@
+/**
+ * What tells one state of a model's folder from another without reading the files: names, sizes, times and inodes.
+ * Symbolic links count as what they lead to, so that the atomic swap of a Kubernetes volume (`..data`) is a change.
+ */
+
+import { createHash } from 'node:crypto';
+import type { Stats } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { unavailable } from '../errors.ts';
+
+export interface ModelFingerprint {
+  /** Of the configuration file; '' when there is none. */
+  readonly config: string;
+  /** Of everything below each version's folder. */
+  readonly versions: ReadonlyMap<number, string>;
+  /** Of all other files: labels, warm-up data, libraries. */
+  readonly others: string;
+  /** Of all of it. */
+  readonly whole: string;
+  /** Milliseconds since the epoch when the youngest file was last written, renamed or linked; 0 without files. */
+  readonly newestMs: number;
+}
+
+const mostEntries = 20_000;
+const mostDepth = 16;
+
+/** Collects the entries of one model; a runaway folder ends in an error instead of an endless scan. */
+export class TreeReader {
+  newestMs = 0;
+  #entryCount = 0;
+
+  /** One file, or its absence. */
+  async file(path: string): Promise<string> {
+    const found = await statOrNull(path);
+    if (found === null) return 'missing';
+    this.#count(found);
+    return `${found.size}:${found.mtimeMs}:${found.ino}`;
+  }
+
+  /** Everything below a folder, as a digest of sorted lines. */
+  async tree(folder: string): Promise<string> {
+    const lines: string[] = [];
+    await this.#walk(folder, '', [], lines);
+    return digest(lines);
+  }
+
+  async #walk(folder: string, prefix: string, ancestors: readonly number[], lines: string[]): Promise<void> {
+    const found = await statOrNull(folder);
+    if (found === null || ancestors.includes(found.ino) || ancestors.length > mostDepth) return;
+    this.#count(found);
+    const inside = [...ancestors, found.ino];
+    for (const entry of await readdir(folder, { withFileTypes: true })) {
+      const path = join(folder, entry.name);
+      const name = `${prefix}${entry.name}`;
+      const isFolder =
+        entry.isDirectory() || (entry.isSymbolicLink() && ((await statOrNull(path))?.isDirectory() ?? false));
+      if (isFolder) {
+        lines.push(`${name}/`);
+        await this.#walk(path, `${name}/`, inside, lines);
+      } else lines.push(`${name} ${await this.file(path)}`);
+    }
+  }
+
+  #count(found: Stats): void {
+    this.newestMs = Math.max(this.newestMs, found.mtimeMs, found.ctimeMs);
+    this.#entryCount++;
+    if (this.#entryCount > mostEntries) throw unavailable(`the model's folder has more than ${mostEntries} files`);
+  }
+}
+
+export function digest(lines: readonly string[]): string {
+  return createHash('sha256')
+    .update([...lines].sort().join('\n'))
+    .digest('base64');
+}
+
+/** Null when it vanished or never was; a link to nowhere counts as nothing. */
+export async function statOrNull(path: string): Promise<Stats | null> {
+  try {
+    return await stat(path);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : null;
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP' || code === 'ENAMETOOLONG') return null;
+    throw error;
+  }
+}

@@ -1,0 +1,203 @@
+/**
+ * What lies in the model repositories: per model its folder, configuration file, version folders and fingerprint
+ * (reference: behaviour.md §7.1, config.md §9). A model that cannot be read is reported as such and harms no other; only
+ * a repository that cannot be read at all is an error, because an empty answer would take its models out of service.
+ */
+
+import type { Dirent } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+
+import { InferenceError, unavailable } from '../errors.ts';
+import type { ConfigSource } from '../model-config/resolve-config.ts';
+import { quoted } from '../model-config/source-tree.ts';
+import { maxConfigBytes } from '../model-config/text-format.ts';
+import { digest, type ModelFingerprint, statOrNull, TreeReader } from './fingerprint.ts';
+import { forEachBounded } from './for-each-bounded.ts';
+import { isFolderName } from './model-name.ts';
+
+export interface ModelFolder {
+  readonly name: string;
+  /** Absolute when the repository's path is; not resolved, so that a swapped link leads to the new files. */
+  readonly path: string;
+  /** `config.pbtxt`, or `configs/<name>.pbtxt` where one is asked for and there; null when there is neither. */
+  readonly configPath: string | null;
+  /** Ascending. */
+  readonly versions: readonly number[];
+  /** Null, or why the folder is no model; then there are no versions. */
+  readonly problem: string | null;
+  /** Oddities that were passed over. */
+  readonly warnings: readonly string[];
+  readonly fingerprint: ModelFingerprint;
+}
+
+export interface ScanOptions {
+  /** `--model-config-name`, or null. */
+  readonly configName: string | null;
+}
+
+/** Models that are read at the same time. */
+const scanConcurrency = 16;
+
+/** In the model's folder, but neither a version nor worth a warning. */
+const knownFolders: ReadonlySet<string> = new Set(['warmup', 'initial_state', 'configs']);
+
+/** All models of all repositories, sorted by name. @throws InferenceError unavailable when a repository cannot be read */
+export async function scanRepositories(
+  repositories: readonly string[],
+  options: ScanOptions,
+): Promise<ReadonlyMap<string, ModelFolder>> {
+  const paths = await modelPaths(repositories);
+  const models: ModelFolder[] = [];
+  await forEachBounded([...paths], scanConcurrency, async ([name, found]) => {
+    const model = await scanFound(name, found, options);
+    if (model !== null) models.push(model);
+  });
+  models.sort((a, b) => (a.name < b.name ? -1 : 1));
+  return new Map(models.map((model) => [model.name, model]));
+}
+
+/** One model of all repositories; null when none has a folder of that name. */
+export async function scanModel(
+  repositories: readonly string[],
+  name: string,
+  options: ScanOptions,
+): Promise<ModelFolder | null> {
+  if (!isFolderName(name) || name.startsWith('.')) return null;
+  const found: string[] = [];
+  for (const repository of repositories) {
+    const path = join(repository, name);
+    if ((await statOrNull(path))?.isDirectory()) found.push(path);
+  }
+  return found.length === 0 ? null : scanFound(name, found, options);
+}
+
+/** The model in this folder, whatever repository it is in or none. */
+export async function scanFolder(name: string, path: string, options: ScanOptions): Promise<ModelFolder> {
+  try {
+    return await readFolder(name, path, options);
+  } catch (error) {
+    return unreadable(name, path, problemText(error));
+  }
+}
+
+/** Names of all model folders, sorted. @throws InferenceError unavailable when a repository cannot be read */
+export async function listModelNames(repositories: readonly string[]): Promise<readonly string[]> {
+  return [...(await modelPaths(repositories)).keys()].sort();
+}
+
+/** The configuration of a scanned model. @throws InferenceError unavailable when its file cannot be read */
+export async function readConfigSource(model: ModelFolder): Promise<ConfigSource> {
+  if (model.configPath === null) return { kind: 'none' };
+  const label = basename(model.configPath);
+  const size = (await statOrNull(model.configPath))?.size ?? 0;
+  if (size > maxConfigBytes) throw unavailable(`${label} has ${size} bytes: expected at most ${maxConfigBytes}`);
+  try {
+    return { kind: 'file', path: model.configPath, text: await readFile(model.configPath) };
+  } catch (error) {
+    throw unavailable(`${label} of model '${model.name}' ${problemText(error)}`, error);
+  }
+}
+
+async function modelPaths(repositories: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
+  const paths = new Map<string, string[]>();
+  for (const repository of repositories) {
+    for (const entry of await repositoryEntries(repository)) {
+      const path = join(repository, entry.name);
+      if (entry.name.startsWith('.') || !(await isFolder(entry, path))) continue;
+      const known = paths.get(entry.name);
+      if (known === undefined) paths.set(entry.name, [path]);
+      else known.push(path);
+    }
+  }
+  return paths;
+}
+
+async function repositoryEntries(repository: string): Promise<readonly Dirent[]> {
+  try {
+    return await readdir(repository, { withFileTypes: true });
+  } catch (error) {
+    throw unavailable(`model repository ${quoted(basename(repository))} ${problemText(error)}`, error);
+  }
+}
+
+/** Links are followed: model folders are often mounted as links. One that cannot be followed is no folder. */
+async function isFolder(entry: Dirent, path: string): Promise<boolean> {
+  if (entry.isDirectory()) return true;
+  if (!entry.isSymbolicLink()) return false;
+  return (await statOrNull(path).catch(() => null))?.isDirectory() ?? false;
+}
+
+async function scanFound(name: string, paths: readonly string[], options: ScanOptions): Promise<ModelFolder | null> {
+  const [path] = paths;
+  if (path === undefined) return null;
+  if (paths.length > 1) return unreadable(name, path, 'model appears in two or more repositories');
+  return scanFolder(name, path, options);
+}
+
+async function readFolder(name: string, path: string, options: ScanOptions): Promise<ModelFolder> {
+  const reader = new TreeReader();
+  const configPath = await findConfig(path, options.configName);
+  const config = configPath === null ? '' : `${basename(configPath)} ${await reader.file(configPath)}`;
+  const versions = new Map<number, string>();
+  const others: string[] = [];
+  const warnings: string[] = [];
+  for (const entry of await readdir(path, { withFileTypes: true })) {
+    const inside = join(path, entry.name);
+    if (entry.name.startsWith('.') || entry.name === 'configs' || entry.name === 'config.pbtxt') continue;
+    if (!(await isFolder(entry, inside))) {
+      others.push(`${entry.name} ${await reader.file(inside)}`);
+      continue;
+    }
+    const version = versionOf(entry.name);
+    if (version !== null) {
+      versions.set(version, await reader.tree(inside));
+      continue;
+    }
+    if (!knownFolders.has(entry.name)) {
+      warnings.push(`folder ${quoted(entry.name)} is no version: expected a positive integer without leading zeros`);
+    }
+    others.push(`${entry.name}/ ${await reader.tree(inside)}`);
+  }
+  const parts = { config, versions, others: digest(others) };
+  const fingerprint = { ...parts, whole: wholeOf(parts), newestMs: reader.newestMs };
+  const ascending = [...versions.keys()].sort((a, b) => a - b);
+  return { name, path, configPath, versions: ascending, problem: null, warnings, fingerprint };
+}
+
+async function findConfig(folder: string, configName: string | null): Promise<string | null> {
+  const names = configName === null || !isFolderName(configName) ? [] : [join('configs', `${configName}.pbtxt`)];
+  for (const name of [...names, 'config.pbtxt']) {
+    const path = join(folder, name);
+    if ((await statOrNull(path))?.isFile()) return path;
+  }
+  return null;
+}
+
+/** Null for names that are no version; leading zeros would make two names of one number. */
+function versionOf(name: string): number | null {
+  if (!/^[1-9][0-9]*$/.test(name)) return null;
+  const version = Number(name);
+  return Number.isSafeInteger(version) ? version : null;
+}
+
+function wholeOf(parts: Pick<ModelFingerprint, 'config' | 'versions' | 'others'>): string {
+  const versions = [...parts.versions].map(([version, tree]) => `${version} ${tree}`);
+  return digest([`config ${parts.config}`, `others ${parts.others}`, ...versions]);
+}
+
+function unreadable(name: string, path: string, problem: string): ModelFolder {
+  const parts = { config: '', versions: new Map<number, string>(), others: digest([problem]) };
+  const fingerprint = { ...parts, whole: wholeOf(parts), newestMs: 0 };
+  return { name, path, configPath: null, versions: [], problem, warnings: [], fingerprint };
+}
+
+/** The rest of a sentence, without paths. */
+function problemText(error: unknown): string {
+  if (error instanceof InferenceError) return error.message;
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason';
+  if (code === 'ENOENT') return 'cannot be read: it does not exist (ENOENT)';
+  if (code === 'EACCES' || code === 'EPERM') return `cannot be read: permission denied (${code})`;
+  if (code === 'ENOTDIR') return 'cannot be read: it is no folder (ENOTDIR)';
+  return `cannot be read (${code})`;
+}

@@ -1,0 +1,16 @@
+/** Model names come from callers and become folder names: they may not lead anywhere else. */
+
+import { invalidArgument } from '../errors.ts';
+import { quoted } from '../model-config/source-tree.ts';
+
+/** @throws InferenceError invalid_argument, with Triton's texts (behaviour.md §7.3) */
+export function checkModelName(name: string): void {
+  if (name === '') throw invalidArgument('Model name cannot be empty. Please enter a valid name to deploy.');
+  if (!isFolderName(name)) {
+    throw invalidArgument(`invalid model name ${quoted(name)}, model name must not contain path traversal characters`);
+  }
+}
+
+/** Whether the name, put behind a folder, names an entry of that folder. */
+export const isFolderName = (name: string): boolean =>
+  name !== '' && name !== '.' && name !== '..' && !/[/\\\0]/.test(name);

@@ -1,0 +1,63 @@
+/**
+ * The two planes of the server as the frontends see them: inference (data) and what is loaded (control). Plain data in
+ * and out, so that an implementation may live in another thread.
+ */
+
+import type { Infer } from '../inference/infer.ts';
+import type { ModelIndexEntry } from '../lifecycle/model-index.ts';
+import type { ModelStatistics } from '../lifecycle/version-statistics.ts';
+import type { ConfigMessage } from '../model-config/model-config.ts';
+import type { Datatype } from '../tensor/datatype.ts';
+import type { Shape } from '../tensor/shape.ts';
+
+export interface ServerMetadata {
+  readonly name: string;
+  readonly version: string;
+  readonly extensions: readonly string[];
+}
+
+export interface TensorMetadata {
+  readonly name: string;
+  readonly datatype: Datatype;
+  /** With a leading -1 when the model batches. */
+  readonly shape: Shape;
+}
+
+export interface ModelMetadata {
+  readonly name: string;
+  /** The requested version, or every ready one, ascending, as decimal text. */
+  readonly versions: readonly string[];
+  readonly platform: string;
+  readonly inputs: readonly TensorMetadata[];
+  readonly outputs: readonly TensorMetadata[];
+}
+
+export interface LoadOptions {
+  /** A ModelConfig as JSON text, used in place of config.pbtxt; null to read the file. */
+  readonly config: string | null;
+  /** Files by path relative to the model's folder (`1/model.onnx`); when not empty they are the whole model. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
+}
+
+/** Every method that takes a model name fails with `not_found` or `unavailable` as reference/triton/grpc.md §8 says. */
+export interface InferenceServer {
+  readonly infer: Infer;
+
+  isLive(): boolean;
+  isReady(): boolean;
+  /** False, or an error, when the version does not serve. `version` '' asks for any. */
+  isModelReady(name: string, version: string): boolean;
+
+  serverMetadata(): ServerMetadata;
+  modelMetadata(name: string, version: string): ModelMetadata;
+  /** The effective configuration: a ModelConfig message with proto field names, only set fields present. */
+  modelConfig(name: string, version: string): ConfigMessage;
+  /** '' for all ready models; `invalid_argument` for unknown ones. */
+  modelStatistics(name: string, version: string): readonly ModelStatistics[];
+
+  repositoryIndex(readyOnly: boolean): Promise<readonly ModelIndexEntry[]>;
+  /** Resolves when the model serves; rejects with the reason why it does not. */
+  loadModel(name: string, options: LoadOptions): Promise<void>;
+  /** Resolves when no new request is taken; what was accepted is finished in the background. */
+  unloadModel(name: string, options: { readonly unloadDependents: boolean }): Promise<void>;
+}

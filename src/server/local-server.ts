@@ -1,0 +1,161 @@
+/**
+ * The server of this process: both planes over the models that `ModelControl` keeps. It owns no request; it finds the
+ * version, bounds the bytes in flight, and passes on.
+ */
+
+import { type InferenceError, resourceExhausted, unavailable } from '../errors.ts';
+import type { InferenceContext } from '../inference/context.ts';
+import { compose, type Infer, type Interceptor } from '../inference/infer.ts';
+import type { InferenceRequest } from '../inference/request.ts';
+import type { InferenceResponse } from '../inference/response.ts';
+import type { ModelControl } from '../lifecycle/model-control.ts';
+import type { ModelIndexEntry } from '../lifecycle/model-index.ts';
+import { type ModelVersion, notReady } from '../lifecycle/model-version.ts';
+import type { ModelStatistics } from '../lifecycle/version-statistics.ts';
+import type { ConfigMessage, ModelConfig, TensorConfig } from '../model-config/model-config.ts';
+import type {
+  InferenceServer,
+  LoadOptions,
+  ModelMetadata,
+  ServerMetadata,
+  TensorMetadata,
+} from './inference-server.ts';
+import type { ServerConfig } from './server-config.ts';
+
+/** What this server offers beyond the core protocol, in the words of the v2 extensions. */
+const extensions: readonly string[] = [
+  'classification',
+  'model_repository',
+  'schedule_policy',
+  'model_configuration',
+  'binary_tensor_data',
+  'parameters',
+  'statistics',
+];
+
+const exiting = (): InferenceError => unavailable('Server exiting');
+
+export class LocalServer implements InferenceServer {
+  readonly infer: Infer;
+  readonly #config: ServerConfig;
+  readonly #models: ModelControl;
+  readonly #metadata: ServerMetadata;
+  #inflightBytes = 0;
+  #isExiting = false;
+
+  /** The first interceptor is the outermost; each sees a request before its model is looked up. */
+  constructor(config: ServerConfig, models: ModelControl, interceptors: readonly Interceptor[] = []) {
+    this.#config = config;
+    this.#models = models;
+    this.#metadata = { name: config.id, version: config.version, extensions };
+    this.infer = compose(interceptors, (request, context) => this.#infer(request, context));
+  }
+
+  /** Bytes of request tensors accepted and not yet answered, over all models. */
+  get inflightBytes(): number {
+    return this.#inflightBytes;
+  }
+
+  get isExiting(): boolean {
+    return this.#isExiting;
+  }
+
+  /** From now on health is negative and the control plane refuses; requests on open connections are still served. */
+  beginExit(): void {
+    this.#isExiting = true;
+  }
+
+  isLive(): boolean {
+    if (this.#isExiting) throw exiting();
+    return true;
+  }
+
+  isReady(): boolean {
+    if (this.#isExiting) throw exiting();
+    return this.#models.isReady(this.#config.repository.strictReadiness);
+  }
+
+  isModelReady(name: string, version: string): boolean {
+    if (this.#isExiting) throw exiting();
+    return this.#models.find(name, version).state === 'ready';
+  }
+
+  serverMetadata(): ServerMetadata {
+    return this.#metadata;
+  }
+
+  modelMetadata(name: string, version: string): ModelMetadata {
+    const found = this.#models.find(name, version);
+    const versions = version === '' ? this.#models.readyVersions(name).map((entry) => entry.version) : [found.version];
+    const config = configOf(found);
+    return {
+      name,
+      versions: versions.sort((a, b) => a - b).map(String),
+      platform: platformOf(config),
+      inputs: config.inputs.map((input) => tensorMetadata(config, input)),
+      outputs: config.outputs.map((output) => tensorMetadata(config, output)),
+    };
+  }
+
+  modelConfig(name: string, version: string): ConfigMessage {
+    return configOf(this.#models.find(name, version)).message;
+  }
+
+  modelStatistics(name: string, version: string): readonly ModelStatistics[] {
+    return this.#models.statistics(name, version);
+  }
+
+  repositoryIndex(readyOnly: boolean): Promise<readonly ModelIndexEntry[]> {
+    return this.#models.index(readyOnly);
+  }
+
+  async loadModel(name: string, options: LoadOptions): Promise<void> {
+    if (this.#isExiting) throw exiting();
+    await this.#models.load(name, options);
+  }
+
+  async unloadModel(name: string): Promise<void> {
+    if (this.#isExiting) throw exiting();
+    await this.#models.unload(name);
+  }
+
+  async #infer(request: InferenceRequest, context: InferenceContext): Promise<InferenceResponse> {
+    const version = this.#models.find(request.modelName, request.modelVersion);
+    const bytes = requestBytes(request);
+    const limit = this.#config.limits.maxInflightBytes;
+    if (this.#inflightBytes + bytes > limit && this.#inflightBytes > 0) {
+      throw resourceExhausted(
+        `the server has ${this.#inflightBytes} bytes of requests in flight and takes at most ${limit}, this request has ` +
+          `${bytes}; retry later or raise --max-inflight-bytes`,
+      );
+    }
+    this.#inflightBytes += bytes;
+    try {
+      return await version.infer(request, context);
+    } finally {
+      this.#inflightBytes -= bytes;
+    }
+  }
+}
+
+function requestBytes({ inputs }: InferenceRequest): number {
+  let bytes = 0;
+  for (let i = 0; i < inputs.length; i++) bytes += inputs[i]?.data.length ?? 0;
+  return bytes;
+}
+
+function configOf(version: ModelVersion): ModelConfig {
+  const config = version.loaded?.config;
+  if (!config) throw notReady(version.model, version.version);
+  return config;
+}
+
+/** `platform`, or the backend where a configuration has none. */
+function platformOf({ message }: ModelConfig): string {
+  const { platform, backend } = message;
+  return typeof platform === 'string' && platform !== '' ? platform : String(backend ?? '');
+}
+
+function tensorMetadata({ maxBatchSize }: ModelConfig, { name, datatype, dims }: TensorConfig): TensorMetadata {
+  return { name, datatype, shape: maxBatchSize > 0 ? [-1, ...dims] : dims };
+}

@@ -1,0 +1,102 @@
+/** The validated, frozen settings of a server: what the command line and the environment add up to. */
+
+export type ModelControlMode = 'none' | 'poll' | 'explicit';
+
+/** Address null: the frontend is off (`--allow-http=false` …). Port 0 takes a free one. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface HttpConfig {
+  readonly listen: ListenAddress | null;
+  /** Largest request body, and largest body after decompression, in bytes. */
+  readonly maxInputBytes: number;
+  /** Headers that become custom parameters, or null. */
+  readonly headerForwardPattern: RegExp | null;
+}
+
+export interface GrpcConfig {
+  readonly listen: ListenAddress | null;
+  readonly maxMessageBytes: number;
+  readonly headerForwardPattern: RegExp | null;
+  readonly responseCompressionLevel: 'none' | 'low' | 'medium' | 'high';
+  readonly keepaliveTimeMs: number;
+  readonly keepaliveTimeoutMs: number;
+  /** 0 is unlimited. */
+  readonly maxConnectionAgeMs: number;
+  readonly maxConnectionAgeGraceMs: number;
+}
+
+export interface MetricsConfig {
+  readonly listen: ListenAddress | null;
+  readonly intervalMs: number;
+  readonly cpuMetrics: boolean;
+  readonly gpuMetrics: boolean;
+  /** nv_inference_*_duration_us; the counts are there in any case. */
+  readonly counterLatencies: boolean;
+  /** The histograms of latencies and batch sizes. */
+  readonly histogramLatencies: boolean;
+  /** nv_inference_*_summary_us */
+  readonly summaryLatencies: boolean;
+  /** Shares between 0 and 1; the allowed errors of Triton's flag are not needed here. */
+  readonly summaryQuantiles: readonly number[];
+}
+
+export interface LogConfig {
+  readonly level: 'silent' | 'error' | 'warn' | 'info' | 'debug';
+  readonly format: 'auto' | 'json' | 'text';
+  /** Path, or null for standard error. */
+  readonly file: string | null;
+}
+
+export interface RepositoryConfig {
+  /** Absolute paths, at least one. */
+  readonly paths: readonly string[];
+  readonly controlMode: ModelControlMode;
+  readonly pollIntervalMs: number;
+  /** `--load-model`, explicit mode; `*` alone loads all. */
+  readonly startupModels: readonly string[];
+  readonly exitOnError: boolean;
+  readonly strictReadiness: boolean;
+  /** False with `--disable-auto-complete-config`. */
+  readonly autoComplete: boolean;
+  /** `--model-config-name`, or null. */
+  readonly configName: string | null;
+  readonly loadConcurrency: number;
+  readonly loadRetryCount: number;
+}
+
+export interface EngineSettings {
+  /** `--onnxruntime-library`, or null for the library of the onnxruntime-node package. */
+  readonly libraryPath: string | null;
+  /** max_batch_size that auto-complete gives a batching model. */
+  readonly defaultMaxBatchSize: number;
+  /** One intra-op pool for all sessions instead of one per session. */
+  readonly globalThreadPool: boolean;
+  readonly globalIntraOpThreads: number;
+  readonly globalInterOpThreads: number;
+}
+
+export interface LimitsConfig {
+  /** Bytes of request tensors accepted and not yet answered, over all models. */
+  readonly maxInflightBytes: number;
+  /** Waiting requests per model where its configuration sets no smaller limit. */
+  readonly maxQueuedRequests: number;
+}
+
+export interface ServerConfig {
+  /** `--id`: the name in the server metadata. */
+  readonly id: string;
+  readonly version: string;
+  readonly exitTimeoutMs: number;
+  readonly repository: RepositoryConfig;
+  readonly engine: EngineSettings;
+  readonly limits: LimitsConfig;
+  readonly http: HttpConfig;
+  readonly grpc: GrpcConfig;
+  readonly metrics: MetricsConfig;
+  readonly log: LogConfig;
+  /** Flags that were accepted and have no effect, each with its reason; logged once at start. */
+  readonly ignoredFlags: readonly string[];
+}

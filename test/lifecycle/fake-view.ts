@@ -1,0 +1,41 @@
+/** Repositories that a test writes by hand. */
+
+import { notFound } from '../../src/errors.ts';
+import type { LoadFiles, RepositoryView, Sighting } from '../../src/lifecycle/repository-view.ts';
+import { FakeSource } from './fake-source.ts';
+
+export class FakeView implements RepositoryView {
+  /** What the folders hold now, by model name. */
+  readonly models = new Map<string, Sighting>();
+  broughtFiles: LoadFiles | null = null;
+  scanCount = 0;
+
+  /** Puts a model in place; its source is `source` until it is put again. */
+  put(name: string, fingerprint: string, source: () => Promise<FakeSource> = async () => new FakeSource([1])): void {
+    this.models.set(name, { fingerprint, newestMs: 0, source });
+  }
+
+  async names(): Promise<readonly string[]> {
+    return [...this.models.keys()];
+  }
+
+  async scan(): Promise<ReadonlyMap<string, Sighting>> {
+    this.scanCount++;
+    return new Map(this.models);
+  }
+
+  scanUntilStable(): Promise<ReadonlyMap<string, Sighting>> {
+    return this.scan();
+  }
+
+  async look(name: string): Promise<Sighting> {
+    const sighting = this.models.get(name);
+    if (!sighting) throw notFound(`there is no folder '${name}' in the model repository`);
+    return sighting;
+  }
+
+  async brought(_name: string, files: LoadFiles): Promise<Sighting> {
+    this.broughtFiles = files;
+    return { fingerprint: 'brought', newestMs: 0, source: async () => new FakeSource([9]) };
+  }
+}

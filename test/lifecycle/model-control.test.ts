@@ -1,0 +1,204 @@
+import { describe, expect, it } from 'vitest';
+
+import { invalidArgument } from '../../src/errors.ts';
+import { type ControlSettings, ModelControl } from '../../src/lifecycle/model-control.ts';
+import { silentLogger } from '../../src/logger.ts';
+import { FakeClock } from '../fakes/fake-clock.ts';
+import { FakeSource } from './fake-source.ts';
+import { FakeView } from './fake-view.ts';
+
+interface Story {
+  readonly control: ModelControl;
+  readonly view: FakeView;
+  readonly clock: FakeClock;
+}
+
+function newControl(settings: Partial<ControlSettings> = {}): Story {
+  const view = new FakeView();
+  const clock = new FakeClock();
+  const control = new ModelControl({
+    view,
+    clock,
+    logger: silentLogger,
+    settings: { mode: 'explicit', pollIntervalMs: 1000, startupModels: [], ...settings },
+    loadSlots: (task) => task(),
+    retryCount: 0,
+    observer: { versionMoved: () => undefined },
+    onReleaseError: (error) => {
+      throw error;
+    },
+  });
+  return { control, view, clock };
+}
+
+const nothingBrought = { config: null, files: new Map<string, Uint8Array>() };
+const brokenConfig = async (): Promise<FakeSource> => {
+  throw invalidArgument("config.pbtxt:1:1: unknown field 'nmae'");
+};
+
+async function indexLines(control: ModelControl, readyOnly = false): Promise<string[]> {
+  const entries = await control.index(readyOnly);
+  return entries.map(({ name, version, state, reason }) => [name, version, state, reason].join('|'));
+}
+
+describe('start-up', () => {
+  it('loads every model in the modes none and poll', async () => {
+    const { control, view } = newControl({ mode: 'none' });
+    view.put('a', '1');
+    view.put('b', '1');
+    expect(control.isReady(false)).toBe(false);
+    expect(await control.start()).toEqual([]);
+    expect(await indexLines(control)).toEqual(['a|1|READY|', 'b|1|READY|']);
+    expect(control.isReady(true)).toBe(true);
+  });
+
+  it('loads nothing in explicit mode but what was asked for', async () => {
+    const { control, view } = newControl({ startupModels: ['b'] });
+    view.put('a', '1');
+    view.put('b', '1');
+    expect(await control.start()).toEqual([]);
+    expect(await indexLines(control)).toEqual(['a|||', 'b|1|READY|']);
+  });
+
+  it('loads all in explicit mode for a star', async () => {
+    const { control, view } = newControl({ startupModels: ['*'] });
+    view.put('a', '1');
+    expect(await control.start()).toEqual([]);
+    expect(await indexLines(control)).toEqual(['a|1|READY|']);
+  });
+
+  it('names the models that failed and serves the others', async () => {
+    const { control, view } = newControl({ mode: 'none' });
+    view.put('good', '1');
+    view.put('bad', '1', brokenConfig);
+    expect(await control.start()).toEqual(['bad']);
+    expect(await indexLines(control)).toEqual([
+      "bad||UNAVAILABLE|Invalid argument: config.pbtxt:1:1: unknown field 'nmae'",
+      'good|1|READY|',
+    ]);
+    expect(control.isReady(true)).toBe(false);
+    expect(control.isReady(false)).toBe(true);
+  });
+
+  it('names a start-up model that no repository has', async () => {
+    const { control } = newControl({ startupModels: ['missing'] });
+    expect(await control.start()).toEqual(['missing']);
+  });
+});
+
+describe('explicit control', () => {
+  it('loads, unloads, and filters the index by readiness', async () => {
+    const { control, view } = newControl();
+    await control.start();
+    view.put('a', '1');
+    view.put('b', '1');
+    await control.load('a', nothingBrought);
+    expect(await indexLines(control, true)).toEqual(['a|1|READY|']);
+    await control.unload('a');
+    expect(await indexLines(control, true)).toEqual([]);
+  });
+
+  it('tells why a model could not be read, in Triton’s words first', async () => {
+    const { control, view } = newControl();
+    view.put('bad', '1', brokenConfig);
+    await expect(control.load('bad', nothingBrought)).rejects.toMatchObject({
+      code: 'invalid_argument',
+      message: "failed to load 'bad', failed to poll from model repository: config.pbtxt:1:1: unknown field 'nmae'",
+    });
+    await expect(control.load('missing', nothingBrought)).rejects.toMatchObject({ code: 'not_found' });
+  });
+
+  it('remembers nothing of models that do not exist', async () => {
+    const { control } = newControl();
+    await control.load('ghost', nothingBrought).catch(() => undefined);
+    expect(await indexLines(control)).toEqual([]);
+    expect(() => control.find('ghost', '')).toThrow("Request for unknown model: 'ghost' is not found");
+  });
+
+  it('takes unloading of an unknown model as done', async () => {
+    const { control } = newControl();
+    await expect(control.unload('ghost')).resolves.toBeUndefined();
+  });
+
+  it('loads from what the call brings', async () => {
+    const { control, view } = newControl();
+    const brought = { config: '{}', files: new Map([['9/model.onnx', new Uint8Array(1)]]) };
+    await control.load('m', brought);
+    expect(view.broughtFiles).toBe(brought);
+    expect(await indexLines(control)).toEqual(['m|9|READY|']);
+  });
+
+  it.each(['', '..', 'a/b'])('refuses the model name %j', async (name) => {
+    const { control } = newControl();
+    await expect(control.load(name, nothingBrought)).rejects.toMatchObject({ code: 'invalid_argument' });
+  });
+
+  it('becomes ready when a model that failed at start-up is unloaded or loads after all', async () => {
+    const { control, view } = newControl({ startupModels: ['a', 'b'] });
+    view.put('a', '1', brokenConfig);
+    view.put('b', '1', brokenConfig);
+    await control.start();
+    await control.unload('a');
+    expect(control.isReady(true)).toBe(false);
+    view.put('b', '2');
+    await control.load('b', nothingBrought);
+    expect(control.isReady(true)).toBe(true);
+  });
+
+  it('stays ready when a load call fails', async () => {
+    const { control, view } = newControl();
+    await control.start();
+    view.put('bad', '1', brokenConfig);
+    await control.load('bad', nothingBrought).catch(() => undefined);
+    expect(control.isReady(true)).toBe(true);
+  });
+
+  it('stays ready while a model loads for the first time', async () => {
+    const { control, view } = newControl();
+    await control.start();
+    const source = new FakeSource([1], { holds: true });
+    view.put('slow', '1', async () => source);
+    const loaded = control.load('slow', nothingBrought);
+    for (let i = 0; i < 20; i++) await Promise.resolve();
+    expect(await indexLines(control)).toEqual(['slow|1|LOADING|']);
+    expect(control.isReady(true)).toBe(true);
+    source.continueLoading();
+    await loaded;
+    expect(control.find('slow', '').version).toBe(1);
+  });
+});
+
+describe('the other modes', () => {
+  it.each(['none', 'poll'] as const)('refuse load and unload calls in mode %s and name the flag', async (mode) => {
+    const { control } = newControl({ mode });
+    const expected = { code: 'unavailable', message: expect.stringContaining('--model-control-mode=explicit') };
+    await expect(control.load('m', nothingBrought)).rejects.toMatchObject(expected);
+    await expect(control.unload('m')).rejects.toMatchObject(expected);
+  });
+
+  it('follow the repository in mode poll, each model on its own', async () => {
+    const { control, view, clock } = newControl({ mode: 'poll' });
+    view.put('a', '1');
+    await control.start();
+    view.put('a', '2', brokenConfig);
+    view.put('b', '1');
+    for (let i = 0; i < 3; i++) {
+      clock.advance(1000);
+      for (let turn = 0; turn < 50; turn++) await Promise.resolve();
+    }
+    expect(await indexLines(control)).toEqual([
+      "a|1|READY|Invalid argument: config.pbtxt:1:1: unknown field 'nmae'",
+      'b|1|READY|',
+    ]);
+  });
+});
+
+describe('statistics', () => {
+  it('are refused for models and versions that do not serve', async () => {
+    const { control, view } = newControl();
+    view.put('a', '1');
+    await control.load('a', nothingBrought);
+    expect(() => control.statistics('b', '')).toThrow("requested model 'b' is not available");
+    expect(() => control.statistics('a', '2')).toThrow("requested model version is not available for model 'a'");
+  });
+});

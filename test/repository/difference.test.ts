@@ -1,0 +1,75 @@
+import { describe, expect, it } from 'vitest';
+import { readJsonConfig, readTextConfig } from '../../src/model-config/read-config.ts';
+import { differenceBetween, isNoDifference, type ModelContent } from '../../src/repository/difference.ts';
+
+const content = (
+  text: string,
+  versions: Readonly<Record<number, string>> = { 1: 'a' },
+  others = 'o',
+  time = 't',
+): ModelContent => ({
+  message: readTextConfig('config.pbtxt', text),
+  fingerprint: {
+    config: time,
+    versions: new Map(Object.entries(versions).map(([version, tree]) => [Number(version), tree])),
+    others,
+    whole: `${text}${time}${JSON.stringify(versions)}${others}`,
+    newestMs: 0,
+  },
+});
+const base = 'max_batch_size: 8 instance_group { count: 1 } version_policy { all { } }';
+const difference = (now: ModelContent) => differenceBetween(content(base), now);
+
+describe('what changed', () => {
+  it('is nothing when the configuration was only touched or written differently', () => {
+    expect(isNoDifference(difference(content(base, { 1: 'a' }, 'o', 'later')))).toBe(true);
+    const reordered = 'version_policy: < all { } >  max_batch_size: 8, instance_group: [ { count: 1 } ]';
+    expect(isNoDifference(difference(content(reordered)))).toBe(true);
+  });
+
+  it('is nothing between a file and the same configuration as JSON', () => {
+    const message = readJsonConfig(
+      'config',
+      '{"maxBatchSize": "8", "instanceGroup": [{"count": 1}], "versionPolicy": {"all": {}}}',
+    );
+    expect(isNoDifference(difference({ ...content(base), message }))).toBe(true);
+  });
+
+  it('is only the instances when instance_group changed', () => {
+    const found = difference(content(base.replace('count: 1', 'count: 2')));
+    expect(found).toMatchObject({ reloadsAll: false, changesInstances: true, changesVersionPolicy: false });
+    expect(difference(content('max_batch_size: 8 version_policy { all { } }'))).toMatchObject({
+      reloadsAll: false,
+      changesInstances: true,
+    });
+  });
+
+  it('is only the selection when version_policy changed', () => {
+    const found = difference(content(base.replace('all { }', 'latest { }')));
+    expect(found).toMatchObject({ reloadsAll: false, changesInstances: false, changesVersionPolicy: true });
+  });
+
+  it('is everything when another field or a file beside the versions changed', () => {
+    expect(difference(content(base.replace('8', '4')))).toMatchObject({
+      reloadsAll: true,
+      reason: 'the configuration changed',
+    });
+    expect(difference(content(`${base} dynamic_batching { }`)).reloadsAll).toBe(true);
+    expect(difference(content(base, { 1: 'a' }, 'labels'))).toMatchObject({
+      reloadsAll: true,
+      reason: 'a file beside the versions changed',
+    });
+  });
+
+  it('names versions that changed, appeared and went', () => {
+    const before = content(base, { 1: 'a', 2: 'b', 3: 'c' });
+    const found = differenceBetween(before, content(base, { 2: 'x', 3: 'c', 10: 'd', 4: 'e' }));
+    expect(found).toMatchObject({
+      reloadsAll: false,
+      changedVersions: [2],
+      addedVersions: [4, 10],
+      removedVersions: [1],
+    });
+    expect(isNoDifference(found)).toBe(false);
+  });
+});
