@@ -1,0 +1,21 @@
+/** A protocol endpoint: turns bytes into calls of an `InferenceServer` and answers back into bytes. */
+
+export interface Listening {
+  /** Where it listens, e.g. `0.0.0.0:8000`, with the port that was really taken. */
+  readonly address: string;
+  readonly port: number;
+  /**
+   * Takes no new connections, closes idle ones, and resolves when every accepted request has been answered. Health
+   * answers become negative through the server, not here.
+   */
+  drain(): Promise<void>;
+  /** Cuts what is left. */
+  close(): void;
+}
+
+export interface Frontend {
+  /** The name in logs: `http`, `grpc`, `metrics`. */
+  readonly name: string;
+  /** Rejects with a sentence that names the address when it is in use. */
+  start(): Promise<Listening>;
+}

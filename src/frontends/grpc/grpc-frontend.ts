@@ -1,0 +1,51 @@
+/** The gRPC endpoint: the table of methods on a transport, and the moment from which it takes no new work. */
+
+import type { Logger } from '../../logger.ts';
+import type { InferenceServer } from '../../server/inference-server.ts';
+import type { GrpcConfig } from '../../server/server-config.ts';
+import type { Clock } from '../../time.ts';
+import type { Frontend, Listening } from '../frontend.ts';
+import { createGrpcJsTransport } from './grpc-js-transport.ts';
+import { methodTable } from './method-table.ts';
+import { loadProtocol } from './protocol.ts';
+import type { GrpcTransport } from './transport.ts';
+
+export interface GrpcFrontendOptions {
+  readonly server: InferenceServer;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly config: GrpcConfig;
+  /** True from the moment the process decided to leave, which may be before this frontend is drained. */
+  readonly isExiting: () => boolean;
+  /** The one on grpc-js by default. */
+  readonly transport?: GrpcTransport;
+}
+
+export function createGrpcFrontend(options: GrpcFrontendOptions): Frontend {
+  const { server, clock, logger, config, isExiting } = options;
+  const transport = options.transport ?? createGrpcJsTransport({ clock, logger });
+  return {
+    name: 'grpc',
+    async start(): Promise<Listening> {
+      let isDraining = false;
+      const methods = methodTable(await loadProtocol(), {
+        server,
+        clock,
+        logger,
+        isLeaving: () => isDraining || isExiting(),
+        headerForwardPattern: config.headerForwardPattern,
+        maxMessageBytes: config.maxMessageBytes,
+      });
+      const listening = await transport.start(methods, config);
+      return {
+        address: listening.address,
+        port: listening.port,
+        drain() {
+          isDraining = true;
+          return listening.drain();
+        },
+        close: () => listening.close(),
+      };
+    },
+  };
+}

@@ -1,0 +1,102 @@
+/** Live and ready, in the protocol's own form and in that of grpc.health.v1. Answered also while the server leaves. */
+
+import type { Logger } from '../../logger.ts';
+import type { InferenceServer } from '../../server/inference-server.ts';
+import type { Clock } from '../../time.ts';
+import { controlMethod } from './control-method.ts';
+import { type IsLeaving, leavingText } from './leaving.ts';
+import { healthService, type MethodCodec, type Protocol } from './protocol.ts';
+import { okStatus, statusCode, statusOf } from './status.ts';
+import type { GrpcMethod, StreamCall, StreamReceiver } from './transport.ts';
+
+export interface HealthDependencies {
+  readonly server: InferenceServer;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly isLeaving: IsLeaving;
+}
+
+/** How often a watched state is looked at; nothing tells when a server becomes ready. */
+const watchIntervalMs = 500;
+
+export function healthMethods(protocol: Protocol, dependencies: HealthDependencies): readonly GrpcMethod[] {
+  const { server, isLeaving } = dependencies;
+  const isServing = (): boolean => server.isReady() && !isLeaving();
+  const watch = protocol.codec(healthService, 'Watch');
+  return [
+    controlMethod(protocol, 'ServerLive', () => ({ live: server.isLive() && !isLeaving() })),
+    controlMethod(protocol, 'ServerReady', () => ({ ready: isServing() })),
+    controlMethod(protocol, 'ModelReady', ({ name, version }: { name: string; version: string }) => ({
+      ready: server.isModelReady(name, version) && !isLeaving(),
+    })),
+    controlMethod(protocol, 'Check', () => statusMessageOf(isServing()), { service: healthService }),
+    {
+      kind: 'stream',
+      path: `/${healthService}/Watch`,
+      isCompressible: false,
+      open: (call) => new HealthWatch(call, watch, isServing, dependencies),
+    },
+  ];
+}
+
+const statusMessageOf = (isServing: boolean): object => ({ status: isServing ? 'SERVING' : 'NOT_SERVING' });
+
+/** One caller of Watch: told the state at once and whenever it is another, until one of both leaves. */
+class HealthWatch implements StreamReceiver {
+  readonly #call: StreamCall;
+  readonly #codec: MethodCodec;
+  readonly #isServing: () => boolean;
+  readonly #dependencies: HealthDependencies;
+  #told: boolean | null = null;
+  #isUnread = false;
+  #stopTimer: (() => void) | null = null;
+
+  constructor(call: StreamCall, codec: MethodCodec, isServing: () => boolean, dependencies: HealthDependencies) {
+    this.#call = call;
+    this.#codec = codec;
+    this.#isServing = isServing;
+    this.#dependencies = dependencies;
+    call.cancellation.onCancel(() => this.#stop());
+    call.read();
+  }
+
+  onMessage(message: Buffer): void {
+    try {
+      this.#codec.decode(message);
+    } catch (error) {
+      this.#call.finish(statusOf(error, `/${healthService}/Watch`, this.#dependencies.logger));
+      return;
+    }
+    this.#look();
+  }
+
+  onHalfClose(): void {
+    // The one request of this call has come before; a call without any ends here.
+    if (this.#told === null) this.#call.finish({ code: statusCode.internal, message: 'Watch needs a request message' });
+  }
+
+  onDrain(): void {
+    this.#stop();
+    if (this.#told === true) this.#call.send(this.#codec.encode(statusMessageOf(false)), null);
+    this.#call.finish(this.#told === null ? { code: statusCode.unavailable, message: leavingText } : okStatus);
+  }
+
+  #look(): void {
+    const isServing = this.#isServing();
+    if (isServing !== this.#told && !this.#isUnread) {
+      this.#told = isServing;
+      // A caller who does not read is told the latest state when it does, not every one in between.
+      this.#isUnread = true;
+      this.#call.send(this.#codec.encode(statusMessageOf(isServing)), () => {
+        this.#isUnread = false;
+      });
+    }
+    const { clock } = this.#dependencies;
+    this.#stopTimer = clock.schedule(clock.now() + watchIntervalMs, () => this.#look());
+  }
+
+  #stop(): void {
+    this.#stopTimer?.();
+    this.#stopTimer = null;
+  }
+}

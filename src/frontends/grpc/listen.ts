@@ -1,0 +1,40 @@
+/** Takes the address of the frontend, or says in one sentence why it cannot be had. */
+
+import type { AddressInfo, Server } from 'node:net';
+import { failedPrecondition, type InferenceError, unavailable } from '../../errors.ts';
+import type { ListenAddress } from '../../server/server-config.ts';
+
+export interface TakenAddress {
+  readonly address: string;
+  readonly port: number;
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'the port is in use by another process; choose another with --grpc-port',
+  EACCES: 'this user may not open that port; choose one above 1023 with --grpc-port',
+  EADDRNOTAVAIL: 'this machine has no such address; choose another with --grpc-address',
+  ENOTFOUND: 'the name cannot be resolved; choose another with --grpc-address',
+};
+
+/** @throws InferenceError (rejects) `unavailable`, naming the address and the flag that changes it. */
+export function listenOn(server: Server, listen: ListenAddress | null): Promise<TakenAddress> {
+  if (listen === null)
+    return Promise.reject(failedPrecondition('the gRPC frontend is switched off (--allow-grpc=false)'));
+  return new Promise((resolve, reject) => {
+    const onError = (error: NodeJS.ErrnoException): void => reject(listenError(listen, error));
+    server.once('error', onError);
+    server.listen({ host: listen.host, port: listen.port }, () => {
+      server.off('error', onError);
+      const { port } = server.address() as AddressInfo;
+      resolve({ address: addressText(listen.host, port), port });
+    });
+  });
+}
+
+function listenError(listen: ListenAddress, error: NodeJS.ErrnoException): InferenceError {
+  const reason = reasons[error.code ?? ''] ?? error.message;
+  return unavailable(`gRPC cannot listen on ${addressText(listen.host, listen.port)}: ${reason}`, error);
+}
+
+const addressText = (host: string, port: number): string =>
+  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;

@@ -1,0 +1,53 @@
+/** The calls that a transport has taken and not yet ended: what a drain waits for. */
+
+interface DrainableStream {
+  /** Told once that the server is leaving. */
+  drain(): void;
+}
+
+export class OpenCalls {
+  #unary = 0;
+  readonly #streams = new Set<DrainableStream>();
+  #isDraining = false;
+  #onNone: (() => void) | null = null;
+
+  get count(): number {
+    return this.#unary + this.#streams.size;
+  }
+
+  /** A unary call whose request has arrived. */
+  add(): void {
+    this.#unary++;
+  }
+
+  remove(): void {
+    this.#unary--;
+    this.#tellWhenNone();
+  }
+
+  addStream(stream: DrainableStream): void {
+    this.#streams.add(stream);
+    if (this.#isDraining) queueMicrotask(() => stream.drain());
+  }
+
+  removeStream(stream: DrainableStream): void {
+    this.#streams.delete(stream);
+    this.#tellWhenNone();
+  }
+
+  /** Tells all streams, also later ones, to end when they can; resolves when no call is left. */
+  drain(): Promise<void> {
+    this.#isDraining = true;
+    for (const stream of [...this.#streams]) stream.drain();
+    return new Promise((resolve) => {
+      this.#onNone = resolve;
+      this.#tellWhenNone();
+    });
+  }
+
+  #tellWhenNone(): void {
+    if (this.count > 0) return;
+    this.#onNone?.();
+    this.#onNone = null;
+  }
+}

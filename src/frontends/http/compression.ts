@@ -1,0 +1,97 @@
+/**
+ * Content codings of requests and responses (http.md §5.6): gzip and deflate (zlib format). Inflating is bounded, runs on
+ * Node's worker pool, and stops as soon as the bound is passed.
+ */
+
+import { constants, deflate, gunzip, gzip, inflate } from 'node:zlib';
+import { type InferenceError, invalidArgument } from '../../errors.ts';
+
+export type ContentCoding = 'identity' | 'gzip' | 'deflate';
+
+/**
+ * The coding of a request body, or null when it is not supported. Throws `invalid_argument` for a body that was compressed
+ * more than once: that serves nobody but those who send a little to have a lot unpacked.
+ */
+export function requestCoding(contentEncoding: string | undefined): ContentCoding | null {
+  if (contentEncoding === undefined) return 'identity';
+  const coding = contentEncoding.trim().toLowerCase();
+  if (coding.includes(',')) {
+    throw invalidArgument(
+      `Content-Encoding '${coding.slice(0, 64)}' names several codings, expected one of gzip and deflate`,
+    );
+  }
+  if (coding === '' || coding === 'identity') return 'identity';
+  return coding === 'gzip' || coding === 'deflate' ? coding : null;
+}
+
+/**
+ * The coding of highest weight among identity, gzip and deflate; the first of equals. Without any of them, or when all
+ * are refused, identity: an answer that can be read beats a refusal.
+ */
+export function responseCoding(acceptEncoding: string | undefined): ContentCoding {
+  if (acceptEncoding === undefined) return 'identity';
+  let best: ContentCoding = 'identity';
+  let bestWeight = 0;
+  for (const part of acceptEncoding.split(',')) {
+    const [name = '', ...attributes] = part.split(';');
+    const coding = name.trim().toLowerCase();
+    if (coding !== 'identity' && coding !== 'gzip' && coding !== 'deflate') continue;
+    const weight = weightOf(attributes);
+    if (weight > bestWeight) {
+      best = coding;
+      bestWeight = weight;
+    }
+  }
+  return best;
+}
+
+/** 1 without a `q`; 0 for one that is no number from 0 to 1. */
+function weightOf(attributes: readonly string[]): number {
+  for (const attribute of attributes) {
+    const [key = '', value = ''] = attribute.split('=');
+    if (key.trim().toLowerCase() !== 'q') continue;
+    const weight = Number(value.trim() || Number.NaN);
+    return weight >= 0 && weight <= 1 ? weight : 0;
+  }
+  return 1;
+}
+
+/**
+ * The body that was compressed, all members of a gzip file. Rejects with `invalid_argument` when it is damaged, cut off, or
+ * larger than `maxBytes`.
+ */
+export function inflated(body: Buffer, coding: 'gzip' | 'deflate', maxBytes: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const done = (error: NodeJS.ErrnoException | null, result: Buffer): void => {
+      if (error === null) resolve(result);
+      else reject(inflateError(error, coding, maxBytes));
+    };
+    const options = { maxOutputLength: maxBytes };
+    if (coding === 'gzip') gunzip(body, options, done);
+    else inflate(body, options, done);
+  });
+}
+
+function inflateError(error: NodeJS.ErrnoException, coding: string, maxBytes: number): InferenceError {
+  if (error.code === 'ERR_BUFFER_TOO_LARGE') return oversizedInflated(maxBytes);
+  return invalidArgument(`the request body is not valid ${coding} data: ${error.message}`, error);
+}
+
+export const oversizedInflated = (maxBytes: number): InferenceError =>
+  invalidArgument(
+    `Decompressed data size exceeds the maximum allowed value of ${maxBytes} bytes. Use --http-max-input-size to increase the limit.`,
+  );
+
+/** The fastest level: a client that asks for compression pays for bandwidth, not for the last percent. */
+const options = { level: constants.Z_BEST_SPEED };
+
+export function deflated(body: Buffer, coding: 'gzip' | 'deflate'): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const done = (error: Error | null, result: Buffer): void => {
+      if (error === null) resolve(result);
+      else reject(error);
+    };
+    if (coding === 'gzip') gzip(body, options, done);
+    else deflate(body, options, done);
+  });
+}

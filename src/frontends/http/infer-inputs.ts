@@ -1,0 +1,207 @@
+/** The `inputs` of an inference request: each from JSON numbers or from the binary part behind the JSON. */
+
+import { type InferenceError, invalidArgument, notFound } from '../../errors.ts';
+import { type Datatype, datatypeOf, datatypes } from '../../tensor/datatype.ts';
+import { elementCount, type Shape, shapeText } from '../../tensor/shape.ts';
+import type { Tensor } from '../../tensor/tensor.ts';
+import { type JsonReader, missingMember, repeatedMember } from './json-reader.ts';
+import { passOverTensorData, readTensorData } from './json-tensor-elements.ts';
+import { ListedNames } from './listed-names.ts';
+
+const int64Max = '9223372036854775807';
+
+/** The bytes behind the JSON part, handed out in the order of the inputs as views on the body. */
+export class BinaryPart {
+  readonly #body: Buffer;
+  readonly #isAbsent: boolean;
+  readonly #modelName: string;
+  #at: number;
+
+  /** @param start where it begins; null when the whole body is JSON. */
+  constructor(body: Buffer, start: number | null, modelName: string) {
+    this.#body = body;
+    this.#isAbsent = start === null;
+    this.#modelName = modelName;
+    this.#at = start ?? body.length;
+  }
+
+  take(inputName: string, byteSize: number): Uint8Array {
+    if (this.#isAbsent) {
+      throw invalidArgument(
+        "must specify valid 'Infer-Header-Content-Length' in request header and 'binary_data_size' when passing inputs in binary data format",
+      );
+    }
+    const end = this.#at + byteSize;
+    const missingBytes = end - this.#body.length;
+    if (missingBytes > 0) {
+      throw invalidArgument(
+        `unexpected size for input '${inputName}', expecting ${missingBytes} additional bytes for model '${this.#modelName}'`,
+      );
+    }
+    const data = this.#body.subarray(this.#at, end);
+    this.#at = end;
+    return data;
+  }
+
+  /** @throws InferenceError `invalid_argument` when bytes are left over. */
+  end(): void {
+    if (this.#at === this.#body.length) return;
+    throw invalidArgument(`unexpected additional input data for model '${this.#modelName}'`);
+  }
+}
+
+export function readInputs(reader: JsonReader, binary: BinaryPart, maxInputBytes: number): Tensor[] {
+  const inputs: Tensor[] = [];
+  const names = new ListedNames('input');
+  for (let more = reader.firstElement('inputs'); more; more = reader.nextElement()) {
+    const input = readInput(reader, binary, maxInputBytes);
+    names.add(input.name);
+    inputs.push(input);
+  }
+  return inputs;
+}
+
+function readInput(reader: JsonReader, binary: BinaryPart, maxInputBytes: number): Tensor {
+  let name: string | null = null;
+  let shape: Shape | null = null;
+  let datatypeName: string | null = null;
+  let parameters: InputParameters | null = null;
+  let dataAt = -1;
+  let data: Uint8Array | null = null;
+  for (let key = reader.firstKey('inputs'); key !== null; key = reader.nextKey()) {
+    if (key === 'name') {
+      if (name !== null) throw repeatedMember(key);
+      name = reader.string(key);
+    } else if (key === 'shape') {
+      if (shape !== null) throw repeatedMember(key);
+      shape = readShape(reader);
+    } else if (key === 'datatype') {
+      if (datatypeName !== null) throw repeatedMember(key);
+      datatypeName = reader.string(key);
+    } else if (key === 'parameters') {
+      if (parameters !== null) throw repeatedMember(key);
+      parameters = readInputParameters(reader);
+    } else if (key === 'data') {
+      if (dataAt !== -1) throw repeatedMember(key);
+      reader.peek();
+      dataAt = reader.at;
+      if (name === null || shape === null || datatypeName === null) passOverTensorData(reader);
+      else data = readJsonData(reader, name, datatypeName, shape, maxInputBytes);
+    } else {
+      reader.skip(3);
+    }
+  }
+  if (name === null) throw missingMember('name');
+  if (shape === null) throw missingMember('shape');
+  if (datatypeName === null) throw missingMember('datatype');
+  const { binarySize, region } = parameters ?? noInputParameters;
+  if ((dataAt !== -1 ? 1 : 0) + (binarySize !== -1 ? 1 : 0) + (region !== null ? 1 : 0) !== 1) {
+    throw sourcesGiven(dataAt !== -1, binarySize !== -1, region !== null);
+  }
+  if (region !== null) throw notFound(`Unable to find shared memory region: '${region}'`);
+
+  const datatype = checkedDatatype(name, datatypeName);
+  if (binarySize !== -1) {
+    checkedElementCount(name, datatype, shape);
+    data = binary.take(name, binarySize);
+  } else if (data === null) {
+    // `data` stood before the members that tell how to read it.
+    const next = reader.at;
+    reader.at = dataAt;
+    data = readJsonData(reader, name, datatypeName, shape, maxInputBytes);
+    reader.at = next;
+  }
+  return { name, datatype, shape, data };
+}
+
+/** Where an input's bytes come from, as its `parameters` tell. */
+interface InputParameters {
+  /** -1 when not given. */
+  readonly binarySize: number;
+  /** Name of a shared memory region; this server has none, so there is nothing to be found in one. */
+  readonly region: string | null;
+}
+
+const noInputParameters: InputParameters = { binarySize: -1, region: null };
+
+function readInputParameters(reader: JsonReader): InputParameters {
+  let binarySize = -1;
+  let region: string | null = null;
+  for (let key = reader.firstKey('parameters'); key !== null; key = reader.nextKey()) {
+    if (key === 'binary_data_size') {
+      if (binarySize !== -1) throw repeatedMember(key);
+      binarySize = reader.unsigned(key);
+    } else if (key === 'shared_memory_region') {
+      if (region !== null) throw repeatedMember(key);
+      region = reader.string(key);
+    } else if (key === 'shared_memory_byte_size' || key === 'shared_memory_offset') {
+      reader.unsigned(key);
+    } else {
+      reader.skip(4);
+    }
+  }
+  return { binarySize, region };
+}
+
+function readShape(reader: JsonReader): Shape {
+  const shape: number[] = [];
+  for (let more = reader.firstElement('shape'); more; more = reader.nextElement()) shape.push(reader.unsigned('shape'));
+  return shape;
+}
+
+function readJsonData(
+  reader: JsonReader,
+  name: string,
+  datatypeName: string,
+  shape: Shape,
+  maxInputBytes: number,
+): Uint8Array {
+  const datatype = checkedDatatype(name, datatypeName);
+  const count = checkedElementCount(name, datatype, shape);
+  const leastBytes = count * elementBytes(datatype);
+  if (leastBytes > maxInputBytes) throw oversizedInput(name, leastBytes, maxInputBytes);
+  const data = readTensorData(reader, name, datatype, shape, count);
+  if (data.length > maxInputBytes) throw oversizedInput(name, data.length, maxInputBytes);
+  return data;
+}
+
+/** For BYTES the length prefix: no element is shorter. */
+const elementBytes = (datatype: Datatype): number => datatypes[datatype].byteSize || 4;
+
+function checkedDatatype(name: string, datatypeName: string): Datatype {
+  const datatype = datatypeOf(datatypeName);
+  if (datatype === null) throw invalidArgument(`invalid datatype '${datatypeName}' for input '${name}'`);
+  return datatype;
+}
+
+/** @throws InferenceError `invalid_argument` when the elements or their bytes cannot be counted exactly. */
+function checkedElementCount(name: string, datatype: Datatype, shape: Shape): number {
+  const count = elementCount(shape);
+  if (count === null) {
+    throw invalidArgument(
+      `invalid shape for input '${name}': shape ${shapeText(shape)} causes total element count to exceed maximum size of ${int64Max}`,
+    );
+  }
+  const size = elementBytes(datatype);
+  if (count * size > Number.MAX_SAFE_INTEGER) {
+    throw invalidArgument(
+      `byte size overflow for input '${name}': element count (${count}) * data type size (${size}) exceeds maximum allowed size (${int64Max})`,
+    );
+  }
+  return count;
+}
+
+const oversizedInput = (name: string, byteSize: number, maxInputBytes: number): InferenceError =>
+  invalidArgument(
+    `JSON input '${name}' has a byte_size (${byteSize} bytes) that exceeds the maximum allowed value of ${maxInputBytes} bytes. Use --http-max-input-size to increase the limit.`,
+  );
+
+function sourcesGiven(hasData: boolean, hasBinary: boolean, hasRegion: boolean): InferenceError {
+  const given =
+    (hasData ? " 'data'" : '') +
+    (hasBinary ? " 'binary_data_size'" : '') +
+    (hasRegion ? " 'shared_memory_region'" : '');
+  return invalidArgument(
+    `Input must set only one of the following fields: 'data', 'binary_data_size' in 'parameters', 'shared_memory_region' in 'parameters'. But ${given === '' ? 'no field is set' : `set${given}`}`,
+  );
+}

@@ -1,0 +1,123 @@
+/**
+ * The body of `POST …/infer` to an `InferenceRequest` (http.md §5.1–§5.3), in one pass over the JSON. Checks form; whether
+ * the request fits its model is checked at admission. Inputs are in `infer-inputs.ts`, outputs in `requested-outputs.ts`,
+ * the body without any JSON in `raw-request.ts`.
+ */
+
+import { type InferenceError, invalidArgument } from '../../errors.ts';
+import type { InferenceRequest } from '../../inference/request.ts';
+import type { Tensor } from '../../tensor/tensor.ts';
+import type { RequestParameters } from '../v2/parameters.ts';
+import { BinaryPart, readInputs } from './infer-inputs.ts';
+import { absentParameters, type InferParameters, readInferParameters } from './infer-parameters.ts';
+import { JsonReader, missingMember, repeatedMember } from './json-reader.ts';
+import { allOutputs, type RequestedOutputs, readOutputs } from './requested-outputs.ts';
+
+/** Where a request goes and what bounds it. */
+export interface InferTarget {
+  readonly modelName: string;
+  /** Decimal text; '' lets the server choose. */
+  readonly modelVersion: string;
+  /** Limit on the JSON part and on each tensor in it. */
+  readonly maxInputBytes: number;
+}
+
+/** A request and how its answer is to be written. */
+export interface DecodedInfer {
+  readonly request: InferenceRequest;
+  /** Whether an output without an entry in `binaryByName` is written in binary. */
+  readonly isBinaryByDefault: boolean;
+  readonly binaryByName: ReadonlyMap<string, boolean> | null;
+}
+
+/** Adds the headers that are configured to be passed on as parameters. */
+export type HeaderForwarder = (parameters: RequestParameters) => void;
+
+/**
+ * @param body      the whole body, decompressed; tensors of the result may be views on it.
+ * @param jsonBytes length of the JSON part as `Inference-Header-Content-Length` says, null when all of it is JSON.
+ * @throws InferenceError `invalid_argument` for what is malformed, `not_found` for shared memory regions.
+ */
+export function decodeInferRequest(
+  body: Buffer,
+  jsonBytes: number | null,
+  target: InferTarget,
+  forward: HeaderForwarder | null,
+): DecodedInfer {
+  const { modelName, modelVersion, maxInputBytes } = target;
+  const jsonLength = jsonBytes ?? body.length;
+  if (jsonLength > maxInputBytes) throw oversizedJson(jsonLength, maxInputBytes);
+  const reader = new JsonReader(jsonBytes === null ? body : body.subarray(0, jsonBytes));
+  const binary = new BinaryPart(body, jsonBytes, modelName);
+
+  let id: string | null = null;
+  let inputs: readonly Tensor[] | null = null;
+  let outputs: RequestedOutputs | null = null;
+  let given: InferParameters | null = null;
+  for (let key = reader.firstKey('request'); key !== null; key = reader.nextKey()) {
+    if (key === 'inputs') {
+      if (inputs !== null) throw repeatedMember(key);
+      inputs = readInputs(reader, binary, maxInputBytes);
+    } else if (key === 'outputs') {
+      if (outputs !== null) throw repeatedMember(key);
+      outputs = readOutputs(reader);
+    } else if (key === 'parameters') {
+      if (given !== null) throw repeatedMember(key);
+      given = readInferParameters(reader);
+    } else if (key === 'id') {
+      if (id !== null) throw repeatedMember(key);
+      id = reader.string(key);
+    } else {
+      reader.skip(1);
+    }
+  }
+  reader.end();
+  if (inputs === null) throw missingMember('inputs');
+  binary.end();
+
+  const { parameters, isBinaryOutput } = given ?? absentParameters();
+  forward?.(parameters);
+  const { requested, binaryByName } = outputs ?? allOutputs;
+  return {
+    request: {
+      modelName,
+      modelVersion,
+      id: id ?? '',
+      inputs,
+      outputs: requested,
+      parameters: parameters.custom,
+      priority: parameters.priority,
+      timeoutUs: parameters.timeoutUs,
+      sequence: parameters.sequence,
+    },
+    isBinaryByDefault: isBinaryOutput,
+    binaryByName,
+  };
+}
+
+export const oversizedJson = (jsonBytes: number, maxInputBytes: number): InferenceError =>
+  invalidArgument(
+    `request JSON size of ${jsonBytes} bytes exceeds the maximum allowed input size of ${maxInputBytes} bytes. Use --http-max-input-size to increase the limit.`,
+  );
+
+const integer = /^[+-]?\d+$/;
+
+/**
+ * The value of `Inference-Header-Content-Length`: null when the header is absent, 0 for a raw binary request.
+ *
+ * @throws InferenceError `invalid_argument` when it is no integer from 0 to `bodyBytes`.
+ */
+export function parseJsonLength(header: string | undefined, bodyBytes: number): number | null {
+  if (header === undefined) return null;
+  if (!integer.test(header)) throw invalidArgument(`Unable to parse Inference-Header-Content-Length, got: ${header}`);
+  const length = Number(header);
+  if (length < -(2 ** 31) || length >= 2 ** 31) {
+    throw invalidArgument(
+      `Unable to parse Inference-Header-Content-Length, value is out of range [ -2147483648, 2147483647 ], got: ${header}`,
+    );
+  }
+  if (length < 0 || length > bodyBytes) {
+    throw invalidArgument(`inference header size should be in range (0, ${bodyBytes}), got: ${length}`);
+  }
+  return length;
+}

@@ -1,0 +1,12 @@
+/** The protocol extensions that the server metadata names: only those that are really served. */
+
+export const servedExtensions: readonly string[] = [
+  'classification',
+  'model_repository',
+  'model_repository(unload_dependents)',
+  'schedule_policy',
+  'model_configuration',
+  'binary_tensor_data',
+  'parameters',
+  'statistics',
+];

@@ -1,0 +1,76 @@
+import { deflateRawSync, deflateSync, gunzipSync, gzipSync, inflateSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import { deflated, inflated, requestCoding, responseCoding } from '../../../src/frontends/http/compression.ts';
+
+const limit = 1024 * 1024;
+
+describe('requestCoding', () => {
+  it.each([
+    [undefined, 'identity'],
+    ['', 'identity'],
+    ['identity', 'identity'],
+    ['GZIP', 'gzip'],
+    [' deflate ', 'deflate'],
+    ['br', null],
+  ])('%s is %s', (header, coding) => {
+    expect(requestCoding(header)).toBe(coding);
+  });
+
+  it('refuses a body that was compressed more than once', () => {
+    expect(() => requestCoding('gzip, gzip')).toThrow("Content-Encoding 'gzip, gzip' names several codings");
+  });
+});
+
+describe('responseCoding', () => {
+  it.each([
+    [undefined, 'identity'],
+    ['gzip, deflate', 'gzip'],
+    ['deflate, gzip', 'deflate'],
+    ['gzip;q=0.5, deflate;q=0.8', 'deflate'],
+    ['gzip;q=0.5, identity', 'identity'],
+    ['identity;q=0.5, gzip;q=0.5', 'identity'],
+    ['br, GZIP ; Q=1', 'gzip'],
+    ['gzip;q=0', 'identity'],
+    ['gzip;q=-1, deflate;q=2', 'identity'],
+    ['gzip;q=', 'identity'],
+    ['identity;q=0, gzip;q=0, deflate;q=0, *;q=0', 'identity'],
+    ['*', 'identity'],
+    [';;,,;q=1', 'identity'],
+  ])('%s chooses %s', (header, coding) => {
+    expect(responseCoding(header)).toBe(coding);
+  });
+});
+
+describe('inflated', () => {
+  it('reads gzip of several members and deflate in zlib format', async () => {
+    const two = Buffer.concat([gzipSync('one '), gzipSync('two')]);
+    expect((await inflated(two, 'gzip', limit)).toString()).toBe('one two');
+    expect((await inflated(deflateSync('body'), 'deflate', limit)).toString()).toBe('body');
+  });
+
+  it('refuses what is damaged or cut off', async () => {
+    const whole = gzipSync('a body that is long enough to be cut');
+    const badChecksum = Buffer.from(whole);
+    badChecksum[whole.length - 8] = (badChecksum[whole.length - 8] as number) ^ 1;
+    await expect(inflated(badChecksum, 'gzip', limit)).rejects.toThrow('not valid gzip data');
+    await expect(inflated(whole.subarray(0, -9), 'gzip', limit)).rejects.toThrow('not valid gzip data');
+    await expect(inflated(Buffer.alloc(0), 'gzip', limit)).rejects.toThrow('not valid gzip data');
+    await expect(inflated(Buffer.from('plain'), 'deflate', limit)).rejects.toThrow('not valid deflate data');
+    await expect(inflated(deflateRawSync('raw'), 'deflate', limit)).rejects.toThrow('not valid deflate data');
+  });
+
+  it('stops at the limit', async () => {
+    const bomb = gzipSync(Buffer.alloc(limit + 1));
+    await expect(inflated(bomb, 'gzip', limit)).rejects.toThrow(
+      `Decompressed data size exceeds the maximum allowed value of ${limit} bytes. Use --http-max-input-size to increase the limit.`,
+    );
+    expect(await inflated(gzipSync(Buffer.alloc(limit)), 'gzip', limit)).toHaveLength(limit);
+  });
+});
+
+describe('deflated', () => {
+  it('writes what its reader reads', async () => {
+    expect(gunzipSync(await deflated(Buffer.from('text'), 'gzip')).toString()).toBe('text');
+    expect(inflateSync(await deflated(Buffer.from('text'), 'deflate')).toString()).toBe('text');
+  });
+});
