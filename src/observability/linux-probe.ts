@@ -1,0 +1,94 @@
+/** Reads the machine from /proc and this process from Node: the probes that `machine-metrics.ts` is given in production. */
+
+import { readFileSync } from 'node:fs';
+import { type IntervalHistogram, monitorEventLoopDelay, performance } from 'node:perf_hooks';
+import type { HostReading, ProcessReading } from './machine-metrics.ts';
+
+interface CpuTimes {
+  readonly busy: number;
+  readonly total: number;
+}
+
+/** The first line of /proc/stat: user nice system idle iowait irq softirq steal guest guest_nice. Null if it is not. */
+export function parseCpuTimes(stat: string): CpuTimes | null {
+  const line = /^cpu +([\d ]+)$/m.exec(stat);
+  // Guest time is already part of user and nice.
+  const times = line?.[1]?.trim().split(/ +/).slice(0, 8).map(Number) ?? [];
+  const idle = times[3];
+  if (idle === undefined) return null;
+  const total = times.reduce((sum, time) => sum + time, 0);
+  return { total, busy: total - idle - (times[4] ?? 0) };
+}
+
+/** Null when /proc/meminfo lacks one of the two lines. */
+export function parseMemory(meminfo: string): { readonly totalBytes: number; readonly usedBytes: number } | null {
+  const bytes = (name: string): number =>
+    Number(new RegExp(`^${name}: +(\\d+) kB$`, 'm').exec(meminfo)?.[1] ?? Number.NaN) * 1024;
+  const totalBytes = bytes('MemTotal');
+  const usedBytes = totalBytes - bytes('MemAvailable');
+  return Number.isNaN(usedBytes) ? null : { totalBytes, usedBytes };
+}
+
+type ReadText = (path: string) => string;
+const readText: ReadText = (path) => readFileSync(path, 'utf8');
+
+/** The machine as the kernel tells it; null where there is no /proc. Utilization counts from one call to the next. */
+export function hostProbe(read: ReadText = readText): () => HostReading | null {
+  const times = (): CpuTimes | null => parseCpuTimes(read('/proc/stat'));
+  const attempt = <T>(action: () => T | null): T | null => {
+    try {
+      return action();
+    } catch {
+      return null;
+    }
+  };
+  let before = attempt(times);
+  return () =>
+    attempt(() => {
+      const now = times();
+      const memory = parseMemory(read('/proc/meminfo'));
+      if (now === null || memory === null) return null;
+      const elapsed = before === null ? 0 : now.total - before.total;
+      const busy = before === null ? 0 : now.busy - before.busy;
+      before = now;
+      return {
+        cpuUtilization: elapsed > 0 ? Math.min(1, Math.max(0, busy / elapsed)) : 0,
+        memoryTotalBytes: memory.totalBytes,
+        memoryUsedBytes: memory.usedBytes,
+      };
+    });
+}
+
+const resolutionMs = 20;
+
+/** How late a sampling timer was, in seconds: the histogram also counts the resolution itself, which is no delay. */
+const delaySeconds = (ns: number): number => (Number.isFinite(ns) ? Math.max(0, ns / 1e9 - resolutionMs / 1e3) : 0);
+
+/** This process. `close` ends the sampling of the event loop, which never keeps the process alive. */
+export function processProbe(): { read(): ProcessReading; close(): void } {
+  const delay: IntervalHistogram = monitorEventLoopDelay({ resolution: resolutionMs });
+  delay.enable();
+  let busyBefore = performance.eventLoopUtilization();
+  return {
+    read: () => {
+      const usage = process.resourceUsage();
+      const busyNow = performance.eventLoopUtilization();
+      const { utilization } = performance.eventLoopUtilization(busyNow, busyBefore);
+      busyBefore = busyNow;
+      const reading: ProcessReading = {
+        cpuSeconds: (usage.userCPUTime + usage.systemCPUTime) / 1e6,
+        residentBytes: process.memoryUsage.rss(),
+        startTimeSeconds: performance.timeOrigin / 1e3,
+        eventLoopUtilization: utilization,
+        eventLoopDelay: {
+          p50: delaySeconds(delay.percentile(50)),
+          p99: delaySeconds(delay.percentile(99)),
+          max: delaySeconds(delay.max),
+        },
+      };
+      delay.reset();
+      return reading;
+    },
+    close: () => delay.disable(),
+  };
+}

@@ -1,0 +1,197 @@
+/**
+ * The metrics of a model version: names, types, help and how each is read from its counters, in one table. Names and
+ * meanings are Triton's (ops.md §3.1, §3.2), the five latency histograms bear the names proposed for Triton, and what
+ * is ours begins with `nereid_`.
+ */
+
+import { closeReasons, failureReasons } from '../scheduling/scheduler.ts';
+import type { Histogram } from './histogram.ts';
+import { type Histograms, histogramNames, type Windows } from './latency-distributions.ts';
+import type { LatencyWindow } from './latency-window.ts';
+import { cell, closedCell, failedCell } from './model-statistics.ts';
+import type { VersionSeries } from './version-series.ts';
+
+export type FamilyType = 'counter' | 'gauge' | 'histogram' | 'summary';
+
+/** One line of the exposition: the family's name with `suffix`, the series' labels and these, and the value. */
+export interface Sample {
+  readonly suffix: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+export interface VersionFamily {
+  readonly name: string;
+  readonly type: FamilyType;
+  readonly help: string;
+  samples(series: VersionSeries, view: ScrapeView): readonly Sample[];
+}
+
+/** What a scrape needs besides the counters. */
+export interface ScrapeView {
+  readonly nowMs: number;
+  /** Shares between 0 and 1, for the summaries. */
+  readonly quantiles: readonly number[];
+}
+
+const noLabels = {};
+const single = (value: number): readonly Sample[] => [{ suffix: '', labels: noLabels, value }];
+
+/** Whole microseconds, as Triton writes them. */
+const microseconds = (ns: number): number => Math.round(ns / 1_000);
+
+const counted = (name: string, index: number, help: string): VersionFamily => ({
+  name,
+  type: 'counter',
+  help,
+  samples: (series) => single(series.total(index)),
+});
+
+const accumulated = (name: string, index: number, help: string): VersionFamily => ({
+  name,
+  type: 'counter',
+  help,
+  samples: (series) => single(microseconds(series.total(index))),
+});
+
+const gauge = (name: string, help: string, read: (series: VersionSeries) => number): VersionFamily => ({
+  name,
+  type: 'gauge',
+  help,
+  samples: (series) => single(read(series)),
+});
+
+const running = (series: VersionSeries): number =>
+  Math.max(0, series.current(cell.started) - series.current(cell.ended));
+
+const waiting = (series: VersionSeries): number =>
+  Math.max(0, series.current(cell.queued) - series.current(cell.dequeued) - running(series));
+
+/** Always there. */
+export const countFamilies: readonly VersionFamily[] = [
+  counted('nv_inference_request_success', cell.success, 'Number of successful inference requests, all batch sizes'),
+  {
+    name: 'nv_inference_request_failure',
+    type: 'counter',
+    help: 'Number of failed inference requests, all batch sizes',
+    samples: (series) =>
+      failureReasons.map((reason) => ({ suffix: '', labels: { reason }, value: series.total(failedCell(reason)) })),
+  },
+  counted('nv_inference_count', cell.inferences, 'Number of inferences performed (rows; a request may have several)'),
+  counted('nv_inference_exec_count', cell.executions, 'Number of model executions performed (batches)'),
+  gauge('nv_inference_pending_request_count', 'Instantaneous number of requests waiting for execution', waiting),
+  gauge('nereid_executing_request_count', 'Instantaneous number of requests in batches being executed', running),
+  gauge(
+    'nv_model_load_duration_secs',
+    'Seconds the latest load of the model version took',
+    (series) => series.loadSeconds,
+  ),
+  {
+    name: 'nereid_batch_closed_total',
+    type: 'counter',
+    help: 'Number of batches by what closed them: full, preferred size reached, delay over, idle instance, or shape of the next request',
+    samples: (series) =>
+      closeReasons.map((reason) => ({ suffix: '', labels: { reason }, value: series.total(closedCell(reason)) })),
+  },
+];
+
+const durationHelp = (what: string, count: string): string =>
+  `Cumulative ${what} in microseconds; divide its rate by the rate of ${count} for the mean of a request`;
+
+/** Left out with `counter_latencies=false`. */
+export const durationFamilies: readonly VersionFamily[] = [
+  accumulated(
+    'nv_inference_request_duration_us',
+    cell.requestNs,
+    durationHelp('duration of successful requests from arrival to answer', 'nv_inference_request_success'),
+  ),
+  accumulated(
+    'nv_inference_queue_duration_us',
+    cell.queueNs,
+    durationHelp('time requests waited before their batch started', 'nv_inference_request_success'),
+  ),
+  accumulated(
+    'nv_inference_compute_input_duration_us',
+    cell.computeInputNs,
+    durationHelp('time of gathering inputs, each request charged with its whole batch', 'nv_inference_request_success'),
+  ),
+  accumulated(
+    'nv_inference_compute_infer_duration_us',
+    cell.computeInferNs,
+    durationHelp(
+      'time of running the model, each request charged with its whole batch',
+      'nv_inference_request_success',
+    ),
+  ),
+  accumulated(
+    'nv_inference_compute_output_duration_us',
+    cell.computeOutputNs,
+    durationHelp('time of placing outputs, each request charged with its whole batch', 'nv_inference_request_success'),
+  ),
+];
+
+function histogramSamples(histogram: Histogram | null): readonly Sample[] {
+  if (histogram === null) return [];
+  const samples: Sample[] = [];
+  let cumulated = 0;
+  for (const [index, count] of histogram.counts.entries()) {
+    cumulated += count;
+    const bound = histogram.bounds[index];
+    samples.push({ suffix: '_bucket', labels: { le: bound === undefined ? '+Inf' : String(bound) }, value: cumulated });
+  }
+  samples.push({ suffix: '_sum', labels: noLabels, value: histogram.sum / histogram.unitsPerStep });
+  samples.push({ suffix: '_count', labels: noLabels, value: cumulated });
+  return samples;
+}
+
+const distribution = (key: keyof Histograms, help: string): VersionFamily => ({
+  name: histogramNames[key],
+  type: 'histogram',
+  help,
+  samples: (series) => histogramSamples(series.histogram(key)),
+});
+
+/** Left out with `histogram_latencies=false`. */
+export const histogramFamilies: readonly VersionFamily[] = [
+  distribution('request', 'Duration of successful requests from arrival to answer, in microseconds'),
+  distribution('queue', 'Time requests waited before their batch started, in microseconds'),
+  distribution('computeInput', 'Time of gathering the inputs of a request’s batch, in microseconds'),
+  distribution('computeInfer', 'Time of running the model on a request’s batch, in microseconds'),
+  distribution('computeOutput', 'Time of placing the outputs of a request’s batch, in microseconds'),
+  distribution('firstResponse', 'Time from arrival to the first response of a request, in milliseconds'),
+  distribution('batchSize', 'Rows of the batches that were run'),
+];
+
+function summarySamples(windows: readonly LatencyWindow[], view: ScrapeView): readonly Sample[] {
+  const inUse = windows.find((window) => window.count > 0) ?? windows[0];
+  if (inUse === undefined) return [];
+  const values = inUse.quantilesNs(view.quantiles, view.nowMs);
+  const samples = view.quantiles.map((quantile, index) => ({
+    suffix: '',
+    labels: { quantile: String(quantile) },
+    value: (values[index] ?? Number.NaN) / 1_000,
+  }));
+  const sumNs = windows.reduce((sum, window) => sum + window.sumNs, 0);
+  const count = windows.reduce((sum, window) => sum + window.count, 0);
+  return [
+    ...samples,
+    { suffix: '_sum', labels: noLabels, value: microseconds(sumNs) },
+    { suffix: '_count', labels: noLabels, value: count },
+  ];
+}
+
+const summary = (name: string, key: keyof Windows, help: string): VersionFamily => ({
+  name,
+  type: 'summary',
+  help: `${help}, in microseconds; quantiles over the last minute`,
+  samples: (series, view) => summarySamples(series.windows(key), view),
+});
+
+/** Only with `summary_latencies=true`. */
+export const summaryFamilies: readonly VersionFamily[] = [
+  summary('nv_inference_request_summary_us', 'request', 'Duration of successful requests from arrival to answer'),
+  summary('nv_inference_queue_summary_us', 'queue', 'Time requests waited before their batch started'),
+  summary('nv_inference_compute_input_summary_us', 'computeInput', 'Time of gathering the inputs'),
+  summary('nv_inference_compute_infer_summary_us', 'computeInfer', 'Time of running the model'),
+  summary('nv_inference_compute_output_summary_us', 'computeOutput', 'Time of placing the outputs'),
+];

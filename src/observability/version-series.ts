@@ -1,0 +1,99 @@
+/**
+ * The lives of one model version that carry the same metric labels, seen as one set of series. While a version is
+ * reloaded two lives overlap: a scraper must not meet a label set twice, nor see a counter fall because the old life
+ * ended. So lives are added up, and what a retired one counted stays as long as a later one lives.
+ */
+
+import type { VersionIdentity } from '../lifecycle/version-statistics.ts';
+import type { Histogram } from './histogram.ts';
+import type { Histograms, Windows } from './latency-distributions.ts';
+import type { LatencyWindow } from './latency-window.ts';
+import { cellCount, type VersionCounters } from './model-statistics.ts';
+
+export type Labels = Readonly<Record<string, string>>;
+
+/** A label name as the exposition format wants it; a metric tag may be any text. */
+const labelName = (text: string): string => text.replace(/[^a-zA-Z0-9_]/g, '_');
+
+/** Without a prototype, so that a tag named like a property of objects is an ordinary label. */
+function labelsOf(identity: VersionIdentity): Labels {
+  const labels: Record<string, string> = Object.assign(Object.create(null), {
+    model: identity.model,
+    version: String(identity.version),
+    ...(identity.gpuUuid === null ? {} : { gpu_uuid: identity.gpuUuid }),
+  });
+  for (const [tag, value] of identity.metricTags) labels[labelName(tag)] ??= value;
+  return labels;
+}
+
+export class VersionSeries {
+  readonly labels: Labels;
+  /** Equal for identities whose labels are equal. */
+  readonly key: string;
+  readonly #lives: VersionCounters[] = [];
+  readonly #retiredCells = new Float64Array(cellCount);
+  readonly #retiredHistograms: Partial<Record<keyof Histograms, Histogram>> = {};
+
+  constructor(identity: VersionIdentity) {
+    this.labels = labelsOf(identity);
+    this.key = JSON.stringify(Object.entries(this.labels).sort(([a], [b]) => (a < b ? -1 : 1)));
+  }
+
+  get isEmpty(): boolean {
+    return this.#lives.length === 0;
+  }
+
+  add(life: VersionCounters): void {
+    this.#lives.push(life);
+  }
+
+  retire(life: VersionCounters): void {
+    const index = this.#lives.indexOf(life);
+    if (index < 0) return;
+    this.#lives.splice(index, 1);
+    for (const [at, count] of life.cells.entries()) (this.#retiredCells[at] as number) += count;
+    for (const key of Object.keys(life.histograms ?? {}) as (keyof Histograms)[]) this.#keep(key, life);
+  }
+
+  /** What all lives counted in one cell, those that are gone included. */
+  total(cell: number): number {
+    return (this.#retiredCells[cell] as number) + this.current(cell);
+  }
+
+  /** What the present lives counted in one cell; for gauges, which forget. */
+  current(cell: number): number {
+    return this.#lives.reduce((sum, life) => sum + (life.cells[cell] as number), 0);
+  }
+
+  /** The latest load that has finished; 0 before the first. */
+  get loadSeconds(): number {
+    return this.#lives.findLast((life) => life.loadSeconds !== null)?.loadSeconds ?? 0;
+  }
+
+  /** Null when histograms are off. Lives whose configuration gave other buckets than the newest one's are left out. */
+  histogram(key: keyof Histograms): Histogram | null {
+    const newest = this.#lives.at(-1)?.histograms?.[key];
+    if (newest === undefined) return null;
+    const sum = newest.emptied();
+    const retired = this.#retiredHistograms[key];
+    if (retired?.hasBoundsOf(sum)) sum.add(retired);
+    for (const life of this.#lives) {
+      const histogram = life.histograms?.[key];
+      if (histogram?.hasBoundsOf(sum)) sum.add(histogram);
+    }
+    return sum;
+  }
+
+  /** The windows of every life, newest first; empty when summaries are off. */
+  windows(key: keyof Windows): readonly LatencyWindow[] {
+    return this.#lives.flatMap((life) => life.windows?.[key] ?? []).reverse();
+  }
+
+  #keep(key: keyof Histograms, life: VersionCounters): void {
+    const histogram = life.histograms?.[key];
+    if (histogram === undefined) return;
+    const kept = this.#retiredHistograms[key];
+    if (kept?.hasBoundsOf(histogram)) kept.add(histogram);
+    else this.#retiredHistograms[key] = histogram;
+  }
+}

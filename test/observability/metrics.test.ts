@@ -1,0 +1,267 @@
+import { describe, expect, it } from 'vitest';
+import type { VersionIdentity } from '../../src/lifecycle/version-statistics.ts';
+import type { MachineProbes } from '../../src/observability/machine-metrics.ts';
+import { ServerMetrics } from '../../src/observability/metrics.ts';
+import type { BatchDurations } from '../../src/scheduling/scheduler.ts';
+import type { MetricsConfig } from '../../src/server/server-config.ts';
+import { readExposition } from './exposition.ts';
+import { settableClock } from './settable-clock.ts';
+
+const noProbes: MachineProbes = { host: null, gpu: null, pinnedMemory: null, process: null, inflightBytes: null };
+
+const settings: MetricsConfig = {
+  listen: null,
+  intervalMs: 2_000,
+  cpuMetrics: true,
+  gpuMetrics: true,
+  counterLatencies: true,
+  histogramLatencies: true,
+  summaryLatencies: false,
+  summaryQuantiles: [0.5, 0.99],
+};
+
+const identityOf = (changes: Partial<VersionIdentity> = {}): VersionIdentity => ({
+  model: 'm',
+  version: 1,
+  metricTags: new Map(),
+  gpuUuid: null,
+  histogramBuckets: new Map(),
+  ...changes,
+});
+
+const metricsWith = (changes: Partial<MetricsConfig> = {}, probes: MachineProbes = noProbes, clock = settableClock()) =>
+  new ServerMetrics({ ...settings, ...changes }, clock, probes);
+
+const batch: BatchDurations = { computeInputNs: 2_000, computeInferNs: 3_000_000, computeOutputNs: 1_000 };
+const scrape = async (metrics: ServerMetrics) => readExposition(await metrics.render());
+
+describe('the metrics of a version', () => {
+  it('exist with value 0 from the load on', async () => {
+    const metrics = metricsWith();
+    metrics.createStatistics(identityOf());
+    const { samples, types } = await scrape(metrics);
+    for (const name of [
+      'nv_inference_request_success',
+      'nv_inference_count',
+      'nv_inference_exec_count',
+      'nv_inference_request_duration_us',
+      'nv_inference_queue_duration_us',
+      'nv_inference_compute_input_duration_us',
+      'nv_inference_compute_infer_duration_us',
+      'nv_inference_compute_output_duration_us',
+      'nv_inference_pending_request_count',
+      'nv_model_load_duration_secs',
+    ]) {
+      expect([name, samples.get(`${name}{model="m",version="1"}`)]).toEqual([name, 0]);
+    }
+    for (const reason of ['REJECTED', 'CANCELED', 'BACKEND', 'OTHER']) {
+      expect(samples.get(`nv_inference_request_failure{model="m",reason="${reason}",version="1"}`)).toBe(0);
+    }
+    expect(types.get('nv_inference_request_success')).toBe('counter');
+    expect(types.get('nv_inference_pending_request_count')).toBe('gauge');
+    expect(types.get('nv_inference_request_duration_histogram_us')).toBe('histogram');
+  });
+
+  it('vanish when the version is gone', async () => {
+    const metrics = metricsWith();
+    metrics.createStatistics(identityOf()).retire();
+    expect((await scrape(metrics)).samples.size).toBe(0);
+  });
+
+  it('count what was told, in microseconds', async () => {
+    const metrics = metricsWith();
+    const version = metrics.createStatistics(identityOf());
+    version.loaded(1.5);
+    version.requestQueued();
+    version.batchExecuted(4, 1, 'preferred', batch, false);
+    version.requestSucceeded(5_000_000, 40_000, batch, 4);
+    version.requestFailed(1, 'CANCELED', false);
+    const { samples } = await scrape(metrics);
+    const of = (name: string, extra = '') => samples.get(`${name}{${extra}model="m",version="1"}`);
+    expect(of('nv_inference_request_success')).toBe(1);
+    expect(of('nv_inference_count')).toBe(4);
+    expect(of('nv_inference_exec_count')).toBe(1);
+    expect(of('nv_inference_request_duration_us')).toBe(5_000);
+    expect(of('nv_inference_queue_duration_us')).toBe(40);
+    expect(of('nv_inference_compute_infer_duration_us')).toBe(3_000);
+    expect(of('nv_model_load_duration_secs')).toBe(1.5);
+    expect(samples.get('nv_inference_request_failure{model="m",reason="CANCELED",version="1"}')).toBe(1);
+    expect(samples.get('nereid_batch_closed_total{model="m",reason="preferred",version="1"}')).toBe(1);
+    expect(of('nv_inference_queue_duration_histogram_us_bucket', 'le="25",')).toBe(0);
+    expect(of('nv_inference_queue_duration_histogram_us_bucket', 'le="50",')).toBe(1);
+    expect(of('nv_inference_queue_duration_histogram_us_bucket', 'le="+Inf",')).toBe(1);
+    expect(of('nv_inference_queue_duration_histogram_us_sum')).toBe(40);
+    expect(of('nv_inference_queue_duration_histogram_us_count')).toBe(1);
+    expect(of('nv_inference_first_response_histogram_ms_sum')).toBe(5);
+    expect(of('nereid_batch_size_bucket', 'le="4",')).toBe(1);
+  });
+
+  it('tell waiting requests from those in execution', async () => {
+    const metrics = metricsWith();
+    const version = metrics.createStatistics(identityOf());
+    for (let i = 0; i < 5; i += 1) version.requestQueued();
+    version.batchStarted?.(3);
+    const during = (await scrape(metrics)).samples;
+    expect(during.get('nv_inference_pending_request_count{model="m",version="1"}')).toBe(2);
+    expect(during.get('nereid_executing_request_count{model="m",version="1"}')).toBe(3);
+    version.batchExecuted(3, 3, 'full', batch, false);
+    for (let i = 0; i < 3; i += 1) version.requestSucceeded(1, 1, batch, 1);
+    const after = (await scrape(metrics)).samples;
+    expect(after.get('nv_inference_pending_request_count{model="m",version="1"}')).toBe(2);
+    expect(after.get('nereid_executing_request_count{model="m",version="1"}')).toBe(0);
+  });
+
+  it('are one set of series while two lives of a version overlap, and never fall', async () => {
+    const metrics = metricsWith();
+    const old = metrics.createStatistics(identityOf());
+    old.requestSucceeded(1_000, 1_000, batch, 1);
+    const next = metrics.createStatistics(identityOf());
+    next.requestSucceeded(1_000, 1_000, batch, 1);
+    const key = 'nv_inference_request_success{model="m",version="1"}';
+    const inBuckets = 'nv_inference_request_duration_histogram_us_count{model="m",version="1"}';
+    expect((await scrape(metrics)).samples.get(key)).toBe(2);
+    old.retire();
+    expect((await scrape(metrics)).samples.get(key)).toBe(2);
+    expect((await scrape(metrics)).samples.get(inBuckets)).toBe(2);
+    expect(next.snapshot().success.count).toBe(1);
+    next.retire();
+    expect((await scrape(metrics)).samples.size).toBe(0);
+  });
+
+  it('leave out the buckets of an older life whose configuration had others', async () => {
+    const metrics = metricsWith();
+    const other = new Map([['nv_inference_first_response_histogram_ms', [7]]]);
+    metrics.createStatistics(identityOf({ histogramBuckets: other })).requestSucceeded(1, 1, batch, 1);
+    metrics.createStatistics(identityOf());
+    const { samples } = await scrape(metrics);
+    expect(samples.get('nv_inference_first_response_histogram_ms_count{model="m",version="1"}')).toBe(0);
+    expect(samples.has('nv_inference_first_response_histogram_ms_bucket{le="7",model="m",version="1"}')).toBe(false);
+  });
+
+  it('carry the GPU and the tags of the configuration as labels', async () => {
+    const metrics = metricsWith();
+    const metricTags = new Map([
+      ['_team', 'a"b\\c\nd'],
+      ['_not a name', 'x'],
+      ['_not-a-name', 'y'],
+      ['__proto__', 'z'],
+    ]);
+    metrics.createStatistics(identityOf({ gpuUuid: 'GPU-1', metricTags }));
+    const { samples } = await scrape(metrics);
+    const expected = '__proto__="z",_not_a_name="x",_team="a\\"b\\\\c\\nd",gpu_uuid="GPU-1",model="m",version="1"';
+    expect(samples.get(`nv_inference_count{${expected}}`)).toBe(0);
+  });
+
+  it('omit the durations with counter_latencies=false and keep the counts', async () => {
+    const metrics = metricsWith({ counterLatencies: false });
+    metrics.createStatistics(identityOf()).requestSucceeded(1, 1, batch, 1);
+    const { samples } = await scrape(metrics);
+    expect(samples.get('nv_inference_request_success{model="m",version="1"}')).toBe(1);
+    expect([...samples.keys()].some((key) => key.startsWith('nv_inference_queue_duration_us{'))).toBe(false);
+  });
+
+  it('omit the histograms with histogram_latencies=false', async () => {
+    const metrics = metricsWith({ histogramLatencies: false });
+    metrics.createStatistics(identityOf()).requestSucceeded(1, 1, batch, 1);
+    expect([...(await scrape(metrics)).types.values()]).not.toContain('histogram');
+  });
+
+  it('have summaries with summary_latencies=true', async () => {
+    const clock = settableClock();
+    const metrics = metricsWith({ summaryLatencies: true }, noProbes, clock);
+    const version = metrics.createStatistics(identityOf());
+    const median = 'nv_inference_request_summary_us{model="m",quantile="0.5",version="1"}';
+    expect((await scrape(metrics)).samples.get(median)).toBeNaN();
+    version.requestSucceeded(8_000_000, 1_000, batch, 1);
+    const { samples, types } = await scrape(metrics);
+    expect(types.get('nv_inference_request_summary_us')).toBe('summary');
+    expect(samples.get(median)).toBeGreaterThan(7_900);
+    expect(samples.get(median)).toBeLessThan(8_100);
+    expect(samples.get('nv_inference_request_summary_us_count{model="m",version="1"}')).toBe(1);
+    expect(samples.get('nv_inference_request_summary_us_sum{model="m",version="1"}')).toBe(8_000);
+    clock.nowMs = 120_000;
+    expect((await scrape(metrics)).samples.get(median)).toBeNaN();
+  });
+
+  it('are written once for all who ask at the same time, and anew for the next', async () => {
+    const metrics = metricsWith();
+    const version = metrics.createStatistics(identityOf());
+    const [first, second] = [metrics.render(), metrics.render()];
+    expect(second).toBe(first);
+    await first;
+    version.requestSucceeded(1, 1, batch, 1);
+    expect((await scrape(metrics)).samples.get('nv_inference_request_success{model="m",version="1"}')).toBe(1);
+  });
+
+  it('take the buckets that a configuration gives for a family', async () => {
+    const metrics = metricsWith();
+    const histogramBuckets = new Map([['nv_inference_first_response_histogram_ms', [20, 5]]]);
+    metrics.createStatistics(identityOf({ histogramBuckets })).requestSucceeded(6_000_000, 1, batch, 1);
+    const { samples } = await scrape(metrics);
+    const bucket = (le: string) =>
+      samples.get(`nv_inference_first_response_histogram_ms_bucket{le="${le}",model="m",version="1"}`);
+    expect([bucket('5'), bucket('20'), bucket('+Inf'), bucket('100')]).toEqual([0, 1, 1, undefined]);
+  });
+});
+
+describe('the metrics of the machine', () => {
+  it('are absent where nothing can be read', async () => {
+    expect((await scrape(metricsWith())).types.has('nv_gpu_utilization')).toBe(false);
+    const unreadable = metricsWith({}, { ...noProbes, host: () => null });
+    expect((await scrape(unreadable)).samples.has('nv_cpu_utilization{}')).toBe(false);
+  });
+
+  it('have a series per GPU for what its driver tells', async () => {
+    const reading = {
+      uuid: 'GPU-7',
+      utilization: 0.5,
+      totalBytes: 100,
+      usedBytes: 40,
+      powerWatts: null,
+      powerLimitWatts: 700,
+      energyJoules: 12,
+    };
+    const { samples, types } = await scrape(metricsWith({}, { ...noProbes, gpu: { read: () => [reading] } }));
+    expect(samples.get('nv_gpu_utilization{gpu_uuid="GPU-7"}')).toBe(0.5);
+    expect(samples.get('nv_gpu_memory_used_bytes{gpu_uuid="GPU-7"}')).toBe(40);
+    expect(samples.get('nv_gpu_power_limit{gpu_uuid="GPU-7"}')).toBe(700);
+    expect(samples.has('nv_gpu_power_usage{gpu_uuid="GPU-7"}')).toBe(false);
+    expect(types.get('nv_energy_consumption')).toBe('counter');
+  });
+
+  it('are read again only when the reading is half an interval old', async () => {
+    const clock = settableClock();
+    let reads = 0;
+    const host = () => {
+      reads += 1;
+      return { cpuUtilization: reads / 10, memoryTotalBytes: 10, memoryUsedBytes: 4 };
+    };
+    const metrics = metricsWith({}, { ...noProbes, host }, clock);
+    expect((await scrape(metrics)).samples.get('nv_cpu_utilization{}')).toBe(0.1);
+    clock.nowMs = 999;
+    expect((await scrape(metrics)).samples.get('nv_cpu_utilization{}')).toBe(0.1);
+    clock.nowMs = 1_000;
+    expect((await scrape(metrics)).samples.get('nv_cpu_utilization{}')).toBe(0.2);
+    expect((await scrape(metrics)).samples.get('nv_cpu_memory_used_bytes{}')).toBe(4);
+  });
+
+  it('show bytes in flight, pinned memory and the event loop', async () => {
+    const probes: MachineProbes = {
+      ...noProbes,
+      inflightBytes: () => 77,
+      pinnedMemory: () => ({ totalBytes: 8, usedBytes: 3 }),
+      process: () => ({
+        cpuSeconds: 1,
+        residentBytes: 2,
+        startTimeSeconds: 3,
+        eventLoopUtilization: 0.25,
+        eventLoopDelay: { p50: 0.001, p99: 0.01, max: 0.1 },
+      }),
+    };
+    const { samples } = await scrape(metricsWith({}, probes));
+    expect(samples.get('nereid_inflight_bytes{}')).toBe(77);
+    expect(samples.get('nv_pinned_memory_pool_used_bytes{}')).toBe(3);
+    expect(samples.get('nereid_event_loop_delay_seconds{quantile="0.99"}')).toBe(0.01);
+    expect(samples.get('process_resident_memory_bytes{}')).toBe(2);
+  });
+});
