@@ -1,0 +1,82 @@
+/** What `nereid validate` does with a repository: everything that loading checks, short of opening sessions. */
+
+import { join } from 'node:path';
+
+import type { Engine } from '../engine/engine.ts';
+import { toInferenceError, unavailable } from '../errors.ts';
+import { findModelFile } from '../lifecycle/model-files.ts';
+import { versionPolicyOf } from '../model-config/build-config.ts';
+import type { ConfigSettings } from '../model-config/config-settings.ts';
+import type { ModelConfig } from '../model-config/model-config.ts';
+import { readConfigMessage, resolveModelConfig } from '../model-config/resolve-config.ts';
+import { readLabels } from '../repository/labels.ts';
+import { type ModelFolder, readConfigSource, scanRepositories } from '../repository/layout.ts';
+import { missingFiles } from '../repository/referenced-files.ts';
+import { selectVersions } from '../repository/version-policy.ts';
+import type { CheckRepository, ModelVerdict } from './validate-command.ts';
+
+/** As the server's own default, so that the verdict is what serving would say. */
+const defaultMaxBatchSize = 4;
+
+export const checkRepository: CheckRepository = async (repository, options, engine) => {
+  const folders = await scanRepositories([repository], options);
+  const settings: ConfigSettings = {
+    autoComplete: options.autoComplete,
+    defaultMaxBatchSize,
+    gpuOrdinals: engine.cudaDevices().map(({ ordinal }) => ordinal),
+    gpuProblem: engine.describe().cudaProblem,
+  };
+  const verdicts: ModelVerdict[] = [];
+  for (const folder of [...folders.values()].sort((a, b) => a.name.localeCompare(b.name))) {
+    verdicts.push(await checkModel(folder, settings, engine));
+  }
+  return verdicts;
+};
+
+async function checkModel(folder: ModelFolder, settings: ConfigSettings, engine: Engine): Promise<ModelVerdict> {
+  const { name } = folder;
+  const problems: string[] = [];
+  const notes = [...folder.warnings];
+  let versions: readonly number[] = [];
+  let summary = '';
+  try {
+    if (folder.problem !== null) throw unavailable(folder.problem);
+    const source = await readConfigSource(folder);
+    const message = readConfigMessage({ modelName: name, source, settings });
+    const selection = selectVersions(versionPolicyOf(message), folder.versions);
+    versions = selection.versions;
+    for (const missing of selection.missing) notes.push(`version_policy names version ${missing}, which is not there`);
+    if (versions.length === 0) problems.push('no version is available under the version policy');
+    for (const path of await missingFiles(folder, message, versions)) problems.push(`${path} is missing or empty`);
+    for (const version of versions) {
+      const task = { model: name, version, message, cudaDevices: engine.cudaDevices() };
+      const versionFolder = join(folder.path, String(version));
+      try {
+        const signature = await engine.inspect(await findModelFile({ ...task, versionFolder }));
+        const config = resolveModelConfig({ modelName: name, source, settings, signature });
+        for (const { labelFilename } of config.outputs) {
+          if (labelFilename !== '') await readLabels(folder.path, labelFilename);
+        }
+        notes.push(...config.ignoredFields.filter((note) => !notes.includes(note)));
+        summary = summaryOf(config);
+      } catch (error) {
+        problems.push(`version ${version}: ${toInferenceError(error).message.trim()}`);
+      }
+    }
+  } catch (error) {
+    problems.push(toInferenceError(error).message.trim());
+  }
+  return { name, versions, summary: problems.length === 0 ? summary : '', problems, notes };
+}
+
+function summaryOf({ maxBatchSize, dynamicBatching, instanceGroups }: ModelConfig): string {
+  const batching =
+    maxBatchSize === 0
+      ? 'no batching'
+      : `${dynamicBatching ? 'dynamic batching' : 'batches of one request,'} up to ${maxBatchSize} rows`;
+  const instances = instanceGroups.map(({ count, kind, gpus }) => {
+    const place = kind === 'cpu' ? 'CPU' : `GPU ${gpus.join(', ')}`;
+    return `${count} on ${place}`;
+  });
+  return `${batching}; ${instances.join(' and ')}`;
+}

@@ -1,0 +1,76 @@
+/** The part of the command line that says which models are served and how they are followed. */
+
+import { resolve } from 'node:path';
+import type { ModelControlMode, RepositoryConfig } from '../server/server-config.ts';
+import type { FlagValues } from './flag-values.ts';
+import type { BackendSettings } from './keyed-settings.ts';
+import type { ServeFlags } from './serve-flags.ts';
+
+/** What a command line means depends on these. */
+export interface Surroundings {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  /** Of this server, from package.json. */
+  readonly version: string;
+  /** Whether a path is an existing folder. */
+  readonly isFolder: (path: string) => boolean;
+}
+
+type Values = FlagValues<ServeFlags>;
+
+function repositoryPaths(values: Values, surroundings: Surroundings, problems: string[]): readonly string[] {
+  const { env, cwd, isFolder } = surroundings;
+  const { NEREID_MODEL_REPOSITORY: fromEnvironment = '' } = env;
+  const given = values.isGiven('model-repository') ? values.all('model-repository') : [fromEnvironment];
+  const paths = given.filter((path) => path !== '');
+  if (paths.length === 0) {
+    const inPlace = resolve(cwd, 'model-repository');
+    if (isFolder(inPlace)) return [inPlace];
+    problems.push(
+      'no model repository: give its folder with --model-repository=<folder> or NEREID_MODEL_REPOSITORY, or start where ./model-repository is',
+    );
+  }
+  for (const path of paths) {
+    if (/^(s3|gs|as|https?):\/\//i.test(path)) {
+      problems.push(
+        `--model-repository expects a local folder but '${path}' was given; object stores are not in this version`,
+      );
+    } else if (!isFolder(resolve(cwd, path))) {
+      problems.push(`--model-repository expects an existing folder but '${path}' was given`);
+    }
+  }
+  return [...new Set(paths.map((path) => resolve(cwd, path)))];
+}
+
+function startupModels(values: Values, problems: string[]): readonly string[] {
+  const names = [...new Set(values.all('load-model'))];
+  if (names.length > 0 && values.choice('model-control-mode') !== 'explicit') {
+    problems.push('--load-model expects --model-control-mode=explicit: in the other modes all models are loaded');
+  }
+  if (names.includes('*') && names.length > 1) {
+    problems.push("Wildcard model name '*' must be the ONLY startup model if specified at all.");
+  }
+  return names;
+}
+
+/** Problems are added to the list, one sentence each. */
+export function repositoryConfig(
+  values: Values,
+  backend: BackendSettings,
+  surroundings: Surroundings,
+  problems: string[],
+): RepositoryConfig {
+  const isStrict = values.isGiven('disable-auto-complete-config') || values.boolean('strict-model-config');
+  return {
+    paths: repositoryPaths(values, surroundings, problems),
+    controlMode: values.choice('model-control-mode') as ModelControlMode,
+    pollIntervalMs: Math.round(values.number('repository-poll-secs') * 1_000),
+    startupModels: startupModels(values, problems),
+    exitOnError: values.boolean('exit-on-error'),
+    strictReadiness: values.boolean('strict-readiness'),
+    autoComplete: backend.autoComplete && !isStrict,
+    configName: values.text('model-config-name'),
+    loadConcurrency: values.number('model-load-thread-count'),
+    loadRetryCount: values.number('model-load-retry-count'),
+  };
+}

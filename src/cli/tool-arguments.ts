@@ -1,0 +1,97 @@
+/** The flags of `inspect`, `validate` and `doctor`. */
+
+import { resolve } from 'node:path';
+import { type FlagTable, honoured } from './flag.ts';
+import { FlagValues, valueProblem } from './flag-values.ts';
+import { parseFlags } from './parse-flags.ts';
+import { UsageError } from './usage-error.ts';
+
+const toolFlags = {
+  json: { type: 'switch', group: 'Server', initial: null, effect: honoured, help: 'Print JSON.' },
+  'onnxruntime-library': {
+    type: 'text',
+    group: 'Engine and memory',
+    initial: null,
+    placeholder: 'path',
+    effect: honoured,
+    help: 'ONNX Runtime library to use.',
+  },
+} as const satisfies FlagTable;
+
+const validateFlags = {
+  ...toolFlags,
+  'disable-auto-complete-config': {
+    type: 'switch',
+    group: 'Models',
+    initial: null,
+    effect: honoured,
+    help: 'Do not complete configurations from the model files.',
+  },
+  'model-config-name': {
+    type: 'text',
+    group: 'Models',
+    initial: null,
+    placeholder: 'name',
+    effect: honoured,
+    help: 'Read configs/<name>.pbtxt of a model, where it exists.',
+  },
+} as const satisfies FlagTable;
+
+export interface ToolArguments {
+  /** Absolute paths. */
+  readonly paths: readonly string[];
+  readonly json: boolean;
+  /** Absolute path, or null. */
+  readonly libraryPath: string | null;
+}
+
+export interface ValidateArguments extends ToolArguments {
+  readonly autoComplete: boolean;
+  readonly configName: string | null;
+}
+
+/** How many paths a tool takes, and what they are called. */
+interface Operands {
+  readonly what: string;
+  readonly min: number;
+  readonly max: number;
+}
+
+function read<Table extends FlagTable>(words: readonly string[], table: Table, operands: Operands) {
+  const parsed = parseFlags(words, table);
+  const problems = [...parsed.problems];
+  for (const { name, value } of parsed.given) {
+    const flag = table[name];
+    const problem = flag === undefined ? null : valueProblem(flag, value);
+    if (problem !== null) problems.push(`--${name} ${problem}`);
+  }
+  const count = parsed.operands.length;
+  if (count < operands.min) problems.push(`${operands.what} is missing`);
+  if (count > operands.max) problems.push(`unexpected argument '${parsed.operands[operands.max]}'`);
+  if (problems.length > 0) throw new UsageError(problems);
+  return { values: new FlagValues(table, parsed.given), operands: parsed.operands };
+}
+
+/** Throws a `UsageError`. */
+export function parseToolArguments(words: readonly string[], operands: Operands, cwd: string): ToolArguments {
+  const { values, operands: paths } = read(words, toolFlags, operands);
+  const library = values.text('onnxruntime-library');
+  return {
+    paths: paths.map((path) => resolve(cwd, path)),
+    json: values.isGiven('json'),
+    libraryPath: library === null ? null : resolve(cwd, library),
+  };
+}
+
+/** Throws a `UsageError`. */
+export function parseValidateArguments(words: readonly string[], cwd: string): ValidateArguments {
+  const { values, operands } = read(words, validateFlags, { what: 'a model repository', min: 1, max: 64 });
+  const library = values.text('onnxruntime-library');
+  return {
+    paths: operands.map((path) => resolve(cwd, path)),
+    json: values.isGiven('json'),
+    libraryPath: library === null ? null : resolve(cwd, library),
+    autoComplete: !values.isGiven('disable-auto-complete-config'),
+    configName: values.text('model-config-name'),
+  };
+}

@@ -1,0 +1,10 @@
+/** What was wrong with a command line: every problem found, one sentence each, to be shown with a short usage. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'));
+    this.problems = problems;
+  }
+}

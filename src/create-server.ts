@@ -1,0 +1,218 @@
+/**
+ * Composition: the one place that knows the concrete classes of every room. `createServer` puts a server together from its
+ * settings, starts it, and gives back how to stop it. The order of the stop is the order of `RunningServer.stop`.
+ */
+
+import type { Engine } from './engine/engine.ts';
+import { createNativeEngine, type NativeEngineOptions } from './engine/native-engine.ts';
+import { unavailable } from './errors.ts';
+import type { Frontend, Listening } from './frontends/frontend.ts';
+import { createGrpcFrontend } from './frontends/grpc/grpc-frontend.ts';
+import { createHttpFrontend } from './frontends/http/http-frontend.ts';
+import { DiskView } from './lifecycle/disk-view.ts';
+import { loadSlots } from './lifecycle/load-slots.ts';
+import { ModelControl } from './lifecycle/model-control.ts';
+import type { Logger } from './logger.ts';
+import { hostProbe, processProbe } from './observability/linux-probe.ts';
+import { ServerMetrics } from './observability/metrics.ts';
+import { MetricsFrontend } from './observability/metrics-frontend.ts';
+import { LocalServer } from './server/local-server.ts';
+import type { ServerConfig } from './server/server-config.ts';
+import { type Clock, systemClock } from './time.ts';
+
+/** Thrown when a model fails at start-up and `--exit-on-error` is in force; the reasons are in the log. */
+export class StartupError extends Error {
+  override readonly name = 'StartupError';
+}
+
+export interface RunningServer {
+  /** Where each frontend listens, by its name. */
+  readonly addresses: ReadonlyMap<string, string>;
+  /**
+   * The orderly end: health turns negative, the frontends take no new connections and answer what they accepted, models
+   * are unloaded. Resolves to false when the time limit passed and the rest was cut.
+   */
+  stop(): Promise<boolean>;
+}
+
+/** Parts that a caller may bring: tests bring fakes, an embedding program its own logger. */
+export interface ServerParts {
+  readonly logger: Logger;
+  readonly engine?: Engine;
+  readonly clock?: Clock;
+}
+
+/** Starts a server; on failure everything that was started is stopped again. */
+export async function createServer(config: ServerConfig, parts: ServerParts): Promise<RunningServer> {
+  const { logger } = parts;
+  const clock = parts.clock ?? systemClock;
+  const engine = parts.engine ?? createNativeEngine({ ...engineOptions(config), logger });
+  logEngine(engine, logger);
+  for (const flag of config.ignoredFlags) logger.warn({}, `flag without effect: ${flag}`);
+
+  const processReading = processProbe();
+  const metrics: ServerMetrics = new ServerMetrics(config.metrics, clock, {
+    host: config.metrics.cpuMetrics ? hostProbe() : null,
+    gpu: null,
+    pinnedMemory: null,
+    process: () => processReading.read(),
+    inflightBytes: () => server.inflightBytes,
+  });
+  const models = createControl(config, engine, metrics, clock, logger);
+  const server: LocalServer = new LocalServer(config, models);
+  const running = new Composed(config, server, models, logger, clock, () => processReading.close());
+  try {
+    await running.listen(frontendsOf(config, server, metrics, clock, logger));
+    const failed = await models.start();
+    if (failed.length > 0 && config.repository.exitOnError) {
+      const names = failed.map((name) => `'${name}'`).join(', ');
+      throw new StartupError(
+        `creating server: Internal - failed to load all models; failed: ${names} (see the log above)`,
+      );
+    }
+    return running;
+  } catch (error) {
+    await running.stop();
+    throw error;
+  }
+}
+
+function engineOptions({ engine }: ServerConfig): Pick<NativeEngineOptions, 'libraryPath' | 'globalThreadPool'> {
+  const { libraryPath, globalThreadPool, globalIntraOpThreads, globalInterOpThreads } = engine;
+  const threads = { intraOpThreads: globalIntraOpThreads, interOpThreads: globalInterOpThreads };
+  return { libraryPath, globalThreadPool: globalThreadPool ? threads : null };
+}
+
+function logEngine(engine: Engine, logger: Logger): void {
+  const { runtimeVersion, cpuCores, cudaProblem } = engine.describe();
+  const gpus = engine.cudaDevices().map(({ name }) => name);
+  logger.info({ runtimeVersion, cpuCores, gpus }, 'ONNX Runtime is loaded');
+  if (cudaProblem) logger.info({}, `models run on the CPU: ${cudaProblem}`);
+}
+
+function createControl(
+  { repository, engine: settings, limits }: ServerConfig,
+  engine: Engine,
+  metrics: ServerMetrics,
+  clock: Clock,
+  logger: Logger,
+): ModelControl {
+  const view = new DiskView(repository, {
+    engine,
+    clock,
+    logger,
+    statistics: metrics.createStatistics,
+    maxQueuedRequests: limits.maxQueuedRequests,
+    autoComplete: repository.autoComplete,
+    defaultMaxBatchSize: settings.defaultMaxBatchSize,
+  });
+  return new ModelControl({
+    view,
+    clock,
+    logger,
+    settings: {
+      mode: repository.controlMode,
+      pollIntervalMs: repository.pollIntervalMs,
+      startupModels: repository.startupModels,
+    },
+    loadSlots: loadSlots(repository.loadConcurrency),
+    retryCount: repository.loadRetryCount,
+    observer: {
+      versionMoved: (model, version, from, to, reason) =>
+        logger.debug({ model, version, from, to, ...(reason && { reason }) }, 'version moved'),
+    },
+    onReleaseError: (error) => logger.error({ error }, 'temporary files of a model could not be removed'),
+  });
+}
+
+function frontendsOf(
+  config: ServerConfig,
+  server: LocalServer,
+  metrics: ServerMetrics,
+  clock: Clock,
+  logger: Logger,
+): readonly Frontend[] {
+  const frontends: Frontend[] = [];
+  const isExiting = (): boolean => server.isExiting;
+  if (config.http.listen) frontends.push(createHttpFrontend({ server, clock, logger, config: config.http, isExiting }));
+  if (config.grpc.listen) frontends.push(createGrpcFrontend({ server, clock, logger, config: config.grpc, isExiting }));
+  if (config.metrics.listen) {
+    frontends.push(new MetricsFrontend(config.metrics.listen, () => metrics.render(), logger));
+  }
+  return frontends;
+}
+
+/** The metrics port stays open until the very end, so that the drain can be watched. */
+const closesLast = 'metrics';
+
+class Composed implements RunningServer {
+  readonly addresses = new Map<string, string>();
+  readonly #exitTimeoutMs: number;
+  readonly #server: LocalServer;
+  readonly #models: ModelControl;
+  readonly #logger: Logger;
+  readonly #clock: Clock;
+  readonly #closeProbes: () => void;
+  readonly #listening = new Map<string, Listening>();
+  #stopped: Promise<boolean> | null = null;
+
+  constructor(
+    config: ServerConfig,
+    server: LocalServer,
+    models: ModelControl,
+    logger: Logger,
+    clock: Clock,
+    closeProbes: () => void,
+  ) {
+    this.#exitTimeoutMs = config.exitTimeoutMs;
+    this.#server = server;
+    this.#models = models;
+    this.#logger = logger;
+    this.#clock = clock;
+    this.#closeProbes = closeProbes;
+  }
+
+  async listen(frontends: readonly Frontend[]): Promise<void> {
+    for (const frontend of frontends) {
+      const listening = await frontend.start();
+      this.#listening.set(frontend.name, listening);
+      this.addresses.set(frontend.name, listening.address);
+      this.#logger.info({ frontend: frontend.name, address: listening.address }, `${frontend.name} is listening`);
+    }
+  }
+
+  stop(): Promise<boolean> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<boolean> {
+    this.#server.beginExit();
+    const pending = this.#models.pendingCount;
+    this.#logger.info({ pending }, 'stopping: accepted requests are finished, new connections are refused');
+    const isInTime = await this.#within(this.#exitTimeoutMs, this.#drain());
+    if (!isInTime) {
+      const left = this.#models.pendingCount;
+      this.#logger.error({ pending: left }, 'Exit timeout expired. Exiting immediately.');
+      this.#models.abort(unavailable('Server exiting'));
+    }
+    for (const listening of this.#listening.values()) listening.close();
+    this.#closeProbes();
+    return isInTime;
+  }
+
+  async #drain(): Promise<void> {
+    const inference = [...this.#listening].filter(([name]) => name !== closesLast).map(([, listening]) => listening);
+    await Promise.all(inference.map((listening) => listening.drain()));
+    await this.#models.stop();
+    await this.#listening.get(closesLast)?.drain();
+  }
+
+  /** Whether the work ended before the limit. Its failure is the caller's. */
+  #within(limitMs: number, work: Promise<void>): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      const cancel = this.#clock.schedule(this.#clock.now() + limitMs, () => resolve(false));
+      work.then(() => resolve(true), reject).finally(cancel);
+    });
+  }
+}

@@ -1,0 +1,123 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { checkRepository } from '../../src/cli/check-repository.ts';
+import type { Engine, ModelFile } from '../../src/engine/engine.ts';
+import { invalidArgument } from '../../src/errors.ts';
+import type { ModelSignature } from '../../src/model-config/signature.ts';
+
+let repository = '';
+beforeEach(() => {
+  repository = mkdtempSync(join(tmpdir(), 'nereid-check-'));
+});
+afterEach(() => rmSync(repository, { recursive: true }));
+
+function write(path: string, text = 'model'): void {
+  mkdirSync(dirname(join(repository, path)), { recursive: true });
+  writeFileSync(join(repository, path), text);
+}
+
+const tensor = (name: string) =>
+  ({ name, datatype: 'FP32', shape: [-1, 4], dimNames: ['batch', ''], isOptional: false, labels: [] }) as const;
+
+const signature: ModelSignature = {
+  inputs: [tensor('x')],
+  outputs: [tensor('y')],
+  irVersion: 8,
+  opsets: new Map([['', 17]]),
+  producer: '',
+  graphName: '',
+  description: '',
+  modelVersion: 0,
+  metadata: new Map(),
+};
+
+const engineThat = (inspect: (file: ModelFile) => Promise<ModelSignature>): Engine => ({
+  inspect,
+  openSession: () => Promise.reject(new Error('checking opens no session')),
+  cudaDevices: () => [],
+  describe: () => ({
+    runtimeVersion: '',
+    runtimePath: '',
+    buildInfo: '',
+    providers: [],
+    cpuCores: 1,
+    cudaProblem: 'there is no GPU',
+    driverVersion: null,
+  }),
+});
+
+const engine = engineThat(async () => signature);
+const options = { autoComplete: true, configName: null };
+const check = (tested = engine) => checkRepository(repository, options, tested);
+
+describe('checking a repository', () => {
+  it('finds nothing wrong with a model that needs no configuration', async () => {
+    write('digits/1/model.onnx');
+    write('digits/2/model.onnx');
+    const [verdict] = await check();
+    expect(verdict).toMatchObject({ name: 'digits', versions: [2], problems: [] });
+    expect(verdict.summary).toContain('dynamic batching up to 4 rows');
+  });
+
+  it('tells file, line and column of a configuration that cannot be read, and goes on', async () => {
+    write('a_bad/1/model.onnx');
+    write('a_bad/config.pbtxt', 'name: "a_bad"\nmax_batch_sise: 4\n');
+    write('b_good/1/model.onnx');
+    const [bad, good] = await check();
+    expect(bad.problems).toHaveLength(1);
+    expect(bad.problems[0]).toMatch(/config\.pbtxt:2:1.*max_batch_sise.*max_batch_size/);
+    expect(good.problems).toEqual([]);
+  });
+
+  it('tells which version has a model that cannot be read', async () => {
+    write('m/1/model.onnx');
+    write('m/2/model.onnx');
+    write('m/config.pbtxt', 'version_policy { all { } }');
+    const verdicts = await check(
+      engineThat(async ({ path }) => {
+        if (path.includes('/2/')) throw invalidArgument('the file is cut short');
+        return signature;
+      }),
+    );
+    expect(verdicts[0].problems).toEqual(['version 2: the file is cut short']);
+    expect(verdicts[0].versions).toEqual([1, 2]);
+  });
+
+  it('misses model files, label files and versions', async () => {
+    write('no_version/config.pbtxt', 'max_batch_size: 1');
+    write('no_file/1/other.onnx');
+    write('no_labels/1/model.onnx');
+    write('no_labels/config.pbtxt', 'output { name: "y" data_type: TYPE_FP32 dims: 4 label_filename: "classes.txt" }');
+    const verdicts = await check();
+    expect(verdicts.map(({ name, problems }) => [name, problems.length > 0])).toEqual([
+      ['no_file', true],
+      ['no_labels', true],
+      ['no_version', true],
+    ]);
+    expect(verdicts[0].problems.join()).toContain('model.onnx');
+    expect(verdicts[1].problems.join()).toContain('classes.txt');
+    expect(verdicts[2].problems.join()).toContain('no version is available under the version policy');
+  });
+
+  it('tells what the configuration asks for and the model does not have', async () => {
+    write('m/1/model.onnx');
+    write('m/config.pbtxt', 'input { name: "z" data_type: TYPE_FP32 dims: 4 }');
+    const [verdict] = await check();
+    expect(verdict.problems.join()).toContain('z');
+    expect(verdict.summary).toBe('');
+  });
+
+  it('checks the configuration that a name selects', async () => {
+    write('m/1/model.onnx');
+    write('m/configs/broken.pbtxt', 'nonsense: 1');
+    expect((await check())[0].problems).toEqual([]);
+    const verdicts = await checkRepository(repository, { ...options, configName: 'broken' }, engine);
+    expect(verdicts[0].problems[0]).toContain('configs/broken.pbtxt:1:1');
+  });
+
+  it('rejects when there is no such folder', async () => {
+    await expect(checkRepository(join(repository, 'gone'), options, engine)).rejects.toThrow("'gone' cannot be read");
+  });
+});
