@@ -1,0 +1,113 @@
+/**
+ * Loads and unloads a model with 8 MiB of weights again and again over the repository API, asking it once each time. Every
+ * fifth time a model that cannot load is tried as well: a failed load must leave nothing behind.
+ */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { ModelFolder, type ServedModel } from '../../bench/models/model-folder.ts';
+import { seededNumbers } from '../../bench/models/seeded-numbers.ts';
+import { residentBytes } from '../../bench/process/linux-process.ts';
+import { ServedProcess } from '../../bench/process/served-process.ts';
+import { elem, floats, initializer, model, node, tensorType, valueInfo } from '../models/onnx-writer.ts';
+import { printTrend, type ResidentSample, residentTrend } from './resident-trend.ts';
+
+const inputs = 1024;
+const outputs = 2048;
+const settledCycles = 20;
+const comparedCycles = 5;
+const brokenEvery = 5;
+const unloadTimeoutMs = 30_000;
+
+const weights = seededNumbers(7)(inputs * outputs, 1);
+
+const weighty: ServedModel = {
+  name: 'weighty',
+  onnx: model({
+    nodes: [node('MatMul', ['INPUT', 'w'], ['OUTPUT'])],
+    inputs: [valueInfo('INPUT', tensorType(elem.float, ['batch', inputs]))],
+    outputs: [valueInfo('OUTPUT', tensorType(elem.float, ['batch', outputs]))],
+    initializers: [initializer('w', elem.float, [inputs, outputs], floats(weights))],
+  }),
+  config: 'max_batch_size: 8\ndynamic_batching { }\n',
+};
+
+/** Its weights are there, its end is missing. */
+const broken: ServedModel = { ...weighty, name: 'broken', onnx: weighty.onnx.subarray(0, weighty.onnx.length - 4096) };
+
+async function post(
+  server: ServedProcess,
+  path: string,
+  body: unknown = {},
+): Promise<{ status: number; text: string }> {
+  const answer = await fetch(`${server.url}/v2/${path}`, { method: 'POST', body: JSON.stringify(body) });
+  return { status: answer.status, text: await answer.text() };
+}
+
+async function expectOk(server: ServedProcess, path: string, body: unknown = {}): Promise<string> {
+  const { status, text } = await post(server, path, body);
+  if (status !== 200) throw new Error(`${path}: expected status 200, got ${status}: ${text.slice(0, 300)}`);
+  return text;
+}
+
+/** Asks for the row of weights that a one-hot input selects. */
+async function ask(server: ServedProcess, row: number): Promise<void> {
+  const values = new Array<number>(inputs).fill(0);
+  values[row] = 1;
+  const text = await expectOk(server, `models/${weighty.name}/infer`, {
+    inputs: [{ name: 'INPUT', datatype: 'FP32', shape: [1, inputs], data: values }],
+  });
+  const answer = JSON.parse(text) as { outputs: { data: number[] }[] };
+  const got = answer.outputs[0].data;
+  const isRight =
+    got.length === outputs && got.every((value, i) => Math.abs(value - weights[row * outputs + i]) < 1e-5);
+  if (!isRight) throw new Error(`${weighty.name}: expected row ${row} of its weights, got ${got.slice(0, 4)} …`);
+}
+
+async function unload(server: ServedProcess): Promise<void> {
+  await expectOk(server, `repository/models/${weighty.name}/unload`);
+  const untilMs = performance.now() + unloadTimeoutMs;
+  while (performance.now() < untilMs) {
+    const index = JSON.parse(await expectOk(server, 'repository/index')) as { name: string; reason?: string }[];
+    const entries = index.filter(({ name }) => name === weighty.name);
+    if (entries.every(({ reason }) => reason === 'unloaded')) return;
+    await sleep(10);
+  }
+  throw new Error(`${weighty.name}: not unloaded within ${unloadTimeoutMs} ms`);
+}
+
+async function cycle(server: ServedProcess, count: number): Promise<void> {
+  await expectOk(server, `repository/models/${weighty.name}/load`);
+  await ask(server, count % inputs);
+  if (count % brokenEvery === 0) {
+    const { status } = await post(server, `repository/models/${broken.name}/load`);
+    if (status === 200) throw new Error(`${broken.name}: expected its load to fail, got status 200`);
+  }
+  await unload(server);
+}
+
+/** True when memory stayed flat. Throws when a load, an answer or an unload was not as it should be. */
+export async function soakReloads(cycles: number, serverFlags: readonly string[]): Promise<boolean> {
+  const repository = new ModelFolder();
+  repository.add(weighty);
+  repository.add(broken);
+  const samples: ResidentSample[] = [];
+  try {
+    const flags = ['--model-control-mode=explicit', ...serverFlags];
+    const server = await ServedProcess.nereid(repository.path, null, flags);
+    try {
+      for (let count = 1; count <= cycles; count += 1) {
+        await cycle(server, count);
+        samples.push({ at: count, bytes: residentBytes(server.pid) });
+      }
+    } finally {
+      await server.stop();
+    }
+  } finally {
+    repository.remove();
+  }
+  const trend = residentTrend(samples, settledCycles, comparedCycles);
+  console.log(`\n${cycles} load/unload cycles, settled after ${settledCycles}`);
+  printTrend('cycle', samples, trend);
+  return trend.isFlat;
+}
