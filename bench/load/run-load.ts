@@ -1,0 +1,84 @@
+/** Runs one plan from the first connection to the figures of its window. */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { cpuUs, threadCpuUs } from '../process/linux-process.ts';
+import { GrpcConnection } from './grpc-connection.ts';
+import { grpcMessage } from './grpc-infer.ts';
+import { HttpConnection } from './http-connection.ts';
+import { httpRequest } from './http-infer.ts';
+import type { LoadConnection } from './load-connection.ts';
+import type { LoadPlan, LoadResult } from './load-plan.ts';
+import { LoadRecorder } from './load-recorder.ts';
+
+/** How long answers may take that are still under way when the window ends. */
+const drainMs = 10_000;
+
+function openConnections(plan: LoadPlan, recorder: LoadRecorder): Promise<LoadConnection[]> {
+  const host = `127.0.0.1:${plan.port}`;
+  const requests = plan.cases.map((each) => (plan.protocol === 'http' ? httpRequest(each, host) : grpcMessage(each)));
+  const kind = plan.protocol === 'http' ? HttpConnection : GrpcConnection;
+  const opened: Promise<LoadConnection>[] = [];
+  for (let i = 0; i < plan.connections; i += 1) {
+    opened.push(kind.open(plan.port, requests, plan.outstanding, recorder));
+  }
+  return Promise.all(opened);
+}
+
+const inFlight = (connections: readonly LoadConnection[]): number =>
+  connections.reduce((sum, connection) => sum + connection.inFlight, 0);
+
+async function drain(connections: readonly LoadConnection[], recorder: LoadRecorder): Promise<void> {
+  const untilMs = performance.now() + drainMs;
+  while (inFlight(connections) > 0 && performance.now() < untilMs) await sleep(5);
+  const left = inFlight(connections);
+  for (let i = 0; i < left; i += 1) recorder.fail(`no answer within ${drainMs} ms`);
+  for (const connection of connections) connection.close();
+}
+
+function largestGrowth(before: ReadonlyMap<string, number>, after: ReadonlyMap<string, number>): number {
+  let largest = 0;
+  for (const [thread, us] of after) largest = Math.max(largest, us - (before.get(thread) ?? 0));
+  return largest;
+}
+
+/** Ends early, with what was counted, when every connection has broken. Rejects when the server cannot be reached. */
+export async function runLoad(plan: LoadPlan): Promise<LoadResult> {
+  const recorder = new LoadRecorder(plan.cases, plan);
+  const connections = await openConnections(plan, recorder);
+  for (const connection of connections) connection.start();
+  await sleep(plan.warmUpMs);
+
+  const threadsStartUs = threadCpuUs(plan.measuredPid);
+  const serverStartUs = cpuUs(plan.measuredPid);
+  const ownStart = process.cpuUsage();
+  const startMs = performance.now();
+  await new Promise<void>((resolve) => {
+    const end = (): void => {
+      clearTimeout(timeout);
+      clearInterval(watch);
+      resolve();
+    };
+    const timeout = setTimeout(end, plan.windowMs);
+    const watch = setInterval(() => {
+      if (inFlight(connections) === 0) end();
+    }, 200);
+    recorder.openWindow(plan.maxRequests, end);
+  });
+  const seconds = (performance.now() - startMs) / 1000;
+  const { succeeded, checked } = recorder.counts;
+  const serverCpuUs = cpuUs(plan.measuredPid) - serverStartUs;
+  const busiestThreadCpuUs = largestGrowth(threadsStartUs, threadCpuUs(plan.measuredPid));
+  const own = process.cpuUsage(ownStart);
+  const [p50Us, p99Us] = [recorder.latencies.quantileUs(0.5), recorder.latencies.quantileUs(0.99)];
+  const { maxUs } = recorder.latencies;
+
+  recorder.stopSending();
+  await drain(connections, recorder);
+  const { failed, firstFailure } = recorder.counts;
+  const generatorCpuUs = own.user + own.system;
+  return {
+    ...{ succeeded, failed, checked, firstFailure, seconds },
+    ...{ serverCpuUs, busiestThreadCpuUs, generatorCpuUs, p50Us, p99Us, maxUs },
+  };
+}

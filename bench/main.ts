@@ -1,0 +1,48 @@
+/** The bench's command line: which bench to run. The benches are in files of their own. */
+
+import { readBenchCommand } from './bench-options.ts';
+import { compareFiles } from './compare.ts';
+import { benchCompute } from './compute.ts';
+import { benchMicro, microNames } from './micro.ts';
+import { benchServing } from './serving.ts';
+
+const usage = `npm run bench                          serving, then compute
+npm run bench -- serving               CPU us per request, req/s, p50 and p99 over gRPC and HTTP
+npm run bench -- compute               a compute-bound model against a bare C++ loop over ONNX Runtime
+npm run bench -- micro [${microNames.join('|')}]
+npm run bench -- compare A.json B.json
+
+  --rounds=N         measurements of each case, interleaved; 5 unless given
+  --seconds=S        length of one measurement; 2 unless given
+  --only=TEXT        only the serving cases whose name contains TEXT
+  --server-flag=F    a further flag for the server; may be repeated
+
+Results are written to bench/results/. Run it on a machine that does nothing else.`;
+
+/** Runs what the arguments ask for. Resolves to the exit code. */
+export async function main(args: readonly string[]): Promise<number> {
+  const command = readBenchCommand(args);
+  const [name = 'all', ...rest] = command.words;
+  switch (name) {
+    case 'all':
+      await benchServing(command);
+      await benchCompute(command);
+      return 0;
+    case 'serving':
+      await benchServing(command);
+      return 0;
+    case 'compute':
+      await benchCompute(command);
+      return 0;
+    case 'micro':
+      return benchMicro(rest) ? 0 : 1;
+    case 'compare':
+      if (rest.length !== 2) break;
+      compareFiles(rest[0], rest[1]);
+      return 0;
+    default:
+      break;
+  }
+  console.error(usage);
+  return name === 'help' ? 0 : 2;
+}
