@@ -181,7 +181,7 @@ class NativeEngine implements Engine {
       graphOptimizationLevel: spec.graphOptimizationLevel,
       enableMemoryArena: spec.enableMemoryArena,
       enableMemoryPattern: spec.enableMemoryPattern,
-      sessionEntries: [...new Map([...quietThreads, ...spec.sessionEntries])].flat(),
+      sessionEntries: [...new Map([...quietThreads, ...exactQuantization, ...spec.sessionEntries])].flat(),
       runEntries: [...spec.runEntries].flat(),
       cudaOptions: [...spec.cudaOptions].flat(),
       useTensorrt: spec.tensorrtOptions !== null,
@@ -190,6 +190,12 @@ class NativeEngine implements Engine {
     };
   }
 }
+
+/**
+ * Processors without VNNI multiply uint8 by int8 into sums of 16 bits, which saturate: the same model answers differently
+ * on another machine. This entry has ONNX Runtime use kernels that do not (docs/decisions/0006-exact-quantization.md).
+ */
+const exactQuantization: ReadonlyMap<string, string> = new Map([['session.x64quantprecision', '1']]);
 
 /** As cheaply as a model can be opened: nothing is optimised or prepared for running. */
 const inspection = (file: ModelFile): NativeSessionSpec => ({

@@ -20,6 +20,7 @@ const sessionEntryKeys: ReadonlySet<string> = new Set([
   'session.disable_quant_qdq',
   'session.enable_quant_qdq_cleanup',
   'session.disable_double_qdq_remover',
+  'session.x64quantprecision',
 ]);
 
 const shrinkageKey = 'memory.enable_memory_arena_shrinkage';

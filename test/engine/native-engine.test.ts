@@ -57,6 +57,31 @@ describe('a session', () => {
     });
   });
 
+  it('multiplies quantized numbers without saturating, whatever the processor', async () => {
+    // 4 x 255 x 127 = 129540, far beyond the 32767 to which pairs of products saturate where VNNI is missing.
+    const scalar = (name: string, code: number, bytes: Uint8Array) => initializer(name, code, [], bytes);
+    const onnx = model({
+      nodes: [node('QLinearMatMul', ['x', 'one', 'zero', 'w', 'one', 'zeroWeight', 'thousand', 'zero'], ['y'])],
+      inputs: [valueInfo('x', tensorType(elem.uint8, ['batch', 4]))],
+      outputs: [valueInfo('y', tensorType(elem.uint8, ['batch', 1]))],
+      initializers: [
+        scalar('one', elem.float, floats([1])),
+        scalar('thousand', elem.float, floats([1000])),
+        scalar('zero', elem.uint8, Uint8Array.of(0)),
+        scalar('zeroWeight', elem.int8, Uint8Array.of(0)),
+        initializer('w', elem.int8, [4, 1], Uint8Array.of(127, 127, 127, 127)),
+      ],
+    });
+    await withSession(engine, cpuSpec(folder.write('quantized.onnx', onnx)), async (instance) => {
+      const [output] = await outputsOf(
+        instance,
+        [{ index: 0, shape: [1, 4], parts: [new Uint8Array(4).fill(255)] }],
+        [0],
+      );
+      expect([...output.data]).toEqual([130]);
+    });
+  });
+
   it('gathers large parts, also such that begin at an odd address', async () => {
     await withSession(engine, cpuSpec(folder.write('double.onnx', doublingModel(10_000))), async (instance) => {
       const values = Float32Array.from({ length: 20_000 }, (_, i) => i);
