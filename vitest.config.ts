@@ -24,6 +24,14 @@ export default defineConfig({
           testTimeout: 20_000,
         },
       },
+      {
+        test: {
+          name: 'grpc-js',
+          include: ['test/frontends/grpc/**/*.test.ts'],
+          testTimeout: 20_000,
+          env: { GRPC_TRANSPORT: 'grpc-js' },
+        },
+      },
       room('engine', 60_000),
       room('e2e', 120_000),
       room('gpu', 300_000),

@@ -91,6 +91,7 @@ function grpcConfig(values: Values, listen: GrpcConfig['listen'], problems: stri
   const pattern = values.text('grpc-header-forward-pattern');
   return {
     listen,
+    transport: values.choice('grpc-transport') as GrpcConfig['transport'],
     maxMessageBytes: values.number('grpc-max-message-size'),
     headerForwardPattern: headerPattern('grpc-header-forward-pattern', pattern, problems),
     responseCompressionLevel: values.choice(

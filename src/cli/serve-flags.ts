@@ -115,6 +115,14 @@ export const serveFlags = {
   'allow-grpc': { ...yesNo, group: 'gRPC', initial: 'true', help: 'Serve gRPC.' },
   'grpc-address': { ...text, group: 'gRPC', initial: '0.0.0.0', placeholder: 'address', help: 'Address to listen on.' },
   'grpc-port': { ...port, group: 'gRPC', initial: '8001', help: 'Port to listen on; 0 takes a free one.' },
+  'grpc-transport': {
+    type: 'choice',
+    effect: honoured,
+    group: 'gRPC',
+    initial: 'nereid',
+    choices: ['nereid', 'grpc-js'],
+    help: 'Who speaks HTTP/2: our own implementation, or @grpc/grpc-js, which costs several times the CPU per request.',
+  },
   'grpc-max-message-size': {
     ...wholeNumber,
     group: 'gRPC',

@@ -18,6 +18,8 @@ export interface HttpConfig {
 
 export interface GrpcConfig {
   readonly listen: ListenAddress | null;
+  /** Who speaks HTTP/2 (docs/decisions/0007-own-http2.md). */
+  readonly transport: 'nereid' | 'grpc-js';
   readonly maxMessageBytes: number;
   readonly headerForwardPattern: RegExp | null;
   readonly responseCompressionLevel: 'none' | 'low' | 'medium' | 'high';

@@ -48,6 +48,7 @@ describe('the serve command line', () => {
         maxMessageBytes: 2_147_483_647,
         headerForwardPattern: null,
         responseCompressionLevel: 'none',
+        transport: 'nereid',
         keepaliveTimeMs: 7_200_000,
         keepaliveTimeoutMs: 20_000,
         maxConnectionAgeMs: 0,

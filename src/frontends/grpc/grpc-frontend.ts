@@ -6,6 +6,7 @@ import type { GrpcConfig } from '../../server/server-config.ts';
 import type { Clock } from '../../time.ts';
 import type { Frontend, Listening } from '../frontend.ts';
 import { createGrpcJsTransport } from './grpc-js-transport.ts';
+import { createHttp2Transport } from './http2-transport.ts';
 import { methodTable } from './method-table.ts';
 import { loadProtocol } from './protocol.ts';
 import type { GrpcTransport } from './transport.ts';
@@ -17,13 +18,15 @@ export interface GrpcFrontendOptions {
   readonly config: GrpcConfig;
   /** True from the moment the process decided to leave, which may be before this frontend is drained. */
   readonly isExiting: () => boolean;
-  /** The one on grpc-js by default. */
-  readonly transport?: GrpcTransport;
 }
+
+const transports: Readonly<
+  Record<GrpcConfig['transport'], (dependencies: { clock: Clock; logger: Logger }) => GrpcTransport>
+> = { nereid: createHttp2Transport, 'grpc-js': createGrpcJsTransport };
 
 export function createGrpcFrontend(options: GrpcFrontendOptions): Frontend {
   const { server, clock, logger, config, isExiting } = options;
-  const transport = options.transport ?? createGrpcJsTransport({ clock, logger });
+  const transport = transports[config.transport]({ clock, logger });
   return {
     name: 'grpc',
     async start(): Promise<Listening> {

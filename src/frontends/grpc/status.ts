@@ -6,7 +6,14 @@ import { errorStatus } from '../error-status.ts';
 import type { GrpcStatus } from './transport.ts';
 
 /** Statuses that transports make themselves; the numbers of the gRPC specification. */
-export const statusCode = { ok: 0, invalidArgument: 3, unimplemented: 12, internal: 13, unavailable: 14 } as const;
+export const statusCode = {
+  ok: 0,
+  invalidArgument: 3,
+  deadlineExceeded: 4,
+  unimplemented: 12,
+  internal: 13,
+  unavailable: 14,
+} as const;
 
 export const okStatus: GrpcStatus = { code: statusCode.ok, message: 'OK' };
 

@@ -12,8 +12,12 @@ import { systemClock } from '../../../src/time.ts';
 import { FakeInferenceServer } from '../../fakes/fake-inference-server.ts';
 import type { Message } from './protobuf-oracle.ts';
 
+/** The same tests run on both transports: the project `grpc-js` of vitest.config.ts chooses the other one. */
+export const transportUnderTest = (process.env.GRPC_TRANSPORT ?? 'nereid') as GrpcConfig['transport'];
+
 export const grpcConfig = (rest: Partial<GrpcConfig> = {}): GrpcConfig => ({
   listen: { host: '127.0.0.1', port: 0 },
+  transport: transportUnderTest,
   maxMessageBytes: 2 ** 31 - 1,
   headerForwardPattern: null,
   responseCompressionLevel: 'none',

@@ -1,0 +1,120 @@
+/**
+ * Length-prefixed messages (gRPC over HTTP/2, "Length-Prefixed-Message") from pieces of any size. A message that comes in
+ * several pieces is put together once, where it stays; one that announces itself as large gets its memory as it grows.
+ */
+
+import { type InferenceError, resourceExhausted } from '../../errors.ts';
+import type { Http2Connection } from '../../http2/connection.ts';
+import { readUint32 } from '../../http2/frame-format.ts';
+
+export const prefixBytes = 5;
+
+/** Messages up to this are received within the windows and count for nothing; larger ones need the connection's leave. */
+const freeBytes = 64 * 1024;
+
+/** Up to this the memory is taken at once, so that each byte is copied once; beyond, it doubles as bytes really come. */
+const eagerBytes = 4 * 1024 * 1024;
+
+export class MessageAssembler {
+  /** The compressed flag of the present message. */
+  flag = 0;
+  readonly #connection: Http2Connection;
+  readonly #maxBytes: number;
+  readonly #prefix = new Uint8Array(prefixBytes);
+  #prefixSeen = 0;
+  #length = 0;
+  #message: Buffer | null = null;
+  #filled = 0;
+  #reserved = 0;
+
+  constructor(connection: Http2Connection, maxBytes: number) {
+    this.#connection = connection;
+    this.#maxBytes = maxBytes;
+  }
+
+  /** Bytes of the present message that have not come. */
+  get missingBytes(): number {
+    return this.#prefixSeen < prefixBytes ? prefixBytes - this.#prefixSeen : this.#length - this.#filled;
+  }
+
+  /** True while a large message is on its way: its bytes are accounted for and need no window. */
+  get isReserved(): boolean {
+    return this.#reserved > 0;
+  }
+
+  get isEmpty(): boolean {
+    return this.#prefixSeen === 0;
+  }
+
+  /**
+   * Takes bytes up to the end of the present message and returns the position behind them. `takeMessage` has the message
+   * when it is complete.
+   *
+   * @throws InferenceError `resource_exhausted` for a message that is too large, or too large just now.
+   */
+  push(bytes: Buffer, from: number, end: number): number {
+    let at = from;
+    while (this.#prefixSeen < prefixBytes) {
+      if (at === end) return at;
+      this.#prefix[this.#prefixSeen++] = bytes[at++] as number;
+      if (this.#prefixSeen === prefixBytes) this.#begin();
+    }
+    const taken = Math.min(this.#length - this.#filled, end - at);
+    if (taken === 0) return at;
+    const message = this.#room(this.#filled + taken);
+    bytes.copy(message, this.#filled, at, at + taken);
+    this.#filled += taken;
+    return at + taken;
+  }
+
+  /** The message that is complete, owned by the caller from now on; null while it is not. */
+  takeMessage(): Buffer | null {
+    if (this.#prefixSeen < prefixBytes || this.#filled < this.#length) return null;
+    const message = this.#message ?? Buffer.alloc(0);
+    this.drop();
+    return message;
+  }
+
+  /** The memory of a large message stays accounted for until the caller calls `releaseAssembly` with what this returns. */
+  handOverReservation(): number {
+    const reserved = this.#reserved;
+    this.#reserved = 0;
+    return reserved;
+  }
+
+  /** Lets go of what is there. */
+  drop(): void {
+    if (this.#reserved > 0) this.#connection.releaseAssembly(this.#reserved);
+    this.#reserved = 0;
+    this.#prefixSeen = 0;
+    this.#message = null;
+    this.#length = 0;
+    this.#filled = 0;
+  }
+
+  #begin(): void {
+    this.flag = this.#prefix[0] as number;
+    this.#length = readUint32(this.#prefix, 1);
+    if (this.#length > this.#maxBytes) throw tooLarge(this.#length, this.#maxBytes);
+    if (this.#length <= freeBytes) return;
+    if (!this.#connection.tryAssemble(this.#length)) {
+      throw resourceExhausted(
+        `a message of ${this.#length} bytes has to wait until others of its connection have arrived; try again`,
+      );
+    }
+    this.#reserved = this.#length;
+  }
+
+  #room(bytes: number): Buffer {
+    const message = this.#message;
+    if (message !== null && message.length >= bytes) return message;
+    const wanted = message === null ? Math.max(bytes, eagerBytes) : Math.max(bytes, message.length * 2);
+    const grown = Buffer.allocUnsafe(Math.min(this.#length, wanted));
+    message?.copy(grown, 0, 0, this.#filled);
+    this.#message = grown;
+    return grown;
+  }
+}
+
+export const tooLarge = (length: number, maxBytes: number): InferenceError =>
+  resourceExhausted(`Received message larger than max (${length} vs ${maxBytes})`);

@@ -1,0 +1,176 @@
+/**
+ * How a connection begins, is kept alive and ends: SETTINGS, PING and GOAWAY, and the limits in time. Ending in peace takes
+ * two steps (RFC 9113, section 6.8): first the peer is told to open no more streams, and once it must have read that, which
+ * one was the last.
+ */
+
+import type { Duplex } from 'node:stream';
+import type { Http2Clock } from './clock.ts';
+import type { Http2Connection } from './connection.ts';
+import { type ConnectionError, calmDown, errorCode, protocolError } from './error-code.ts';
+import { defaultWindowBytes, maxStreamId } from './frame-format.ts';
+import type { Http2Limits } from './limits.ts';
+import { settingId } from './peer-settings.ts';
+
+/** After the end was decided, the peer gets so long to close from its side. */
+const closeGraceMs = 1000;
+
+/** Answers to PING and SETTINGS that the peer has not read. */
+const maxUnreadReplies = 1000;
+
+export class ConnectionLife {
+  /** Nothing that comes is looked at any more. */
+  isFailed = false;
+  /** Streams above it are not taken. */
+  lastAcceptedId = maxStreamId;
+  readonly #connection: Http2Connection;
+  readonly #socket: Duplex;
+  readonly #limits: Http2Limits;
+  readonly #startedAtMs: number;
+  readonly #ageMs: number;
+  #heardAtMs: number;
+  #pingedAtMs = -1;
+  #goingSinceMs = -1;
+  #closingSinceMs = -1;
+  #agedAtMs = -1;
+  #unreadReplies = 0;
+  #unsentBytes = 0;
+  #stalledSinceMs = -1;
+
+  constructor(connection: Http2Connection, socket: Duplex, limits: Http2Limits, nowMs: number) {
+    this.#connection = connection;
+    this.#socket = socket;
+    this.#limits = limits;
+    this.#startedAtMs = nowMs;
+    this.#heardAtMs = nowMs;
+    // Connections that began together do not all come back together.
+    this.#ageMs = limits.maxConnectionAgeMs * (0.9 + 0.2 * Math.random());
+  }
+
+  /** Our SETTINGS, and the window of the connection. */
+  greet(): void {
+    const { maxConcurrentStreams, streamWindowBytes, maxHeaderListBytes, connectionWindowBytes } = this.#limits;
+    const settings: readonly (readonly [id: number, value: number])[] = [
+      [settingId.maxConcurrentStreams, maxConcurrentStreams],
+      [settingId.initialWindowSize, streamWindowBytes],
+      [settingId.maxHeaderListSize, maxHeaderListBytes],
+    ];
+    const { writer } = this.#connection;
+    writer.settings(settings);
+    if (connectionWindowBytes > defaultWindowBytes) writer.windowUpdate(0, connectionWindowBytes - defaultWindowBytes);
+  }
+
+  heard(clock: Http2Clock): void {
+    this.#heardAtMs = clock.now();
+  }
+
+  acknowledgeSettings(): void {
+    this.#reply();
+    this.#connection.writer.settingsAck();
+  }
+
+  answerPing(bytes: Buffer, start: number): void {
+    this.#reply();
+    this.#connection.writer.pingAck(bytes, start);
+  }
+
+  /** The peer has read everything that was sent before a PING of ours. */
+  pingAnswered(): void {
+    this.#pingedAtMs = -1;
+    if (this.#goingSinceMs >= 0) this.#lastGoAway();
+  }
+
+  /** Asks the peer to open no more streams; the connection ends when those that are open have ended. */
+  goAway(nowMs: number): void {
+    if (this.isFailed || this.#goingSinceMs >= 0) return;
+    this.#goingSinceMs = nowMs;
+    this.#connection.writer.goAway(maxStreamId, errorCode.noError, '');
+    this.#ping(nowMs);
+  }
+
+  fail(error: ConnectionError): void {
+    this.isFailed = true;
+    this.#connection.writer.goAway(this.#connection.streams.lastId, error.code, error.message);
+    this.#close();
+  }
+
+  /** The last stream has ended. */
+  idle(): void {
+    if (this.lastAcceptedId !== maxStreamId) this.#close();
+  }
+
+  tick(nowMs: number): void {
+    if (this.#closingSinceMs >= 0) {
+      if (nowMs - this.#closingSinceMs >= closeGraceMs) this.#socket.destroy();
+      return;
+    }
+    this.#checkHandshake(nowMs);
+    this.#checkStall(nowMs);
+    this.#checkAge(nowMs);
+    this.#keepAlive(nowMs);
+    if (this.#goingSinceMs >= 0 && nowMs - this.#goingSinceMs >= closeGraceMs) this.#lastGoAway();
+    // Replies of the last second that the socket has taken are no burden.
+    if (this.#connection.writer.output.unsentBytes === 0) this.#unreadReplies = 0;
+  }
+
+  #checkHandshake(nowMs: number): void {
+    const since = this.#connection.hasHandshake ? this.#connection.openBlockSinceMs : this.#startedAtMs;
+    if (since === null || nowMs - since < this.#limits.handshakeTimeoutMs) return;
+    const what = this.#connection.hasHandshake ? 'a header block' : 'the connection preface';
+    this.#connection.fail(protocolError(`${what} was not complete in time`));
+  }
+
+  #checkStall(nowMs: number): void {
+    const { unsentBytes } = this.#connection.writer.output;
+    const isMoving = unsentBytes === 0 || unsentBytes !== this.#unsentBytes;
+    this.#unsentBytes = unsentBytes;
+    if (isMoving) this.#stalledSinceMs = -1;
+    else if (this.#stalledSinceMs < 0) this.#stalledSinceMs = nowMs;
+    else if (nowMs - this.#stalledSinceMs >= this.#limits.stallTimeoutMs) this.#socket.destroy();
+  }
+
+  #checkAge(nowMs: number): void {
+    if (this.#agedAtMs < 0) {
+      if (nowMs - this.#startedAtMs < this.#ageMs) return;
+      this.#agedAtMs = nowMs;
+      this.goAway(nowMs);
+    } else if (nowMs - this.#agedAtMs >= this.#limits.maxConnectionAgeGraceMs) {
+      this.#socket.destroy();
+    }
+  }
+
+  #keepAlive(nowMs: number): void {
+    const { keepaliveTimeMs, keepaliveTimeoutMs } = this.#limits;
+    if (this.#pingedAtMs >= 0) {
+      if (this.#heardAtMs > this.#pingedAtMs) this.#pingedAtMs = -1;
+      else if (nowMs - this.#pingedAtMs >= keepaliveTimeoutMs) this.#socket.destroy();
+    } else if (nowMs - this.#heardAtMs >= keepaliveTimeMs) {
+      this.#ping(nowMs);
+    }
+  }
+
+  #ping(nowMs: number): void {
+    this.#pingedAtMs = nowMs;
+    this.#connection.writer.ping();
+  }
+
+  #lastGoAway(): void {
+    if (this.lastAcceptedId !== maxStreamId || this.isFailed) return;
+    this.lastAcceptedId = this.#connection.streams.lastId;
+    this.#connection.writer.goAway(this.lastAcceptedId, errorCode.noError, '');
+    if (this.#connection.streams.size === 0) this.#close();
+  }
+
+  #close(): void {
+    if (this.#closingSinceMs >= 0) return;
+    this.#closingSinceMs = this.#heardAtMs;
+    this.#connection.writer.end();
+  }
+
+  /** A peer that asks and never reads would have us keep its answers for ever. */
+  #reply(): void {
+    if (this.#connection.writer.output.unsentBytes > 0 && ++this.#unreadReplies > maxUnreadReplies) {
+      throw calmDown('too many frames whose answers are not read');
+    }
+  }
+}

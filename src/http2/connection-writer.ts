@@ -1,0 +1,167 @@
+/**
+ * What leaves on a connection: frames of one turn of the event loop are written one behind the other and leave in one
+ * system call. Small frames are written straight into a pooled chunk; large bodies are sent from where they lie.
+ */
+
+import type { Duplex } from 'node:stream';
+import { type ChunkPool, chunkBytes } from './chunk-pool.ts';
+import type { FlushTurn } from './flush-turn.ts';
+
+/** The largest piece that fits a chunk. Anything larger goes by `append`. */
+export const maxReservedBytes: number = chunkBytes;
+
+const nothing = Buffer.alloc(0);
+
+const tellAll =
+  (written: readonly (() => void)[]) =>
+  (error?: Error | null): void => {
+    if (error === null || error === undefined) for (const callback of written) callback();
+  };
+
+export class ConnectionWriter {
+  readonly #socket: Duplex;
+  readonly #pool: ChunkPool;
+  readonly #turn: FlushTurn;
+  #chunk: Buffer | null = null;
+  /** The part of the chunk that is written and not yet in `#parts`. */
+  #from = 0;
+  #to = 0;
+  #parts: Buffer[] | null = null;
+  /** Chunks that are full and referred to by `#parts`. */
+  #full: Buffer[] | null = null;
+  #isQueued = false;
+  #onWritten: (() => void)[] | null = null;
+  #isEnding = false;
+
+  constructor(socket: Duplex, pool: ChunkPool, turn: FlushTurn) {
+    this.#socket = socket;
+    this.#pool = pool;
+    this.#turn = turn;
+  }
+
+  /** Bytes that the socket has not taken yet. Those of the present turn do not count. */
+  get unsentBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  /** The block into which the position from `reserve` points; holds until the next `reserve`. */
+  get target(): Buffer {
+    return this.#chunk as Buffer;
+  }
+
+  /** Makes room for up to `bytes` and returns where; `commit` says how much was used. */
+  reserve(bytes: number): number {
+    if (this.#chunk !== null && chunkBytes - this.#to >= bytes) return this.#to;
+    if (this.#chunk !== null) this.#closeChunk(this.#chunk);
+    this.#chunk = this.#pool.take();
+    this.#from = 0;
+    this.#to = 0;
+    return 0;
+  }
+
+  /** Everything in front of `to` is written. */
+  commit(to: number): void {
+    this.#to = to;
+    this.#queue();
+  }
+
+  /** Sends these bytes as they lie; they must not change any more. */
+  append(bytes: Buffer): void {
+    this.#closeRun();
+    this.#parts ??= [];
+    this.#parts.push(bytes);
+    this.#queue();
+  }
+
+  /** Calls back once what was written so far has left, and never if the connection ends before. */
+  onWritten(callback: () => void): void {
+    this.#onWritten ??= [];
+    this.#onWritten.push(callback);
+    this.#queue();
+  }
+
+  /** Sends what is there, then the end of the stream. Nothing may be written after. */
+  end(): void {
+    this.#isEnding = true;
+    this.flush();
+  }
+
+  /** Gives everything written in this turn to the socket. */
+  flush(): void {
+    this.#isQueued = false;
+    const socket = this.#socket;
+    if (socket.destroyed || socket.writableEnded) {
+      this.#drop();
+      return;
+    }
+    const written = this.#onWritten;
+    this.#onWritten = null;
+    if (this.#parts === null) this.#writeRun(written);
+    else this.#writeParts(this.#parts, written);
+    if (this.#isEnding) socket.end();
+  }
+
+  #writeRun(written: (() => void)[] | null): void {
+    const chunk = this.#chunk;
+    if (chunk === null || this.#to === this.#from) {
+      if (written !== null) this.#socket.write(nothing, tellAll(written));
+      return;
+    }
+    const run = chunk.subarray(this.#from, this.#to);
+    this.#chunk = null;
+    this.#from = 0;
+    this.#to = 0;
+    if (written === null) this.#socket.write(run);
+    else this.#socket.write(run, tellAll(written));
+    // Zero: the kernel took it in the same call, so nobody looks at the chunk any more.
+    if (this.#socket.writableLength === 0) this.#pool.giveBack(chunk);
+  }
+
+  #writeParts(parts: Buffer[], written: (() => void)[] | null): void {
+    const socket = this.#socket;
+    if (this.#chunk !== null) this.#closeChunk(this.#chunk);
+    const full = this.#full;
+    this.#parts = null;
+    this.#full = null;
+    socket.cork();
+    const last = parts.length - 1;
+    for (let i = 0; i < last; i++) socket.write(parts[i]);
+    if (written === null) socket.write(parts[last]);
+    else socket.write(parts[last], tellAll(written));
+    socket.uncork();
+    if (socket.writableLength === 0 && full !== null) for (const chunk of full) this.#pool.giveBack(chunk);
+  }
+
+  #queue(): void {
+    if (this.#isQueued) return;
+    this.#isQueued = true;
+    this.#turn.add(this);
+  }
+
+  /** Lists the bytes written into the chunk so far, so that something else can follow them. */
+  #closeRun(): void {
+    if (this.#chunk === null || this.#from === this.#to) return;
+    this.#parts ??= [];
+    this.#parts.push(this.#chunk.subarray(this.#from, this.#to));
+    this.#from = this.#to;
+  }
+
+  #closeChunk(chunk: Buffer): void {
+    this.#closeRun();
+    this.#full ??= [];
+    this.#full.push(chunk);
+    this.#chunk = null;
+    this.#from = 0;
+    this.#to = 0;
+  }
+
+  #drop(): void {
+    if (this.#chunk !== null) this.#pool.giveBack(this.#chunk);
+    this.#chunk = null;
+    this.#from = 0;
+    this.#to = 0;
+    this.#parts = null;
+    this.#full = null;
+    this.#onWritten = null;
+  }
+}

@@ -1,0 +1,350 @@
+/**
+ * One HTTP/2 connection, seen from the server (RFC 9113): what each frame does to the streams, the windows and the tables.
+ * Everything happens in the turn in which the bytes came. Frames are cut in frame-reader.ts and written in
+ * connection-writer.ts; sockets and timers belong to server.ts, which calls `tick` about once a second.
+ */
+
+import type { Duplex } from 'node:stream';
+import { AbuseGuard } from './abuse-guard.ts';
+import type { ChunkPool } from './chunk-pool.ts';
+import type { Http2Clock } from './clock.ts';
+import { ConnectionLife } from './connection-life.ts';
+import { ControlFrames } from './control-frames.ts';
+import { ConnectionWriter } from './connection-writer.ts';
+import { ConnectionError, errorCode, frameSizeError, protocolError } from './error-code.ts';
+import type { FlushTurn } from './flush-turn.ts';
+import { frameFlag, frameType, paddingOf, readUint31 } from './frame-format.ts';
+import { FrameReader, type FrameSink } from './frame-reader.ts';
+import { FrameWriter } from './frame-writer.ts';
+import { HeaderBlock } from './header-block.ts';
+import { HeaderField } from './header-field.ts';
+import { HpackDecoder } from './hpack/decoder.ts';
+import { HpackError } from './hpack/hpack-error.ts';
+import type { Http2Limits } from './limits.ts';
+import { PeerSettings } from './peer-settings.ts';
+import { areTrailers, checkRequest, malformed } from './request-check.ts';
+import { Http2Stream, type RequestHandler } from './stream.ts';
+import { StreamTable } from './stream-table.ts';
+
+/** What all connections of a server share. */
+export interface ConnectionSurroundings {
+  readonly handler: RequestHandler;
+  readonly limits: Http2Limits;
+  readonly clock: Http2Clock;
+  readonly pool: ChunkPool;
+  readonly turn: FlushTurn;
+}
+
+/** What peers may use before SETTINGS say otherwise, which ours do not. */
+const headerTableBytes = 4096;
+
+const tooLargeFields = [new HeaderField(':status', '431')];
+
+export class Http2Connection implements FrameSink {
+  readonly writer: FrameWriter;
+  readonly streams: StreamTable;
+  readonly limits: Http2Limits;
+  readonly life: ConnectionLife;
+  readonly peer = new PeerSettings();
+  readonly #surroundings: ConnectionSurroundings;
+  readonly #reader = new FrameReader(this);
+  readonly #decoder: HpackDecoder;
+  readonly #guard: AbuseGuard;
+  readonly #control: ControlFrames;
+  #block: HeaderBlock | null = null;
+  /** Of the present DATA frame; null when nobody wants its content. */
+  #dataStream: Http2Stream | null = null;
+  #isDataEnd = false;
+  #receiveWindow: number;
+  #creditBytes = 0;
+  #assembledBytes = 0;
+
+  constructor(socket: Duplex, surroundings: ConnectionSurroundings) {
+    const { limits, clock, pool, turn } = surroundings;
+    this.#surroundings = surroundings;
+    this.limits = limits;
+    this.writer = new FrameWriter(new ConnectionWriter(socket, pool, turn), this.peer);
+    this.streams = new StreamTable(this.writer);
+    this.#decoder = new HpackDecoder(headerTableBytes, limits.maxHeaderListBytes);
+    this.#guard = new AbuseGuard(limits, clock.now());
+    this.#receiveWindow = limits.connectionWindowBytes;
+    this.life = new ConnectionLife(this, socket, limits, clock.now());
+    this.#control = new ControlFrames(this, this.#guard);
+    this.life.greet();
+  }
+
+  get hasHandshake(): boolean {
+    return this.#control.hasSettings;
+  }
+
+  /** When the header block began that is not complete; null when there is none. */
+  get openBlockSinceMs(): number | null {
+    return this.#block?.startedAtMs ?? null;
+  }
+
+  /** Takes what the socket brought. The bytes may be overwritten when this returns. */
+  receive(bytes: Buffer, from: number, end: number): void {
+    if (this.life.isFailed) return;
+    this.life.heard(this.#surroundings.clock);
+    try {
+      this.#reader.push(bytes, from, end);
+    } catch (error) {
+      this.fail(connectionError(error));
+    }
+  }
+
+  /** Tells the peer and ends the connection; its streams are closed. */
+  fail(error: ConnectionError): void {
+    if (this.life.isFailed) return;
+    this.life.fail(error);
+    this.lost();
+  }
+
+  /** The socket is gone, or what comes from it is not looked at any more. */
+  lost(): void {
+    this.life.isFailed = true;
+    this.streams.closeAll();
+  }
+
+  tick(nowMs: number): void {
+    this.#guard.refill(nowMs);
+    this.life.tick(nowMs);
+  }
+
+  // ---- frames that come ----
+
+  onFrame(type: number, flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
+    if (!this.#control.hasSettings && (type !== frameType.settings || (flags & frameFlag.ack) !== 0)) {
+      throw protocolError('the first frame is not SETTINGS');
+    }
+    if (this.#block !== null && type !== frameType.continuation) throw unfinishedBlock();
+    switch (type) {
+      case frameType.headers:
+        this.#onHeaders(flags, streamId, bytes, start, end);
+        return;
+      case frameType.data:
+        this.#onPaddedData(flags, streamId, bytes, start, end);
+        return;
+      case frameType.continuation:
+        this.#onContinuation(flags, streamId, bytes, start, end);
+        return;
+      default:
+        this.#control.onFrame(type, flags, streamId, bytes, start, end);
+    }
+  }
+
+  onDataFrame(flags: number, streamId: number, length: number): void {
+    if (!this.#control.hasSettings) throw protocolError('the first frame is not SETTINGS');
+    if (this.#block !== null) throw unfinishedBlock();
+    this.#receiveWindow -= length;
+    if (this.#receiveWindow < 0) {
+      throw new ConnectionError(errorCode.flowControlError, 'more DATA than the window of the connection');
+    }
+    this.#isDataEnd = (flags & frameFlag.endStream) !== 0;
+    if (length === 0 && !this.#isDataEnd) this.#guard.idleFrame();
+    this.#dataStream = this.#streamForData(streamId, length);
+  }
+
+  onDataPiece(bytes: Buffer, start: number, end: number): void {
+    const stream = this.#dataStream;
+    const receiver = stream?.receiver ?? null;
+    if (stream === null || receiver === null) {
+      this.credit(end - start);
+      return;
+    }
+    stream.receivedBytes += end - start;
+    receiver.onData(bytes, start, end);
+  }
+
+  onDataFrameEnd(): void {
+    const stream = this.#dataStream;
+    this.#dataStream = null;
+    if (stream === null || stream.isClosed || !this.#isDataEnd) return;
+    stream.remoteEnded();
+  }
+
+  /** The stream that takes a DATA frame, or null when its content is to be dropped. */
+  #streamForData(streamId: number, length: number): Http2Stream | null {
+    const stream = this.streams.get(streamId);
+    if (stream === undefined) {
+      if (streamId === 0 || streamId > this.streams.lastId || (streamId & 1) === 0) {
+        throw protocolError(`DATA for stream ${streamId}, which was not opened`);
+      }
+      if (!this.streams.wasResetByUs(streamId)) this.#refuse(streamId, errorCode.streamClosed);
+      return null;
+    }
+    if (stream.isRemoteEnded) {
+      stream.fail(errorCode.streamClosed);
+      return null;
+    }
+    stream.receiveWindow -= length;
+    if (stream.receiveWindow < 0) {
+      stream.fail(errorCode.flowControlError);
+      return null;
+    }
+    return stream;
+  }
+
+  #onPaddedData(flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
+    this.onDataFrame(flags, streamId, end - start);
+    const from = start + 1;
+    const until = end - paddingOf(bytes, start, end);
+    this.credit(end - start - (until - from));
+    if (until > from) this.onDataPiece(bytes, from, until);
+    this.onDataFrameEnd();
+  }
+
+  #onHeaders(flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
+    if ((streamId & 1) === 0) throw protocolError(`HEADERS for stream ${streamId}, which a client cannot open`);
+    let from = start;
+    let until = end;
+    if ((flags & frameFlag.padded) !== 0) {
+      until -= paddingOf(bytes, start, end);
+      from++;
+    }
+    let dependsOnItself = false;
+    if ((flags & frameFlag.priority) !== 0) {
+      if (until - from < 5) throw frameSizeError('HEADERS is too short for its priority');
+      dependsOnItself = readUint31(bytes, from) === streamId;
+      from += 5;
+    }
+    const isStreamEnd = (flags & frameFlag.endStream) !== 0;
+    if ((flags & frameFlag.endHeaders) === 0) {
+      this.#block = new HeaderBlock(streamId, isStreamEnd, this.#surroundings.clock.now());
+      this.#block.add(bytes, from, until, this.limits);
+      return;
+    }
+    this.#onFields(streamId, this.#decoder.decode(bytes, from, until), isStreamEnd);
+    if (dependsOnItself) this.streamError(streamId, errorCode.protocolError);
+  }
+
+  #onContinuation(flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
+    const block = this.#block;
+    if (block === null || block.streamId !== streamId) throw protocolError('CONTINUATION does not follow its HEADERS');
+    block.add(bytes, start, end, this.limits);
+    if ((flags & frameFlag.endHeaders) === 0) return;
+    this.#block = null;
+    const whole = block.whole();
+    this.#onFields(streamId, this.#decoder.decode(whole, 0, whole.length), block.isStreamEnd);
+  }
+
+  #onFields(streamId: number, fields: HeaderField[], isStreamEnd: boolean): void {
+    const open = this.streams.get(streamId);
+    if (open !== undefined) this.#onTrailers(open, fields, isStreamEnd);
+    else if (streamId > this.streams.lastId) this.#onRequest(streamId, fields, isStreamEnd);
+    else if (this.streams.hasEnded(streamId)) {
+      throw new ConnectionError(errorCode.streamClosed, `HEADERS for stream ${streamId}, which has ended`);
+    } else if (!this.streams.wasResetByUs(streamId)) {
+      throw protocolError(`stream ${streamId} is opened after a higher one`);
+    }
+  }
+
+  #onTrailers(stream: Http2Stream, fields: readonly HeaderField[], isStreamEnd: boolean): void {
+    if (stream.isRemoteEnded) stream.fail(errorCode.streamClosed);
+    else if (!isStreamEnd || !areTrailers(fields)) stream.fail(errorCode.protocolError);
+    else stream.remoteEnded();
+  }
+
+  #onRequest(streamId: number, fields: HeaderField[], isStreamEnd: boolean): void {
+    // After the last GOAWAY the peer knows that this one is not taken, and will try elsewhere.
+    if (streamId > this.life.lastAcceptedId) return;
+    this.streams.lastId = streamId;
+    this.#guard.newStream();
+    if (this.streams.size >= this.limits.maxConcurrentStreams || this.streams.heldBytes > this.limits.maxHeldBytes) {
+      this.#refuse(streamId, errorCode.refusedStream);
+      return;
+    }
+    const length = this.#decoder.isTooLarge ? -1 : checkRequest(fields);
+    if (length === malformed) {
+      this.#refuse(streamId, errorCode.protocolError);
+      return;
+    }
+    const { streamWindowBytes } = this.limits;
+    const stream = new Http2Stream(streamId, this, streamWindowBytes, this.peer.initialWindowBytes);
+    stream.announcedBytes = length;
+    stream.isRemoteEnded = isStreamEnd;
+    this.streams.add(stream);
+    if (this.#decoder.isTooLarge) stream.sendHeaders(tooLargeFields, true);
+    else this.#surroundings.handler.onRequest(stream, fields);
+    if (isStreamEnd && !stream.isClosed) stream.remoteEnded();
+  }
+
+  /** Ends a stream for what the peer did to it, whether it is open or not. */
+  streamError(streamId: number, code: number): void {
+    const stream = this.streams.get(streamId);
+    if (stream === undefined) this.#refuse(streamId, code);
+    else stream.fail(code);
+  }
+
+  /** Counts a stream that the peer made us reset: as costly as one that it resets itself (CVE-2025-8671). */
+  blamePeer(): void {
+    this.#guard.reset();
+  }
+
+  /** Resets a stream that we have nothing of. */
+  #refuse(streamId: number, code: number): void {
+    this.#guard.reset();
+    this.streams.rememberReset(streamId);
+    this.writer.reset(streamId, code);
+  }
+
+  // ---- what streams ask for ----
+
+  /** The answer of this stream has ended. A peer that is still sending is told to stop. */
+  answered(stream: Http2Stream): void {
+    if (stream.isClosed) return;
+    stream.isClosed = true;
+    this.#remove(stream, !stream.isRemoteEnded);
+    if (!stream.isRemoteEnded) this.writer.reset(stream.id, errorCode.noError);
+  }
+
+  /** The peer gave the stream up. */
+  resetByPeer(stream: Http2Stream): void {
+    this.#remove(stream, false);
+    stream.closedByPeer();
+  }
+
+  resetStream(stream: Http2Stream, code: number): void {
+    stream.isClosed = true;
+    stream.isLocalEnded = true;
+    stream.receiver = null;
+    this.#remove(stream, true);
+    this.writer.reset(stream.id, code);
+  }
+
+  /** The connection's receive window opens by this, when enough has come together. */
+  credit(bytes: number): void {
+    this.#creditBytes += bytes;
+    if (this.#creditBytes < this.limits.connectionWindowBytes / 4 || this.life.isFailed) return;
+    this.#receiveWindow += this.#creditBytes;
+    this.writer.windowUpdate(0, this.#creditBytes);
+    this.#creditBytes = 0;
+  }
+
+  /**
+   * Asks for memory for a message that is put together over several reads; false when this connection has enough of that
+   * already. Whoever got it calls `releaseAssembly`.
+   */
+  tryAssemble(bytes: number): boolean {
+    if (this.#assembledBytes > 0 && this.#assembledBytes + bytes > this.limits.maxAssembledBytes) return false;
+    this.#assembledBytes += bytes;
+    return true;
+  }
+
+  releaseAssembly(bytes: number): void {
+    this.#assembledBytes -= bytes;
+  }
+
+  #remove(stream: Http2Stream, isResetByUs: boolean): void {
+    this.streams.remove(stream, isResetByUs);
+    if (this.streams.size === 0) this.life.idle();
+  }
+}
+
+const unfinishedBlock = () => protocolError('another frame comes before a header block has ended');
+
+function connectionError(error: unknown): ConnectionError {
+  if (error instanceof ConnectionError) return error;
+  if (error instanceof HpackError) return new ConnectionError(errorCode.compressionError, error.message);
+  throw error;
+}

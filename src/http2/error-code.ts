@@ -1,0 +1,38 @@
+/** HTTP/2's error codes (RFC 9113, section 7) and the error that ends a connection. */
+
+export const errorCode = {
+  noError: 0x0,
+  protocolError: 0x1,
+  internalError: 0x2,
+  flowControlError: 0x3,
+  settingsTimeout: 0x4,
+  streamClosed: 0x5,
+  frameSizeError: 0x6,
+  refusedStream: 0x7,
+  cancel: 0x8,
+  compressionError: 0x9,
+  connectError: 0xa,
+  enhanceYourCalm: 0xb,
+  inadequateSecurity: 0xc,
+  http11Required: 0xd,
+} as const;
+
+/** What the peer did that a connection cannot go on after. `message` travels as the debug text of GOAWAY. */
+export class ConnectionError extends Error {
+  readonly code: number;
+
+  constructor(code: number, message: string) {
+    super(message);
+    this.name = 'ConnectionError';
+    this.code = code;
+  }
+}
+
+export const protocolError = (message: string): ConnectionError =>
+  new ConnectionError(errorCode.protocolError, message);
+
+export const frameSizeError = (message: string): ConnectionError =>
+  new ConnectionError(errorCode.frameSizeError, message);
+
+/** For peers that cost more than they are worth. */
+export const calmDown = (message: string): ConnectionError => new ConnectionError(errorCode.enhanceYourCalm, message);

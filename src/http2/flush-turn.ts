@@ -1,0 +1,24 @@
+/** Collects the connections that have something to send, and sends for each once, when the present turn has no more to do. */
+
+interface Flushable {
+  flush(): void;
+}
+
+export class FlushTurn {
+  #waiting: Flushable[] = [];
+  #spare: Flushable[] = [];
+
+  /** Once per connection until it is flushed. */
+  add(connection: Flushable): void {
+    // Runs after the callback that is running now and the promises that it settled: all answers of a batch are in by then.
+    if (this.#waiting.push(connection) === 1) process.nextTick(this.#flush);
+  }
+
+  readonly #flush = (): void => {
+    const flushed = this.#waiting;
+    this.#waiting = this.#spare;
+    for (let i = 0; i < flushed.length; i++) (flushed[i] as Flushable).flush();
+    flushed.length = 0;
+    this.#spare = flushed;
+  };
+}

@@ -1,0 +1,122 @@
+/**
+ * Cuts frames from what a socket brings, in place: a frame that lies whole in what was read is handed over as a range of
+ * it. Content of DATA is handed over in the pieces in which it comes, so that nothing large is ever copied here; what is
+ * cut of any other frame waits in a buffer of one frame.
+ */
+
+import { frameSizeError, protocolError } from './error-code.ts';
+import { clientPreface, defaultFrameBytes, frameFlag, frameHeadBytes, frameType, readUint31 } from './frame-format.ts';
+
+/** Ranges are of a buffer that is read into again after the call. */
+export interface FrameSink {
+  /** Any frame but DATA without padding, and DATA with padding. */
+  onFrame(type: number, flags: number, streamId: number, bytes: Buffer, start: number, end: number): void;
+  /** A DATA frame without padding begins; its content follows. */
+  onDataFrame(flags: number, streamId: number, length: number): void;
+  /** A piece of its content, never empty. */
+  onDataPiece(bytes: Buffer, start: number, end: number): void;
+  /** All of its content was handed over. */
+  onDataFrameEnd(): void;
+}
+
+export class FrameReader {
+  readonly #sink: FrameSink;
+  /** Bytes of the preface that were seen. */
+  #prefaceSeen = 0;
+  /** Bytes of the current DATA frame that are still to come. */
+  #dataLeft = 0;
+  /** A frame, or the beginning of one, whose rest was not in the same read. Made when first needed. */
+  #carry: Buffer | null = null;
+  #carried = 0;
+
+  constructor(sink: FrameSink) {
+    this.#sink = sink;
+  }
+
+  get hasPreface(): boolean {
+    return this.#prefaceSeen === clientPreface.length;
+  }
+
+  /** @throws ConnectionError, also from the sink; the reader is of no more use then. */
+  push(bytes: Buffer, from: number, end: number): void {
+    let at = this.hasPreface ? from : this.#preface(bytes, from, end);
+    while (at < end) {
+      if (this.#dataLeft > 0) at = this.#dataPiece(bytes, at, end);
+      else if (this.#carried > 0) at = this.#continueCarried(bytes, at, end);
+      else at = this.#frame(bytes, at, end);
+    }
+  }
+
+  #preface(bytes: Buffer, from: number, end: number): number {
+    let at = from;
+    while (at < end && this.#prefaceSeen < clientPreface.length) {
+      if (bytes[at++] !== clientPreface[this.#prefaceSeen++])
+        throw protocolError('the connection preface is not HTTP/2');
+    }
+    return at;
+  }
+
+  #frame(bytes: Buffer, at: number, end: number): number {
+    if (end - at < frameHeadBytes) return this.#keep(bytes, at, end);
+    const length = ((bytes[at] as number) << 16) | ((bytes[at + 1] as number) << 8) | (bytes[at + 2] as number);
+    if (length > defaultFrameBytes) throw tooLarge(length);
+    const type = bytes[at + 3] as number;
+    const flags = bytes[at + 4] as number;
+    const content = at + frameHeadBytes;
+    if (type === frameType.data && (flags & frameFlag.padded) === 0) {
+      this.#beginData(flags, readUint31(bytes, at + 5), length);
+      return content;
+    }
+    if (content + length > end) return this.#keep(bytes, at, end);
+    this.#sink.onFrame(type, flags, readUint31(bytes, at + 5), bytes, content, content + length);
+    return content + length;
+  }
+
+  #beginData(flags: number, streamId: number, length: number): void {
+    this.#sink.onDataFrame(flags, streamId, length);
+    this.#dataLeft = length;
+    if (length === 0) this.#sink.onDataFrameEnd();
+  }
+
+  #dataPiece(bytes: Buffer, at: number, end: number): number {
+    const until = end - at < this.#dataLeft ? end : at + this.#dataLeft;
+    this.#dataLeft -= until - at;
+    this.#sink.onDataPiece(bytes, at, until);
+    if (this.#dataLeft === 0) this.#sink.onDataFrameEnd();
+    return until;
+  }
+
+  #keep(bytes: Buffer, at: number, end: number): number {
+    this.#carry ??= Buffer.allocUnsafeSlow(frameHeadBytes + defaultFrameBytes);
+    bytes.copy(this.#carry, 0, at, end);
+    this.#carried = end - at;
+    return end;
+  }
+
+  #continueCarried(bytes: Buffer, from: number, end: number): number {
+    const carry = this.#carry as Buffer;
+    let at = from;
+    while (this.#carried < frameHeadBytes && at < end) carry[this.#carried++] = bytes[at++] as number;
+    if (this.#carried < frameHeadBytes) return at;
+    const length = carry.readUIntBE(0, 3);
+    if (length > defaultFrameBytes) throw tooLarge(length);
+    const type = carry[3] as number;
+    const flags = carry[4] as number;
+    if (type === frameType.data && (flags & frameFlag.padded) === 0) {
+      this.#carried = 0;
+      this.#beginData(flags, readUint31(carry, 5), length);
+      return at;
+    }
+    const missing = frameHeadBytes + length - this.#carried;
+    const taken = Math.min(missing, end - at);
+    bytes.copy(carry, this.#carried, at, at + taken);
+    this.#carried += taken;
+    if (taken < missing) return at + taken;
+    this.#carried = 0;
+    this.#sink.onFrame(type, flags, readUint31(carry, 5), carry, frameHeadBytes, frameHeadBytes + length);
+    return at + taken;
+  }
+}
+
+const tooLarge = (length: number) =>
+  frameSizeError(`a frame of ${length} bytes is larger than the ${defaultFrameBytes} that were announced`);

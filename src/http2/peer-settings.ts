@@ -1,0 +1,56 @@
+/** What the peer told about itself (RFC 9113, section 6.5), with the values that hold before it did. */
+
+import { ConnectionError, errorCode, protocolError } from './error-code.ts';
+import { defaultFrameBytes, defaultWindowBytes, maxWindowBytes, readUint32 } from './frame-format.ts';
+
+export const settingId = {
+  headerTableSize: 1,
+  enablePush: 2,
+  maxConcurrentStreams: 3,
+  initialWindowSize: 4,
+  maxFrameSize: 5,
+  maxHeaderListSize: 6,
+} as const;
+
+/** Larger frames than this gain nothing (measured) and take a longer turn. */
+const largestSentFrameBytes = 65_536;
+
+export class PeerSettings {
+  headerTableBytes = 4096;
+  initialWindowBytes = defaultWindowBytes;
+  /** Of frames that we send. */
+  maxFrameBytes = defaultFrameBytes;
+
+  /**
+   * Takes the content of a SETTINGS frame; its length is a multiple of six.
+   *
+   * @throws ConnectionError for values that the RFC forbids. Unknown settings mean nothing.
+   */
+  apply(bytes: Uint8Array, start: number, end: number): void {
+    for (let at = start; at < end; at += 6) {
+      const id = ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
+      const value = readUint32(bytes, at + 2);
+      switch (id) {
+        case settingId.headerTableSize:
+          this.headerTableBytes = value;
+          break;
+        case settingId.enablePush:
+          if (value > 1) throw protocolError(`SETTINGS_ENABLE_PUSH is ${value}, expected 0 or 1`);
+          break;
+        case settingId.initialWindowSize:
+          if (value > maxWindowBytes) {
+            throw new ConnectionError(errorCode.flowControlError, `SETTINGS_INITIAL_WINDOW_SIZE is ${value}`);
+          }
+          this.initialWindowBytes = value;
+          break;
+        case settingId.maxFrameSize:
+          if (value < defaultFrameBytes || value > 2 ** 24 - 1) {
+            throw protocolError(`SETTINGS_MAX_FRAME_SIZE is ${value}, expected 16384 to 16777215`);
+          }
+          this.maxFrameBytes = Math.min(value, largestSentFrameBytes);
+          break;
+        default:
+      }
+    }
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * The streams of a connection: those that are open, what is remembered of those that ended, and which wait for windows.
+ * A stream that got its turn stands behind the others, so that one large body does not hold up small ones.
+ */
+
+import type { FrameWriter } from './frame-writer.ts';
+import { RecentStreams } from './recent-streams.ts';
+import type { Http2Stream } from './stream.ts';
+
+export class StreamTable {
+  /** The highest that the peer has opened. */
+  lastId = 0;
+  readonly #open = new Map<number, Http2Stream>();
+  /** With held bodies, in the order in which they get their turn. */
+  readonly #waiting = new Set<Http2Stream>();
+  readonly #ended = new RecentStreams();
+  readonly #resetByUs = new RecentStreams();
+  readonly #writer: FrameWriter;
+  #heldBytes = 0;
+
+  constructor(writer: FrameWriter) {
+    this.#writer = writer;
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** Bodies that wait for the peer's windows. */
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  get(id: number): Http2Stream | undefined {
+    return this.#open.get(id);
+  }
+
+  all(): Iterable<Http2Stream> {
+    return this.#open.values();
+  }
+
+  add(stream: Http2Stream): void {
+    this.#open.set(stream.id, stream);
+  }
+
+  /** @param isResetByUs What the peer has sent before it reads that is to be ignored then. */
+  remove(stream: Http2Stream, isResetByUs: boolean): void {
+    if (!this.#open.delete(stream.id)) return;
+    if (isResetByUs) this.#resetByUs.add(stream.id);
+    else this.#ended.add(stream.id);
+    if (!stream.hasHeld) return;
+    this.#heldBytes -= stream.dropHeld();
+    this.#waiting.delete(stream);
+  }
+
+  /** A stream that was reset before it was opened here. */
+  rememberReset(id: number): void {
+    this.#resetByUs.add(id);
+  }
+
+  wasResetByUs(id: number): boolean {
+    return this.#resetByUs.has(id);
+  }
+
+  hasEnded(id: number): boolean {
+    return this.#ended.has(id);
+  }
+
+  /** Empties the table and closes what was open. */
+  closeAll(): void {
+    const streams = [...this.#open.values()];
+    this.#open.clear();
+    this.#waiting.clear();
+    this.#heldBytes = 0;
+    for (const stream of streams) {
+      stream.dropHeld();
+      stream.closedByPeer();
+    }
+  }
+
+  /** A body is held by its stream; what the windows let through is sent. */
+  hold(stream: Http2Stream, bytes: number): void {
+    this.#heldBytes += bytes;
+    this.pump(stream);
+  }
+
+  /** A window of the stream has opened. */
+  pump(stream: Http2Stream): void {
+    this.#waiting.delete(stream);
+    const held = stream.pump();
+    this.#heldBytes -= held;
+    if (stream.hasHeld && !stream.isClosed) this.#waiting.add(stream);
+  }
+
+  /** The window of the connection has opened. */
+  pumpAll(): void {
+    for (const stream of [...this.#waiting]) {
+      if (this.#writer.sendWindow <= 0) return;
+      this.pump(stream);
+    }
+  }
+}

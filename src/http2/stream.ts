@@ -1,0 +1,210 @@
+/**
+ * One request and its answer (RFC 9113, section 5). A stream is made by its connection and driven by whoever handles the
+ * request. What the peer's windows do not let through is held here, in order, and leaves when they open.
+ */
+
+import type { Http2Connection } from './connection.ts';
+import { errorCode } from './error-code.ts';
+import type { HeaderField } from './header-field.ts';
+
+/** What a request does to its handler. Nothing is called after `onClosed`, and nothing after the answer has ended. */
+export interface StreamReceiver {
+  /** Content, never empty: a range of a buffer that is read into again after the call. */
+  onData(bytes: Buffer, start: number, end: number): void;
+  /** The peer sends no more. */
+  onEnd(): void;
+  /** The peer reset the stream or the connection is gone before the answer had ended. */
+  onClosed(): void;
+}
+
+/** Who answers requests. */
+export interface RequestHandler {
+  /**
+   * A request begins. Sets `stream.receiver` before it returns, unless it has answered already.
+   *
+   * @param fields Well formed and with method, scheme and path; kept by whoever wants to.
+   */
+  onRequest(stream: Http2Stream, fields: readonly HeaderField[]): void;
+}
+
+/** A body that waits for the peer's windows. */
+interface HeldBody {
+  readonly bytes: Buffer;
+  at: number;
+  readonly onWritten: (() => void) | null;
+}
+
+export class Http2Stream {
+  readonly id: number;
+  readonly connection: Http2Connection;
+  receiver: StreamReceiver | null = null;
+  /** What the peer may still send; may not become negative. */
+  receiveWindow: number;
+  /** What we may still send; negative after the peer made its initial window smaller. */
+  sendWindow: number;
+  isRemoteEnded = false;
+  /** END_STREAM or RST_STREAM was sent or is decided. */
+  isLocalEnded = false;
+  isClosed = false;
+  /** `content-length`, or -1. */
+  announcedBytes = -1;
+  receivedBytes = 0;
+  #held: HeldBody[] | null = null;
+  #heldTrailers: readonly HeaderField[] | null = null;
+  /** The held body ends the answer. */
+  #isDataLast = false;
+
+  constructor(id: number, connection: Http2Connection, receiveWindow: number, sendWindow: number) {
+    this.id = id;
+    this.connection = connection;
+    this.receiveWindow = receiveWindow;
+    this.sendWindow = sendWindow;
+  }
+
+  get hasHeld(): boolean {
+    return this.#held !== null;
+  }
+
+  /** The block into which the position from `beginData` points. */
+  get target(): Buffer {
+    return this.connection.writer.output.target;
+  }
+
+  /** @param isEnd The answer has no body and ends with these. */
+  sendHeaders(fields: readonly HeaderField[], isEnd: boolean): void {
+    if (this.isLocalEnded) return;
+    if (isEnd) this.isLocalEnded = true;
+    this.connection.writer.headers(this.id, fields, isEnd);
+    if (isEnd) this.connection.answered(this);
+  }
+
+  /**
+   * Begins a DATA frame of exactly `length` bytes: the caller writes them into `target` at the returned position in the same
+   * turn, before anything else is sent. -1 where that cannot be done now; `sendData` takes the bytes then.
+   */
+  beginData(length: number): number {
+    if (this.isLocalEnded || this.#held !== null || length > this.sendWindow) return -1;
+    const at = this.connection.writer.beginData(this.id, length);
+    if (at >= 0) this.sendWindow -= length;
+    return at;
+  }
+
+  /** @param bytes Owned by the stream from now on. @param onWritten Called when they have left. */
+  sendData(bytes: Buffer, onWritten: (() => void) | null): void {
+    if (this.isLocalEnded) return;
+    const body: HeldBody = { bytes, at: 0, onWritten };
+    if (this.#held === null) this.#held = [body];
+    else this.#held.push(body);
+    this.connection.streams.hold(this, bytes.length);
+  }
+
+  /** Ends the answer with these bytes; at least one. */
+  sendLastData(bytes: Buffer): void {
+    if (this.isLocalEnded) return;
+    this.#isDataLast = true;
+    this.sendData(bytes, null);
+    this.isLocalEnded = true;
+    if (this.#held === null) this.connection.answered(this);
+  }
+
+  /** Ends the answer. */
+  sendTrailers(fields: readonly HeaderField[]): void {
+    if (this.isLocalEnded) return;
+    this.isLocalEnded = true;
+    if (this.#held !== null) {
+      this.#heldTrailers = fields;
+      return;
+    }
+    this.connection.writer.headers(this.id, fields, true);
+    this.connection.answered(this);
+  }
+
+  /** Gives the stream up. Nothing is called on its receiver any more. */
+  reset(code: number): void {
+    if (this.isClosed) return;
+    this.connection.resetStream(this, code);
+  }
+
+  /** These received bytes need no room any more: the connection's window opens for others. */
+  take(bytes: number): void {
+    this.connection.credit(bytes);
+  }
+
+  /** Lets the peer send so much more than it has, without waiting for updates. */
+  grant(bytes: number): void {
+    if (this.receiveWindow < bytes && !this.isRemoteEnded && !this.isClosed) {
+      this.connection.writer.windowUpdate(this.id, bytes - this.receiveWindow);
+      this.receiveWindow = bytes;
+    }
+  }
+
+  /** Opens the window again to its full size, less what is held; only when that is worth a frame. */
+  replenish(heldBytes: number): void {
+    const full = this.connection.limits.streamWindowBytes;
+    if (full - heldBytes - this.receiveWindow >= full / 2) this.grant(full - heldBytes);
+  }
+
+  /** For the connection: sends what the windows let through. Returns the bytes sent. */
+  pump(): number {
+    const held = this.#held;
+    if (held === null) return 0;
+    let sent = 0;
+    while (held.length > 0) {
+      const body = held[0] as HeldBody;
+      const room = Math.min(this.sendWindow, body.bytes.length - body.at);
+      const taken = room > 0 ? this.connection.writer.data(this.id, body.bytes, body.at, room, this.#isDataLast) : 0;
+      if (taken === 0 && body.at < body.bytes.length) break;
+      body.at += taken;
+      this.sendWindow -= taken;
+      sent += taken;
+      if (body.at < body.bytes.length) continue;
+      held.shift();
+      if (body.onWritten !== null) this.connection.writer.output.onWritten(body.onWritten);
+    }
+    if (held.length === 0) this.#heldAreSent();
+    return sent;
+  }
+
+  /** For the connection: forgets what was held and returns how much it was. */
+  dropHeld(): number {
+    let dropped = 0;
+    for (const { bytes, at } of this.#held ?? []) dropped += bytes.length - at;
+    this.#held = null;
+    this.#heldTrailers = null;
+    return dropped;
+  }
+
+  /** For the connection: the stream is over before its answer was. */
+  closedByPeer(): void {
+    const receiver = this.receiver;
+    const wasAnswered = this.isLocalEnded;
+    this.receiver = null;
+    this.isClosed = true;
+    this.isLocalEnded = true;
+    if (!wasAnswered) receiver?.onClosed();
+  }
+
+  #heldAreSent(): void {
+    this.#held = null;
+    if (!this.isLocalEnded) return;
+    if (this.#heldTrailers !== null) this.connection.writer.headers(this.id, this.#heldTrailers, true);
+    this.#heldTrailers = null;
+    this.connection.answered(this);
+  }
+
+  /** For the connection: the peer broke a rule of the stream, which cannot go on; the connection can. */
+  fail(code: number): void {
+    this.connection.blamePeer();
+    const receiver = this.receiver;
+    const wasAnswered = this.isLocalEnded;
+    this.connection.resetStream(this, code);
+    if (!wasAnswered) receiver?.onClosed();
+  }
+
+  /** What the peer sent is complete. */
+  remoteEnded(): void {
+    this.isRemoteEnded = true;
+    if (this.announcedBytes >= 0 && this.announcedBytes !== this.receivedBytes) this.fail(errorCode.protocolError);
+    else if (!this.isLocalEnded) this.receiver?.onEnd();
+  }
+}
