@@ -5,7 +5,6 @@
  */
 
 import type { Duplex } from 'node:stream';
-import type { Http2Clock } from './clock.ts';
 import type { Http2Connection } from './connection.ts';
 import { type ConnectionError, calmDown, errorCode, protocolError } from './error-code.ts';
 import { defaultWindowBytes, maxStreamId } from './frame-format.ts';
@@ -29,7 +28,10 @@ export class ConnectionLife {
   readonly #startedAtMs: number;
   readonly #ageMs: number;
   #heardAtMs: number;
+  #hasHeard = false;
   #pingedAtMs = -1;
+  /** Of the latest tick. */
+  #nowMs: number;
   #goingSinceMs = -1;
   #closingSinceMs = -1;
   #agedAtMs = -1;
@@ -43,6 +45,7 @@ export class ConnectionLife {
     this.#limits = limits;
     this.#startedAtMs = nowMs;
     this.#heardAtMs = nowMs;
+    this.#nowMs = nowMs;
     // Connections that began together do not all come back together.
     this.#ageMs = limits.maxConnectionAgeMs * (0.9 + 0.2 * Math.random());
   }
@@ -60,8 +63,9 @@ export class ConnectionLife {
     if (connectionWindowBytes > defaultWindowBytes) writer.windowUpdate(0, connectionWindowBytes - defaultWindowBytes);
   }
 
-  heard(clock: Http2Clock): void {
-    this.#heardAtMs = clock.now();
+  /** Something came from the peer. When is known to the second, which is exact enough and costs no look at the clock. */
+  heard(): void {
+    this.#hasHeard = true;
   }
 
   acknowledgeSettings(): void {
@@ -100,6 +104,9 @@ export class ConnectionLife {
   }
 
   tick(nowMs: number): void {
+    if (this.#hasHeard) this.#heardAtMs = nowMs;
+    this.#hasHeard = false;
+    this.#nowMs = nowMs;
     if (this.#closingSinceMs >= 0) {
       if (nowMs - this.#closingSinceMs >= closeGraceMs) this.#socket.destroy();
       return;
@@ -163,7 +170,7 @@ export class ConnectionLife {
 
   #close(): void {
     if (this.#closingSinceMs >= 0) return;
-    this.#closingSinceMs = this.#heardAtMs;
+    this.#closingSinceMs = this.#nowMs;
     this.#connection.writer.end();
   }
 

@@ -85,7 +85,7 @@ export class Http2Connection implements FrameSink {
   /** Takes what the socket brought. The bytes may be overwritten when this returns. */
   receive(bytes: Buffer, from: number, end: number): void {
     if (this.life.isFailed) return;
-    this.life.heard(this.#surroundings.clock);
+    this.life.heard();
     try {
       this.#reader.push(bytes, from, end);
     } catch (error) {

@@ -34,10 +34,11 @@ describe('readBenchCommand', () => {
       windowMs: 500,
       only: '',
       serverFlags: ['--a=1'],
+      generator: 'auto',
     });
   });
 
-  it.each(['--rounds=0', '--seconds=x', '--seconds=-1', '--unknown'])('refuses %s', (flag) => {
+  it.each(['--rounds=0', '--seconds=x', '--seconds=-1', '--generator=wrk', '--unknown'])('refuses %s', (flag) => {
     expect(() => readBenchCommand([flag])).toThrow();
   });
 });

@@ -151,6 +151,9 @@ async function main() {
     if (cases.length === 0) tally.fail('h2spec', `it gave no report:\n${output.slice(-1000)}`);
     if (ended !== 0) tally.fail('the server', `ended with ${ended} after SIGTERM, expected 0\n${server.log()}`);
     tally.close();
+  } catch (error) {
+    console.log(`h2spec: FAILED, ${error.message}`);
+    process.exitCode = 1;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

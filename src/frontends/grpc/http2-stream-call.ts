@@ -48,7 +48,7 @@ export class Http2StreamCall extends Http2Call implements StreamCall {
   ) {
     super(stream, method.path, method.isCompressible, fields, head, timeout, surroundings);
     this.#method = method;
-    this.#assembler = new MessageAssembler(stream.connection, surroundings.config.maxMessageBytes);
+    this.#assembler = new MessageAssembler(stream.connection, surroundings.config.maxMessageBytes, surroundings.pool);
   }
 
   /** Once, when the stream has this call as its receiver. */
@@ -117,6 +117,8 @@ export class Http2StreamCall extends Http2Call implements StreamCall {
     if (this.#assembler.missingBytes > 0) return at;
     const { flag } = this.#assembler;
     const reservedBytes = this.#assembler.handOverReservation();
+    // Who answers when is the method's affair on a stream, so the block is left to the collector.
+    this.#assembler.handOverBlock();
     const message = this.#assembler.takeMessage() as Buffer;
     const heldBytes = this.#partialBytes;
     const uncreditedBytes = this.#partialUncredited;

@@ -17,6 +17,7 @@ import { Http2Call, type Http2CallSurroundings } from './http2-call.ts';
 import { Http2StreamCall } from './http2-stream-call.ts';
 import { Http2UnaryCall } from './http2-unary-call.ts';
 import { listenOn } from './listen.ts';
+import { MessagePool } from './message-pool.ts';
 import { NotGrpc } from './not-grpc.ts';
 import { OpenCalls } from './open-calls.ts';
 import { statusCode } from './status.ts';
@@ -29,6 +30,9 @@ const closeGraceMs = 1000;
 /** How late the end of a call may be told whose deadline has passed. Its caller knows by its own clock. */
 const deadlineStepMs = 50;
 
+/** How long blocks of large messages wait for their next use, at least. */
+const poolTrimMs = 5000;
+
 export interface Http2TransportDependencies {
   readonly clock: Clock;
   readonly logger: Logger;
@@ -36,7 +40,12 @@ export interface Http2TransportDependencies {
 
 export const createHttp2Transport = (dependencies: Http2TransportDependencies): GrpcTransport => ({
   async start(methods, config) {
-    const router = new CallRouter(methods, { ...dependencies, config, calls: new OpenCalls() });
+    const router = new CallRouter(methods, {
+      ...dependencies,
+      config,
+      calls: new OpenCalls(),
+      pool: new MessagePool(),
+    });
     const server = new Http2Server(router, dependencies.clock, limitsOf(config));
     router.server = server;
     const listener = createServer({ noDelay: true, pauseOnConnect: true }, (socket) => server.accept(socket));
@@ -59,6 +68,7 @@ class CallRouter {
   readonly #methods: ReadonlyMap<string, GrpcMethod>;
   readonly #head = new CallHead();
   #isWatching = false;
+  #isTrimming = false;
 
   constructor(methods: readonly GrpcMethod[], surroundings: Http2CallSurroundings) {
     this.#methods = new Map(methods.map((method) => [method.path, method]));
@@ -83,6 +93,7 @@ class CallRouter {
       return;
     }
     if (timeout !== Infinity) this.#watchDeadlines();
+    if (!this.#isTrimming) this.#trimLater();
     if (method.kind === 'unary') {
       stream.receiver = new Http2UnaryCall(stream, method, fields, head, timeout, this.surroundings);
       return;
@@ -98,6 +109,15 @@ class CallRouter {
     this.#isWatching = true;
     const { clock } = this.surroundings;
     clock.schedule(clock.now() + deadlineStepMs, this.#checkDeadlines);
+  }
+
+  #trimLater(): void {
+    this.#isTrimming = true;
+    const { clock, pool } = this.surroundings;
+    clock.schedule(clock.now() + poolTrimMs, () => {
+      this.#isTrimming = false;
+      if (pool.trim()) this.#trimLater();
+    });
   }
 
   readonly #checkDeadlines = (): void => {

@@ -14,6 +14,8 @@ export class Http2UnaryCall extends Http2Call {
   readonly #method: UnaryMethod;
   #message: Buffer | null = null;
   #flag = 0;
+  /** Of the pool, while the message lies in it. */
+  #block: Buffer | null = null;
   /** Only for a message that does not come in one piece. */
   #assembler: MessageAssembler | null = null;
   #isAccepted = false;
@@ -88,14 +90,19 @@ export class Http2UnaryCall extends Http2Call {
   }
 
   #assemble(bytes: Buffer, start: number, end: number): void {
-    this.#assembler ??= new MessageAssembler(this.stream.connection, this.surroundings.config.maxMessageBytes);
+    this.#assembler ??= new MessageAssembler(
+      this.stream.connection,
+      this.surroundings.config.maxMessageBytes,
+      this.surroundings.pool,
+    );
     const assembler = this.#assembler;
     const at = assembler.push(bytes, start, end);
-    const message = assembler.takeMessage();
-    if (message === null) {
+    if (assembler.missingBytes > 0) {
       this.stream.grant(assembler.missingBytes);
       return;
     }
+    this.#block = assembler.handOverBlock();
+    const message = assembler.takeMessage();
     this.#flag = assembler.flag;
     this.#message = message;
     if (at < end) throw unimplemented(`a call of ${this.#method.path} has one request message, got a second one`);
@@ -106,8 +113,12 @@ export class Http2UnaryCall extends Http2Call {
   };
 
   readonly #answer = (message: OutgoingMessage): void => {
+    const isAnswered = !this.isEnded;
     this.send(message, null);
     this.finish(okStatus);
+    // The batch has ended well and its answer is written: nobody looks at the request any more.
+    if (this.#block !== null && isAnswered) this.surroundings.pool.giveBack(this.#block);
+    this.#block = null;
   };
 
   readonly #fail = (error: unknown): void => this.fail(error);

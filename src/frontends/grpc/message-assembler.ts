@@ -6,30 +6,32 @@
 import { type InferenceError, resourceExhausted } from '../../errors.ts';
 import type { Http2Connection } from '../../http2/connection.ts';
 import { readUint32 } from '../../http2/frame-format.ts';
+import { maxPooledBytes, type MessagePool } from './message-pool.ts';
 
 export const prefixBytes = 5;
 
 /** Messages up to this are received within the windows and count for nothing; larger ones need the connection's leave. */
 const freeBytes = 64 * 1024;
 
-/** Up to this the memory is taken at once, so that each byte is copied once; beyond, it doubles as bytes really come. */
-const eagerBytes = 4 * 1024 * 1024;
-
 export class MessageAssembler {
   /** The compressed flag of the present message. */
   flag = 0;
   readonly #connection: Http2Connection;
   readonly #maxBytes: number;
+  readonly #pool: MessagePool;
   readonly #prefix = new Uint8Array(prefixBytes);
   #prefixSeen = 0;
   #length = 0;
   #message: Buffer | null = null;
   #filled = 0;
   #reserved = 0;
+  /** The block of the pool in which the message lies, or null. */
+  #block: Buffer | null = null;
 
-  constructor(connection: Http2Connection, maxBytes: number) {
+  constructor(connection: Http2Connection, maxBytes: number, pool: MessagePool) {
     this.#connection = connection;
     this.#maxBytes = maxBytes;
+    this.#pool = pool;
   }
 
   /** Bytes of the present message that have not come. */
@@ -82,8 +84,17 @@ export class MessageAssembler {
     return reserved;
   }
 
+  /** The block in which the present message lies, which the caller gives back to the pool; null when it has its own memory. */
+  handOverBlock(): Buffer | null {
+    const block = this.#block;
+    this.#block = null;
+    return block;
+  }
+
   /** Lets go of what is there. */
   drop(): void {
+    if (this.#block !== null) this.#pool.giveBack(this.#block);
+    this.#block = null;
     if (this.#reserved > 0) this.#connection.releaseAssembly(this.#reserved);
     this.#reserved = 0;
     this.#prefixSeen = 0;
@@ -105,14 +116,27 @@ export class MessageAssembler {
     this.#reserved = this.#length;
   }
 
+  /**
+   * Up to the size of a pooled block the memory is taken at once, so that each byte is copied once. Beyond, it doubles as
+   * bytes really come: a length is quickly said.
+   */
   #room(bytes: number): Buffer {
     const message = this.#message;
     if (message !== null && message.length >= bytes) return message;
-    const wanted = message === null ? Math.max(bytes, eagerBytes) : Math.max(bytes, message.length * 2);
+    if (this.#length <= maxPooledBytes) {
+      if (this.#length <= freeBytes) return this.#keep(Buffer.allocUnsafe(this.#length));
+      this.#block = this.#pool.take(this.#length);
+      return this.#keep(this.#block.subarray(0, this.#length));
+    }
+    const wanted = message === null ? Math.max(bytes, maxPooledBytes) : Math.max(bytes, message.length * 2);
     const grown = Buffer.allocUnsafe(Math.min(this.#length, wanted));
     message?.copy(grown, 0, 0, this.#filled);
-    this.#message = grown;
-    return grown;
+    return this.#keep(grown);
+  }
+
+  #keep(message: Buffer): Buffer {
+    this.#message = message;
+    return message;
   }
 }
 
