@@ -2,6 +2,10 @@
 
 import { parseArgs } from 'node:util';
 
+const generatorNames = ['auto', 'own', 'h2load'] as const;
+/** `auto` is h2load where it is installed, else our own. */
+export type GeneratorName = (typeof generatorNames)[number];
+
 export interface BenchOptions {
   /** How often every case is measured; the table holds medians. */
   readonly rounds: number;
@@ -11,6 +15,8 @@ export interface BenchOptions {
   readonly only: string;
   /** Further flags for the server that is measured. */
   readonly serverFlags: readonly string[];
+  /** What makes the load of `frontends` and `path`. */
+  readonly generator: GeneratorName;
 }
 
 export interface BenchCommand extends BenchOptions {
@@ -24,6 +30,12 @@ const positive = (name: string, text: string): number => {
   return value;
 };
 
+const generatorName = (text: string): GeneratorName => {
+  const known = generatorNames.find((name) => name === text);
+  if (known === undefined) throw new Error(`--generator: expected ${generatorNames.join(', ')}, got '${text}'`);
+  return known;
+};
+
 /** Throws, with a sentence, on anything it does not know. */
 export function readBenchCommand(args: readonly string[]): BenchCommand {
   const { values, positionals } = parseArgs({
@@ -34,6 +46,7 @@ export function readBenchCommand(args: readonly string[]): BenchCommand {
       seconds: { type: 'string', default: '2' },
       only: { type: 'string', default: '' },
       'server-flag': { type: 'string', multiple: true, default: [] },
+      generator: { type: 'string', default: 'auto' },
     },
   });
   return {
@@ -42,5 +55,6 @@ export function readBenchCommand(args: readonly string[]): BenchCommand {
     windowMs: positive('seconds', values.seconds) * 1000,
     only: values.only,
     serverFlags: values['server-flag'],
+    generator: generatorName(values.generator),
   };
 }

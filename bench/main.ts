@@ -3,19 +3,24 @@
 import { readBenchCommand } from './bench-options.ts';
 import { compareFiles } from './compare.ts';
 import { benchCompute } from './compute.ts';
+import { benchFrontends } from './frontends.ts';
 import { benchMicro, microNames } from './micro.ts';
+import { benchPath } from './path.ts';
 import { benchServing } from './serving.ts';
 
 const usage = `npm run bench                          serving, then compute
 npm run bench -- serving               CPU us per request, req/s, p50 and p99 over gRPC and HTTP
 npm run bench -- compute               a compute-bound model against a bare C++ loop over ONNX Runtime
+npm run bench -- frontends             gRPC transports alone: ours, grpc-js and C++ grpc++, all echoing
+npm run bench -- path                  the whole path: ours, ours over grpc-js, C++ grpc++ with ONNX Runtime
 npm run bench -- micro [${microNames.join('|')}]
 npm run bench -- compare A.json B.json
 
   --rounds=N         measurements of each case, interleaved; 5 unless given
   --seconds=S        length of one measurement; 2 unless given
-  --only=TEXT        only the serving cases whose name contains TEXT
+  --only=TEXT        only the cases of serving, frontends and path whose name contains TEXT
   --server-flag=F    a further flag for the server; may be repeated
+  --generator=NAME   what makes the load of frontends and path: h2load, own, or auto for h2load where it is installed
 
 Results are written to bench/results/. Run it on a machine that does nothing else.`;
 
@@ -33,6 +38,12 @@ export async function main(args: readonly string[]): Promise<number> {
       return 0;
     case 'compute':
       await benchCompute(command);
+      return 0;
+    case 'frontends':
+      await benchFrontends(command);
+      return 0;
+    case 'path':
+      await benchPath(command);
       return 0;
     case 'micro':
       return benchMicro(rest) ? 0 : 1;

@@ -13,3 +13,6 @@ export const resultsFolder = fromRoot('bench/results');
 /** Sources of the bare loop, and where cmake builds them. */
 export const nativeBenchSources = fromRoot('bench');
 export const nativeBenchBuild = fromRoot('build/bench-native');
+/** Sources of the C++ servers that we compare with, and where cmake builds them. */
+export const peerSources = fromRoot('bench/peers');
+export const peerBuild = fromRoot('build/bench-peers');

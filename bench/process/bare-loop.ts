@@ -1,11 +1,12 @@
 /** The bare C++ loop over ONNX Runtime as a child process: built with cmake, run for a while at a time. */
 
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
 
 import { nativeBenchBuild, nativeBenchSources } from '../paths.ts';
+import { buildWithCmake } from './cmake-build.ts';
 import { pinned } from './cpu-pinning.ts';
 
 /** The library that the onnxruntime-node package ships for this machine; the server uses the same file. */
@@ -15,18 +16,7 @@ export function packagedLibrary(): string {
 }
 
 /** Builds the loop. Null when that worked, else why it did not. */
-export function buildBareLoop(): string | null {
-  if (spawnSync('cmake', ['--version']).status !== 0) return 'cmake is not installed';
-  const steps = [
-    ['-S', nativeBenchSources, '-B', nativeBenchBuild, '-DCMAKE_BUILD_TYPE=Release'],
-    ['--build', nativeBenchBuild],
-  ];
-  for (const step of steps) {
-    const { status, stdout, stderr } = spawnSync('cmake', step, { encoding: 'utf8' });
-    if (status !== 0) return `cmake ${step.join(' ')} failed:\n${`${stdout}${stderr}`.slice(-2000)}`;
-  }
-  return null;
-}
+export const buildBareLoop = (): string | null => buildWithCmake(nativeBenchSources, nativeBenchBuild);
 
 export interface BareLoopInput {
   readonly modelFile: string;

@@ -1,0 +1,81 @@
+/**
+ * What a gRPC transport of ours costs without an inference server: the real codecs of ModelInfer around an echo of the
+ * first bytes of the first input, the same work as peers/grpcpp_echo.cc. A program of its own: grpc-echo-server TRANSPORT;
+ * prints its port when it listens.
+ */
+
+import { decodeInferRequest } from '../../src/frontends/grpc/infer-request-codec.ts';
+import { InferResponseMessage } from '../../src/frontends/grpc/infer-response-codec.ts';
+import type { GrpcTransport, OutgoingMessage, UnaryMethod } from '../../src/frontends/grpc/transport.ts';
+import { noParameters } from '../../src/inference/request.ts';
+import type { InferenceResponse } from '../../src/inference/response.ts';
+import { type Logger, silentLogger } from '../../src/logger.ts';
+import type { GrpcConfig } from '../../src/server/server-config.ts';
+import { type Clock, systemClock } from '../../src/time.ts';
+import { modelInferPath } from '../load/grpc-infer.ts';
+import { outputName } from '../load/infer-case.ts';
+import { echoedBytes } from '../models/echo-cases.ts';
+
+const elementBytes = 4;
+const noLabels: readonly string[] = [];
+const keepNothing = (): void => undefined;
+
+const configOf = (transport: GrpcConfig['transport']): GrpcConfig => ({
+  listen: { host: '127.0.0.1', port: 0 },
+  transport,
+  maxMessageBytes: 2 ** 31 - 1,
+  headerForwardPattern: null,
+  responseCompressionLevel: 'none',
+  keepaliveTimeMs: 7_200_000,
+  keepaliveTimeoutMs: 20_000,
+  maxConnectionAgeMs: 0,
+  maxConnectionAgeGraceMs: 0,
+});
+
+async function echo(message: Buffer): Promise<OutgoingMessage> {
+  const { modelName, id, inputs } = decodeInferRequest(message, null);
+  const [input] = inputs;
+  if (input === undefined) throw new Error('expected an input');
+  const data = input.data.subarray(0, echoedBytes);
+  const response: InferenceResponse = {
+    modelName,
+    modelVersion: '1',
+    id,
+    parameters: noParameters,
+    outputs: [
+      {
+        name: outputName,
+        datatype: 'FP32',
+        shape: [1, data.length / elementBytes],
+        data,
+        labels: noLabels,
+        classificationCount: 0,
+      },
+    ],
+    isBatched: true,
+    release: keepNothing,
+  };
+  return new InferResponseMessage(response, false);
+}
+
+type TransportMaker = (dependencies: { readonly clock: Clock; readonly logger: Logger }) => GrpcTransport;
+
+/** Only the transport that is measured is loaded. */
+async function transportMaker(transport: GrpcConfig['transport']): Promise<TransportMaker> {
+  switch (transport) {
+    case 'grpc-js':
+      return (await import('../../src/frontends/grpc/grpc-js-transport.ts')).createGrpcJsTransport;
+    case 'nereid':
+      return (await import('../../src/frontends/grpc/http2-transport.ts')).createHttp2Transport;
+  }
+}
+
+const transport = process.argv[2];
+if (transport !== 'grpc-js' && transport !== 'nereid')
+  throw new Error(`expected grpc-js or nereid, got '${transport}'`);
+const method: UnaryMethod = { kind: 'unary', path: modelInferPath, isCompressible: false, handle: echo };
+const createTransport = await transportMaker(transport);
+const serving = createTransport({ clock: systemClock, logger: silentLogger });
+const { port } = await serving.start([method], configOf(transport));
+console.log(String(port));
+process.on('SIGTERM', () => process.exit(0));
