@@ -49,12 +49,17 @@ export class ServedProcess {
     }
   }
 
-  /** The built server over `repository`, ready to answer. */
-  static async nereid(repository: string, cpu: number | null, flags: readonly string[]): Promise<ServedProcess> {
+  /** The built server over `repository`, ready to answer. `nodeFlags` are Node's own. */
+  static async nereid(
+    repository: string,
+    cpu: number | null,
+    flags: readonly string[],
+    nodeFlags: readonly string[] = [],
+  ): Promise<ServedProcess> {
     if (!existsSync(serverMain)) throw new Error('the server is not built; run: npm run build');
     const [http, grpc] = [await freePort(), await freePort()];
     const command = [
-      ...[process.execPath, serverMain, 'serve', `--model-repository=${repository}`],
+      ...[process.execPath, ...nodeFlags, serverMain, 'serve', `--model-repository=${repository}`],
       ...[`--http-port=${http}`, '--http-address=127.0.0.1', `--grpc-port=${grpc}`, '--grpc-address=127.0.0.1'],
       ...[`--metrics-port=${await freePort()}`, '--metrics-address=127.0.0.1', ...flags],
     ];

@@ -2,6 +2,8 @@
 
 #include <system_error>
 
+#include "engine/free_memory.h"
+
 namespace nereid {
 
 void AddonData::RunInBackground(std::function<Completions::Task()> work) {
@@ -12,6 +14,9 @@ void AddonData::RunInBackground(std::function<Completions::Task()> work) {
     auto report = (*work)();
     // What the work captured may free a session; that belongs to this thread too.
     *work = nullptr;
+    // Each of these threads gets one of the allocator's arenas (8 per core), which would keep what the model
+    // left there: with 8 MiB of weights 40 to 120 MiB after some hundred loads and unloads, with this 7 to 9.
+    ReturnFreeMemory();
     completions.Post([this, id, report = std::move(report)](Napi::Env env) {
       const auto thread = threads_.find(id);
       if (thread != threads_.end()) {

@@ -3,6 +3,7 @@
 #include <memory>
 #include <mutex>
 
+#include "engine/free_memory.h"
 #include "engine/log_router.h"
 #include "engine/ort_status.h"
 #include "engine/self_check.h"
@@ -80,6 +81,7 @@ Result<const Runtime*> LoadRuntime(const RuntimeOptions& options) noexcept {
   const std::string problem = ort::OpenLibrary(options.library_path, &process.library);
   if (!problem.empty()) return Status{Code::kFailedPrecondition, problem};
   ort::g_api = &process.library.api;
+  SettleAllocator();
   auto runtime = std::make_unique<Runtime>();
   NEREID_RETURN_IF_ERROR(MakeRuntime(options, process.library, runtime.get()));
   process.runtime = std::move(runtime);

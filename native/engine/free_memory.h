@@ -1,0 +1,18 @@
+// Gives memory that models have left behind back to the operating system, so that an unload is seen from
+// outside. glibc's allocator only; elsewhere nothing happens.
+#ifndef NEREID_ENGINE_FREE_MEMORY_H_
+#define NEREID_ENGINE_FREE_MEMORY_H_
+
+namespace nereid {
+
+/// Once per process, before the first model: has blocks the size of weights always mapped on their own.
+void SettleAllocator() noexcept;
+
+/// Returns what is free in all of the allocator's arenas. Takes milliseconds, during which allocations of
+/// other threads may wait for one arena's lock, so: after opening or closing a model, and off the event
+/// loop.
+void ReturnFreeMemory() noexcept;
+
+}  // namespace nereid
+
+#endif  // NEREID_ENGINE_FREE_MEMORY_H_
