@@ -8,6 +8,7 @@ import type { Duplex } from 'node:stream';
 import { AbuseGuard } from './abuse-guard.ts';
 import type { ChunkPool } from './chunk-pool.ts';
 import type { Http2Clock } from './clock.ts';
+import { ConnectionIntake } from './connection-intake.ts';
 import { ConnectionLife } from './connection-life.ts';
 import { ControlFrames } from './control-frames.ts';
 import { ConnectionWriter } from './connection-writer.ts';
@@ -45,6 +46,7 @@ export class Http2Connection implements FrameSink {
   readonly streams: StreamTable;
   readonly limits: Http2Limits;
   readonly life: ConnectionLife;
+  readonly intake: ConnectionIntake;
   readonly peer = new PeerSettings();
   readonly #surroundings: ConnectionSurroundings;
   readonly #reader = new FrameReader(this);
@@ -55,9 +57,6 @@ export class Http2Connection implements FrameSink {
   /** Of the present DATA frame; null when nobody wants its content. */
   #dataStream: Http2Stream | null = null;
   #isDataEnd = false;
-  #receiveWindow: number;
-  #creditBytes = 0;
-  #assembledBytes = 0;
 
   constructor(socket: Duplex, surroundings: ConnectionSurroundings) {
     const { limits, clock, pool, turn } = surroundings;
@@ -67,7 +66,7 @@ export class Http2Connection implements FrameSink {
     this.streams = new StreamTable(this.writer);
     this.#decoder = new HpackDecoder(headerTableBytes, limits.maxHeaderListBytes);
     this.#guard = new AbuseGuard(limits, clock.now());
-    this.#receiveWindow = limits.connectionWindowBytes;
+    this.intake = new ConnectionIntake(this.writer, limits);
     this.life = new ConnectionLife(this, socket, limits, clock.now());
     this.#control = new ControlFrames(this, this.#guard);
     this.life.greet();
@@ -89,7 +88,9 @@ export class Http2Connection implements FrameSink {
     try {
       this.#reader.push(bytes, from, end);
     } catch (error) {
-      this.fail(connectionError(error));
+      const known = connectionError(error);
+      if (known === null) this.#surroundings.handler.onUnexpected(error);
+      this.fail(known ?? new ConnectionError(errorCode.internalError, 'the server failed on this connection'));
     }
   }
 
@@ -104,6 +105,12 @@ export class Http2Connection implements FrameSink {
   lost(): void {
     this.life.isFailed = true;
     this.streams.closeAll();
+  }
+
+  /** Whether the peer has not opened that stream. Those that came after our last GOAWAY it has, and they are ignored. */
+  isIdle(streamId: number): boolean {
+    if (streamId === 0 || (streamId & 1) === 0) return true;
+    return streamId > this.streams.lastId && streamId <= this.life.lastAcceptedId;
   }
 
   tick(nowMs: number): void {
@@ -136,10 +143,7 @@ export class Http2Connection implements FrameSink {
   onDataFrame(flags: number, streamId: number, length: number): void {
     if (!this.#control.hasSettings) throw protocolError('the first frame is not SETTINGS');
     if (this.#block !== null) throw unfinishedBlock();
-    this.#receiveWindow -= length;
-    if (this.#receiveWindow < 0) {
-      throw new ConnectionError(errorCode.flowControlError, 'more DATA than the window of the connection');
-    }
+    this.intake.arrive(length);
     this.#isDataEnd = (flags & frameFlag.endStream) !== 0;
     if (length === 0 && !this.#isDataEnd) this.#guard.idleFrame();
     this.#dataStream = this.#streamForData(streamId, length);
@@ -149,7 +153,7 @@ export class Http2Connection implements FrameSink {
     const stream = this.#dataStream;
     const receiver = stream?.receiver ?? null;
     if (stream === null || receiver === null) {
-      this.credit(end - start);
+      this.intake.credit(end - start);
       return;
     }
     stream.receivedBytes += end - start;
@@ -167,10 +171,9 @@ export class Http2Connection implements FrameSink {
   #streamForData(streamId: number, length: number): Http2Stream | null {
     const stream = this.streams.get(streamId);
     if (stream === undefined) {
-      if (streamId === 0 || streamId > this.streams.lastId || (streamId & 1) === 0) {
-        throw protocolError(`DATA for stream ${streamId}, which was not opened`);
-      }
-      if (!this.streams.wasResetByUs(streamId)) this.#refuse(streamId, errorCode.streamClosed);
+      if (this.isIdle(streamId)) throw protocolError(`DATA for stream ${streamId}, which was not opened`);
+      const isLate = this.streams.wasResetByUs(streamId) || streamId > this.streams.lastId;
+      if (!isLate) this.#refuse(streamId, errorCode.streamClosed);
       return null;
     }
     if (stream.isRemoteEnded) {
@@ -189,8 +192,9 @@ export class Http2Connection implements FrameSink {
     this.onDataFrame(flags, streamId, end - start);
     const from = start + 1;
     const until = end - paddingOf(bytes, start, end);
-    this.credit(end - start - (until - from));
+    this.intake.credit(end - start - (until - from));
     if (until > from) this.onDataPiece(bytes, from, until);
+    else if (!this.#isDataEnd) this.#guard.idleFrame();
     this.onDataFrameEnd();
   }
 
@@ -294,6 +298,7 @@ export class Http2Connection implements FrameSink {
   answered(stream: Http2Stream): void {
     if (stream.isClosed) return;
     stream.isClosed = true;
+    stream.receiver = null;
     this.#remove(stream, !stream.isRemoteEnded);
     if (!stream.isRemoteEnded) this.writer.reset(stream.id, errorCode.noError);
   }
@@ -312,29 +317,6 @@ export class Http2Connection implements FrameSink {
     this.writer.reset(stream.id, code);
   }
 
-  /** The connection's receive window opens by this, when enough has come together. */
-  credit(bytes: number): void {
-    this.#creditBytes += bytes;
-    if (this.#creditBytes < this.limits.connectionWindowBytes / 4 || this.life.isFailed) return;
-    this.#receiveWindow += this.#creditBytes;
-    this.writer.windowUpdate(0, this.#creditBytes);
-    this.#creditBytes = 0;
-  }
-
-  /**
-   * Asks for memory for a message that is put together over several reads; false when this connection has enough of that
-   * already. Whoever got it calls `releaseAssembly`.
-   */
-  tryAssemble(bytes: number): boolean {
-    if (this.#assembledBytes > 0 && this.#assembledBytes + bytes > this.limits.maxAssembledBytes) return false;
-    this.#assembledBytes += bytes;
-    return true;
-  }
-
-  releaseAssembly(bytes: number): void {
-    this.#assembledBytes -= bytes;
-  }
-
   #remove(stream: Http2Stream, isResetByUs: boolean): void {
     this.streams.remove(stream, isResetByUs);
     if (this.streams.size === 0) this.life.idle();
@@ -343,8 +325,8 @@ export class Http2Connection implements FrameSink {
 
 const unfinishedBlock = () => protocolError('another frame comes before a header block has ended');
 
-function connectionError(error: unknown): ConnectionError {
+function connectionError(error: unknown): ConnectionError | null {
   if (error instanceof ConnectionError) return error;
   if (error instanceof HpackError) return new ConnectionError(errorCode.compressionError, error.message);
-  throw error;
+  return null;
 }

@@ -60,8 +60,7 @@ export class ControlFrames {
     if (end - start !== 4) throw frameSizeError('RST_STREAM is not 4 bytes long');
     const stream = this.#connection.streams.get(streamId);
     if (stream === undefined) {
-      if (streamId === 0 || streamId > this.#connection.streams.lastId)
-        throw protocolError('RST_STREAM for a stream that is idle');
+      if (this.#connection.isIdle(streamId)) throw protocolError('RST_STREAM for a stream that is idle');
       this.#guard.idleFrame();
       return;
     }
@@ -122,7 +121,7 @@ export class ControlFrames {
     }
     const stream = this.#connection.streams.get(streamId);
     if (stream === undefined) {
-      if (streamId > this.#connection.streams.lastId) throw protocolError('WINDOW_UPDATE for a stream that is idle');
+      if (this.#connection.isIdle(streamId)) throw protocolError('WINDOW_UPDATE for a stream that is idle');
       return;
     }
     if (increment === 0) {

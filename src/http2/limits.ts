@@ -13,7 +13,10 @@ export interface Http2Limits {
   readonly maxHeaderBlockBytes: number;
   /** CONTINUATION frames of one block. */
   readonly maxContinuations: number;
-  /** Messages that are being put together from several reads may hold so much; a single one may be larger. */
+  /**
+   * Large messages that are on their way may announce so much together; a single one may be larger. Memory is touched as
+   * bytes come, so what is only announced costs nothing.
+   */
   readonly maxAssembledBytes: number;
   /** What waits for the peer to open its windows. Beyond it new streams are refused. */
   readonly maxHeldBytes: number;
@@ -46,7 +49,7 @@ export const defaultLimits: Http2Limits = {
   maxHeaderListBytes: 16 * 1024,
   maxHeaderBlockBytes: 64 * 1024,
   maxContinuations: 64,
-  maxAssembledBytes: 128 * 1024 * 1024,
+  maxAssembledBytes: 1024 * 1024 * 1024,
   maxHeldBytes: 64 * 1024 * 1024,
   maxUnsentBytes: 4 * 1024 * 1024,
   // A Go client measures round trips with a PING for each; on one machine that can be thousands a second.

@@ -58,6 +58,7 @@ export class Http2Server {
     };
     const socket = accepted instanceof Socket ? readInto(accepted, this.#readBuffer, take) : accepted;
     if (socket === accepted) socket.on('data', (bytes: Buffer) => take(bytes, bytes.length));
+    // What a broken socket means is told by its close, which follows.
     socket.on('error', () => undefined);
     socket.once('close', () => this.#closed(socket));
     socket.on('drain', () => {

@@ -25,6 +25,8 @@ export interface RequestHandler {
    * @param fields Well formed and with method, scheme and path; kept by whoever wants to.
    */
   onRequest(stream: Http2Stream, fields: readonly HeaderField[]): void;
+  /** Something threw that never should. The connection on which it happened has been ended; others know nothing of it. */
+  onUnexpected(error: unknown): void;
 }
 
 /** A body that waits for the peer's windows. */
@@ -127,7 +129,7 @@ export class Http2Stream {
 
   /** These received bytes need no room any more: the connection's window opens for others. */
   take(bytes: number): void {
-    this.connection.credit(bytes);
+    this.connection.intake.credit(bytes);
   }
 
   /** Lets the peer send so much more than it has, without waiting for updates. */

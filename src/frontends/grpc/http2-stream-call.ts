@@ -169,7 +169,7 @@ export class Http2StreamCall extends Http2Call implements StreamCall {
 
   #letGo({ uncreditedBytes, reservedBytes }: ArrivedMessage): void {
     this.stream.take(uncreditedBytes);
-    if (reservedBytes > 0) this.stream.connection.releaseAssembly(reservedBytes);
+    if (reservedBytes > 0) this.stream.connection.intake.releaseAssembly(reservedBytes);
   }
 
   readonly #deliverInflated = (message: Buffer): void => {

@@ -103,6 +103,10 @@ class CallRouter {
     call.open();
   }
 
+  onUnexpected(error: unknown): void {
+    this.surroundings.logger.error({ error }, 'a gRPC connection was ended by an unexpected failure');
+  }
+
   /** Looks at all open calls now and then, which is cheaper than a timer for each. */
   #watchDeadlines(): void {
     if (this.#isWatching) return;

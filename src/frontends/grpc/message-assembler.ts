@@ -95,7 +95,7 @@ export class MessageAssembler {
   drop(): void {
     if (this.#block !== null) this.#pool.giveBack(this.#block);
     this.#block = null;
-    if (this.#reserved > 0) this.#connection.releaseAssembly(this.#reserved);
+    if (this.#reserved > 0) this.#connection.intake.releaseAssembly(this.#reserved);
     this.#reserved = 0;
     this.#prefixSeen = 0;
     this.#message = null;
@@ -108,7 +108,7 @@ export class MessageAssembler {
     this.#length = readUint32(this.#prefix, 1);
     if (this.#length > this.#maxBytes) throw tooLarge(this.#length, this.#maxBytes);
     if (this.#length <= freeBytes) return;
-    if (!this.#connection.tryAssemble(this.#length)) {
+    if (!this.#connection.intake.tryAssemble(this.#length)) {
       throw resourceExhausted(
         `a message of ${this.#length} bytes has to wait until others of its connection have arrived; try again`,
       );
