@@ -4,6 +4,7 @@ import { readBenchCommand } from './bench-options.ts';
 import { compareFiles } from './compare.ts';
 import { benchCompute } from './compute.ts';
 import { benchFrontends } from './frontends.ts';
+import { benchGarbage } from './garbage.ts';
 import { benchMicro, microNames } from './micro.ts';
 import { benchPath } from './path.ts';
 import { benchServing } from './serving.ts';
@@ -13,6 +14,7 @@ npm run bench -- serving               CPU us per request, req/s, p50 and p99 ov
 npm run bench -- compute               a compute-bound model against a bare C++ loop over ONNX Runtime
 npm run bench -- frontends             gRPC transports alone: ours, grpc-js and C++ grpc++, all echoing
 npm run bench -- path                  the whole path: ours, ours over grpc-js, C++ grpc++ with ONNX Runtime
+npm run bench -- garbage               what a request leaves for the collector
 npm run bench -- micro [${microNames.join('|')}]
 npm run bench -- compare A.json B.json
 
@@ -35,6 +37,9 @@ export async function main(args: readonly string[]): Promise<number> {
       return 0;
     case 'serving':
       await benchServing(command);
+      return 0;
+    case 'garbage':
+      await benchGarbage(command);
       return 0;
     case 'compute':
       await benchCompute(command);
