@@ -30,9 +30,9 @@ export class ConnectionLife {
   #heardAtMs: number;
   #hasHeard = false;
   #pingedAtMs = -1;
-  /** Of the latest tick. */
-  #nowMs: number;
   #goingSinceMs = -1;
+  #isClosing = false;
+  /** The first tick behind the end. */
   #closingSinceMs = -1;
   #agedAtMs = -1;
   #unreadReplies = 0;
@@ -45,7 +45,6 @@ export class ConnectionLife {
     this.#limits = limits;
     this.#startedAtMs = nowMs;
     this.#heardAtMs = nowMs;
-    this.#nowMs = nowMs;
     // Connections that began together do not all come back together.
     this.#ageMs = limits.maxConnectionAgeMs * (0.9 + 0.2 * Math.random());
   }
@@ -106,9 +105,13 @@ export class ConnectionLife {
   tick(nowMs: number): void {
     if (this.#hasHeard) this.#heardAtMs = nowMs;
     this.#hasHeard = false;
-    this.#nowMs = nowMs;
-    if (this.#closingSinceMs >= 0) {
-      if (nowMs - this.#closingSinceMs >= closeGraceMs) this.#socket.destroy();
+    if (this.#isClosing) {
+      // What the peer still reads of its last answers is not cut off, as long as it reads.
+      if (this.#closingSinceMs < 0) this.#closingSinceMs = nowMs;
+      if (!this.isFailed && this.#connection.writer.output.unsentBytes > 0) {
+        this.#closingSinceMs = nowMs;
+        this.#checkStall(nowMs);
+      } else if (nowMs - this.#closingSinceMs >= closeGraceMs) this.#socket.destroy();
       return;
     }
     this.#checkHandshake(nowMs);
@@ -169,8 +172,8 @@ export class ConnectionLife {
   }
 
   #close(): void {
-    if (this.#closingSinceMs >= 0) return;
-    this.#closingSinceMs = this.#nowMs;
+    if (this.#isClosing) return;
+    this.#isClosing = true;
     this.#connection.writer.end();
   }
 

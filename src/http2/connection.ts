@@ -104,6 +104,7 @@ export class Http2Connection implements FrameSink {
   /** The socket is gone, or what comes from it is not looked at any more. */
   lost(): void {
     this.life.isFailed = true;
+    this.#reader.stop();
     this.streams.closeAll();
   }
 
@@ -152,7 +153,7 @@ export class Http2Connection implements FrameSink {
   onDataPiece(bytes: Buffer, start: number, end: number): void {
     const stream = this.#dataStream;
     const receiver = stream?.receiver ?? null;
-    if (stream === null || receiver === null) {
+    if (stream === null || receiver === null || stream.isLocalEnded) {
       this.intake.credit(end - start);
       return;
     }
@@ -276,8 +277,10 @@ export class Http2Connection implements FrameSink {
   /** Ends a stream for what the peer did to it, whether it is open or not. */
   streamError(streamId: number, code: number): void {
     const stream = this.streams.get(streamId);
-    if (stream === undefined) this.#refuse(streamId, code);
-    else stream.fail(code);
+    if (stream !== undefined) stream.fail(code);
+    // A stream that is idle cannot be reset (RFC 9113, section 5.1).
+    else if (this.isIdle(streamId)) throw new ConnectionError(code, `a frame for stream ${streamId} is malformed`);
+    else this.#refuse(streamId, code);
   }
 
   /** Counts a stream that the peer made us reset: as costly as one that it resets itself (CVE-2025-8671). */
@@ -299,22 +302,23 @@ export class Http2Connection implements FrameSink {
     if (stream.isClosed) return;
     stream.isClosed = true;
     stream.receiver = null;
-    this.#remove(stream, !stream.isRemoteEnded);
     if (!stream.isRemoteEnded) this.writer.reset(stream.id, errorCode.noError);
+    // Last, because the connection may end with its last stream.
+    this.#remove(stream, !stream.isRemoteEnded);
   }
 
   /** The peer gave the stream up. */
   resetByPeer(stream: Http2Stream): void {
     this.#remove(stream, false);
-    stream.closedByPeer();
+    stream.shut()?.onClosed();
   }
 
   resetStream(stream: Http2Stream, code: number): void {
     stream.isClosed = true;
     stream.isLocalEnded = true;
     stream.receiver = null;
-    this.#remove(stream, true);
     this.writer.reset(stream.id, code);
+    this.#remove(stream, true);
   }
 
   #remove(stream: Http2Stream, isResetByUs: boolean): void {

@@ -82,7 +82,10 @@ export class ControlFrames {
     const windowBefore = peer.initialWindowBytes;
     const tableBefore = peer.headerTableBytes;
     peer.apply(bytes, start, end);
-    if (peer.headerTableBytes !== tableBefore) writer.encoder.setMaxTableBytes(peer.headerTableBytes);
+    if (peer.smallestTableBytes < tableBefore) writer.encoder.setMaxTableBytes(peer.smallestTableBytes);
+    if (peer.headerTableBytes !== peer.smallestTableBytes || peer.headerTableBytes !== tableBefore) {
+      writer.encoder.setMaxTableBytes(peer.headerTableBytes);
+    }
     life.acknowledgeSettings();
     if (peer.initialWindowBytes !== windowBefore) this.#moveWindows(peer.initialWindowBytes - windowBefore);
   }

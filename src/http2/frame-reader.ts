@@ -28,6 +28,7 @@ export class FrameReader {
   /** A frame, or the beginning of one, whose rest was not in the same read. Made when first needed. */
   #carry: Buffer | null = null;
   #carried = 0;
+  #isStopped = false;
 
   constructor(sink: FrameSink) {
     this.#sink = sink;
@@ -40,11 +41,16 @@ export class FrameReader {
   /** @throws ConnectionError, also from the sink; the reader is of no more use then. */
   push(bytes: Buffer, from: number, end: number): void {
     let at = this.hasPreface ? from : this.#preface(bytes, from, end);
-    while (at < end) {
+    while (at < end && !this.#isStopped) {
       if (this.#dataLeft > 0) at = this.#dataPiece(bytes, at, end);
       else if (this.#carried > 0) at = this.#continueCarried(bytes, at, end);
       else at = this.#frame(bytes, at, end);
     }
+  }
+
+  /** Hands nothing over any more, not even the rest of what is being read. */
+  stop(): void {
+    this.#isStopped = true;
   }
 
   #preface(bytes: Buffer, from: number, end: number): number {

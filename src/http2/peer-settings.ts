@@ -17,6 +17,8 @@ const largestSentFrameBytes = 65_536;
 
 export class PeerSettings {
   headerTableBytes = 4096;
+  /** The smallest that the latest SETTINGS said, on the way to the one that holds (RFC 7541, section 4.2). */
+  smallestTableBytes = 4096;
   initialWindowBytes = defaultWindowBytes;
   /** Of frames that we send. */
   maxFrameBytes = defaultFrameBytes;
@@ -27,12 +29,14 @@ export class PeerSettings {
    * @throws ConnectionError for values that the RFC forbids. Unknown settings mean nothing.
    */
   apply(bytes: Uint8Array, start: number, end: number): void {
+    this.smallestTableBytes = this.headerTableBytes;
     for (let at = start; at < end; at += 6) {
       const id = ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
       const value = readUint32(bytes, at + 2);
       switch (id) {
         case settingId.headerTableSize:
           this.headerTableBytes = value;
+          this.smallestTableBytes = Math.min(this.smallestTableBytes, value);
           break;
         case settingId.enablePush:
           if (value > 1) throw protocolError(`SETTINGS_ENABLE_PUSH is ${value}, expected 0 or 1`);

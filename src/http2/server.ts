@@ -50,6 +50,7 @@ export class Http2Server {
    * A plain one should have been accepted with `pauseOnConnect`, so that its first bytes are read by us.
    */
   accept(accepted: Duplex): void {
+    if (accepted.destroyed) return;
     // The bytes are taken by the connection, which is made after its socket.
     let connection: Http2Connection | null = null;
     const take = (bytes: Buffer, length: number): void => {

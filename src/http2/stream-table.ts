@@ -5,7 +5,7 @@
 
 import type { FrameWriter } from './frame-writer.ts';
 import { RecentStreams } from './recent-streams.ts';
-import type { Http2Stream } from './stream.ts';
+import type { Http2Stream, StreamReceiver } from './stream.ts';
 
 export class StreamTable {
   /** The highest that the peer has opened. */
@@ -72,10 +72,14 @@ export class StreamTable {
     this.#open.clear();
     this.#waiting.clear();
     this.#heldBytes = 0;
+    // All are shut before anyone is told: whoever is told may want to write to another.
+    const told: StreamReceiver[] = [];
     for (const stream of streams) {
       stream.dropHeld();
-      stream.closedByPeer();
+      const receiver = stream.shut();
+      if (receiver !== null) told.push(receiver);
     }
+    for (const receiver of told) receiver.onClosed();
   }
 
   /** A body is held by its stream; what the windows let through is sent. */

@@ -154,7 +154,10 @@ export class Http2Stream {
     while (held.length > 0) {
       const body = held[0] as HeldBody;
       const room = Math.min(this.sendWindow, body.bytes.length - body.at);
-      const taken = room > 0 ? this.connection.writer.data(this.id, body.bytes, body.at, room, this.#isDataLast) : 0;
+      const taken =
+        room > 0
+          ? this.connection.writer.data(this.id, body.bytes, body.at, room, this.#isDataLast && held.length === 1)
+          : 0;
       if (taken === 0 && body.at < body.bytes.length) break;
       body.at += taken;
       this.sendWindow -= taken;
@@ -176,14 +179,13 @@ export class Http2Stream {
     return dropped;
   }
 
-  /** For the connection: the stream is over before its answer was. */
-  closedByPeer(): void {
-    const receiver = this.receiver;
-    const wasAnswered = this.isLocalEnded;
+  /** For the connection: the stream is over. Returns who has to be told because its answer had not ended. */
+  shut(): StreamReceiver | null {
+    const receiver = this.isLocalEnded ? null : this.receiver;
     this.receiver = null;
     this.isClosed = true;
     this.isLocalEnded = true;
-    if (!wasAnswered) receiver?.onClosed();
+    return receiver;
   }
 
   #heldAreSent(): void {

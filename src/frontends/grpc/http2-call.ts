@@ -143,6 +143,8 @@ export abstract class Http2Call implements CallContext, InferenceContext, Stream
     try {
       message.copy(target, at + prefixBytes);
     } catch (error) {
+      // What lies in a pooled chunk was sent to somebody else.
+      target.fill(0, at, at + prefixBytes + message.byteLength);
       // The frame is announced and cannot be taken back, so nothing on this connection can be trusted any more.
       this.surroundings.logger.error({ method: this.#path, error }, 'an answer could not be written');
       this.stream.connection.fail(new ConnectionError(errorCode.internalError, 'an answer could not be written'));

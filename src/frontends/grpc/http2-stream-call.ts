@@ -75,9 +75,11 @@ export class Http2StreamCall extends Http2Call implements StreamCall {
       this.stream.take(end - start);
       return;
     }
+    let at = start;
     try {
-      for (let at = start; at < end; ) at = this.#arrive(bytes, at, end);
+      while (at < end) at = this.#arrive(bytes, at, end);
     } catch (error) {
+      this.stream.take(end - at);
       this.fail(error);
       return;
     }

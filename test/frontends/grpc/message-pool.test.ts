@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest';
+import { maxPooledBytes, MessagePool } from '../../../src/frontends/grpc/message-pool.ts';
+
+const MiB = 1024 * 1024;
+
+describe('MessagePool', () => {
+  it.each([
+    [1, 65_536],
+    [65_536, 65_536],
+    [65_537, 131_072],
+    [602_112, MiB],
+    [MiB, MiB],
+    [MiB + 1, 2 * MiB],
+    [maxPooledBytes, maxPooledBytes],
+  ])('gives for %d bytes a block of %d', (bytes, blockBytes) => {
+    expect(new MessagePool().take(bytes).length).toBe(blockBytes);
+  });
+
+  it('gives a block again that came back, to those that need one of its size', () => {
+    const pool = new MessagePool();
+    const block = pool.take(100_000);
+    expect(pool.take(100_000)).not.toBe(block);
+    pool.giveBack(block);
+    expect(pool.take(65_536)).not.toBe(block);
+    expect(pool.take(131_073)).not.toBe(block);
+    expect(pool.take(65_537)).toBe(block);
+    expect(pool.take(65_537)).not.toBe(block);
+  });
+
+  it('keeps 32 MiB at most', () => {
+    const pool = new MessagePool();
+    const blocks = Array.from({ length: 6 }, () => pool.take(maxPooledBytes));
+    for (const block of blocks) pool.giveBack(block);
+    const again = Array.from({ length: 6 }, () => pool.take(maxPooledBytes));
+    expect(again.filter((block) => blocks.includes(block))).toHaveLength(4);
+    for (const block of again) pool.giveBack(block);
+    const small = pool.take(1);
+    pool.giveBack(small);
+    expect(pool.take(1)).not.toBe(small);
+    pool.take(maxPooledBytes);
+    pool.giveBack(small);
+    expect(pool.take(1)).toBe(small);
+  });
+
+  it('lets go of what was not needed since it was trimmed last', () => {
+    const pool = new MessagePool();
+    const block = pool.take(1);
+    pool.giveBack(block);
+    expect(pool.trim()).toBe(true);
+    expect(pool.take(1)).toBe(block);
+    pool.giveBack(block);
+    expect(pool.trim()).toBe(true);
+    expect(pool.trim()).toBe(false);
+    expect(pool.take(1)).not.toBe(block);
+  });
+
+  it('has room again after it was trimmed', () => {
+    const pool = new MessagePool();
+    const blocks = Array.from({ length: 4 }, () => pool.take(maxPooledBytes));
+    for (const block of blocks) pool.giveBack(block);
+    pool.trim();
+    expect(pool.trim()).toBe(false);
+    for (const block of blocks) pool.giveBack(block);
+    expect(blocks).toContain(pool.take(maxPooledBytes));
+  });
+});

@@ -1,0 +1,197 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { ChunkPool, chunkBytes } from '../../src/http2/chunk-pool.ts';
+import { ConnectionWriter } from '../../src/http2/connection-writer.ts';
+import { MemorySocket } from './memory-socket.ts';
+import { HeldTurn } from './scene.ts';
+
+let socket: MemorySocket;
+let turn: HeldTurn;
+let pool: ChunkPool;
+let writer: ConnectionWriter;
+
+beforeEach(() => {
+  socket = new MemorySocket();
+  turn = new HeldTurn();
+  pool = new ChunkPool();
+  writer = new ConnectionWriter(socket, pool, turn);
+});
+
+function put(text: string): Buffer {
+  const at = writer.reserve(text.length);
+  const { target } = writer;
+  writer.commit(at + target.write(text, at, 'latin1'));
+  return target;
+}
+
+const sent = () => socket.writes.map((write) => write.toString('latin1'));
+
+describe('what is written in one turn', () => {
+  it('leaves in one write at its end', () => {
+    put('a');
+    put('bc');
+    put('d');
+    expect(sent()).toEqual([]);
+    turn.end();
+    expect(sent()).toEqual(['abcd']);
+    turn.end();
+    expect(sent()).toEqual(['abcd']);
+  });
+
+  it('leaves in one write also where bodies are sent from where they lie, in its order', () => {
+    put('head1');
+    writer.append(Buffer.from('BODY1'));
+    put('head2');
+    put('head3');
+    writer.append(Buffer.from('BODY2'));
+    writer.append(Buffer.from('BODY3'));
+    put('tail');
+    turn.end();
+    expect(sent()).toEqual(['head1BODY1head2head3BODY2BODY3tail']);
+  });
+
+  it('keeps its order over more than one chunk', () => {
+    const parts = Array.from({ length: 40 }, (_, i) => String.fromCharCode(65 + i).repeat(5000));
+    for (const [i, part] of parts.entries()) {
+      if (i % 7 === 3) writer.append(Buffer.from(part));
+      else put(part);
+    }
+    turn.end();
+    expect(sent()).toEqual([parts.join('')]);
+  });
+
+  it('leaves apart from that of the next', () => {
+    put('a');
+    turn.end();
+    put('b');
+    turn.end();
+    expect(sent()).toEqual(['a', 'b']);
+  });
+
+  it('uses no more than was committed of what was reserved', () => {
+    writer.reserve(1000);
+    const at = writer.reserve(10);
+    writer.target.write('xy', at);
+    writer.commit(at + 2);
+    put('z');
+    turn.end();
+    expect(sent()).toEqual(['xyz']);
+  });
+});
+
+describe('a chunk', () => {
+  it('is used again when the socket took the bytes at once', () => {
+    const first = put('a');
+    turn.end();
+    expect(pool.take()).toBe(first);
+  });
+
+  it('is not used again while the socket holds the bytes', () => {
+    socket.isSlow = true;
+    const first = put('first');
+    turn.end();
+    const second = put('other');
+    expect(second).not.toBe(first);
+    turn.end();
+    socket.takeAll();
+    expect(sent().join('')).toBe('firstother');
+    expect(pool.take()).not.toBe(first);
+  });
+
+  it('that is full is used again when the socket took all of the turn, and not before', () => {
+    const large = 'x'.repeat(chunkBytes);
+    const first = put(large);
+    const second = put(large);
+    expect(second).not.toBe(first);
+    turn.end();
+    expect(new Set([pool.take(), pool.take()])).toEqual(new Set([first, second]));
+    socket.isSlow = true;
+    const held = put(large);
+    put('y');
+    turn.end();
+    expect([pool.take(), pool.take()]).not.toContain(held);
+  });
+
+  it('is not overwritten by another connection while a slow socket has not taken it', () => {
+    const quick = new MemorySocket();
+    const other = new ConnectionWriter(quick, pool, turn);
+    socket.isSlow = true;
+    for (let i = 0; i < 20; i++) {
+      put(`slow${i};`);
+      const at = other.reserve(20);
+      other.commit(at + other.target.write(`quick${i};`, at));
+      if (i % 3 === 0) writer.append(Buffer.from(`body${i};`));
+      turn.end();
+    }
+    socket.isSlow = false;
+    socket.takeAll();
+    const expected = Array.from({ length: 20 }, (_, i) => `slow${i};${i % 3 === 0 ? `body${i};` : ''}`).join('');
+    expect(socket.written.toString()).toBe(expected);
+    expect(quick.written.toString()).toBe(Array.from({ length: 20 }, (_, i) => `quick${i};`).join(''));
+  });
+});
+
+describe('onWritten', () => {
+  it('is called in order when the socket has taken what was there', () => {
+    socket.isSlow = true;
+    const calls: number[] = [];
+    put('a');
+    writer.onWritten(() => calls.push(1));
+    writer.append(Buffer.from('b'));
+    writer.onWritten(() => calls.push(2));
+    turn.end();
+    expect(calls).toEqual([]);
+    expect(writer.unsentBytes).toBe(2);
+    socket.takeAll();
+    expect(calls).toEqual([1, 2]);
+    expect(writer.unsentBytes).toBe(0);
+  });
+
+  it('waits for what left before when there is nothing to write', async () => {
+    socket.isSlow = true;
+    const calls: number[] = [];
+    put('a');
+    turn.end();
+    writer.onWritten(() => calls.push(1));
+    turn.end();
+    expect(calls).toEqual([]);
+    socket.isSlow = false;
+    socket.takeAll();
+    await new Promise((resolve) => process.nextTick(resolve));
+    expect(calls).toEqual([1]);
+  });
+
+  it('is not called when the connection is gone', async () => {
+    socket.isSlow = true;
+    const calls: number[] = [];
+    socket.on('error', () => undefined);
+    put('a');
+    writer.onWritten(() => calls.push(1));
+    turn.end();
+    put('b');
+    writer.onWritten(() => calls.push(2));
+    socket.destroy();
+    turn.end();
+    await new Promise((resolve) => socket.once('close', resolve));
+    expect(calls).toEqual([]);
+    expect(sent()).toEqual([]);
+  });
+});
+
+describe('the end', () => {
+  it('follows what was written before, in the same turn', () => {
+    put('a');
+    writer.append(Buffer.from('b'));
+    writer.end();
+    expect(sent()).toEqual(['ab']);
+    expect(socket.writableEnded).toBe(true);
+  });
+
+  it('is followed by nothing, and gives the chunk back', () => {
+    writer.end();
+    const chunk = put('a');
+    writer.append(Buffer.from('b'));
+    turn.end();
+    expect(sent()).toEqual([]);
+    expect(pool.take()).toBe(chunk);
+  });
+});
