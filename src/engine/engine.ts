@@ -102,8 +102,10 @@ export interface EngineResult {
  * possibly before `run` returns, when the engine finds it cheaper to run inline.
  */
 export interface EngineInstance {
+  /** Whether it takes a second batch while it runs one. It runs that one next, without waiting for anybody. */
+  readonly takesAhead: boolean;
   run(batch: EngineBatch, done: (result: EngineResult) => void): void;
-  /** Asks the running batch to end early; its `done` then gets a `cancelled` error. Nothing happens when idle. */
+  /** Asks the running batch (of two, the one given first) to end early; its `done` then gets a `cancelled` error. Nothing happens when idle. */
   terminate(): void;
   /** Waits for the running batch, then frees what the instance owns. */
   close(): Promise<void>;

@@ -80,6 +80,7 @@ export class FrameTable {
 }
 
 export class NativeInstance implements EngineInstance {
+  readonly takesAhead = true;
   readonly #addon: NativeAddon;
   readonly #id: number;
   readonly #model: NativeModel;

@@ -6,11 +6,12 @@
 import type { EngineInstance, EngineResult } from '../engine/engine.ts';
 import { type InferenceError, toInferenceError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
+import type { Clock } from '../time.ts';
 import type { Answers } from './answers.ts';
 import { Batch, engineBatchOf } from './batch.ts';
 import { answerBatch, type ResponseIdentity } from './batch-response.ts';
 import { failedResult, Isolation, isWorthRetrying } from './isolation.ts';
-import { InstancePool } from './model-instance.ts';
+import { InstancePool, type ModelInstance } from './model-instance.ts';
 import type { QueuedRequest } from './queued-request.ts';
 import { outputFault, rowsFault, type ScatterPlan } from './scatter.ts';
 import type { CloseReason, SchedulingObserver } from './scheduler.ts';
@@ -21,7 +22,8 @@ export interface RunnerParts {
   readonly answers: Answers;
   readonly observer: SchedulingObserver;
   readonly logger: Logger;
-  /** An instance is free; may be called before `start` returns. */
+  readonly clock: Clock;
+  /** An instance is free, or has nothing behind what it runs; may be called before `start` returns. */
   readonly onFree: () => void;
   /** A request of a failed batch is to run again, alone, before all that wait. */
   readonly onRetry: (request: QueuedRequest) => void;
@@ -34,6 +36,7 @@ export class BatchRunner {
   readonly #pool = new InstancePool();
   readonly #isolation = new Isolation();
   #canBatch = true;
+  #lastRunMs = 0;
 
   constructor(parts: RunnerParts) {
     this.#parts = parts;
@@ -46,6 +49,16 @@ export class BatchRunner {
 
   get hasIdle(): boolean {
     return this.#pool.hasIdle;
+  }
+
+  /** Whether a busy instance takes one more batch. */
+  get hasRoomAhead(): boolean {
+    return this.#pool.findAhead() !== null;
+  }
+
+  /** How long the engine took for the latest batch; 0 before the first. */
+  get lastRunMs(): number {
+    return this.#lastRunMs;
   }
 
   get isBusy(): boolean {
@@ -66,8 +79,20 @@ export class BatchRunner {
     const batch = new Batch(requests, closedBy, nowMs, instance);
     instance.batch = batch;
     this.#parts.observer.batchStarted?.(requests.length);
+    this.#handOver(batch, instance);
+  }
+
+  /** Only while `hasRoomAhead`. */
+  startAhead(requests: readonly QueuedRequest[], closedBy: CloseReason, nowMs: number): void {
+    const instance = this.#pool.findAhead() as ModelInstance;
+    const batch = new Batch(requests, closedBy, nowMs, instance);
+    instance.next = batch;
+    this.#handOver(batch, instance);
+  }
+
+  #handOver(batch: Batch, instance: ModelInstance): void {
     try {
-      const engineBatch = engineBatchOf(requests);
+      const engineBatch = engineBatchOf(batch.requests);
       batch.outputCount = engineBatch.outputs.length;
       instance.engine.run(engineBatch, (result) => this.#completed(batch, result));
     } catch (error) {
@@ -78,17 +103,18 @@ export class BatchRunner {
   /** The caller of a running request has left and was told; a batch that nobody waits for ends early. */
   forget(batch: Batch): void {
     batch.liveCount--;
-    if (batch.liveCount === 0) batch.instance.engine.terminate();
+    // One that waits behind another is ended when its turn comes: the engine ends what runs.
+    if (batch.liveCount === 0 && batch.instance.batch === batch) batch.instance.engine.terminate();
   }
 
   /** Fails every request that runs, at once, and asks the engine to stop. */
   abort(error: InferenceError): void {
-    for (const batch of this.#pool.runningBatches()) {
+    for (const batch of this.#pool.heldBatches()) {
       for (const request of batch.requests) {
         if (request.state === 'running') this.#parts.answers.failNow(request, error, 'OTHER');
       }
       batch.liveCount = 0;
-      batch.instance.engine.terminate();
+      if (batch.instance.batch === batch) batch.instance.engine.terminate();
     }
   }
 
@@ -100,8 +126,11 @@ export class BatchRunner {
       computeInferNs: result.inferNs,
       computeOutputNs: result.outputNs,
     };
-    this.#pool.giveBack(batch.instance);
     const { observer, onFree, onEnd } = this.#parts;
+    this.#lastRunMs = (result.inputNs + result.inferNs + result.outputNs) / 1e6;
+    if (batch.instance.next === batch) observer.batchStarted?.(batch.requests.length);
+    const promoted = this.#pool.giveBack(batch.instance, batch);
+    if (promoted !== null) this.#begun(promoted);
     const error = result.error ?? this.#faultOf(batch, result);
     observer.batchExecuted(batch.rows, batch.requests.length, batch.closedBy, batch.durations, error !== null);
     if (error === null) {
@@ -113,6 +142,13 @@ export class BatchRunner {
       onFree();
     }
     onEnd();
+  }
+
+  /** The engine has gone on to the batch that waited. */
+  #begun(batch: Batch): void {
+    batch.startedAtMs = this.#parts.clock.now();
+    this.#parts.observer.batchStarted?.(batch.requests.length);
+    if (batch.liveCount === 0) batch.instance.engine.terminate();
   }
 
   /** Outputs that do not follow the batch dimension are no fault of a request that ran alone: they are all its own. */

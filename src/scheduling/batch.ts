@@ -17,7 +17,8 @@ export class Batch {
   readonly requests: readonly QueuedRequest[];
   readonly rows: number;
   readonly closedBy: CloseReason;
-  readonly startedAtMs: number;
+  /** When the engine began it; of a batch that waits behind another one, when it was handed over. */
+  startedAtMs: number;
   readonly instance: ModelInstance;
   /** Requests whose callers still wait. */
   liveCount: number;

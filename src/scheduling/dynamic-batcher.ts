@@ -3,8 +3,10 @@
  * on the event loop. A model that does not batch has the same scheduler with a rule of one request.
  *
  * An instance that is free takes a batch at the end of the turn of the event loop in which a request came, so that
- * requests of one turn share it; an instance that becomes free takes one at once. Nothing is formed ahead: what waits
- * stays in the queue, where it can still leave, expire, be overtaken, and get company.
+ * requests of one turn share it; an instance that becomes free takes one at once. What waits stays in the queue, where it
+ * can still leave, expire, be overtaken, and get company, with one exception: a batch that is full and would gain nothing
+ * from waiting is handed to an instance behind the one that it runs, so that the device need not wait for this thread
+ * (docs/decisions/0008-a-full-batch-ahead.md).
  */
 
 import type { EngineInstance } from '../engine/engine.ts';
@@ -29,6 +31,9 @@ import { WakeTimer } from './wake-timer.ts';
 
 /** From this delay on a timer of whole milliseconds is exact enough; shorter ones are met to a fraction. */
 const coarseDelayMs = 10;
+
+/** A batch is handed over ahead only if all that wait have so many runs of the model left before they expire. */
+const runsBeforeExpiry = 4;
 
 export interface BatcherParts {
   readonly identity: ResponseIdentity;
@@ -144,6 +149,7 @@ export class DynamicBatcher implements Scheduler {
   #afterArrival(expiresAtMs: number): void {
     if (!this.#runner.hasIdle) {
       this.#expiryTimer.wakeBy(expiresAtMs);
+      if (this.#mayRunAhead()) this.#pump();
     } else if (this.#queue.rows >= this.#parts.rule.maxRows && this.#parts.rule !== oneRequestRule) {
       // A full batch gains nothing from the rest of the turn.
       this.#pump();
@@ -187,6 +193,25 @@ export class DynamicBatcher implements Scheduler {
       this.#runner.start(this.#queue.take(decision.requestCount), decision.closedBy, nowMs);
       nowMs = clock.now();
       this.#expire(nowMs);
+    }
+    if (!this.#runner.hasIdle) this.#startAhead(nowMs);
+  }
+
+  /** Whether there are rows for a full batch that nobody would have to overtake, and an instance to take it. */
+  #mayRunAhead(): boolean {
+    const { rule, batching } = this.#parts;
+    if (this.#queue.rows < rule.maxRows || rule === oneRequestRule) return false;
+    return this.#runner.canBatch && (batching?.priorityLevels ?? 0) === 0 && this.#runner.hasRoomAhead;
+  }
+
+  /** Full batches go behind those that run, while nothing that waits could expire there. */
+  #startAhead(nowMs: number): void {
+    const { lastRunMs } = this.#runner;
+    while (lastRunMs > 0 && this.#mayRunAhead()) {
+      if (this.#queue.nextExpiryMs < nowMs + lastRunMs * runsBeforeExpiry) return;
+      const decision = decide(this.#queue, this.#parts.rule, nowMs);
+      if (decision.kind !== 'take' || decision.closedBy !== 'full') return;
+      this.#runner.startAhead(this.#queue.take(decision.requestCount), 'full', nowMs);
     }
   }
 

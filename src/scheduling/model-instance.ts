@@ -1,6 +1,6 @@
 /**
  * The instances of one model version: which are free, which run what, which are to go. An instance runs one batch at a
- * time; it is opened and closed elsewhere.
+ * time and may have another one waiting behind it; it is opened and closed elsewhere.
  */
 
 import type { EngineInstance } from '../engine/engine.ts';
@@ -8,7 +8,10 @@ import type { Batch } from './batch.ts';
 
 export class ModelInstance {
   readonly engine: EngineInstance;
+  /** What runs. */
   batch: Batch | null = null;
+  /** What the engine has and runs next. */
+  next: Batch | null = null;
   /** Set while it is to leave when its batch is done. */
   whenRetired: (() => void) | null = null;
 
@@ -45,9 +48,33 @@ export class InstancePool {
     return this.#idle.pop() as ModelInstance;
   }
 
-  /** Its batch is done: free again, or gone if it was to retire. */
-  giveBack(instance: ModelInstance): void {
-    instance.batch = null;
+  /** Of the busy instances that take a batch ahead and have none, the one that began first; null when there is none. */
+  findAhead(): ModelInstance | null {
+    let best: ModelInstance | null = null;
+    for (const instance of this.#all) {
+      if (instance.batch === null || instance.next !== null || instance.whenRetired !== null) continue;
+      if (!instance.engine.takesAhead) continue;
+      if (best === null || instance.batch.startedAtMs < (best.batch as Batch).startedAtMs) best = instance;
+    }
+    return best;
+  }
+
+  /**
+   * The batch is done. Returns the one that runs now in its place, if there was one behind it; else the instance is free
+   * again, or gone if it was to retire.
+   */
+  giveBack(instance: ModelInstance, done: Batch): Batch | null {
+    if (instance.next === done) {
+      instance.next = null;
+      return null;
+    }
+    instance.batch = instance.next;
+    instance.next = null;
+    if (instance.batch === null) this.#free(instance);
+    return instance.batch;
+  }
+
+  #free(instance: ModelInstance): void {
     if (instance.whenRetired === null) {
       this.#idle.push(instance);
     } else {
@@ -75,8 +102,9 @@ export class InstancePool {
     });
   }
 
-  /** The batches that run now. */
-  runningBatches(): readonly Batch[] {
-    return this.#all.flatMap((instance) => (instance.batch === null ? [] : [instance.batch]));
+  /** The batches that instances have, running ones before those that wait behind them. */
+  heldBatches(): readonly Batch[] {
+    const held = this.#all.flatMap(({ batch, next }) => [batch, next]);
+    return held.filter((batch) => batch !== null);
   }
 }

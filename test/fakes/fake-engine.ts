@@ -72,7 +72,8 @@ export class FakeRun {
   }
 
   #end(error: InferenceError | null, outputs: readonly EngineOutput[]): void {
-    this.#instance.running = null;
+    this.#instance.running = this.#instance.waiting;
+    this.#instance.waiting = null;
     const release = (): void => {
       this.releaseCount++;
     };
@@ -83,6 +84,10 @@ export class FakeRun {
 export type FakeMode = 'manual' | 'inline' | 'throw';
 
 export class FakeInstance implements EngineInstance {
+  /** Set by tests of batches that wait behind the running one. */
+  takesAhead = false;
+  /** Given while another one runs; becomes `running` when that one ends. */
+  waiting: FakeRun | null = null;
   readonly name: string;
   compute: Compute;
   /** `manual`: the test ends each run; `inline`: `done` is called within `run`; `throw`: `run` throws. */
@@ -101,11 +106,15 @@ export class FakeInstance implements EngineInstance {
   }
 
   run(batch: EngineBatch, done: (result: EngineResult) => void): void {
-    if (this.running !== null) throw new Error('an instance was given a batch while it runs another');
+    const isAhead = this.running !== null;
+    if (isAhead && (!this.takesAhead || this.waiting !== null)) {
+      throw new Error('an instance was given a batch while it runs another');
+    }
     if (this.isClosed) throw new Error('an instance was given a batch after it was closed');
     if (this.mode === 'throw') throw new Error('the engine threw');
     const run = new FakeRun(this, batch, done);
-    this.running = run;
+    if (isAhead) this.waiting = run;
+    else this.running = run;
     this.runs.push(run);
     if (this.mode === 'inline') run.complete();
   }

@@ -35,6 +35,7 @@ const anyModel = fc.record({
   levels: fc.constantFrom(0, 3),
   keepsOrder: fc.boolean(),
   inline: fc.boolean(),
+  ahead: fc.boolean(),
   maxQueueSize: fc.constantFrom(0, 5),
 });
 
@@ -61,7 +62,11 @@ function stageFor(model: Model): Stage {
         defaultQueuePolicy: queuePolicy({ maxQueueSize: model.maxQueueSize }),
       }),
     },
-    instances: [0, 1].map(() => new FakeInstance(model.inline ? 'inline' : 'manual')),
+    instances: [0, 1].map(() => {
+      const instance = new FakeInstance(model.inline ? 'inline' : 'manual');
+      instance.takesAhead = model.ahead;
+      return instance;
+    }),
   });
 }
 

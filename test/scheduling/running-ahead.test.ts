@@ -1,0 +1,178 @@
+import { describe, expect, it } from 'vitest';
+
+import { internal, unavailable } from '../../src/errors.ts';
+import { FakeInstance } from '../fakes/fake-engine.ts';
+import { Stage, type StageOptions, settle } from './stage.ts';
+
+/** Rows of a full batch on the stage. */
+const full = 8;
+
+function eager(): FakeInstance {
+  const instance = new FakeInstance();
+  instance.takesAhead = true;
+  return instance;
+}
+
+/** A stage whose model has run once, so that it is known how long a run takes, and runs a batch of one now. */
+async function busyStage(options: StageOptions = {}): Promise<Stage> {
+  const stage = new Stage({ instances: [eager()], ...options });
+  stage.send();
+  await stage.turn();
+  await stage.complete();
+  stage.send();
+  await stage.turn();
+  return stage;
+}
+
+const counts = (stage: Stage): number[] => stage.instance.runs.slice(1).map((run) => run.requestCount);
+
+describe('a full batch behind the running one', () => {
+  it('is handed over while the other runs, and runs without waiting for the event loop', async () => {
+    const stage = await busyStage();
+    const callers = stage.sendMany(full);
+    await stage.turn();
+    expect(counts(stage)).toEqual([1, full]);
+    stage.instance.running?.complete();
+    expect(stage.instance.running?.requestCount).toBe(full);
+    stage.instance.running?.complete();
+    await settle();
+    expect(callers.map(({ values }) => values)).toEqual(callers.map((_, i) => [i]));
+  });
+
+  it('is one at most: what comes then waits where it can get company', async () => {
+    const stage = await busyStage();
+    stage.sendMany(full * 3);
+    await stage.turn();
+    expect(counts(stage)).toEqual([1, full]);
+    expect(stage.scheduler.waitingCount).toBe(full * 2);
+    stage.instance.running?.complete();
+    expect(counts(stage)).toEqual([1, full, full]);
+  });
+
+  it('has to be full: fewer requests wait for company', async () => {
+    const stage = await busyStage();
+    stage.sendMany(full - 1);
+    await stage.turn();
+    expect(counts(stage)).toEqual([1]);
+    stage.send();
+    await settle();
+    expect(counts(stage)).toEqual([1, full]);
+  });
+
+  it('is not formed for an engine that takes one batch at a time', async () => {
+    const stage = await busyStage({ instances: [new FakeInstance()] });
+    stage.sendMany(full);
+    await stage.turn();
+    expect(counts(stage)).toEqual([1]);
+  });
+
+  it('is not formed before it is known how long a run takes', async () => {
+    const stage = new Stage({ instances: [eager()] });
+    stage.send();
+    await stage.turn();
+    stage.sendMany(full);
+    await stage.turn();
+    expect(stage.instance.runs).toHaveLength(1);
+  });
+
+  it('is not formed of requests that could expire there', async () => {
+    const stage = await busyStage();
+    const [first] = Array.from({ length: full }, () => stage.send([1], {}, { deadlineMs: stage.clock.now() + 0.001 }));
+    await stage.turn();
+    expect(counts(stage)).toEqual([1]);
+    await stage.advance(1);
+    expect(first?.error?.code).toBe('deadline_exceeded');
+  });
+
+  it('is formed of requests whose deadlines are far', async () => {
+    const stage = await busyStage();
+    for (let i = 0; i < full; i++) stage.send([1], {}, { deadlineMs: stage.clock.now() + 1000 });
+    await stage.turn();
+    expect(counts(stage)).toEqual([1, full]);
+  });
+
+  it('goes to the instance that began first', async () => {
+    const pair = [eager(), eager()];
+    const stage = new Stage({ instances: pair });
+    stage.send();
+    await stage.turn();
+    await stage.complete(pair.find(({ running }) => running !== null));
+    stage.sendMany(full);
+    await stage.turn();
+    const firstBusy = pair.find(({ running }) => running !== null);
+    await stage.advance(1);
+    stage.sendMany(full);
+    await stage.turn();
+    stage.sendMany(full);
+    await stage.turn();
+    expect(firstBusy?.waiting?.requestCount).toBe(full);
+  });
+
+  it('counts as queued until it runs', async () => {
+    const stage = await busyStage();
+    const [caller] = stage.sendMany(full);
+    await stage.turn();
+    await stage.advance(7);
+    stage.instance.running?.complete();
+    stage.instance.running?.complete();
+    await settle();
+    expect(caller?.isWaiting).toBe(false);
+    expect(stage.observer.successes.at(-1)?.queueNs).toBe(7e6);
+  });
+});
+
+describe('callers of a batch that waits behind another', () => {
+  it('may leave, and the batch is ended when its turn comes if all have left', async () => {
+    const stage = await busyStage();
+    const callers = stage.sendMany(full);
+    await stage.turn();
+    for (const caller of callers) caller.leave();
+    await settle();
+    expect(callers.every(({ error }) => error?.code === 'cancelled')).toBe(true);
+    expect(stage.instance.terminateCount).toBe(0);
+    stage.instance.running?.complete();
+    expect(stage.instance.terminateCount).toBe(1);
+    expect(stage.instance.running).toBeNull();
+  });
+
+  it('are not harmed by the failure of the running one', async () => {
+    const stage = await busyStage();
+    const callers = stage.sendMany(full);
+    await stage.turn();
+    stage.instance.running?.fail(internal('it broke'));
+    stage.instance.running?.complete();
+    await settle();
+    expect(callers.every(({ response }) => response !== null)).toBe(true);
+  });
+
+  it('are told at once when the version is given up', async () => {
+    const stage = await busyStage();
+    const callers = stage.sendMany(full);
+    await stage.turn();
+    stage.scheduler.abort(unavailable('given up'));
+    await settle();
+    expect(callers.every(({ error }) => error?.message === 'given up')).toBe(true);
+    expect(stage.instance.running).toBeNull();
+    expect(stage.instance.waiting).toBeNull();
+  });
+
+  it('keep a draining scheduler and a retiring instance', async () => {
+    const stage = await busyStage();
+    stage.sendMany(full);
+    await stage.turn();
+    let isDrained = false;
+    let isRetired = false;
+    stage.scheduler.drain().then(() => {
+      isDrained = true;
+    });
+    stage.scheduler.retireInstance(stage.instance).then(() => {
+      isRetired = true;
+    });
+    stage.instance.running?.complete();
+    await settle();
+    expect([isDrained, isRetired]).toEqual([false, false]);
+    stage.instance.running?.complete();
+    await settle();
+    expect([isDrained, isRetired]).toEqual([true, true]);
+  });
+});
