@@ -80,12 +80,9 @@ export class ControlFrames {
     this.hasSettings = true;
     const { peer, writer, life } = this.#connection;
     const windowBefore = peer.initialWindowBytes;
-    const tableBefore = peer.headerTableBytes;
     peer.apply(bytes, start, end);
-    if (peer.smallestTableBytes < tableBefore) writer.encoder.setMaxTableBytes(peer.smallestTableBytes);
-    if (peer.headerTableBytes !== peer.smallestTableBytes || peer.headerTableBytes !== tableBefore) {
-      writer.encoder.setMaxTableBytes(peer.headerTableBytes);
-    }
+    writer.encoder.setMaxTableBytes(peer.smallestTableBytes);
+    writer.encoder.setMaxTableBytes(peer.headerTableBytes);
     life.acknowledgeSettings();
     if (peer.initialWindowBytes !== windowBefore) this.#moveWindows(peer.initialWindowBytes - windowBefore);
   }
