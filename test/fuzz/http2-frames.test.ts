@@ -9,7 +9,7 @@ import { describe, expect, it } from 'vitest';
 import { Http2UnaryCall } from '../../src/frontends/grpc/http2-unary-call.ts';
 import { Http2StreamCall } from '../../src/frontends/grpc/http2-stream-call.ts';
 import { CallHead } from '../../src/frontends/grpc/call-head.ts';
-import { MessagePool } from '../../src/frontends/grpc/message-pool.ts';
+import { MessagePool } from '../../src/frontends/message-pool.ts';
 import { OpenCalls } from '../../src/frontends/grpc/open-calls.ts';
 import { ChunkPool } from '../../src/http2/chunk-pool.ts';
 import { Http2Connection } from '../../src/http2/connection.ts';

@@ -17,7 +17,7 @@ import { Http2Call, type Http2CallSurroundings } from './http2-call.ts';
 import { Http2StreamCall } from './http2-stream-call.ts';
 import { Http2UnaryCall } from './http2-unary-call.ts';
 import { listenOn } from './listen.ts';
-import { MessagePool } from './message-pool.ts';
+import { MessagePool } from '../message-pool.ts';
 import { NotGrpc } from './not-grpc.ts';
 import { OpenCalls } from './open-calls.ts';
 import { statusCode } from './status.ts';

@@ -3,7 +3,7 @@ import { CallHead } from '../../../src/frontends/grpc/call-head.ts';
 import type { Http2CallSurroundings } from '../../../src/frontends/grpc/http2-call.ts';
 import { Http2StreamCall } from '../../../src/frontends/grpc/http2-stream-call.ts';
 import { Http2UnaryCall } from '../../../src/frontends/grpc/http2-unary-call.ts';
-import { MessagePool } from '../../../src/frontends/grpc/message-pool.ts';
+import { MessagePool } from '../../../src/frontends/message-pool.ts';
 import { OpenCalls } from '../../../src/frontends/grpc/open-calls.ts';
 import type { OutgoingMessage, StreamCall } from '../../../src/frontends/grpc/transport.ts';
 import { data, errorCode, frameFlag, frameType, grpcMessage, headers, ping } from '../../http2/frame-bytes.ts';

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { InferenceError } from '../../../src/errors.ts';
 import { MessageAssembler } from '../../../src/frontends/grpc/message-assembler.ts';
-import { maxPooledBytes, MessagePool } from '../../../src/frontends/grpc/message-pool.ts';
+import { maxPooledBytes, MessagePool } from '../../../src/frontends/message-pool.ts';
 import { grpcMessage } from '../../http2/frame-bytes.ts';
 import { Scene } from '../../http2/scene.ts';
 

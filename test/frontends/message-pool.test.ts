@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { maxPooledBytes, MessagePool } from '../../../src/frontends/grpc/message-pool.ts';
+import { maxPooledBytes, MessagePool } from '../../src/frontends/message-pool.ts';
 
 const MiB = 1024 * 1024;
 
