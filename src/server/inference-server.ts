@@ -1,6 +1,7 @@
 /**
  * The two planes of the server as the frontends see them: inference (data) and what is loaded (control). Plain data in
- * and out, so that an implementation may live in another thread.
+ * and out, and an answer later even where it is known at once, because an implementation may live in another thread
+ * (`threads/link-server.ts`).
  */
 
 import type { Infer } from '../inference/infer.ts';
@@ -43,17 +44,17 @@ export interface LoadOptions {
 export interface InferenceServer {
   readonly infer: Infer;
 
-  isLive(): boolean;
-  isReady(): boolean;
+  isLive(): Promise<boolean>;
+  isReady(): Promise<boolean>;
   /** False, or an error, when the version does not serve. `version` '' asks for any. */
-  isModelReady(name: string, version: string): boolean;
+  isModelReady(name: string, version: string): Promise<boolean>;
 
-  serverMetadata(): ServerMetadata;
-  modelMetadata(name: string, version: string): ModelMetadata;
+  serverMetadata(): Promise<ServerMetadata>;
+  modelMetadata(name: string, version: string): Promise<ModelMetadata>;
   /** The effective configuration: a ModelConfig message with proto field names, only set fields present. */
-  modelConfig(name: string, version: string): ConfigMessage;
+  modelConfig(name: string, version: string): Promise<ConfigMessage>;
   /** '' for all ready models; `invalid_argument` for unknown ones. */
-  modelStatistics(name: string, version: string): readonly ModelStatistics[];
+  modelStatistics(name: string, version: string): Promise<readonly ModelStatistics[]>;
 
   repositoryIndex(readyOnly: boolean): Promise<readonly ModelIndexEntry[]>;
   /** Resolves when the model serves; rejects with the reason why it does not. */

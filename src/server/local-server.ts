@@ -65,26 +65,26 @@ export class LocalServer implements InferenceServer {
     this.#isExiting = true;
   }
 
-  isLive(): boolean {
+  async isLive(): Promise<boolean> {
     if (this.#isExiting) throw exiting();
     return true;
   }
 
-  isReady(): boolean {
+  async isReady(): Promise<boolean> {
     if (this.#isExiting) throw exiting();
     return this.#models.isReady(this.#config.repository.strictReadiness);
   }
 
-  isModelReady(name: string, version: string): boolean {
+  async isModelReady(name: string, version: string): Promise<boolean> {
     if (this.#isExiting) throw exiting();
     return this.#models.find(name, version).state === 'ready';
   }
 
-  serverMetadata(): ServerMetadata {
+  async serverMetadata(): Promise<ServerMetadata> {
     return this.#metadata;
   }
 
-  modelMetadata(name: string, version: string): ModelMetadata {
+  async modelMetadata(name: string, version: string): Promise<ModelMetadata> {
     const found = this.#models.find(name, version);
     const versions = version === '' ? this.#models.readyVersions(name).map((entry) => entry.version) : [found.version];
     const config = configOf(found);
@@ -97,11 +97,11 @@ export class LocalServer implements InferenceServer {
     };
   }
 
-  modelConfig(name: string, version: string): ConfigMessage {
+  async modelConfig(name: string, version: string): Promise<ConfigMessage> {
     return configOf(this.#models.find(name, version)).message;
   }
 
-  modelStatistics(name: string, version: string): readonly ModelStatistics[] {
+  async modelStatistics(name: string, version: string): Promise<readonly ModelStatistics[]> {
     return this.#models.statistics(name, version);
   }
 

@@ -86,31 +86,31 @@ export class FakeInferenceServer implements InferenceServer {
     return this.seen.at(-1)!;
   }
 
-  isLive(): boolean {
+  async isLive(): Promise<boolean> {
     return this.live;
   }
 
-  isReady(): boolean {
+  async isReady(): Promise<boolean> {
     return this.ready;
   }
 
-  isModelReady(name: string, version: string): boolean {
+  async isModelReady(name: string, version: string): Promise<boolean> {
     return this.readyModels(name, version);
   }
 
-  serverMetadata(): ServerMetadata {
+  async serverMetadata(): Promise<ServerMetadata> {
     return this.server;
   }
 
-  modelMetadata(name: string, version: string): ModelMetadata {
+  async modelMetadata(name: string, version: string): Promise<ModelMetadata> {
     return this.metadata(name, version);
   }
 
-  modelConfig(name: string, version: string): ConfigMessage {
+  async modelConfig(name: string, version: string): Promise<ConfigMessage> {
     return this.config(name, version);
   }
 
-  modelStatistics(name: string, version: string): readonly ModelStatistics[] {
+  async modelStatistics(name: string, version: string): Promise<readonly ModelStatistics[]> {
     return this.statistics(name, version);
   }
 

@@ -21,15 +21,15 @@ const watchIntervalMs = 500;
 
 export function healthMethods(protocol: Protocol, dependencies: HealthDependencies): readonly GrpcMethod[] {
   const { server, isLeaving } = dependencies;
-  const isServing = (): boolean => server.isReady() && !isLeaving();
+  const isServing = async (): Promise<boolean> => (await server.isReady()) && !isLeaving();
   const watch = protocol.codec(healthService, 'Watch');
   return [
-    controlMethod(protocol, 'ServerLive', () => ({ live: server.isLive() && !isLeaving() })),
-    controlMethod(protocol, 'ServerReady', () => ({ ready: isServing() })),
-    controlMethod(protocol, 'ModelReady', ({ name, version }: { name: string; version: string }) => ({
-      ready: server.isModelReady(name, version) && !isLeaving(),
+    controlMethod(protocol, 'ServerLive', async () => ({ live: (await server.isLive()) && !isLeaving() })),
+    controlMethod(protocol, 'ServerReady', async () => ({ ready: await isServing() })),
+    controlMethod(protocol, 'ModelReady', async ({ name, version }: { name: string; version: string }) => ({
+      ready: (await server.isModelReady(name, version)) && !isLeaving(),
     })),
-    controlMethod(protocol, 'Check', () => statusMessageOf(isServing()), { service: healthService }),
+    controlMethod(protocol, 'Check', async () => statusMessageOf(await isServing()), { service: healthService }),
     {
       kind: 'stream',
       path: `/${healthService}/Watch`,
@@ -45,13 +45,19 @@ const statusMessageOf = (isServing: boolean): object => ({ status: isServing ? '
 class HealthWatch implements StreamReceiver {
   readonly #call: StreamCall;
   readonly #codec: MethodCodec;
-  readonly #isServing: () => boolean;
+  readonly #isServing: () => Promise<boolean>;
   readonly #dependencies: HealthDependencies;
   #told: boolean | null = null;
   #isUnread = false;
+  #isStopped = false;
   #stopTimer: (() => void) | null = null;
 
-  constructor(call: StreamCall, codec: MethodCodec, isServing: () => boolean, dependencies: HealthDependencies) {
+  constructor(
+    call: StreamCall,
+    codec: MethodCodec,
+    isServing: () => Promise<boolean>,
+    dependencies: HealthDependencies,
+  ) {
     this.#call = call;
     this.#codec = codec;
     this.#isServing = isServing;
@@ -82,7 +88,14 @@ class HealthWatch implements StreamReceiver {
   }
 
   #look(): void {
-    const isServing = this.#isServing();
+    this.#isServing().then(
+      (isServing) => this.#tell(isServing),
+      () => this.#tell(false),
+    );
+  }
+
+  #tell(isServing: boolean): void {
+    if (this.#isStopped) return;
     if (isServing !== this.#told && !this.#isUnread) {
       this.#told = isServing;
       // A caller who does not read is told the latest state when it does, not every one in between.
@@ -96,6 +109,7 @@ class HealthWatch implements StreamReceiver {
   }
 
   #stop(): void {
+    this.#isStopped = true;
     this.#stopTimer?.();
     this.#stopTimer = null;
   }

@@ -16,10 +16,10 @@ interface ModelReference {
 export const metadataMethods = (protocol: Protocol, server: InferenceServer): readonly GrpcMethod[] => [
   controlMethod(protocol, 'ServerMetadata', () => server.serverMetadata()),
   controlMethod(protocol, 'ModelMetadata', ({ name, version }: ModelReference) => server.modelMetadata(name, version)),
-  controlMethod(protocol, 'ModelConfig', ({ name, version }: ModelReference) => ({
-    config: configForGrpc(server.modelConfig(name, version)),
+  controlMethod(protocol, 'ModelConfig', async ({ name, version }: ModelReference) => ({
+    config: configForGrpc(await server.modelConfig(name, version)),
   })),
-  controlMethod(protocol, 'ModelStatistics', ({ name, version }: ModelReference) => ({
-    model_stats: server.modelStatistics(name, version).map(statisticsMessage),
+  controlMethod(protocol, 'ModelStatistics', async ({ name, version }: ModelReference) => ({
+    model_stats: (await server.modelStatistics(name, version)).map(statisticsMessage),
   })),
 ];

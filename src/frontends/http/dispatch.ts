@@ -38,7 +38,10 @@ export function dispatch(context: HttpContext, infer: InferHandler, exchange: Ex
     } else if (route.endpoint === 'infer') {
       infer.handle(exchange, route.model, route.version);
     } else if (method === 'GET') {
-      exchange.answer(reading(context, route));
+      reading(context, route).then(
+        (reply) => exchange.answer(reply),
+        (error: unknown) => answerFailure(context, exchange, error),
+      );
     } else {
       answerWithBody(context, exchange, route);
     }
@@ -48,7 +51,7 @@ export function dispatch(context: HttpContext, infer: InferHandler, exchange: Ex
 }
 
 /** Answers a GET. */
-function reading(context: HttpContext, route: Route): Reply {
+async function reading(context: HttpContext, route: Route): Promise<Reply> {
   const { server } = context;
   switch (route.endpoint) {
     case 'live':

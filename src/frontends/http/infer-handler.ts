@@ -74,10 +74,15 @@ export class InferHandler {
   #infer(exchange: Exchange, body: Buffer, target: InferTarget): void {
     const context = this.#context;
     try {
-      const decoded = this.#decode(exchange, body, target);
-      const { receivedAtMs, cancellation } = exchange;
-      context.server.infer(decoded.request, { receivedAtMs, deadlineMs: Number.POSITIVE_INFINITY, cancellation }).then(
-        (response) => this.#answer(exchange, decoded, response),
+      // A repeated header is joined by the parser to what is no number any more.
+      const jsonBytes = parseJsonLength(exchange.request.headers[jsonLengthHeader] as string | undefined, body.length);
+      const forward = this.#forwarded === null ? null : this.#forwarder(exchange, this.#forwarded);
+      if (jsonBytes !== 0) {
+        this.#run(exchange, decodeInferRequest(body, jsonBytes, target, forward));
+        return;
+      }
+      decodeRawRequest(body, target, context.server, forward).then(
+        (decoded) => this.#run(exchange, decoded),
         (error: unknown) => answerFailure(context, exchange, error),
       );
     } catch (error) {
@@ -85,13 +90,13 @@ export class InferHandler {
     }
   }
 
-  #decode(exchange: Exchange, body: Buffer, target: InferTarget): DecodedInfer {
-    // A repeated header is joined by the parser to what is no number any more.
-    const jsonBytes = parseJsonLength(exchange.request.headers[jsonLengthHeader] as string | undefined, body.length);
-    const forward = this.#forwarded === null ? null : this.#forwarder(exchange, this.#forwarded);
-    return jsonBytes === 0
-      ? decodeRawRequest(body, target, this.#context.server, forward)
-      : decodeInferRequest(body, jsonBytes, target, forward);
+  #run(exchange: Exchange, decoded: DecodedInfer): void {
+    const context = this.#context;
+    const { receivedAtMs, cancellation } = exchange;
+    context.server.infer(decoded.request, { receivedAtMs, deadlineMs: Number.POSITIVE_INFINITY, cancellation }).then(
+      (response) => this.#answer(exchange, decoded, response),
+      (error: unknown) => answerFailure(context, exchange, error),
+    );
   }
 
   #forwarder(exchange: Exchange, pattern: RegExp): HeaderForwarder {

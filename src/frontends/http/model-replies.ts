@@ -7,24 +7,24 @@ import { statisticsMessage } from '../v2/statistics-message.ts';
 import type { HttpContext } from './http-context.ts';
 import { emptyReply, jsonReply, type Reply } from './reply.ts';
 
-export function healthReply({ server, isExiting }: HttpContext, question: 'live' | 'ready'): Reply {
+export async function healthReply({ server, isExiting }: HttpContext, question: 'live' | 'ready'): Promise<Reply> {
   if (isExiting()) throw unavailable('Server exiting');
-  const isGood = question === 'live' ? server.isLive() : server.isReady();
+  const isGood = await (question === 'live' ? server.isLive() : server.isReady());
   return emptyReply(isGood ? 200 : 400);
 }
 
-export function serverMetadataReply(server: InferenceServer): Reply {
-  const { name, version, extensions } = server.serverMetadata();
+export async function serverMetadataReply(server: InferenceServer): Promise<Reply> {
+  const { name, version, extensions } = await server.serverMetadata();
   return jsonReply(JSON.stringify({ name, version, extensions }));
 }
 
-export const modelReadyReply = (server: InferenceServer, model: string, version: string): Reply =>
-  server.isModelReady(model, version)
+export const modelReadyReply = async (server: InferenceServer, model: string, version: string): Promise<Reply> =>
+  (await server.isModelReady(model, version))
     ? emptyReply(200)
     : { status: 400, json: JSON.stringify({ error: 'Model version not ready' }) };
 
-export function modelMetadataReply(server: InferenceServer, model: string, version: string): Reply {
-  const { name, versions, platform, inputs, outputs } = server.modelMetadata(model, version);
+export async function modelMetadataReply(server: InferenceServer, model: string, version: string): Promise<Reply> {
+  const { name, versions, platform, inputs, outputs } = await server.modelMetadata(model, version);
   return jsonReply(
     JSON.stringify({
       name,
@@ -38,11 +38,11 @@ export function modelMetadataReply(server: InferenceServer, model: string, versi
 
 const tensorMessage = ({ name, datatype, shape }: TensorMetadata): object => ({ name, datatype, shape });
 
-export const modelConfigReply = (server: InferenceServer, model: string, version: string): Reply =>
-  jsonReply(configJson(server.modelConfig(model, version)));
+export const modelConfigReply = async (server: InferenceServer, model: string, version: string): Promise<Reply> =>
+  jsonReply(configJson(await server.modelConfig(model, version)));
 
 /** `model` '' asks for all. */
-export function statisticsReply(server: InferenceServer, model: string, version: string): Reply {
-  const statistics = server.modelStatistics(model, version);
+export async function statisticsReply(server: InferenceServer, model: string, version: string): Promise<Reply> {
+  const statistics = await server.modelStatistics(model, version);
   return jsonReply(JSON.stringify({ model_stats: statistics.map(statisticsMessage) }));
 }

@@ -27,15 +27,15 @@ export const oversizedRaw = (bodyBytes: number, maxInputBytes: number): Inferenc
  *
  * @throws InferenceError `invalid_argument` when the input cannot be told, or what the server says of the model.
  */
-export function decodeRawRequest(
+export async function decodeRawRequest(
   body: Buffer,
   target: InferTarget,
   server: InferenceServer,
   forward: HeaderForwarder | null,
-): DecodedInfer {
+): Promise<DecodedInfer> {
   const { modelName, modelVersion, maxInputBytes } = target;
-  const metadata = server.modelMetadata(modelName, modelVersion);
-  const { max_batch_size: maxBatchSize = 0 } = server.modelConfig(modelName, modelVersion);
+  const metadata = await server.modelMetadata(modelName, modelVersion);
+  const { max_batch_size: maxBatchSize = 0 } = await server.modelConfig(modelName, modelVersion);
   const input = rawInput(body, metadata, Number(maxBatchSize) > 0, maxInputBytes);
   const parameters = new RequestParameters(httpDialect);
   forward?.(parameters);

@@ -222,16 +222,21 @@ describe('decodeRawRequest', () => {
     return decodeRawRequest(body, target, server, null);
   };
 
-  it('makes the body the only input, the open dimension from its size', () => {
+  it('makes the body the only input, the open dimension from its size', async () => {
     const body = Buffer.alloc(24);
-    const decoded = decodeRaw(body, [{ name: 'X', datatype: 'FP32', shape: [-1, 3, -1] }], 8);
+    const decoded = await decodeRaw(body, [{ name: 'X', datatype: 'FP32', shape: [-1, 3, -1] }], 8);
     expect(decoded.request.inputs).toEqual([{ name: 'X', datatype: 'FP32', shape: [1, 3, 2], data: body }]);
     expect(decoded.isBinaryByDefault).toBe(true);
   });
 
-  it('makes a BYTES body its one element', () => {
-    const { inputs } = decodeRaw(Buffer.from('ab'), [{ name: 'S', datatype: 'BYTES', shape: [1] }]).request;
-    expect(inputs[0]).toEqual({ name: 'S', datatype: 'BYTES', shape: [1], data: Uint8Array.of(2, 0, 0, 0, 97, 98) });
+  it('makes a BYTES body its one element', async () => {
+    const { request } = await decodeRaw(Buffer.from('ab'), [{ name: 'S', datatype: 'BYTES', shape: [1] }]);
+    expect(request.inputs[0]).toEqual({
+      name: 'S',
+      datatype: 'BYTES',
+      shape: [1],
+      data: Uint8Array.of(2, 0, 0, 0, 97, 98),
+    });
   });
 
   it.each([
@@ -245,13 +250,13 @@ describe('decodeRawRequest', () => {
     ],
     [[{ name: 'A', datatype: 'FP32', shape: [-1, -1] }], 'more than one variable-sized dimension'],
     [[{ name: 'S', datatype: 'BYTES', shape: [2] }], 'the model must have input shape [1]'],
-  ] as const)('refuses %j', (inputs, reason) => {
-    expect(() => decodeRaw(Buffer.alloc(4), inputs)).toThrow(`[request id: <id_unknown>] `);
-    expect(() => decodeRaw(Buffer.alloc(4), inputs)).toThrow(reason);
+  ] as const)('refuses %j', async (inputs, reason) => {
+    await expect(decodeRaw(Buffer.alloc(4), inputs)).rejects.toThrow(`[request id: <id_unknown>] `);
+    await expect(decodeRaw(Buffer.alloc(4), inputs)).rejects.toThrow(reason);
   });
 
-  it('is limited like JSON', () => {
+  it('is limited like JSON', async () => {
     const inputs = [{ name: 'A', datatype: 'UINT8', shape: [-1] }] as const;
-    expect(() => decodeRaw(Buffer.alloc(5000), inputs)).toThrow('Raw input has a byte_size (5000 bytes)');
+    await expect(decodeRaw(Buffer.alloc(5000), inputs)).rejects.toThrow('Raw input has a byte_size (5000 bytes)');
   });
 });
