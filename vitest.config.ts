@@ -2,11 +2,14 @@ import { defineConfig } from 'vitest/config';
 
 const apart = ['engine', 'conformance', 'e2e', 'gpu', 'fuzz', 'soak', 'native'];
 
+/** Tests beside others of their room that need the built addon all the same. */
+const nativeTests = 'test/threads/native-*.test.ts';
+
 /** A room of tests that needs the built addon or server, each file in a process of its own. */
-const room = (name: string, timeoutMs: number) => ({
+const room = (name: string, timeoutMs: number, also: readonly string[] = []) => ({
   test: {
     name,
-    include: [`test/${name}/**/*.test.ts`],
+    include: [`test/${name}/**/*.test.ts`, ...also],
     pool: 'forks' as const,
     testTimeout: timeoutMs,
     hookTimeout: timeoutMs,
@@ -20,7 +23,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: apart.map((name) => `test/${name}/**`),
+          exclude: [...apart.map((name) => `test/${name}/**`), nativeTests],
           testTimeout: 20_000,
         },
       },
@@ -32,7 +35,7 @@ export default defineConfig({
           env: { GRPC_TRANSPORT: 'grpc-js' },
         },
       },
-      room('engine', 60_000),
+      room('engine', 60_000, [nativeTests]),
       room('e2e', 120_000),
       room('gpu', 300_000),
       room('fuzz', 300_000),

@@ -2,6 +2,7 @@
 #include "binding/addon_data.h"
 #include "binding/batch_binding.h"
 #include "binding/engine_binding.h"
+#include "binding/listener.h"
 #include "napi.h"
 
 namespace {
@@ -10,6 +11,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(std::make_unique<nereid::AddonData>().release());
   nereid::DefineEngine(env, exports);
   nereid::DefineBatches(env, exports);
+  nereid::DefineListeners(env, exports);
   return exports;
 }
 

@@ -12,15 +12,18 @@ const require = createRequire(import.meta.url);
 /** The same place seen from `src/engine` and from `dist/engine`. */
 const addonPath = fileURLToPath(new URL('../../build/addon/Release/nereid.node', import.meta.url));
 
-/** Throws `failed_precondition` with what to do when the addon was not built or does not load. */
-export function loadNative(): NativeAddon {
+/**
+ * Once per thread; the addon has more faces than the engine's, and each room declares its own. Throws
+ * `failed_precondition` with what to do when the addon was not built or does not load.
+ */
+export function loadNative<Face = NativeAddon>(): Face {
   if (!existsSync(addonPath)) {
     throw failedPrecondition(
       "the native addon is not built; run 'npm run build:native' (needs CMake >= 3.15 and a C++20 compiler)",
     );
   }
   try {
-    return require(addonPath) as NativeAddon;
+    return require(addonPath) as Face;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw failedPrecondition(`the native addon does not load, build it again with 'npm run build:native': ${reason}`);

@@ -1,0 +1,49 @@
+/**
+ * What frontend threads need of the addon and Node 20 does not offer: listening sockets that share a port. The face of
+ * `native/binding/listener.cc`; plain data only. Every thread loads it for itself, and none needs ONNX Runtime for it.
+ * Nothing here has behaviour.
+ */
+
+import { loadNative } from '../engine/load-native.ts';
+
+/**
+ * `alone`: the port is this socket's only. `first`: taken as if alone, so it fails with `EADDRINUSE` beside any other
+ * listener, one that shares its port included; then opened for `next`. `next`: joins sockets of the same user that share
+ * the port, whoever opened them, so a `first` comes before.
+ */
+export type PortSharing = 'alone' | 'first' | 'next';
+
+export interface NativeListenerError {
+  /** The system's name: `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `EINVAL` for an address that is not numeric, … */
+  readonly code: string;
+  /** The call that failed and the system's words for why: `listen: Address already in use`. */
+  readonly message: string;
+}
+
+/** `fd` is -1 and `port` 0 when `error` is not null. */
+export interface NativeListenerReply {
+  readonly error: NativeListenerError | null;
+  readonly fd: number;
+  /** The port that was taken. */
+  readonly port: number;
+}
+
+export interface NativeThreads {
+  /** Whether the system spreads connections over sockets that share a port: Linux only. */
+  readonly sharesPorts: boolean;
+  /**
+   * A listening socket at a numeric IPv4 or IPv6 address; `::` hears IPv4 too, as with Node. The descriptor is the caller's
+   * and valid in every thread: give it to `server.listen({ fd, backlog })`, which owns it from then on (without `backlog`
+   * Node sets its own, 511), or to `closeListener`. Connections are accepted by the system from now on: those that it
+   * assigns to this socket wait for its server. `port` 0 takes a free one, not with `next`. With `first` and `next`
+   * where `sharesPorts` is false the reply is `ENOPROTOOPT`.
+   */
+  openListener(host: string, port: number, backlog: number, sharing: PortSharing): NativeListenerReply;
+  /** Closes a descriptor that was not given to a server. */
+  closeListener(fd: number): void;
+}
+
+/** Throws as `loadNative`. */
+export function loadNativeThreads(): NativeThreads {
+  return loadNative<NativeThreads>();
+}
