@@ -1,6 +1,7 @@
 // The addon's entry: runs once per JavaScript environment that loads it.
 #include "binding/addon_data.h"
 #include "binding/batch_binding.h"
+#include "binding/doorbell.h"
 #include "binding/engine_binding.h"
 #include "binding/listener.h"
 #include "napi.h"
@@ -12,6 +13,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   nereid::DefineEngine(env, exports);
   nereid::DefineBatches(env, exports);
   nereid::DefineListeners(env, exports);
+  nereid::DefineDoorbells(env, exports);
   return exports;
 }
 

@@ -1,6 +1,6 @@
 // Everything the addon keeps for one JavaScript environment (the main thread or a worker): sessions,
 // instances, frames and background threads. Nothing of it is shared between environments but the runtime
-// itself.
+// itself and doorbells.
 #ifndef NEREID_BINDING_ADDON_DATA_H_
 #define NEREID_BINDING_ADDON_DATA_H_
 
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "binding/completions.h"
+#include "binding/doorbell.h"
 #include "binding/host_buffer.h"
 #include "binding/job_frame.h"
 #include "engine/instance.h"
@@ -61,6 +62,7 @@ struct AddonData {
   Table<std::unique_ptr<SessionEntry>> sessions;
   Table<std::unique_ptr<Instance>> instances;
   Table<std::unique_ptr<JobFrame>> frames;
+  KnownDoorbells known_doorbells;
   Napi::FunctionReference on_jobs;
   Napi::FunctionReference on_log;
   /// Working memory of a submission and of a release.

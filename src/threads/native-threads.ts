@@ -1,7 +1,7 @@
 /**
- * What frontend threads need of the addon and Node 20 does not offer: listening sockets that share a port. The face of
- * `native/binding/listener.cc`; plain data only. Every thread loads it for itself, and none needs ONNX Runtime for it.
- * Nothing here has behaviour.
+ * What frontend threads need of the addon and Node 20 does not offer: listening sockets that share a port, and doorbells
+ * between event loops. The face of `native/binding/{listener,doorbell}.cc`, in its order; plain data only. Every thread
+ * loads it for itself, and none needs ONNX Runtime for it. Nothing here has behaviour.
  */
 
 import { loadNative } from '../engine/load-native.ts';
@@ -41,6 +41,18 @@ export interface NativeThreads {
   openListener(host: string, port: number, backlog: number, sharing: PortSharing): NativeListenerReply;
   /** Closes a descriptor that was not given to a server. */
   closeListener(fd: number): void;
+
+  /**
+   * A doorbell of the calling thread: `onRing` runs there in a turn of its own after other threads rang, once however
+   * often they did; a ring during `onRing` means another call. What was written to shared memory before the ring is
+   * visible in the call. What `onRing` throws is an uncaught exception. Does not keep the thread alive. Ids are never
+   * used again.
+   */
+  createDoorbell(onRing: () => void): number;
+  /** From any thread; does nothing once the doorbell is closed or its thread has ended. */
+  ringDoorbell(id: number): void;
+  /** In the thread that made it; does nothing elsewhere. `onRing` is not called any more, rung or not. */
+  closeDoorbell(id: number): void;
 }
 
 /** Throws as `loadNative`. */
