@@ -4,6 +4,7 @@
 #include "binding/doorbell.h"
 #include "binding/engine_binding.h"
 #include "binding/listener.h"
+#include "binding/shared_slabs.h"
 #include "napi.h"
 
 namespace {
@@ -12,6 +13,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(std::make_unique<nereid::AddonData>().release());
   nereid::DefineEngine(env, exports);
   nereid::DefineBatches(env, exports);
+  nereid::DefineSharedSlabs(env, exports);
   nereid::DefineListeners(env, exports);
   nereid::DefineDoorbells(env, exports);
   return exports;

@@ -1,6 +1,6 @@
 // Everything the addon keeps for one JavaScript environment (the main thread or a worker): sessions,
 // instances, frames and background threads. Nothing of it is shared between environments but the runtime
-// itself and doorbells.
+// itself, doorbells and shared slabs.
 #ifndef NEREID_BINDING_ADDON_DATA_H_
 #define NEREID_BINDING_ADDON_DATA_H_
 
@@ -14,6 +14,7 @@
 #include "binding/doorbell.h"
 #include "binding/host_buffer.h"
 #include "binding/job_frame.h"
+#include "binding/shared_slabs.h"
 #include "engine/instance.h"
 #include "engine/runtime.h"
 #include "napi.h"
@@ -62,6 +63,7 @@ struct AddonData {
   Table<std::unique_ptr<SessionEntry>> sessions;
   Table<std::unique_ptr<Instance>> instances;
   Table<std::unique_ptr<JobFrame>> frames;
+  SharedSlabs shared_slabs;
   KnownDoorbells known_doorbells;
   Napi::FunctionReference on_jobs;
   Napi::FunctionReference on_log;
