@@ -18,6 +18,8 @@ import { ServerMetrics } from './observability/metrics.ts';
 import { MetricsFrontend } from './observability/metrics-frontend.ts';
 import { LocalServer } from './server/local-server.ts';
 import type { ServerConfig } from './server/server-config.ts';
+import { loadNativeThreads } from './threads/native-threads.ts';
+import { threadedFrontends } from './threads/threaded-frontends.ts';
 import { type Clock, systemClock } from './time.ts';
 
 /** Thrown when a model fails at start-up and `--exit-on-error` is in force; the reasons are in the log. */
@@ -132,13 +134,35 @@ function frontendsOf(
   clock: Clock,
   logger: Logger,
 ): readonly Frontend[] {
-  const frontends: Frontend[] = [];
-  const isExiting = (): boolean => server.isExiting;
-  if (config.http.listen) frontends.push(createHttpFrontend({ server, clock, logger, config: config.http, isExiting }));
-  if (config.grpc.listen) frontends.push(createGrpcFrontend({ server, clock, logger, config: config.grpc, isExiting }));
+  const frontends = [...protocolFrontends(config, server, clock, logger)];
   if (config.metrics.listen) {
     frontends.push(new MetricsFrontend(config.metrics.listen, () => metrics.render(), logger));
   }
+  return frontends;
+}
+
+/** On threads of their own where several are asked for and the system shares ports between them, else on this one. */
+function protocolFrontends(
+  { http, grpc, frontendThreads }: ServerConfig,
+  server: LocalServer,
+  clock: Clock,
+  logger: Logger,
+): readonly Frontend[] {
+  if (frontendThreads > 1 && (http.listen || grpc.listen)) {
+    const native = loadNativeThreads();
+    if (native.sharesPorts) {
+      logger.info({ frontendThreads }, 'the frontends have threads of their own');
+      return threadedFrontends({ threadCount: frontendThreads, server, native, clock, logger, http, grpc });
+    }
+    logger.warn(
+      { frontendThreads },
+      'this system does not share a port between threads: the frontends run on one thread',
+    );
+  }
+  const frontends: Frontend[] = [];
+  const isExiting = (): boolean => server.isExiting;
+  if (http.listen) frontends.push(createHttpFrontend({ server, clock, logger, config: http, isExiting }));
+  if (grpc.listen) frontends.push(createGrpcFrontend({ server, clock, logger, config: grpc, isExiting }));
   return frontends;
 }
 

@@ -12,6 +12,7 @@ import { parseServeArguments } from './cli/serve-arguments.ts';
 import { UsageError } from './cli/usage-error.ts';
 import { validateCommand } from './cli/validate-command.ts';
 import { createServer, type RunningServer } from './create-server.ts';
+import { cpuCores } from './engine/cpu-cores.ts';
 import { createNativeEngine } from './engine/native-engine.ts';
 import type { Logger } from './logger.ts';
 import { openLog } from './observability/log.ts';
@@ -60,7 +61,13 @@ async function run(command: Command): Promise<number> {
 
 /** Serves until SIGTERM or SIGINT. 0 after an orderly end, 1 when the time limit cut something off. */
 async function serve(words: readonly string[]): Promise<number> {
-  const config = parseServeArguments(words, { env: process.env, cwd: process.cwd(), version, isFolder });
+  const config = parseServeArguments(words, {
+    env: process.env,
+    cwd: process.cwd(),
+    version,
+    isFolder,
+    cpuCores: cpuCores(),
+  });
   const log = await openLog(config.log);
   const signal = untilSignal(log.logger);
   log.logger.info({ version, config }, 'starting with these settings');

@@ -20,19 +20,32 @@ export interface Clock {
 /** The longest delay that `setTimeout` takes; longer waits are re-armed by looking at the clock again. */
 const maxTimerMs = 2 ** 31 - 1;
 
-export const systemClock: Clock = {
-  now: () => performance.now(),
-  schedule(atMs, fire) {
+/** Where the clock of a thread begins, on a time line that all threads of the machine share (ms). */
+export const clockOriginMs = (): number => Number(process.hrtime.bigint()) / 1e6 - performance.now();
+
+/** The clock of a thread that began there; in every thread it tells the same time. */
+export function clockSince(originMs: number): Clock {
+  const aheadMs = clockOriginMs() - originMs;
+  return { ...systemClock, now: () => performance.now() + aheadMs, schedule: scheduleOn(aheadMs) };
+}
+
+const scheduleOn =
+  (aheadMs: number): Clock['schedule'] =>
+  (atMs, fire) => {
     let timer: NodeJS.Timeout;
     const arm = (): void => {
-      const leftMs = atMs - performance.now();
+      const leftMs = atMs - aheadMs - performance.now();
       // Node cuts the fraction off a delay, which would fire too early.
       timer = leftMs > maxTimerMs ? setTimeout(arm, maxTimerMs) : setTimeout(fire, Math.ceil(leftMs));
       timer.unref();
     };
     arm();
     return () => clearTimeout(timer);
-  },
+  };
+
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  schedule: scheduleOn(0),
   soon(fire) {
     const handle = setImmediate(fire);
     return () => clearImmediate(handle);

@@ -14,6 +14,8 @@ export interface Surroundings {
   readonly version: string;
   /** Whether a path is an existing folder. */
   readonly isFolder: (path: string) => boolean;
+  /** That this process may keep busy. */
+  readonly cpuCores: number;
 }
 
 type Values = FlagValues<ServeFlags>;

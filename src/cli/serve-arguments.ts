@@ -104,6 +104,15 @@ function grpcConfig(values: Values, listen: GrpcConfig['listen'], problems: stri
   };
 }
 
+const mostFrontendThreads = 8;
+
+/**
+ * Half of the cores, which the models share with them. On two cores a second thread of frontends would only take turns with
+ * the first (measured: docs/decisions/0010-frontend-threads.md).
+ */
+const frontendThreadsFor = (cpuCores: number): number =>
+  Math.max(1, Math.min(mostFrontendThreads, Math.floor(cpuCores / 2)));
+
 /**
  * The settings that the words after `serve` ask for. Throws a `UsageError` that lists everything that is wrong with them.
  */
@@ -123,6 +132,7 @@ export function parseServeArguments(words: readonly string[], surroundings: Surr
     id: values.text('id') ?? '',
     version: surroundings.version,
     exitTimeoutMs: values.number('exit-timeout-secs') * 1_000,
+    frontendThreads: values.number('frontend-threads') || frontendThreadsFor(surroundings.cpuCores),
     repository: repositoryConfig(values, backend.settings, surroundings, problems),
     engine: {
       libraryPath: libraryPath(values, surroundings.cwd),

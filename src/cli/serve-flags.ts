@@ -232,6 +232,15 @@ export const serveFlags = {
     help: 'Append the log to this file in place of standard error.',
   },
   id: { ...text, group: 'Server', initial: 'triton', placeholder: 'name', help: 'Name in the server metadata.' },
+  'frontend-threads': {
+    ...wholeNumber,
+    group: 'Server',
+    initial: '0',
+    min: 0,
+    max: 64,
+    placeholder: 'n',
+    help: 'Threads that speak HTTP and gRPC, all on the same ports; batches form across them. 1: the main thread alone. 0: half of the cores, at most 8.',
+  },
   'exit-timeout-secs': {
     ...wholeNumber,
     group: 'Server',

@@ -13,6 +13,14 @@ export interface Listening {
   close(): void;
 }
 
+/** A socket that listens already; the frontend that is started on it owns the descriptor from then on. */
+export interface ListeningSocket {
+  readonly fd: number;
+}
+
+/** Connections that wait to be accepted. */
+export const acceptBacklog = 1024;
+
 export interface Frontend {
   /** The name in logs: `http`, `grpc`, `metrics`. */
   readonly name: string;

@@ -92,6 +92,8 @@ export interface ServerConfig {
   readonly id: string;
   readonly version: string;
   readonly exitTimeoutMs: number;
+  /** Threads that run the HTTP and gRPC frontends; 1 is the main thread itself. */
+  readonly frontendThreads: number;
   readonly repository: RepositoryConfig;
   readonly engine: EngineSettings;
   readonly limits: LimitsConfig;

@@ -22,6 +22,7 @@ describe('the serve command line', () => {
       id: 'triton',
       version: '1.2.3',
       exitTimeoutMs: 30_000,
+      frontendThreads: 1,
       repository: {
         paths: ['/srv/models'],
         controlMode: 'none',

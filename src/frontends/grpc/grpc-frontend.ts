@@ -4,7 +4,7 @@ import type { Logger } from '../../logger.ts';
 import type { InferenceServer } from '../../server/inference-server.ts';
 import type { GrpcConfig } from '../../server/server-config.ts';
 import type { Clock } from '../../time.ts';
-import type { Frontend, Listening } from '../frontend.ts';
+import type { Frontend, Listening, ListeningSocket } from '../frontend.ts';
 import { createGrpcJsTransport } from './grpc-js-transport.ts';
 import { createHttp2Transport } from './http2-transport.ts';
 import { methodTable } from './method-table.ts';
@@ -18,6 +18,8 @@ export interface GrpcFrontendOptions {
   readonly config: GrpcConfig;
   /** True from the moment the process decided to leave, which may be before this frontend is drained. */
   readonly isExiting: () => boolean;
+  /** Where to listen instead of opening the configured address. */
+  readonly socket?: ListeningSocket | null;
 }
 
 const transports: Readonly<
@@ -39,7 +41,7 @@ export function createGrpcFrontend(options: GrpcFrontendOptions): Frontend {
         headerForwardPattern: config.headerForwardPattern,
         maxMessageBytes: config.maxMessageBytes,
       });
-      const listening = await transport.start(methods, config);
+      const listening = await transport.start(methods, config, options.socket ?? null);
       return {
         address: listening.address,
         port: listening.port,

@@ -45,7 +45,7 @@ export interface GrpcJsDependencies {
 }
 
 export const createGrpcJsTransport = (dependencies: GrpcJsDependencies): GrpcTransport => ({
-  async start(methods, config) {
+  async start(methods, config, socket) {
     const calls = new OpenCalls();
     const server = grpcServer(methods, config, { ...dependencies, config }, calls);
     const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
@@ -60,7 +60,7 @@ export const createGrpcJsTransport = (dependencies: GrpcJsDependencies): GrpcTra
       socket.once('close', () => sockets.delete(socket));
       injector.injectConnection(socket);
     });
-    const { address, port } = await listenOn(listener, config.listen);
+    const { address, port } = await listenOn(listener, config.listen, socket);
     return new GrpcJsListening(address, port, server, listener, sockets, calls, dependencies.clock);
   },
 });

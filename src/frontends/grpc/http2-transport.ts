@@ -39,7 +39,7 @@ export interface Http2TransportDependencies {
 }
 
 export const createHttp2Transport = (dependencies: Http2TransportDependencies): GrpcTransport => ({
-  async start(methods, config) {
+  async start(methods, config, socket) {
     const router = new CallRouter(methods, {
       ...dependencies,
       config,
@@ -49,7 +49,7 @@ export const createHttp2Transport = (dependencies: Http2TransportDependencies): 
     const server = new Http2Server(router, dependencies.clock, limitsOf(config));
     router.server = server;
     const listener = createServer({ noDelay: true, pauseOnConnect: true }, (socket) => server.accept(socket));
-    const { address, port } = await listenOn(listener, config.listen);
+    const { address, port } = await listenOn(listener, config.listen, socket);
     return new Http2Listening(address, port, listener, server, router.surroundings);
   },
 });

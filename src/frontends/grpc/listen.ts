@@ -2,6 +2,7 @@
 
 import type { AddressInfo, Server } from 'node:net';
 import { failedPrecondition, type InferenceError, unavailable } from '../../errors.ts';
+import { acceptBacklog, type ListeningSocket } from '../frontend.ts';
 import type { ListenAddress } from '../../server/server-config.ts';
 
 export interface TakenAddress {
@@ -17,13 +18,17 @@ const reasons: Readonly<Record<string, string>> = {
 };
 
 /** @throws InferenceError (rejects) `unavailable`, naming the address and the flag that changes it. */
-export function listenOn(server: Server, listen: ListenAddress | null): Promise<TakenAddress> {
+export function listenOn(
+  server: Server,
+  listen: ListenAddress | null,
+  socket: ListeningSocket | null,
+): Promise<TakenAddress> {
   if (listen === null)
     return Promise.reject(failedPrecondition('the gRPC frontend is switched off (--allow-grpc=false)'));
   return new Promise((resolve, reject) => {
-    const onError = (error: NodeJS.ErrnoException): void => reject(listenError(listen, error));
+    const onError = (error: NodeJS.ErrnoException): void => reject(grpcListenError(listen, error));
     server.once('error', onError);
-    server.listen({ host: listen.host, port: listen.port }, () => {
+    server.listen({ ...(socket ?? listen), backlog: acceptBacklog }, () => {
       server.off('error', onError);
       const { port } = server.address() as AddressInfo;
       resolve({ address: addressText(listen.host, port), port });
@@ -31,7 +36,8 @@ export function listenOn(server: Server, listen: ListenAddress | null): Promise<
   });
 }
 
-function listenError(listen: ListenAddress, error: NodeJS.ErrnoException): InferenceError {
+/** What is told of an address that cannot be had; `error.code` is the system's. */
+export function grpcListenError(listen: ListenAddress, error: NodeJS.ErrnoException): InferenceError {
   const reason = reasons[error.code ?? ''] ?? error.message;
   return unavailable(`gRPC cannot listen on ${addressText(listen.host, listen.port)}: ${reason}`, error);
 }

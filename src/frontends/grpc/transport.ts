@@ -5,7 +5,7 @@
 
 import type { InferenceContext } from '../../inference/context.ts';
 import type { GrpcConfig } from '../../server/server-config.ts';
-import type { Listening } from '../frontend.ts';
+import type { Listening, ListeningSocket } from '../frontend.ts';
 
 /** How a call ends. Code 0 is OK. */
 export interface GrpcStatus {
@@ -79,6 +79,9 @@ export interface StreamMethod {
 export type GrpcMethod = UnaryMethod | StreamMethod;
 
 export interface GrpcTransport {
-  /** Rejects with a sentence that names the address when it cannot be taken. */
-  start(methods: readonly GrpcMethod[], config: GrpcConfig): Promise<Listening>;
+  /**
+   * Listens on the socket, or at the configured address when there is none. Rejects with a sentence that names the address
+   * when it cannot be taken.
+   */
+  start(methods: readonly GrpcMethod[], config: GrpcConfig, socket: ListeningSocket | null): Promise<Listening>;
 }

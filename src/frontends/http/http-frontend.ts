@@ -11,7 +11,7 @@ import type { Logger } from '../../logger.ts';
 import type { InferenceServer } from '../../server/inference-server.ts';
 import type { HttpConfig, ListenAddress } from '../../server/server-config.ts';
 import type { Clock } from '../../time.ts';
-import type { Frontend, Listening } from '../frontend.ts';
+import { acceptBacklog, type Frontend, type Listening, type ListeningSocket } from '../frontend.ts';
 import { dispatch } from './dispatch.ts';
 import { Exchange } from './exchange.ts';
 import type { HttpContext } from './http-context.ts';
@@ -25,6 +25,8 @@ export interface HttpFrontendOptions {
   readonly config: HttpConfig;
   /** Whether the process has been told to end; absent means never. */
   readonly isExiting?: () => boolean;
+  /** Where to listen instead of opening the configured address. */
+  readonly socket?: ListeningSocket | null;
 }
 
 /** Time for the head of a request, and for head and body together, before 408. */
@@ -33,7 +35,6 @@ const requestTimeoutMs = 300_000;
 /** Longer than load balancers keep theirs, so that it is they who close idle connections. */
 const keepAliveTimeoutMs = 75_000;
 const maxHeadBytes = 16 * 1024;
-const acceptBacklog = 1024;
 /**
  * How long a drain leaves idle connections open: a client that sends without pause may have its next request on the wire
  * at this moment, and closing under it would lose that request. Longer than a round trip to anywhere.
@@ -68,23 +69,24 @@ async function start(options: HttpFrontendOptions): Promise<Listening> {
     dispatch(context, infer, exchange);
   });
   http.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => refuse(open, error, socket));
-  await listen(http, config.listen);
+  await listen(http, config.listen, options.socket ?? null);
   http.on('error', (error) => logger.error({ err: error }, 'the HTTP listener failed'));
   return listening(http, open, clock);
 }
 
-function listen(http: Server, { host, port }: ListenAddress): Promise<void> {
+function listen(http: Server, address: ListenAddress, socket: ListeningSocket | null): Promise<void> {
   return new Promise((resolve, reject) => {
-    const onError = (error: NodeJS.ErrnoException): void => reject(listenError(error, host, port));
+    const onError = (error: NodeJS.ErrnoException): void => reject(httpListenError(address, error));
     http.once('error', onError);
-    http.listen({ host, port, backlog: acceptBacklog }, () => {
+    http.listen({ ...(socket ?? address), backlog: acceptBacklog }, () => {
       http.off('error', onError);
       resolve();
     });
   });
 }
 
-function listenError(error: NodeJS.ErrnoException, host: string, port: number): InferenceError {
+/** What is told of an address that cannot be had; `error.code` is the system's. */
+export function httpListenError({ host, port }: ListenAddress, error: NodeJS.ErrnoException): InferenceError {
   const address = `${host}:${port}`;
   if (error.code === 'EADDRINUSE') {
     return failedPrecondition(`Socket '${address}' already in use; choose another port with --http-port`, error);

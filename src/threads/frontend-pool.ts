@@ -1,0 +1,206 @@
+/**
+ * The frontend threads of a server: starts them, starts another one in the place of one that failed, drains and ends them.
+ * Each has a link to the server of this thread. One thread that fails loses its connections; the others go on.
+ */
+
+import { Worker } from 'node:worker_threads';
+import type { Logger } from '../logger.ts';
+import type { InferenceServer } from '../server/inference-server.ts';
+import type { GrpcConfig, HttpConfig } from '../server/server-config.ts';
+import { type Clock, clockOriginMs } from '../time.ts';
+import { makeLinkEnds } from './link-ends.ts';
+import { LinkHost } from './link-host.ts';
+import type { NativeThreads } from './native-threads.ts';
+import type { SharedPort } from './shared-sockets.ts';
+import { drainOrder, type FrontendThreadSettings, type ThreadReport } from './thread-messages.ts';
+
+/** How long after a failure the place of a thread stays empty: doubled each time, until one has lived for the longest. */
+const shortestPauseMs = 100;
+const longestPauseMs = 10_000;
+
+export interface FrontendPoolOptions {
+  readonly threadCount: number;
+  readonly server: InferenceServer;
+  readonly native: NativeThreads;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Null for a frontend that is off. */
+  readonly httpPort: SharedPort | null;
+  readonly grpcPort: SharedPort | null;
+  readonly http: HttpConfig;
+  readonly grpc: GrpcConfig;
+  /** What the threads run; `frontend-thread.js` unless a test has another one. */
+  readonly entry?: URL;
+}
+
+/** One place in the pool and the thread that has it now. */
+interface Place {
+  readonly index: number;
+  worker: Worker | null;
+  host: LinkHost | null;
+  startedAtMs: number;
+  pauseMs: number;
+  cancelRestart: (() => void) | null;
+  /** Set while the pool waits for it to drain. */
+  whenDrained: (() => void) | null;
+}
+
+export class FrontendPool {
+  readonly #options: FrontendPoolOptions;
+  readonly #places: readonly Place[];
+  readonly #exiting = new SharedArrayBuffer(4);
+  #isStopping = false;
+  #drained: Promise<void> | null = null;
+
+  constructor(options: FrontendPoolOptions) {
+    this.#options = options;
+    this.#places = Array.from({ length: options.threadCount }, (_, index) => ({
+      index,
+      worker: null,
+      host: null,
+      startedAtMs: 0,
+      pauseMs: shortestPauseMs,
+      cancelRestart: null,
+      whenDrained: null,
+    }));
+  }
+
+  /** Threads that run and have not failed. */
+  get threadCount(): number {
+    return this.#places.filter(({ worker }) => worker !== null).length;
+  }
+
+  /** Resolves when all accept connections; rejects with the reason why one cannot. */
+  async start(): Promise<void> {
+    await Promise.all(this.#places.map((place) => this.#start(place)));
+  }
+
+  /** No new connections; resolves when every accepted request was answered. */
+  drain(): Promise<void> {
+    this.#drained ??= this.#drain();
+    return this.#drained;
+  }
+
+  /** Cuts what is left. */
+  close(): void {
+    this.#stop();
+    for (const place of this.#places) {
+      place.worker?.terminate();
+      this.#lose(place);
+    }
+  }
+
+  #stop(): void {
+    this.#isStopping = true;
+    Atomics.store(new Int32Array(this.#exiting), 0, 1);
+    this.#options.httpPort?.close();
+    this.#options.grpcPort?.close();
+    for (const place of this.#places) place.cancelRestart?.();
+  }
+
+  async #drain(): Promise<void> {
+    this.#stop();
+    await Promise.all(
+      this.#places.map(
+        (place) =>
+          new Promise<void>((resolve) => {
+            place.whenDrained = resolve;
+            if (place.worker === null) resolve();
+            else place.worker.postMessage(drainOrder);
+          }),
+      ),
+    );
+  }
+
+  #start(place: Place): Promise<void> {
+    const { server, native, clock, entry } = this.#options;
+    const ends = makeLinkEnds();
+    const host = new LinkHost(server, ends.scheduling, native);
+    const { pages, control } = ends.frontend;
+    const worker = new Worker(entry ?? new URL('./frontend-thread.js', import.meta.url), {
+      name: `nereid-fe-${place.index}`,
+      workerData: this.#settings(ends.frontend, host.doorbell),
+      transferList: [pages, control],
+    });
+    place.worker = worker;
+    place.host = host;
+    place.startedAtMs = clock.now();
+    return new Promise((resolve, reject) => {
+      worker.on('message', (report: ThreadReport) => {
+        if (report.kind === 'ready') {
+          host.connect(report.doorbell);
+          resolve();
+        } else this.#note(place, report);
+      });
+      worker.once('error', (error) => {
+        this.#options.logger.error({ error, thread: place.index }, 'a frontend thread failed');
+        reject(error);
+      });
+      worker.once('exit', () => {
+        host.close();
+        if (place.worker !== worker) return;
+        this.#lose(place);
+        reject(new Error('a frontend thread ended while it started'));
+        if (!this.#isStopping) this.#restartLater(place);
+      });
+    });
+  }
+
+  #settings(link: FrontendThreadSettings['link'], doorbell: number): FrontendThreadSettings {
+    const { httpPort, grpcPort, http, grpc } = this.#options;
+    return {
+      http,
+      grpc,
+      httpFd: httpPort === null ? -1 : httpPort.take(),
+      grpcFd: grpcPort === null ? -1 : grpcPort.take(),
+      link,
+      doorbell,
+      clockOriginMs: clockOriginMs(),
+      exiting: this.#exiting,
+    };
+  }
+
+  #note(place: Place, report: ThreadReport): void {
+    if (report.kind === 'log') {
+      this.#options.logger[report.level]({ ...report.fields, thread: place.index }, report.message);
+    } else if (report.kind === 'drained') {
+      place.whenDrained?.();
+    }
+  }
+
+  #lose(place: Place): void {
+    place.host?.close();
+    place.worker = null;
+    place.host = null;
+    place.whenDrained?.();
+  }
+
+  #restartLater(place: Place): void {
+    const { clock, logger } = this.#options;
+    const livedMs = clock.now() - place.startedAtMs;
+    if (livedMs > longestPauseMs) place.pauseMs = shortestPauseMs;
+    const { pauseMs } = place;
+    place.pauseMs = Math.min(pauseMs * 2, longestPauseMs);
+    logger.warn(
+      { thread: place.index, pauseMs },
+      'a frontend thread ended; its connections are lost, another one follows',
+    );
+    place.cancelRestart = clock.schedule(clock.now() + pauseMs, () => {
+      place.cancelRestart = null;
+      // A failed attempt was logged and comes back here through the thread's end.
+      this.#restart(place).catch(() => undefined);
+    });
+  }
+
+  async #restart(place: Place): Promise<void> {
+    try {
+      await this.#start(place);
+      this.#options.logger.info({ thread: place.index }, 'a frontend thread is back');
+    } catch (error) {
+      if (place.worker === null && place.cancelRestart === null && !this.#isStopping) {
+        this.#options.logger.error({ error, thread: place.index }, 'a frontend thread could not be started again');
+        this.#restartLater(place);
+      }
+    }
+  }
+}

@@ -1,0 +1,42 @@
+/**
+ * The entry of a frontend thread: the same frontends as on the main thread, on sockets that share the port with other
+ * threads, before the server at the other end of the link. Neither ONNX Runtime nor a model is here.
+ */
+
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { internal } from '../errors.ts';
+import type { Frontend, Listening } from '../frontends/frontend.ts';
+import { createGrpcFrontend } from '../frontends/grpc/grpc-frontend.ts';
+import { createHttpFrontend } from '../frontends/http/http-frontend.ts';
+import { clockSince } from '../time.ts';
+import { LinkServer } from './link-server.ts';
+import { loadNativeThreads } from './native-threads.ts';
+import { drainOrder, type FrontendThreadSettings, type ThreadReport } from './thread-messages.ts';
+import { reportingLogger } from './thread-log.ts';
+
+async function run(port: MessagePort, settings: FrontendThreadSettings): Promise<void> {
+  const report = (message: ThreadReport): void => port.postMessage(message);
+  const logger = reportingLogger(report);
+  const server = new LinkServer(settings.link, loadNativeThreads());
+  server.connect(settings.doorbell);
+  const exiting = new Int32Array(settings.exiting);
+  const isExiting = (): boolean => Atomics.load(exiting, 0) === 1;
+  const shared = { server, clock: clockSince(settings.clockOriginMs), logger, isExiting };
+  const { http, grpc, httpFd, grpcFd } = settings;
+  const frontends: Frontend[] = [];
+  if (httpFd >= 0) frontends.push(createHttpFrontend({ ...shared, config: http, socket: { fd: httpFd } }));
+  if (grpcFd >= 0) frontends.push(createGrpcFrontend({ ...shared, config: grpc, socket: { fd: grpcFd } }));
+  const listening: Listening[] = [];
+  for (const frontend of frontends) listening.push(await frontend.start());
+  port.on('message', (order: unknown) => {
+    if (order !== drainOrder) return;
+    Promise.all(listening.map((one) => one.drain())).then(
+      () => report({ kind: 'drained' }),
+      (error: unknown) => logger.error({ error }, 'a frontend thread could not finish what it had accepted'),
+    );
+  });
+  report({ kind: 'ready', doorbell: server.doorbell });
+}
+
+if (parentPort === null) throw internal('a frontend thread is started by the server, not by itself');
+await run(parentPort, workerData as FrontendThreadSettings);

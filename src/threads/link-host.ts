@@ -1,0 +1,128 @@
+/**
+ * The end of a link in the thread that schedules: puts the requests of one frontend thread before the server of this
+ * thread and sends the answers back.
+ */
+
+import { type InferenceError, toInferenceError } from '../errors.ts';
+import { Cancellation, type InferenceContext } from '../inference/context.ts';
+import type { InferenceResponse } from '../inference/response.ts';
+import type { InferenceServer } from '../server/inference-server.ts';
+import { answerControlCalls } from './control-calls.ts';
+import { type Doorbells, fromFrontend, type LinkEnd, toFrontend } from './link.ts';
+import { LinkSide } from './link-side.ts';
+import type { Page } from './page-arena.ts';
+import { readRequest } from './request-record.ts';
+import { writeError, writeResponse } from './response-record.ts';
+
+/** A request of the other thread, from its arrival until its answer was read there. */
+class HostedCall implements InferenceContext {
+  readonly receivedAtMs: number;
+  readonly deadlineMs: number;
+  readonly cancellation = new Cancellation();
+  /** What the answer took, once it was sent. */
+  page: Page | null = null;
+  blocks: Uint8Array[] | null = null;
+
+  constructor(receivedAtMs: number, deadlineMs: number) {
+    this.receivedAtMs = receivedAtMs;
+    this.deadlineMs = deadlineMs;
+  }
+}
+
+export class LinkHost {
+  readonly #server: InferenceServer;
+  readonly #side: LinkSide;
+  readonly #calls: (HostedCall | null)[] = [];
+  readonly #stopControl: () => void;
+  #isClosed = false;
+
+  constructor(server: InferenceServer, end: LinkEnd, doorbells: Doorbells) {
+    this.#server = server;
+    this.#side = new LinkSide(end, doorbells, toFrontend.forgetPage, (kind, call, page, offset) =>
+      this.#receive(kind, call, page, offset),
+    );
+    this.#stopControl = answerControlCalls(end.control, server);
+  }
+
+  get doorbell(): number {
+    return this.#side.doorbell;
+  }
+
+  connect(otherDoorbell: number): void {
+    this.#side.connect(otherDoorbell);
+  }
+
+  /** The frontend thread is gone: its callers have left. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#stopControl();
+    this.#side.close();
+    for (const call of this.#calls) call?.cancellation.cancel();
+    this.#calls.length = 0;
+  }
+
+  #receive(kind: number, call: number, pageId: number, offset: number): void {
+    switch (kind) {
+      case fromFrontend.infer:
+        this.#infer(call, pageId, offset);
+        break;
+      case fromFrontend.cancel:
+        this.#calls[call]?.cancellation.cancel();
+        break;
+      case fromFrontend.release:
+        this.#release(call);
+        break;
+      default:
+        this.#side.pages.forget(pageId);
+    }
+  }
+
+  #infer(call: number, pageId: number, offset: number): void {
+    const { pages, reader } = this.#side;
+    const { numbers, bytes } = pages.find(pageId);
+    reader.begin(numbers, bytes, offset);
+    const request = readRequest(pages, reader);
+    const hosted = new HostedCall(request.receivedAtMs, request.deadlineMs);
+    this.#calls[call] = hosted;
+    this.#server.infer(request, hosted).then(
+      (response) => this.#answer(call, hosted, response),
+      (error: unknown) => this.#fail(call, hosted, toInferenceError(error)),
+    );
+  }
+
+  #answer(call: number, hosted: HostedCall, response: InferenceResponse): void {
+    if (this.#isClosed) {
+      response.release();
+      return;
+    }
+    const side = this.#side;
+    try {
+      const { page, start, blocks } = writeResponse(side.arena, side.writer, response);
+      hosted.page = page;
+      hosted.blocks = blocks;
+      side.push(toFrontend.answer, call, page.id, start);
+    } catch (error) {
+      this.#fail(call, hosted, toInferenceError(error));
+    } finally {
+      response.release();
+    }
+  }
+
+  #fail(call: number, hosted: HostedCall, error: InferenceError): void {
+    if (this.#isClosed) return;
+    const side = this.#side;
+    const { page, start } = writeError(side.arena, side.writer, error);
+    hosted.page = page;
+    side.push(toFrontend.fail, call, page.id, start);
+  }
+
+  #release(call: number): void {
+    const hosted = this.#calls[call] ?? null;
+    if (hosted === null) return;
+    this.#calls[call] = null;
+    const { arena } = this.#side;
+    if (hosted.blocks !== null) for (const block of hosted.blocks) arena.giveBack(block);
+    if (hosted.page !== null) arena.release(hosted.page);
+  }
+}

@@ -1,0 +1,123 @@
+/**
+ * The `InferenceServer` of a frontend thread: the other end of its link is `link-host.ts` in the thread that schedules.
+ * Requests go through shared memory; the control plane, which is rare, through messages.
+ */
+
+import type { InferenceContext } from '../inference/context.ts';
+import type { InferenceRequest } from '../inference/request.ts';
+import type { InferenceResponse } from '../inference/response.ts';
+import type { InferenceServer } from '../server/inference-server.ts';
+import { ControlCaller } from './control-calls.ts';
+import { type Doorbells, fromFrontend, type LinkEnd, toFrontend } from './link.ts';
+import { LinkSide } from './link-side.ts';
+import type { Page, PageArena } from './page-arena.ts';
+import { writeRequest } from './request-record.ts';
+import { readError, readResponse } from './response-record.ts';
+
+/** A request on its way: what its answer settles and sets free. */
+interface PendingCall {
+  readonly resolve: (response: InferenceResponse) => void;
+  readonly reject: (error: unknown) => void;
+  readonly context: InferenceContext;
+  readonly page: Page;
+  readonly blocks: Uint8Array[] | null;
+}
+
+export class LinkServer implements InferenceServer {
+  readonly isLive: InferenceServer['isLive'];
+  readonly isReady: InferenceServer['isReady'];
+  readonly isModelReady: InferenceServer['isModelReady'];
+  readonly serverMetadata: InferenceServer['serverMetadata'];
+  readonly modelMetadata: InferenceServer['modelMetadata'];
+  readonly modelConfig: InferenceServer['modelConfig'];
+  readonly modelStatistics: InferenceServer['modelStatistics'];
+  readonly repositoryIndex: InferenceServer['repositoryIndex'];
+  readonly loadModel: InferenceServer['loadModel'];
+  readonly unloadModel: InferenceServer['unloadModel'];
+  readonly #side: LinkSide;
+  /** By number of the call; numbers are used again. */
+  readonly #calls: (PendingCall | null)[] = [];
+  readonly #freeCalls: number[] = [];
+
+  constructor(end: LinkEnd, doorbells: Doorbells) {
+    this.#side = new LinkSide(end, doorbells, fromFrontend.forgetPage, (kind, call, page, offset) =>
+      this.#receive(kind, call, page, offset),
+    );
+    const control = new ControlCaller(end.control);
+    this.isLive = control.method('isLive');
+    this.isReady = control.method('isReady');
+    this.isModelReady = control.method('isModelReady');
+    this.serverMetadata = control.method('serverMetadata');
+    this.modelMetadata = control.method('modelMetadata');
+    this.modelConfig = control.method('modelConfig');
+    this.modelStatistics = control.method('modelStatistics');
+    this.repositoryIndex = control.method('repositoryIndex');
+    this.loadModel = control.method('loadModel');
+    this.unloadModel = control.method('unloadModel');
+  }
+
+  /** Memory that the scheduling thread can read: messages received into it are not copied again. */
+  get arena(): PageArena {
+    return this.#side.arena;
+  }
+
+  get doorbell(): number {
+    return this.#side.doorbell;
+  }
+
+  connect(otherDoorbell: number): void {
+    this.#side.connect(otherDoorbell);
+  }
+
+  readonly infer = (request: InferenceRequest, context: InferenceContext): Promise<InferenceResponse> =>
+    new Promise((resolve, reject) => {
+      const side = this.#side;
+      const { page, start, blocks } = writeRequest(side.arena, side.writer, request, context);
+      const call = this.#freeCalls.pop() ?? this.#calls.length;
+      this.#calls[call] = { resolve, reject, context, page, blocks };
+      side.push(fromFrontend.infer, call, page.id, start);
+      // The answer comes all the same, and says what became of the request.
+      if (context.cancellation.cancelled) side.push(fromFrontend.cancel, call, 0, 0);
+      else context.cancellation.onCancel(() => this.#cancel(call, context));
+    });
+
+  #cancel(call: number, context: InferenceContext): void {
+    if (this.#calls[call]?.context === context) this.#side.push(fromFrontend.cancel, call, 0, 0);
+  }
+
+  #receive(kind: number, call: number, pageId: number, offset: number): void {
+    const { pages, reader } = this.#side;
+    if (kind === toFrontend.forgetPage) {
+      pages.forget(pageId);
+      return;
+    }
+    const { resolve, reject, context, page, blocks } = this.#calls[call] as PendingCall;
+    this.#calls[call] = null;
+    context.cancellation.onCancel(null);
+    const { numbers, bytes } = pages.find(pageId);
+    reader.begin(numbers, bytes, offset);
+    if (kind === toFrontend.fail) {
+      // A batch that runs may still read the bytes of a request that was cancelled: they are left to the collector.
+      const error = readError(reader);
+      this.#release(call);
+      reject(error);
+      return;
+    }
+    const { arena } = this.#side;
+    arena.release(page);
+    if (blocks !== null) for (const block of blocks) arena.giveBack(block);
+    let isReleased = false;
+    const release = (): void => {
+      if (isReleased) return;
+      isReleased = true;
+      this.#release(call);
+    };
+    resolve(readResponse(pages, reader, release));
+  }
+
+  /** The number of the call is free when the other side knows that its answer was read. */
+  #release(call: number): void {
+    this.#side.push(fromFrontend.release, call, 0, 0);
+    this.#freeCalls.push(call);
+  }
+}

@@ -1,0 +1,72 @@
+/**
+ * One side of a link, whichever: writes entries and wakes the other side, reads entries when woken, keeps the pages of both.
+ */
+
+import type { LinkEnd, Doorbells } from './link.ts';
+import { PageArena } from './page-arena.ts';
+import { PageTable } from './page-table.ts';
+import { RecordReader, RecordWriter } from './record.ts';
+import { type EntryListener, RingReader, RingWriter } from './ring.ts';
+
+export class LinkSide {
+  readonly arena: PageArena;
+  readonly pages: PageTable;
+  readonly writer = new RecordWriter();
+  readonly reader = new RecordReader();
+  /** To be given to the other side. */
+  readonly doorbell: number;
+  readonly #doorbells: Doorbells;
+  readonly #outgoing: RingWriter;
+  readonly #incoming: RingReader;
+  readonly #listener: EntryListener;
+  #otherDoorbell = -1;
+  #isRingDue = false;
+  #isClosed = false;
+
+  /** @param forgetKind the entry that tells the other side of a page which is gone. */
+  constructor(end: LinkEnd, doorbells: Doorbells, forgetKind: number, listener: EntryListener) {
+    this.#doorbells = doorbells;
+    this.#outgoing = new RingWriter(end.outgoing);
+    this.#incoming = new RingReader(end.incoming);
+    this.#listener = listener;
+    this.pages = new PageTable(end.pages);
+    this.arena = new PageArena(
+      (id, memory) => end.pages.postMessage({ id, memory }),
+      (id) => this.push(forgetKind, 0, id, 0),
+    );
+    this.doorbell = doorbells.createDoorbell(this.drain);
+    end.pages.unref();
+  }
+
+  /** The other side is there; what was pushed before reaches it now. */
+  connect(otherDoorbell: number): void {
+    this.#otherDoorbell = otherDoorbell;
+    this.#ring();
+  }
+
+  push(kind: number, call: number, page: number, offset: number): void {
+    if (this.#isClosed) return;
+    this.#outgoing.push(kind, call, page, offset);
+    if (this.#isRingDue) return;
+    // All that is pushed while the promises of one batch settle shares one ring.
+    this.#isRingDue = true;
+    queueMicrotask(this.#ring);
+  }
+
+  /** Reads what the other side has pushed. Called by the doorbell. */
+  readonly drain = (): void => {
+    if (this.#isClosed) return;
+    this.#outgoing.flush();
+    if (this.#incoming.drain(this.#listener)) this.#ring();
+  };
+
+  close(): void {
+    this.#isClosed = true;
+    this.#doorbells.closeDoorbell(this.doorbell);
+  }
+
+  readonly #ring = (): void => {
+    this.#isRingDue = false;
+    if (this.#otherDoorbell >= 0 && !this.#isClosed) this.#doorbells.ringDoorbell(this.#otherDoorbell);
+  };
+}

@@ -1,0 +1,38 @@
+/**
+ * What the two ends of a link have in common. A link joins a frontend thread with the thread that schedules: two rings of
+ * entries, an arena of pages on each side, a port for announcements of pages and one for calls of the control plane, and a
+ * doorbell on each side.
+ */
+
+import type { MessagePort } from 'node:worker_threads';
+
+/** Entries from the frontend thread. */
+export const fromFrontend = {
+  /** A request: call, and where its record lies. */
+  infer: 0,
+  /** The caller of that call has left. */
+  cancel: 1,
+  /** The answer of that call was read. */
+  release: 2,
+  /** No entry mentions that page any more. */
+  forgetPage: 3,
+} as const;
+
+/** Entries to the frontend thread. */
+export const toFrontend = { answer: 0, fail: 1, forgetPage: 2 } as const;
+
+/** One end, as plain data: what its thread is given. */
+export interface LinkEnd {
+  /** Rings by the direction seen from this end. */
+  readonly outgoing: SharedArrayBuffer;
+  readonly incoming: SharedArrayBuffer;
+  readonly pages: MessagePort;
+  readonly control: MessagePort;
+}
+
+/** The native calls that a link needs; see `native-threads.ts`. */
+export interface Doorbells {
+  createDoorbell(onRing: () => void): number;
+  ringDoorbell(id: number): void;
+  closeDoorbell(id: number): void;
+}

@@ -1,0 +1,104 @@
+/**
+ * One direction of a link: entries of four numbers from one thread to another through shared memory, in order, without
+ * locks. What an entry means is the link's affair. One thread writes, one reads; neither ever waits for the other: what
+ * finds no room is kept by the writer until the reader has made some.
+ */
+
+/** Kind, call, page, offset. */
+const entryNumbers = 4;
+const capacity = 4096;
+
+/** Positions of what both sides see, each in a cache line of its own. */
+const writtenAt = 0;
+const readAt = 16;
+const fullAt = 32;
+const entriesAt = 48;
+
+export const ringBytes: number = (entriesAt + capacity * entryNumbers) * 4;
+
+/** Bytes of a new ring, to be shared with the other thread. */
+export const makeRing = (): SharedArrayBuffer => new SharedArrayBuffer(ringBytes);
+
+export class RingWriter {
+  readonly #numbers: Int32Array;
+  #written = 0;
+  /** Entries that found no room, in order; four numbers each. */
+  #waiting: number[] = [];
+
+  constructor(memory: SharedArrayBuffer) {
+    this.#numbers = new Int32Array(memory);
+  }
+
+  /** Entries that the reader cannot see yet. */
+  get waitingCount(): number {
+    return this.#waiting.length / entryNumbers;
+  }
+
+  /** The reader sees it as soon as it looks; ringing it awake is the caller's. */
+  push(kind: number, call: number, page: number, offset: number): void {
+    if (this.#waiting.length === 0 && this.#tryWrite(kind, call, page, offset)) return;
+    this.#waiting.push(kind, call, page, offset);
+    Atomics.store(this.#numbers, fullAt, 1);
+    // The reader may have made room between the two, and would not tell.
+    this.flush();
+  }
+
+  /** Writes what waits, as far as there is room. Called when the reader has made some. */
+  flush(): void {
+    const waiting = this.#waiting;
+    if (waiting.length === 0) return;
+    let at = 0;
+    while (at < waiting.length) {
+      const [kind, call, page, offset] = waiting.slice(at, at + entryNumbers) as [number, number, number, number];
+      if (!this.#tryWrite(kind, call, page, offset)) break;
+      at += entryNumbers;
+    }
+    this.#waiting = at === 0 ? waiting : waiting.slice(at);
+    if (this.#waiting.length > 0) Atomics.store(this.#numbers, fullAt, 1);
+  }
+
+  #tryWrite(kind: number, call: number, page: number, offset: number): boolean {
+    const numbers = this.#numbers;
+    const written = this.#written;
+    if (((written - Atomics.load(numbers, readAt)) | 0) >= capacity) return false;
+    const at = entriesAt + (written & (capacity - 1)) * entryNumbers;
+    numbers[at] = kind;
+    numbers[at + 1] = call;
+    numbers[at + 2] = page;
+    numbers[at + 3] = offset;
+    this.#written = (written + 1) | 0;
+    Atomics.store(numbers, writtenAt, this.#written);
+    return true;
+  }
+}
+
+export type EntryListener = (kind: number, call: number, page: number, offset: number) => void;
+
+export class RingReader {
+  readonly #numbers: Int32Array;
+  #read = 0;
+
+  constructor(memory: SharedArrayBuffer) {
+    this.#numbers = new Int32Array(memory);
+  }
+
+  /**
+   * Hands over every entry that is there, also those that come meanwhile.
+   *
+   * @returns Whether the writer was out of room and wants to be told that there is some now.
+   */
+  drain(listener: EntryListener): boolean {
+    const numbers = this.#numbers;
+    while (this.#read !== Atomics.load(numbers, writtenAt)) {
+      const at = entriesAt + (this.#read & (capacity - 1)) * entryNumbers;
+      const kind = numbers[at] as number;
+      const call = numbers[at + 1] as number;
+      const page = numbers[at + 2] as number;
+      const offset = numbers[at + 3] as number;
+      this.#read = (this.#read + 1) | 0;
+      Atomics.store(numbers, readAt, this.#read);
+      listener(kind, call, page, offset);
+    }
+    return Atomics.exchange(numbers, fullAt, 0) === 1;
+  }
+}

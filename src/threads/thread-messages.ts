@@ -1,0 +1,31 @@
+/** What a frontend thread is given at its start, and what the two threads tell each other outside of the link. */
+
+import type { LogFields, Logger } from '../logger.ts';
+import type { GrpcConfig, HttpConfig } from '../server/server-config.ts';
+import type { LinkEnd } from './link.ts';
+
+export interface FrontendThreadSettings {
+  readonly http: HttpConfig;
+  readonly grpc: GrpcConfig;
+  /** Descriptors of listening sockets, -1 for a frontend that is off. The thread owns them. */
+  readonly httpFd: number;
+  readonly grpcFd: number;
+  readonly link: LinkEnd;
+  /** Doorbell of the thread that schedules. */
+  readonly doorbell: number;
+  /** Where the clock of that thread begins; see `clockSince`. */
+  readonly clockOriginMs: number;
+  /** One number that becomes 1 when the process has decided to end. */
+  readonly exiting: SharedArrayBuffer;
+}
+
+/** From the pool to the thread: finish what was accepted. */
+export const drainOrder = 'drain';
+
+export type LogLevel = keyof Logger;
+
+/** From the thread to the pool. */
+export type ThreadReport =
+  | { readonly kind: 'ready'; readonly doorbell: number }
+  | { readonly kind: 'drained' }
+  | { readonly kind: 'log'; readonly level: LogLevel; readonly fields: LogFields; readonly message: string };
