@@ -8,12 +8,14 @@ import { benchGarbage } from './garbage.ts';
 import { benchMicro, microNames } from './micro.ts';
 import { benchPath } from './path.ts';
 import { benchServing } from './serving.ts';
+import { benchThreads } from './threads.ts';
 
 const usage = `npm run bench                          serving, then compute
 npm run bench -- serving               CPU us per request, req/s, p50 and p99 over gRPC and HTTP
 npm run bench -- compute               a compute-bound model against a bare C++ loop over ONNX Runtime
 npm run bench -- frontends             gRPC transports alone: ours, grpc-js and C++ grpc++, all echoing
 npm run bench -- path                  the whole path: ours, ours over grpc-js, C++ grpc++ with ONNX Runtime
+npm run bench -- threads               one, two, four … frontend threads, nothing pinned
 npm run bench -- garbage               what a request leaves for the collector
 npm run bench -- micro [${microNames.join('|')}]
 npm run bench -- compare A.json B.json
@@ -40,6 +42,9 @@ export async function main(args: readonly string[]): Promise<number> {
       return 0;
     case 'garbage':
       await benchGarbage(command);
+      return 0;
+    case 'threads':
+      await benchThreads(command);
       return 0;
     case 'compute':
       await benchCompute(command);

@@ -76,6 +76,6 @@ if (transport !== 'grpc-js' && transport !== 'nereid')
 const method: UnaryMethod = { kind: 'unary', path: modelInferPath, isCompressible: false, handle: echo };
 const createTransport = await transportMaker(transport);
 const serving = createTransport({ clock: systemClock, logger: silentLogger });
-const { port } = await serving.start([method], configOf(transport));
+const { port } = await serving.start([method], configOf(transport), null);
 console.log(String(port));
 process.on('SIGTERM', () => process.exit(0));

@@ -48,9 +48,9 @@ export class LinkSide {
     if (this.#isClosed) return;
     this.#outgoing.push(kind, call, page, offset);
     if (this.#isRingDue) return;
-    // All that is pushed while the promises of one batch settle shares one ring.
+    // One ring for all that this turn of the event loop pushes: waking a thread costs more than several requests do.
     this.#isRingDue = true;
-    queueMicrotask(this.#ring);
+    setImmediate(this.#ring);
   }
 
   /** Reads what the other side has pushed. Called by the doorbell. */

@@ -1,0 +1,107 @@
+/**
+ * `threads`: the same load on servers with one, two, four … frontend threads, all alive and measured in turn. Nothing is
+ * pinned: servers and load generator share all processors, as they do where a service runs beside its callers.
+ */
+
+import { availableParallelism } from 'node:os';
+import type { BenchOptions } from './bench-options.ts';
+import { Generator } from './load/generator.ts';
+import type { InferCase } from './load/infer-case.ts';
+import type { LoadPlan, Protocol } from './load/load-plan.ts';
+import { imageCases, imageModel } from './models/image-model.ts';
+import { ModelFolder } from './models/model-folder.ts';
+import { tinyCases, tinyModel } from './models/tiny-model.ts';
+import { machineBusyShare } from './process/machine-load.ts';
+import { ServedProcess } from './process/served-process.ts';
+import { comparedRows, type Metrics } from './ratios.ts';
+import { publish } from './report.ts';
+
+const warmUpMs = 500;
+const mostThreads = 8;
+
+interface ThreadsHeat {
+  readonly protocol: Protocol;
+  readonly what: string;
+  readonly cases: readonly InferCase[];
+  readonly connections: number;
+  readonly outstanding: number;
+}
+
+const heats: readonly ThreadsHeat[] = (['grpc', 'http'] as const).flatMap((protocol) => [
+  { protocol, what: 'tiny 64 B', cases: tinyCases, connections: 16, outstanding: protocol === 'grpc' ? 4 : 1 },
+  { protocol, what: 'tiny 64 B', cases: tinyCases, connections: 64, outstanding: 1 },
+  { protocol, what: 'image 602 KB', cases: imageCases, connections: 16, outstanding: 1 },
+]);
+
+const nameOf = ({ protocol, what, connections, outstanding }: ThreadsHeat): string =>
+  `${protocol} ${what} ${connections}x${outstanding}`;
+
+/** 1, 2, 4 … up to the number of processors, but at least two. */
+function threadCounts(): number[] {
+  const counts = [1, 2];
+  for (let next = 4; next <= Math.min(mostThreads, availableParallelism()); next *= 2) counts.push(next);
+  return counts;
+}
+
+async function measure(server: ServedProcess, heat: ThreadsHeat, generator: Generator, windowMs: number) {
+  const plan: LoadPlan = {
+    protocol: heat.protocol,
+    port: heat.protocol === 'grpc' ? server.grpcPort : server.httpPort,
+    connections: heat.connections,
+    outstanding: heat.outstanding,
+    cases: heat.cases,
+    checkEvery: 16,
+    tolerance: 1e-4,
+    warmUpMs,
+    windowMs,
+    maxRequests: Number.MAX_SAFE_INTEGER,
+    measuredPid: server.pid,
+  };
+  const result = await generator.run(plan);
+  if (result.failed > 0 || result.succeeded === 0) {
+    throw new Error(
+      `${nameOf(heat)}: ${result.failed} requests failed; the first: ${result.firstFailure}\n${server.log}`,
+    );
+  }
+  return {
+    'CPU us/req': result.serverCpuUs / result.succeeded,
+    'req/s': result.succeeded / result.seconds,
+    'p50 us': result.p50Us,
+    'p99 us': result.p99Us,
+    'server busy %': (result.serverCpuUs / result.seconds / 1e6) * 100,
+  };
+}
+
+export async function benchThreads(options: BenchOptions): Promise<void> {
+  const busyBefore = await machineBusyShare();
+  const repository = new ModelFolder();
+  repository.add(tinyModel);
+  repository.add(imageModel);
+  const generator = new Generator(null);
+  const servers = new Map<string, ServedProcess>();
+  try {
+    for (const count of threadCounts()) {
+      const flags = [`--frontend-threads=${count}`, ...options.serverFlags];
+      servers.set(`threads=${count}`, await ServedProcess.nereid(repository.path, null, flags));
+    }
+    const chosen = heats.filter((heat) => nameOf(heat).includes(options.only));
+    const measured = chosen.map(() => new Map<string, Metrics[]>([...servers.keys()].map((name) => [name, []])));
+    for (let round = 0; round < options.rounds; round++) {
+      for (const [i, heat] of chosen.entries()) {
+        for (const [name, server] of servers) {
+          measured[i]?.get(name)?.push(await measure(server, heat, generator, options.windowMs));
+        }
+      }
+      console.error(`threads: round ${round + 1} of ${options.rounds}`);
+    }
+    const ratios = { 'CPU ratio': 'CPU us/req', 'req/s ratio': 'req/s', 'p99 ratio': 'p99 us' };
+    const rows = chosen.flatMap((heat, i) => comparedRows(measured[i] ?? new Map(), nameOf(heat), 'threads=1', ratios));
+    const settings = { rounds: options.rounds, secondsPerRound: options.windowMs / 1000 };
+    const placement = `not pinned, ${availableParallelism()} processors`;
+    publish('threads', { ...settings, busyBefore: Number(busyBefore.toFixed(2)), placement }, rows);
+  } finally {
+    generator.close();
+    for (const server of servers.values()) await server.stop();
+    repository.remove();
+  }
+}
