@@ -1,5 +1,5 @@
 /**
- * Memory for large messages, used again and again: fresh memory of the size of an image costs the kernel more than the copy
+ * Where request messages get their memory. That of large ones is used again and again: fresh memory of the size of an image costs the kernel more than the copy
  * that goes into it (each page is cleared when it is first touched). A block is taken for a message and comes back when its
  * call was answered well; whoever was cut off may still be read by an instance, so those blocks are left to the collector.
  */
@@ -17,6 +17,11 @@ export class MessagePool {
   readonly #idle: Buffer[][] = Array.from({ length: largestBits + 1 }, () => []);
   #idleBytes = 0;
   #wasUsed = false;
+
+  /** Memory of exactly that many bytes, with anything in it, which never comes back: for what is no size for a block. */
+  allocate(bytes: number): Buffer {
+    return Buffer.allocUnsafe(bytes);
+  }
 
   /** A block of at least that many bytes, with anything in it. `bytes` is at most `maxPooledBytes`. */
   take(bytes: number): Buffer {

@@ -16,6 +16,12 @@ describe('MessagePool', () => {
     expect(new MessagePool().take(bytes).length).toBe(blockBytes);
   });
 
+  it('allocates what is no size for a block, each time anew', () => {
+    const pool = new MessagePool();
+    const first = pool.allocate(100);
+    expect([first.length, pool.allocate(100) === first, pool.allocate(0).length]).toEqual([100, false, 0]);
+  });
+
   it('gives a block again that came back, to those that need one of its size', () => {
     const pool = new MessagePool();
     const block = pool.take(100_000);

@@ -82,7 +82,7 @@ export class Http2UnaryCall extends Http2Call {
     if (end - start !== prefixBytes + length) return false;
     const { maxMessageBytes } = this.surroundings.config;
     if (length > maxMessageBytes) throw tooLarge(length, maxMessageBytes);
-    const message = Buffer.allocUnsafe(length);
+    const message = this.surroundings.pool.allocate(length);
     bytes.copy(message, 0, start + prefixBytes, end);
     this.#flag = bytes[start] as number;
     this.#message = message;

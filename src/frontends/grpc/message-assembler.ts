@@ -124,12 +124,12 @@ export class MessageAssembler {
     const message = this.#message;
     if (message !== null && message.length >= bytes) return message;
     if (this.#length <= maxPooledBytes) {
-      if (this.#length <= freeBytes) return this.#keep(Buffer.allocUnsafe(this.#length));
+      if (this.#length <= freeBytes) return this.#keep(this.#pool.allocate(this.#length));
       this.#block = this.#pool.take(this.#length);
       return this.#keep(this.#block.subarray(0, this.#length));
     }
     const wanted = message === null ? Math.max(bytes, maxPooledBytes) : Math.max(bytes, message.length * 2);
-    const grown = Buffer.allocUnsafe(Math.min(this.#length, wanted));
+    const grown = this.#pool.allocate(Math.min(this.#length, wanted));
     message?.copy(grown, 0, 0, this.#filled);
     return this.#keep(grown);
   }
