@@ -4,10 +4,17 @@
  * to one that was. This reaches into Node (`_handle`, `_server`); everything is looked at before it is used, and where it
  * is missing the socket is read as Node would: slower, not wrong.
  *
- * Measured on Node 20: 246 µs of CPU for a request of 602 KB instead of 283.
+ * Measured on Node 20: 246 µs of CPU for a request of 602 KB instead of 283, with a buffer of 64 KiB.
  */
 
 import { Socket, type SocketConstructorOpts } from 'node:net';
+import type { ReadTurn } from './read-turn.ts';
+
+/**
+ * Reads in a row that fill the buffer before others have their turn. Every change between sockets finds colder caches: with
+ * one read a turn, a large message costs a tenth more, and small calls beside a flood of them wait a third as long.
+ */
+export const fullReadsPerTurn = 4;
 
 interface SocketInternals {
   _handle?: unknown;
@@ -23,9 +30,15 @@ interface ReadingOptions extends SocketConstructorOpts {
 
 /**
  * @param accepted A paused socket of which nothing has been read and to which nobody listens.
+ * @param turn Where the socket waits when it has filled the buffer a few times in a row.
  * @returns The socket to use from now on: it reads into `buffer` when resumed, or is `accepted` itself, unchanged.
  */
-export function readInto(accepted: Socket, buffer: Buffer, take: (bytes: Buffer, length: number) => void): Socket {
+export function readInto(
+  accepted: Socket,
+  buffer: Buffer,
+  take: (bytes: Buffer, length: number) => void,
+  turn: ReadTurn,
+): Socket {
   const from = accepted as unknown as SocketInternals;
   const handle = from._handle as { readonly readStart?: unknown; reading?: boolean } | null | undefined;
   // TLS sockets have a handle of their own kind, whose reads are of the decrypted side.
@@ -33,6 +46,7 @@ export function readInto(accepted: Socket, buffer: Buffer, take: (bytes: Buffer,
     return accepted;
   }
   if (accepted.readableLength > 0 || from._server === undefined) return accepted;
+  let fullReads = 0;
   const options: ReadingOptions = {
     handle,
     allowHalfOpen: false,
@@ -40,7 +54,14 @@ export function readInto(accepted: Socket, buffer: Buffer, take: (bytes: Buffer,
       buffer,
       callback(length, bytes) {
         take(bytes, length);
-        return true;
+        if (length < bytes.length) {
+          fullReads = 0;
+          return true;
+        }
+        if (++fullReads < fullReadsPerTurn) return true;
+        fullReads = 0;
+        turn.wait(socket);
+        return false;
       },
     },
   };

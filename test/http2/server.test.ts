@@ -13,7 +13,6 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { errorCode as serverErrorCode } from '../../src/http2/error-code.ts';
 import type { Http2Limits } from '../../src/http2/limits.ts';
 import { Http2Server } from '../../src/http2/server.ts';
-import { readInto } from '../../src/http2/socket-input.ts';
 import type { Http2Stream } from '../../src/http2/stream.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { frameFlag, frameType, headers, preface, setting, settings, windowUpdate } from './frame-bytes.ts';
@@ -204,52 +203,6 @@ describe('Http2Server', () => {
     await new Promise(setImmediate);
     await new Promise(setImmediate);
     expect(echo.requestCount).toBe(served + 1);
-  });
-});
-
-describe('readInto', () => {
-  it('leaves alone what is no accepted socket of Node', async () => {
-    const listener = createServer({ pauseOnConnect: true });
-    const port = await listen(listener);
-    const accepted = once(listener, 'connection');
-    const client = await RawConnection.bare(port);
-    const [socket] = (await accepted) as [Socket & { _handle: unknown; _server: unknown }];
-    const take = () => undefined;
-    const { _handle: handle, _server: owner } = socket;
-    socket._server = undefined;
-    expect(readInto(socket, Buffer.alloc(10), take)).toBe(socket);
-    socket._server = owner;
-    for (const other of [null, undefined, {}]) {
-      socket._handle = other;
-      expect(readInto(socket, Buffer.alloc(10), take)).toBe(socket);
-    }
-    socket._handle = handle;
-    const taken = readInto(socket, Buffer.alloc(10), take);
-    expect(taken).not.toBe(socket);
-    expect(socket._handle).toBeNull();
-    taken.destroy();
-    client.destroy();
-  });
-
-  it('reads into the one buffer, and the server knows when its sockets are closed', async () => {
-    const listener = createServer({ pauseOnConnect: true });
-    const port = await listen(listener);
-    const accepted = once(listener, 'connection');
-    const client = await RawConnection.bare(port);
-    const [socket] = (await accepted) as [Socket];
-    const buffer = Buffer.alloc(16);
-    let text = '';
-    const taken = readInto(socket, buffer, (bytes, length) => {
-      expect(bytes).toBe(buffer);
-      text += bytes.toString('latin1', 0, length);
-    });
-    taken.resume();
-    await client.write(Buffer.from('more than sixteen bytes of text'));
-    client.destroy();
-    await once(taken, 'close');
-    expect(text).toBe('more than sixteen bytes of text');
-    listener.close();
-    await once(listener, 'close');
   });
 });
 

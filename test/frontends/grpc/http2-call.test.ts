@@ -6,7 +6,16 @@ import { Http2UnaryCall } from '../../../src/frontends/grpc/http2-unary-call.ts'
 import { MessagePool } from '../../../src/frontends/message-pool.ts';
 import { OpenCalls } from '../../../src/frontends/grpc/open-calls.ts';
 import type { OutgoingMessage, StreamCall } from '../../../src/frontends/grpc/transport.ts';
-import { data, errorCode, frameFlag, frameType, grpcMessage, headers, ping } from '../../http2/frame-bytes.ts';
+import {
+  data,
+  errorCode,
+  frameFlag,
+  frameType,
+  grpcMessage,
+  headers,
+  ping,
+  resetStream,
+} from '../../http2/frame-bytes.ts';
 import { block, type RecordedRequest, Scene, type SceneOptions } from '../../http2/scene.ts';
 
 const end = frameFlag.endStream;
@@ -98,5 +107,94 @@ describe('the window of a connection', () => {
     }
     scene.say(ping());
     expect(scene.hears()).toEqual(['ping ack']);
+  });
+});
+
+describe('a large message', () => {
+  const message = (salt: number) => Buffer.from(Array.from({ length: 90_000 }, (_, i) => ((i * 31) >> salt) & 0xff));
+
+  /** Unary calls that keep what they are asked, and the pool that their messages lie in. */
+  function keeping() {
+    const asked: Buffer[] = [];
+    const pool = new MessagePool();
+    const scene = calls({}, ({ stream, fields }, surroundings) => {
+      const handle = async (request: Buffer) => {
+        asked.push(Buffer.from(request));
+        return Buffer.from('answer');
+      };
+      const unary = { kind: 'unary', ...method, handle } as const;
+      const all = { ...surroundings, pool };
+      stream.receiver = new Http2UnaryCall(stream, unary, fields, new CallHead(), Infinity, all);
+    });
+    return { asked, pool, scene };
+  }
+
+  /** DATA frames of these sizes in turn; every second one is padded. */
+  function framesOf(streamId: number, bytes: Buffer, sizes: readonly number[]): Buffer[] {
+    const frames: Buffer[] = [];
+    for (let at = 0, i = 0; at < bytes.length; i++) {
+      const part = bytes.subarray(at, at + (sizes[i % sizes.length] as number));
+      at += part.length;
+      const flags = at === bytes.length ? end : 0;
+      const padding = Buffer.alloc(i % 50);
+      if (i % 2 === 0) frames.push(data(streamId, part, flags));
+      else
+        frames.push(
+          data(
+            streamId,
+            Buffer.concat([[padding.length], part, padding].map((each) => Buffer.from(each))),
+            flags | frameFlag.padded,
+          ),
+        );
+    }
+    return frames;
+  }
+
+  it('is whole when its frames alternate with those of others, padded ones among them, wherever reads cut', async () => {
+    const messages = [0, 1, 2].map(message);
+    const each = messages.map((bytes, i) => framesOf(2 * i + 1, grpcMessage(bytes), [16_000, 3, 16_300, 1]));
+    const bytes = Buffer.concat([
+      ...each.map((_, i) => headers(2 * i + 1, block)),
+      ...each[0].flatMap((_, i) => each.map((frames) => frames[i])),
+    ]);
+    // Prime, so that every position within a frame is a cut sooner or later; and one that takes everything.
+    for (const size of [997, 4099, 16_411, bytes.length]) {
+      const { asked, scene } = keeping();
+      for (let at = 0; at < bytes.length; at += size) scene.say(bytes.subarray(at, at + size));
+      await settled();
+      expect(asked.map((got, i) => got.equals(messages[i]))).toEqual([true, true, true]);
+      expect(scene.connection.intake.assembledBytes).toBe(0);
+    }
+  });
+
+  it('is whole wherever a head of its frames is cut', async () => {
+    const [sent] = [0].map(message);
+    const frames = framesOf(1, grpcMessage(sent), [16_384, 16_000]);
+    const bytes = Buffer.concat([headers(1, block), ...frames]);
+    const second = headers(1, block).length + frames[0].length;
+    for (let cut = second - 3; cut < second + 14; cut++) {
+      const { asked, scene } = keeping();
+      scene.say(bytes.subarray(0, cut));
+      scene.say(bytes.subarray(cut));
+      await settled();
+      expect(asked[0]?.equals(sent)).toBe(true);
+    }
+  });
+
+  it.each([
+    ['is reset between its frames', (scene: Scene) => scene.say(resetStream(1, errorCode.cancel))],
+    ['loses its connection in the middle of a frame', (scene: Scene) => scene.connection.lost()],
+  ])('gives its memory back when it %s', (what, cut) => {
+    const { asked, pool, scene } = keeping();
+    const first = data(1, grpcMessage(message(0)).subarray(0, 16_000));
+    scene.say(headers(1, block), what.includes('middle') ? first.subarray(0, 9000) : first);
+    expect(scene.connection.intake.assembledBytes).toBe(90_000);
+    const fresh = pool.take(90_000);
+    cut(scene);
+    expect(scene.connection.intake.assembledBytes).toBe(0);
+    const again = pool.take(90_000);
+    expect(again).not.toBe(fresh);
+    expect(again.subarray(0, 1000).equals(message(0).subarray(0, 1000))).toBe(true);
+    expect(asked).toEqual([]);
   });
 });

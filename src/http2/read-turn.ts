@@ -1,0 +1,31 @@
+/**
+ * Lets sockets take turns. libuv reads a socket up to 32 times in a row as long as each read fills its buffer, so a peer that
+ * sends as fast as we read has the event loop for many megabytes while all others wait. A socket that has filled the buffer
+ * a few times is therefore stopped, and goes on when every other socket that is ready has had its reads.
+ */
+
+/** The part of a socket that is needed here. */
+export interface TurnTaker {
+  readonly destroyed: boolean;
+  isPaused(): boolean;
+  resume(): unknown;
+}
+
+export class ReadTurn {
+  #waiting: TurnTaker[] = [];
+  #spare: TurnTaker[] = [];
+
+  /** For a socket whose reading was stopped: it goes on in the next turn, unless somebody has paused or closed it by then. */
+  wait(socket: TurnTaker): void {
+    // Immediates run when the sockets that were ready have been read, and before the kernel is asked which are.
+    if (this.#waiting.push(socket) === 1) setImmediate(this.#goOn);
+  }
+
+  readonly #goOn = (): void => {
+    const waiting = this.#waiting;
+    this.#waiting = this.#spare;
+    for (const socket of waiting) if (!socket.destroyed && !socket.isPaused()) socket.resume();
+    waiting.length = 0;
+    this.#spare = waiting;
+  };
+}
