@@ -9,6 +9,7 @@ import { unavailable } from './errors.ts';
 import type { Frontend, Listening } from './frontends/frontend.ts';
 import { createGrpcFrontend } from './frontends/grpc/grpc-frontend.ts';
 import { createHttpFrontend } from './frontends/http/http-frontend.ts';
+import { InflightBytes } from './inference/inflight-bytes.ts';
 import { DiskView } from './lifecycle/disk-view.ts';
 import { loadSlots } from './lifecycle/load-slots.ts';
 import { ModelControl } from './lifecycle/model-control.ts';
@@ -52,16 +53,17 @@ export async function createServer(config: ServerConfig, parts: ServerParts): Pr
   logEngine(engine, logger);
   for (const flag of config.ignoredFlags) logger.warn({}, `flag without effect: ${flag}`);
 
+  const inflight = new InflightBytes();
   const processReading = processProbe();
   const metrics: ServerMetrics = new ServerMetrics(config.metrics, clock, {
     host: config.metrics.cpuMetrics ? hostProbe() : null,
     gpu: null,
     pinnedMemory: null,
     process: () => processReading.read(),
-    inflightBytes: () => server.inflightBytes,
+    inflightBytes: () => inflight.total,
   });
-  const models = createControl(config, engine, metrics, clock, logger);
-  const server: LocalServer = new LocalServer(config, models);
+  const models = createControl(config, engine, metrics, inflight, clock, logger);
+  const server: LocalServer = new LocalServer(config, models, inflight);
   const running = new Composed(config, server, models, logger, clock, () => processReading.close());
   try {
     await running.listen(frontendsOf(config, server, metrics, clock, logger));
@@ -96,6 +98,7 @@ function createControl(
   { repository, engine: settings, limits }: ServerConfig,
   engine: Engine,
   metrics: ServerMetrics,
+  inflight: InflightBytes,
   clock: Clock,
   logger: Logger,
 ): ModelControl {
@@ -104,6 +107,7 @@ function createControl(
     clock,
     logger,
     statistics: metrics.createStatistics,
+    inflight,
     maxQueuedRequests: limits.maxQueuedRequests,
     autoComplete: repository.autoComplete,
     defaultMaxBatchSize: settings.defaultMaxBatchSize,

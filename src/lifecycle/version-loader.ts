@@ -6,6 +6,7 @@
 import { isAbsolute, join } from 'node:path';
 
 import type { Engine } from '../engine/engine.ts';
+import type { InflightBytes } from '../inference/inflight-bytes.ts';
 import type { Logger } from '../logger.ts';
 import type { ConfigSettings } from '../model-config/config-settings.ts';
 import type { ConfigMessage, ModelConfig } from '../model-config/model-config.ts';
@@ -28,6 +29,7 @@ export interface LoaderTools {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly statistics: StatisticsFactory;
+  readonly inflight: InflightBytes;
   readonly maxQueuedRequests: number;
   readonly autoComplete: boolean;
   readonly defaultMaxBatchSize: number;
@@ -79,6 +81,7 @@ export async function loadVersion(task: VersionTask, tools: LoaderTools, warming
       instances: instances.active,
       clock: tools.clock,
       observer: statistics,
+      inflight: tools.inflight,
       identity: { modelName: model, modelVersion: String(version) },
       limits: { maxQueuedRequests: tools.maxQueuedRequests },
       logger,

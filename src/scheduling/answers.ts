@@ -4,6 +4,7 @@
  */
 
 import type { InferenceError } from '../errors.ts';
+import type { InflightBytes } from '../inference/inflight-bytes.ts';
 import type { InferenceResponse } from '../inference/response.ts';
 import type { Clock } from '../time.ts';
 import type { Batch } from './batch.ts';
@@ -18,14 +19,16 @@ export const elapsedNs = (fromMs: number, toMs: number): number => Math.max(0, M
 export class Answers {
   readonly #clock: Clock;
   readonly #observer: SchedulingObserver;
+  readonly #inflight: InflightBytes;
   readonly #keepsOrder: boolean;
   #firstInOrder: QueuedRequest | null = null;
   #lastInOrder: QueuedRequest | null = null;
   #openCount = 0;
 
-  constructor(clock: Clock, observer: SchedulingObserver, keepsOrder: boolean) {
+  constructor(clock: Clock, observer: SchedulingObserver, inflight: InflightBytes, keepsOrder: boolean) {
     this.#clock = clock;
     this.#observer = observer;
+    this.#inflight = inflight;
     this.#keepsOrder = keepsOrder;
   }
 
@@ -37,6 +40,7 @@ export class Answers {
   /** From now on the request is owed an answer. */
   owe(request: QueuedRequest): void {
     this.#openCount++;
+    this.#inflight.add(request.request.byteSize);
     this.#observer.requestQueued();
     if (!this.#keepsOrder) return;
     if (this.#lastInOrder === null) this.#firstInOrder = request;
@@ -98,6 +102,7 @@ export class Answers {
   #settle(request: QueuedRequest): void {
     request.state = 'settled';
     this.#openCount--;
+    this.#inflight.remove(request.request.byteSize);
     request.context.cancellation.onCancel(null);
     const totalNs = elapsedNs(request.context.receivedAtMs, this.#clock.now());
     const { response, error } = request;

@@ -12,6 +12,7 @@
 import type { EngineInstance } from '../engine/engine.ts';
 import type { InferenceError } from '../errors.ts';
 import type { InferenceContext } from '../inference/context.ts';
+import type { InflightBytes } from '../inference/inflight-bytes.ts';
 import type { InferenceResponse } from '../inference/response.ts';
 import type { Logger } from '../logger.ts';
 import type { DynamicBatchingConfig } from '../model-config/model-config.ts';
@@ -22,7 +23,7 @@ import type { ResponseIdentity } from './batch-response.ts';
 import { type BatchRule, decide, oneRequestRule } from './batch-rule.ts';
 import { BatchRunner } from './batch-runner.ts';
 import { levelOf, timeoutMs } from './queue-policy.ts';
-import { QueuedRequest } from './queued-request.ts';
+import { QueuedRequest, type RequestKeeper } from './queued-request.ts';
 import { RequestQueue, retryLevel } from './request-queue.ts';
 import type { ScatterPlan } from './scatter.ts';
 import { scheduleRefusal } from './schedule-errors.ts';
@@ -35,6 +36,17 @@ const coarseDelayMs = 10;
 /** A batch is handed over ahead only if all that wait have so many runs of the model left before they expire. */
 const runsBeforeExpiry = 4;
 
+/** Both ends of a promise, taken out by one function for all requests instead of one closure for each. */
+class PromiseEnds {
+  resolve: (response: InferenceResponse) => void = () => undefined;
+  reject: (error: InferenceError) => void = () => undefined;
+
+  readonly take = (resolve: (response: InferenceResponse) => void, reject: (error: InferenceError) => void): void => {
+    this.resolve = resolve;
+    this.reject = reject;
+  };
+}
+
 export interface BatcherParts {
   readonly identity: ResponseIdentity;
   readonly rule: BatchRule;
@@ -44,16 +56,18 @@ export interface BatcherParts {
   readonly maxQueuedRequests: number;
   readonly clock: Clock;
   readonly observer: SchedulingObserver;
+  readonly inflight: InflightBytes;
   readonly logger: Logger;
 }
 
-export class DynamicBatcher implements Scheduler {
+export class DynamicBatcher implements Scheduler, RequestKeeper {
   readonly #parts: BatcherParts;
   readonly #queue: RequestQueue;
   readonly #answers: Answers;
   readonly #runner: BatchRunner;
   readonly #delayTimer: WakeTimer;
   readonly #expiryTimer: WakeTimer;
+  readonly #ends = new PromiseEnds();
   #isPumping = false;
   #isPumpDue = false;
   #isClosed = false;
@@ -64,7 +78,7 @@ export class DynamicBatcher implements Scheduler {
     const pump = (): void => this.#pump();
     this.#parts = parts;
     this.#queue = new RequestQueue(batching, parts.maxQueuedRequests);
-    this.#answers = new Answers(clock, parts.observer, batching?.preserveOrdering ?? false);
+    this.#answers = new Answers(clock, parts.observer, parts.inflight, batching?.preserveOrdering ?? false);
     this.#runner = new BatchRunner({
       ...parts,
       answers: this.#answers,
@@ -95,13 +109,25 @@ export class DynamicBatcher implements Scheduler {
     if (!this.#makesRoom(level)) return this.#refuse(context, nowMs, scheduleRefusal.queueFull(request.id), 'REJECTED');
     const waitMs = timeoutMs(this.#queue.policyOf(level), request.timeoutUs);
     const expiresAtMs = Math.min(nowMs + waitMs, context.deadlineMs);
-    return new Promise((resolve, reject) => {
-      const queued = new QueuedRequest(request, context, nowMs, level, expiresAtMs, resolve, reject);
-      context.cancellation.onCancel(() => this.#leave(queued));
-      this.#answers.owe(queued);
-      this.#queue.push(queued);
-      this.#afterArrival(expiresAtMs);
-    });
+    const promise = new Promise<InferenceResponse>(this.#ends.take);
+    const { resolve, reject } = this.#ends;
+    const queued = new QueuedRequest(request, context, nowMs, level, expiresAtMs, resolve, reject);
+    queued.keeper = this;
+    context.cancellation.onCancel(queued);
+    this.#answers.owe(queued);
+    this.#queue.push(queued);
+    this.#afterArrival(expiresAtMs);
+    return promise;
+  }
+
+  /** For its requests: the caller has left. Takes the request out of the queue, or out of its batch. */
+  leave(request: QueuedRequest): void {
+    const { batch, state } = request;
+    if (state === 'settled') return;
+    if (state === 'waiting') this.#queue.remove(request);
+    this.#answers.failNow(request, scheduleRefusal.cancelled(), 'CANCELED');
+    if (state === 'running' && batch !== null) this.#runner.forget(batch);
+    this.#noticeDrained();
   }
 
   addInstance(instance: EngineInstance): void {
@@ -228,16 +254,6 @@ export class DynamicBatcher implements Scheduler {
     request.level = retryLevel;
     request.expiresAtMs = request.context.deadlineMs;
     this.#queue.push(request);
-  }
-
-  /** The caller has left: out of the queue, or out of its batch. */
-  #leave(request: QueuedRequest): void {
-    const { batch, state } = request;
-    if (state === 'settled') return;
-    if (state === 'waiting') this.#queue.remove(request);
-    this.#answers.failNow(request, scheduleRefusal.cancelled(), 'CANCELED');
-    if (state === 'running' && batch !== null) this.#runner.forget(batch);
-    this.#noticeDrained();
   }
 
   #noticeDrained(): void {

@@ -17,6 +17,11 @@ import type { FailureReason } from './scheduler.ts';
  */
 export type QueuedState = 'waiting' | 'running' | 'ended' | 'settled';
 
+/** Who is told that the caller of a request has left. */
+export interface RequestKeeper {
+  leave(request: QueuedRequest): void;
+}
+
 export class QueuedRequest {
   readonly request: AdmittedRequest;
   readonly context: InferenceContext;
@@ -45,6 +50,8 @@ export class QueuedRequest {
   /** The request that came after it, where answers keep the order of arrival. */
   nextInOrder: QueuedRequest | null = null;
 
+  /** Its scheduler, from the moment that it is accepted. */
+  keeper: RequestKeeper | null = null;
   readonly resolve: (response: InferenceResponse) => void;
   readonly reject: (error: InferenceError) => void;
 
@@ -66,5 +73,10 @@ export class QueuedRequest {
     this.batchKey = request.batchKey;
     this.resolve = resolve;
     this.reject = reject;
+  }
+
+  /** For the request's `Cancellation`, which holds it as its listener. */
+  callerLeft(): void {
+    this.keeper?.leave(this);
   }
 }

@@ -103,8 +103,11 @@ export class Scatter {
    * @param firstRow rows of the requests before it
    */
   outputsFor(request: QueuedRequest, position: number, firstRow: number): OutputTensor[] {
-    const outputs: OutputTensor[] = [];
-    for (const wanted of request.request.outputs) outputs.push(this.#cut(wanted, request.rows, position, firstRow));
+    const wanted = request.request.outputs;
+    const outputs = new Array<OutputTensor>(wanted.length);
+    for (let i = 0; i < wanted.length; i++) {
+      outputs[i] = this.#cut(wanted[i] as AdmittedOutput, request.rows, position, firstRow);
+    }
     return outputs;
   }
 

@@ -6,6 +6,7 @@
 import { type InferenceError, resourceExhausted, unavailable } from '../errors.ts';
 import type { InferenceContext } from '../inference/context.ts';
 import { compose, type Infer, type Interceptor } from '../inference/infer.ts';
+import type { InflightBytes } from '../inference/inflight-bytes.ts';
 import type { InferenceRequest } from '../inference/request.ts';
 import type { InferenceResponse } from '../inference/response.ts';
 import type { ModelControl } from '../lifecycle/model-control.ts';
@@ -40,20 +41,30 @@ export class LocalServer implements InferenceServer {
   readonly #config: ServerConfig;
   readonly #models: ModelControl;
   readonly #metadata: ServerMetadata;
-  #inflightBytes = 0;
+  readonly #inflight: InflightBytes;
   #isExiting = false;
 
-  /** The first interceptor is the outermost; each sees a request before its model is looked up. */
-  constructor(config: ServerConfig, models: ModelControl, interceptors: readonly Interceptor[] = []) {
+  /**
+   * The first interceptor is the outermost; each sees a request before its model is looked up.
+   *
+   * @param inflight counted by the schedulers of `models`
+   */
+  constructor(
+    config: ServerConfig,
+    models: ModelControl,
+    inflight: InflightBytes,
+    interceptors: readonly Interceptor[] = [],
+  ) {
     this.#config = config;
     this.#models = models;
+    this.#inflight = inflight;
     this.#metadata = { name: config.id, version: config.version, extensions };
     this.infer = compose(interceptors, (request, context) => this.#infer(request, context));
   }
 
   /** Bytes of request tensors accepted and not yet answered, over all models. */
   get inflightBytes(): number {
-    return this.#inflightBytes;
+    return this.#inflight.total;
   }
 
   get isExiting(): boolean {
@@ -119,22 +130,28 @@ export class LocalServer implements InferenceServer {
     await this.#models.unload(name);
   }
 
-  async #infer(request: InferenceRequest, context: InferenceContext): Promise<InferenceResponse> {
-    const version = this.#models.find(request.modelName, request.modelVersion);
-    const bytes = requestBytes(request);
-    const limit = this.#config.limits.maxInflightBytes;
-    if (this.#inflightBytes + bytes > limit && this.#inflightBytes > 0) {
-      throw resourceExhausted(
-        `the server has ${this.#inflightBytes} bytes of requests in flight and takes at most ${limit}, this request has ` +
-          `${bytes}; retry later or raise --max-inflight-bytes`,
-      );
-    }
-    this.#inflightBytes += bytes;
+  /** Not async: a request has one promise, which its scheduler makes, and none of the rooms on its way adds another. */
+  #infer(request: InferenceRequest, context: InferenceContext): Promise<InferenceResponse> {
     try {
-      return await version.infer(request, context);
-    } finally {
-      this.#inflightBytes -= bytes;
+      const version = this.#models.find(request.modelName, request.modelVersion);
+      this.#refuseBeyondLimit(request);
+      return version.infer(request, context);
+    } catch (error) {
+      return Promise.reject(error);
     }
+  }
+
+  /** One request is always taken, however large. */
+  #refuseBeyondLimit(request: InferenceRequest): void {
+    const { total } = this.#inflight;
+    const limit = this.#config.limits.maxInflightBytes;
+    if (total === 0) return;
+    const bytes = requestBytes(request);
+    if (total + bytes <= limit) return;
+    throw resourceExhausted(
+      `the server has ${total} bytes of requests in flight and takes at most ${limit}, this request has ${bytes}; retry ` +
+        'later or raise --max-inflight-bytes',
+    );
   }
 }
 

@@ -41,6 +41,15 @@ describe('a cancellation', () => {
     expect([calls(), late]).toEqual([1, 0]);
   });
 
+  it('tells an object as it tells a function', () => {
+    const cancellation = new Cancellation();
+    const seen: boolean[] = [];
+    cancellation.onCancel({ callerLeft: () => seen.push(cancellation.cancelled) });
+    cancellation.cancel();
+    cancellation.cancel();
+    expect(seen).toEqual([true]);
+  });
+
   it('may be cancelled without a listener', () => {
     const cancellation = new Cancellation();
     cancellation.cancel();

@@ -2,6 +2,7 @@
 
 import type { InferenceError } from '../../src/errors.ts';
 import { Cancellation, type InferenceContext } from '../../src/inference/context.ts';
+import { InflightBytes } from '../../src/inference/inflight-bytes.ts';
 import type { InferenceRequest } from '../../src/inference/request.ts';
 import type { InferenceResponse } from '../../src/inference/response.ts';
 import type { ModelConfig } from '../../src/model-config/model-config.ts';
@@ -45,6 +46,7 @@ export interface StageOptions {
 export class Stage {
   readonly clock = new FakeClock();
   readonly observer = new RecordingObserver();
+  readonly inflight = new InflightBytes();
   readonly warnings: string[] = [];
   readonly instances: readonly FakeInstance[];
   readonly config: ModelConfig;
@@ -64,6 +66,7 @@ export class Stage {
       instances: this.instances,
       clock: this.clock,
       observer: this.observer,
+      inflight: this.inflight,
       identity: { modelName: this.config.name, modelVersion: '1' },
       limits: { maxQueuedRequests: options.maxQueuedRequests ?? 1000 },
       labels: new Map(),

@@ -60,7 +60,7 @@ export class Http2UnaryCall extends Http2Call {
     try {
       const inflated = this.inflated(message, this.#flag);
       if (Buffer.isBuffer(inflated)) this.#handle(inflated);
-      else inflated.then(this.#handle, this.#fail);
+      else inflated.then((whole) => this.#handle(whole)).catch((error: unknown) => this.fail(error));
     } catch (error) {
       this.fail(error);
     }
@@ -108,18 +108,19 @@ export class Http2UnaryCall extends Http2Call {
     if (at < end) throw unimplemented(`a call of ${this.#method.path} has one request message, got a second one`);
   }
 
-  readonly #handle = (message: Buffer): void => {
-    this.#method.handle(message, this).then(this.#answer, this.#fail);
-  };
+  #handle(message: Buffer): void {
+    this.#method.handle(message, this).then(
+      (answer) => this.#answer(answer),
+      (error) => this.fail(error),
+    );
+  }
 
-  readonly #answer = (message: OutgoingMessage): void => {
+  #answer(message: OutgoingMessage): void {
     const isAnswered = !this.isEnded;
     this.send(message, null);
     this.finish(okStatus);
     // The batch has ended well and its answer is written: nobody looks at the request any more.
     if (this.#block !== null && isAnswered) this.surroundings.pool.giveBack(this.#block);
     this.#block = null;
-  };
-
-  readonly #fail = (error: unknown): void => this.fail(error);
+  }
 }

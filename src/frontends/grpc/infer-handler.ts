@@ -10,7 +10,7 @@ import { decodeInferRequest } from './infer-request-codec.ts';
 import { InferResponseMessage } from './infer-response-codec.ts';
 import { type IsLeaving, leavingError } from './leaving.ts';
 import { inferenceService } from './protocol.ts';
-import type { CallContext, OutgoingMessage, UnaryMethod } from './transport.ts';
+import type { OutgoingMessage, UnaryMethod } from './transport.ts';
 
 /** What both infer rpcs need. */
 export interface InferDependencies {
@@ -23,23 +23,26 @@ export interface InferDependencies {
   readonly maxMessageBytes: number;
 }
 
-export const inferMethod = (dependencies: InferDependencies): UnaryMethod => ({
-  kind: 'unary',
-  path: `/${inferenceService}/ModelInfer`,
-  isCompressible: true,
-  handle: (message, call) => infer(dependencies, message, call),
-});
-
-async function infer(
-  { server, isLeaving, headerForwardPattern, maxMessageBytes }: InferDependencies,
-  message: Buffer,
-  call: CallContext,
-): Promise<OutgoingMessage> {
-  if (isLeaving()) throw leavingError();
-  const forwarded = headerForwardPattern === null ? null : parametersWith(selectHeaders(call, headerForwardPattern));
-  const response = await server.infer(decodeInferRequest(message, forwarded), call);
-  return responseMessage(response, false, maxMessageBytes);
-}
+export const inferMethod = (dependencies: InferDependencies): UnaryMethod => {
+  const { server, isLeaving, headerForwardPattern, maxMessageBytes } = dependencies;
+  const toMessage = (response: InferenceResponse): OutgoingMessage => responseMessage(response, false, maxMessageBytes);
+  return {
+    kind: 'unary',
+    path: `/${inferenceService}/ModelInfer`,
+    isCompressible: true,
+    // Neither async nor a closure per request: both would be more garbage than the request itself.
+    handle(message, call) {
+      try {
+        if (isLeaving()) throw leavingError();
+        const forwarded =
+          headerForwardPattern === null ? null : parametersWith(selectHeaders(call, headerForwardPattern));
+        return server.infer(decodeInferRequest(message, forwarded), call).then(toMessage);
+      } catch (error) {
+        return Promise.reject(error);
+      }
+    },
+  };
+};
 
 /** @throws InferenceError when it cannot be sent; the response is released then. */
 export function responseMessage(
