@@ -2,17 +2,27 @@
  * Whether the next batch of an instance should run on the event loop itself instead of on the instance's thread. A hop to
  * another thread and back costs tens of microseconds of CPU; a batch shorter than that is cheaper where it is. The figures
  * are in docs/decisions/0004-inline-execution.md.
+ *
+ * A time is that of a wall clock, so one batch in twenty is long for no fault of the model: an interrupt, another process,
+ * a neighbour of the virtual machine. Therefore what counts is how often, and only a batch that is very long decides alone.
  */
 
 /** A batch counts as short when all of its engine time stays below this. */
 export const shortNs = 30_000;
-/** An inline batch that takes longer than this sends the instance back to its thread at once. */
+/** An inline batch that takes longer than this is a strike against running inline. */
 export const longNs = 50_000;
-/** Short batches in a row that are asked for before the first one runs inline. */
-const firstStreak = 16;
-const longestStreak = 1024;
-/** After so many short inline batches an earlier long one is forgiven. */
-const forgivenAfter = 1000;
+/** An inline batch that takes longer than this sends the instance back to its thread at once. */
+export const veryLongNs = 150_000;
+
+/** So many more short batches than others are asked for before the first one runs inline. */
+const firstCredit = 16;
+const largestCredit = 1024;
+/** Short inline batches that make good for one strike: less than a fifth may be long. */
+const strikeWeight = 4;
+/** Beyond this many unredeemed strikes, weighted, the instance goes back to its thread. */
+const mostStrikes = 16;
+/** After so many short inline batches an earlier mistake is forgiven. */
+const forgivenAfter = 250;
 
 /**
  * Learns from the time of each batch. Work is taken to grow with the bytes of the inputs: a batch larger than any short
@@ -20,11 +30,14 @@ const forgivenAfter = 1000;
  */
 export class InlineChoice {
   readonly #isPossible: boolean;
-  #streak = 0;
-  #neededStreak = firstStreak;
+  /** Short batches less the others, on the thread and of sizes that were short before; at most what is asked for. */
+  #credit = 0;
+  #neededCredit = firstCredit;
   #largestShortBytes = -1;
   #smallestLongBytes = Number.POSITIVE_INFINITY;
-  #shortsAmongLong = 0;
+  /** The same balance for batches as large as the smallest long one. */
+  #creditOfLong = 0;
+  #strikes = 0;
   #shortInline = 0;
 
   /** @param isPossible false where a batch can take any time: on a GPU, or with loops in the model. */
@@ -35,7 +48,7 @@ export class InlineChoice {
   allows(batchBytes: number): boolean {
     return (
       this.#isPossible &&
-      this.#streak >= this.#neededStreak &&
+      this.#credit >= this.#neededCredit &&
       batchBytes <= this.#largestShortBytes &&
       batchBytes < this.#smallestLongBytes
     );
@@ -43,33 +56,52 @@ export class InlineChoice {
 
   /** Tells how a batch went; `wasInline` is what `allows` said before it. */
   record(batchBytes: number, ns: number, wasInline: boolean): void {
-    if (ns > (wasInline ? longNs : shortNs)) this.#recordLong(batchBytes, wasInline);
-    else if (ns <= shortNs) this.#recordShort(batchBytes, wasInline);
+    if (wasInline) this.#recordInline(batchBytes, ns);
+    else if (ns <= shortNs) this.#recordShort(batchBytes);
+    else this.#recordLong(batchBytes);
   }
 
-  #recordLong(batchBytes: number, wasInline: boolean): void {
-    this.#smallestLongBytes = Math.min(this.#smallestLongBytes, batchBytes);
-    this.#shortsAmongLong = 0;
-    // On the thread a long batch only says that such large ones are long. Inline it disproves what was believed.
-    if (!wasInline && batchBytes > this.#largestShortBytes) return;
-    this.#streak = 0;
-    this.#largestShortBytes = -1;
-    if (!wasInline) return;
-    this.#shortInline = 0;
-    this.#neededStreak = Math.min(longestStreak, this.#neededStreak * 2);
-  }
-
-  #recordShort(batchBytes: number, wasInline: boolean): void {
-    if (wasInline) {
-      if (++this.#shortInline === forgivenAfter) this.#neededStreak = firstStreak;
+  #recordInline(batchBytes: number, ns: number): void {
+    if (ns <= shortNs) {
+      if (this.#strikes > 0) this.#strikes--;
+      if (++this.#shortInline < forgivenAfter) return;
+      this.#shortInline = 0;
+      this.#neededCredit = Math.max(firstCredit, this.#neededCredit / 2);
       return;
     }
-    this.#streak++;
+    if (ns > longNs) this.#strikes += strikeWeight;
+    if (ns > veryLongNs || this.#strikes > mostStrikes) this.#leaveLoop(batchBytes);
+  }
+
+  /** What was believed of this size is disproved; everything is learned again, and longer than last time. */
+  #leaveLoop(batchBytes: number): void {
+    this.#credit = 0;
+    this.#neededCredit = Math.min(largestCredit, this.#neededCredit * 2);
+    this.#largestShortBytes = -1;
+    this.#smallestLongBytes = Math.min(this.#smallestLongBytes, batchBytes);
+    this.#creditOfLong = 0;
+    this.#strikes = 0;
+    this.#shortInline = 0;
+  }
+
+  #recordShort(batchBytes: number): void {
+    if (this.#credit < this.#neededCredit) this.#credit++;
     if (batchBytes > this.#largestShortBytes) this.#largestShortBytes = batchBytes;
     if (batchBytes < this.#smallestLongBytes) return;
     // As large as one that was long, and yet short: believed when it has happened often enough.
-    if (++this.#shortsAmongLong < this.#neededStreak) return;
+    if (++this.#creditOfLong < this.#neededCredit) return;
     this.#smallestLongBytes = Number.POSITIVE_INFINITY;
-    this.#shortsAmongLong = 0;
+    this.#creditOfLong = 0;
+  }
+
+  #recordLong(batchBytes: number): void {
+    if (batchBytes >= this.#smallestLongBytes) {
+      if (this.#creditOfLong > 0) this.#creditOfLong--;
+    } else if (batchBytes > this.#largestShortBytes) {
+      this.#smallestLongBytes = batchBytes;
+      this.#creditOfLong = 0;
+    }
+    // Of a size that was never short it only says that such large ones are long.
+    if (batchBytes <= this.#largestShortBytes && this.#credit > 0) this.#credit--;
   }
 }

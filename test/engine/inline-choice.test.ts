@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { InlineChoice, longNs, shortNs } from '../../src/engine/inline-choice.ts';
+import { InlineChoice, longNs, shortNs, veryLongNs } from '../../src/engine/inline-choice.ts';
 
 const quick = shortNs / 3;
 const slow = longNs * 4;
@@ -83,6 +83,49 @@ describe('the choice between the event loop and the thread', () => {
     const choice = new InlineChoice(true);
     run(choice, 20, 100, quick);
     choice.record(100, slow, false);
+    expect(choice.allows(100)).toBe(false);
+  });
+
+  it('moves to the loop although some batches are long for no fault of the model', () => {
+    const choice = new InlineChoice(true);
+    let inline = 0;
+    for (let i = 0; i < 200; i++) inline += run(choice, 1, 64 * (1 + (i % 7)), i % 5 === 0 ? shortNs * 1.5 : quick);
+    expect(inline).toBeGreaterThan(100);
+  });
+
+  it('stays on the loop while few batches are long, and leaves it when many are', () => {
+    const choice = new InlineChoice(true);
+    run(choice, 20, 100, quick);
+    for (let i = 0; i < 200; i++) {
+      expect(run(choice, 9, 100, quick)).toBe(9);
+      expect(run(choice, 1, 100, longNs * 2)).toBe(1);
+    }
+    let inline = 0;
+    for (let i = 0; i < 100; i++) inline += run(choice, 1, 100, i % 2 === 0 ? longNs * 2 : quick);
+    expect(inline).toBeLessThan(25);
+    expect(choice.allows(100)).toBe(false);
+  });
+
+  it('spends most of its time on the loop where one batch in three hundred is very long', () => {
+    const choice = new InlineChoice(true);
+    let inline = 0;
+    for (let i = 1; i <= 30_000; i++) inline += run(choice, 1, 100, i % 300 === 0 ? veryLongNs * 2 : quick);
+    expect(inline).toBeGreaterThan(24_000);
+  });
+
+  it('spends little time on the loop where one batch in twenty is very long', () => {
+    const choice = new InlineChoice(true);
+    let inline = 0;
+    for (let i = 1; i <= 30_000; i++) inline += run(choice, 1, 100, i % 20 === 0 ? veryLongNs * 2 : quick);
+    expect(inline).toBeLessThan(1500);
+  });
+
+  it('does not believe a size that is half the time long', () => {
+    const choice = new InlineChoice(true);
+    for (let i = 0; i < 1000; i++) {
+      const isInline = choice.allows(100);
+      choice.record(100, i % 2 === 0 ? slow : quick, isInline);
+    }
     expect(choice.allows(100)).toBe(false);
   });
 });
