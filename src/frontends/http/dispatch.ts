@@ -82,17 +82,21 @@ async function reading(context: HttpContext, route: Route): Promise<Reply> {
 }
 
 function answerWithBody(context: HttpContext, exchange: Exchange, route: Route): void {
-  const { maxInputBytes } = context.config;
-  receiveBody(exchange.request, maxInputBytes, (body, receivedBytes, isComplete) => {
-    if (!isComplete) exchange.closeAfterAnswer();
-    if (body === null) {
-      exchange.answerError(oversizedJson(receivedBytes, maxInputBytes));
-      return;
-    }
-    posting(context, route, body).then(
-      (reply) => exchange.answer(reply),
-      (error: unknown) => answerFailure(context, exchange, error),
-    );
+  const { memory, config } = context;
+  const { maxInputBytes } = config;
+  // The block of the body is left to the collector: these endpoints are rare, and what they load may be views on it.
+  receiveBody(exchange.request, memory, maxInputBytes, {
+    onBody(body, _block, receivedBytes, isComplete) {
+      if (!isComplete) exchange.closeAfterAnswer();
+      if (body === null) {
+        exchange.answerError(oversizedJson(receivedBytes, maxInputBytes));
+        return;
+      }
+      posting(context, route, body).then(
+        (reply) => exchange.answer(reply),
+        (error: unknown) => answerFailure(context, exchange, error),
+      );
+    },
   });
 }
 

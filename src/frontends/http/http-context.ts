@@ -5,6 +5,7 @@ import type { Logger } from '../../logger.ts';
 import type { InferenceServer } from '../../server/inference-server.ts';
 import type { HttpConfig } from '../../server/server-config.ts';
 import type { Clock } from '../../time.ts';
+import type { MessageMemory } from '../message-pool.ts';
 import type { Exchange } from './exchange.ts';
 
 export interface HttpContext {
@@ -12,6 +13,8 @@ export interface HttpContext {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly config: HttpConfig;
+  /** Where the bodies of requests lie. */
+  readonly memory: MessageMemory;
   /** Whether the process has been told to end; health answers 503 from then on. */
   readonly isExiting: () => boolean;
 }

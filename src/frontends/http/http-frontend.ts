@@ -3,7 +3,7 @@
  * `dispatch.ts`.
  */
 
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type Server, ServerResponse } from 'node:http';
 import { type AddressInfo, Server as NetServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { failedPrecondition, type InferenceError, toInferenceError } from '../../errors.ts';
@@ -12,11 +12,14 @@ import type { InferenceServer } from '../../server/inference-server.ts';
 import type { HttpConfig, ListenAddress } from '../../server/server-config.ts';
 import type { Clock } from '../../time.ts';
 import { acceptBacklog, type Frontend, type Listening, type ListeningSocket } from '../frontend.ts';
+import { type MessageMemory, MessagePool } from '../message-pool.ts';
+import { directPathWorks } from './direct-path-trial.ts';
 import { dispatch } from './dispatch.ts';
-import { Exchange } from './exchange.ts';
+import { Exchange, keepAliveTimeoutMs } from './exchange.ts';
 import type { HttpContext } from './http-context.ts';
 import { InferHandler } from './infer-handler.ts';
 import { OpenExchanges } from './open-exchanges.ts';
+import { DirectRequest, ReceivedRequest } from './received-request.ts';
 
 export interface HttpFrontendOptions {
   readonly server: InferenceServer;
@@ -27,13 +30,15 @@ export interface HttpFrontendOptions {
   readonly isExiting?: () => boolean;
   /** Where to listen instead of opening the configured address. */
   readonly socket?: ListeningSocket | null;
+  /** Where the bodies of requests lie; absent means a pool of its own. */
+  readonly memory?: MessageMemory;
+  /** Whether requests go Node's own way in any case; absent means only where Node does not allow a shorter one. */
+  readonly isIndirect?: boolean;
 }
 
 /** Time for the head of a request, and for head and body together, before 408. */
 const headersTimeoutMs = 60_000;
 const requestTimeoutMs = 300_000;
-/** Longer than load balancers keep theirs, so that it is they who close idle connections. */
-const keepAliveTimeoutMs = 75_000;
 const maxHeadBytes = 16 * 1024;
 /**
  * How long a drain leaves idle connections open: a client that sends without pause may have its next request on the wire
@@ -48,11 +53,15 @@ export function createHttpFrontend(options: HttpFrontendOptions): Frontend {
 async function start(options: HttpFrontendOptions): Promise<Listening> {
   const { config, clock, logger, server, isExiting = () => false } = options;
   if (config.listen === null) throw failedPrecondition('the HTTP frontend is off (--allow-http=false)');
-  const context: HttpContext = { server, clock, logger, config, isExiting };
+  const { memory = new MessagePool(clock), isIndirect = false } = options;
+  const context: HttpContext = { server, clock, logger, config, isExiting, memory };
   const infer = new InferHandler(context);
-  const open = new OpenExchanges(clock);
+  const isDirect = !isIndirect && (await directPathWorks(clock));
+  const open = new OpenExchanges(clock, isDirect);
 
   const http = createServer({
+    IncomingMessage: isDirect ? DirectRequest : ReceivedRequest,
+    ServerResponse,
     keepAlive: true,
     noDelay: true,
     maxHeaderSize: maxHeadBytes,
@@ -63,7 +72,7 @@ async function start(options: HttpFrontendOptions): Promise<Listening> {
   // The size of the head is the limit; a limit on their number would drop headers in silence.
   http.maxHeadersCount = 0;
   http.on('connection', (socket) => open.connect(socket));
-  http.on('request', (request: IncomingMessage, response: ServerResponse) => {
+  http.on('request', (request, response) => {
     const exchange = new Exchange(request, response, open, clock.now());
     open.open(exchange);
     dispatch(context, infer, exchange);

@@ -3,36 +3,35 @@
  * Also answers what is no HTTP at all, in its place behind the answers that are still to come.
  */
 
-import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { invalidArgument } from '../../errors.ts';
+import { FlushTurn } from '../../http2/flush-turn.ts';
 import type { Clock } from '../../time.ts';
 import type { Exchange } from './exchange.ts';
+import { HttpConnection } from './http-connection.ts';
 
 /** How long a connection that was refused is read on, so that the refusal is not lost to a reset. */
 const lingerMs = 1000;
 
-interface Connection {
-  /** In order of arrival. */
-  readonly exchanges: Set<Exchange>;
-  newest: Exchange | null;
-  /** Written when the last exchange has been answered; then the connection ends. */
-  refusal: string | null;
-}
-
 export class OpenExchanges {
+  /** Whether small answers may be written past Node's own response: see `exchange.ts`. */
+  readonly writesDirectly: boolean;
   readonly #clock: Clock;
-  readonly #connections = new WeakMap<Duplex, Connection>();
+  readonly #turn = new FlushTurn();
+  readonly #connections = new WeakMap<Duplex, HttpConnection>();
+  /** Exchanges without an answer, and answers on their way to the kernel. */
   #count = 0;
   #isDraining = false;
   #whenEmpty: (() => void) | null = null;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, writesDirectly: boolean) {
     this.#clock = clock;
+    this.writesDirectly = writesDirectly;
   }
 
-  connect(socket: Duplex): void {
-    const connection: Connection = { exchanges: new Set(), newest: null, refusal: null };
+  connect(socket: Socket): void {
+    const connection = new HttpConnection(socket, this.#turn);
     this.#connections.set(socket, connection);
     socket.once('close', () => {
       const { exchanges } = connection;
@@ -43,9 +42,13 @@ export class OpenExchanges {
     });
   }
 
+  connectionOf(socket: Duplex): HttpConnection | null {
+    return this.#connections.get(socket) ?? null;
+  }
+
   open(exchange: Exchange): void {
-    const connection = this.#connectionOf(exchange.request);
-    if (connection === undefined) return;
+    const { connection } = exchange;
+    if (connection === null) return;
     connection.exchanges.add(exchange);
     connection.newest = exchange;
     this.#count++;
@@ -53,20 +56,21 @@ export class OpenExchanges {
 
   /** The answer of the exchange has been written. */
   close(exchange: Exchange): void {
-    const { socket } = exchange.request;
-    const connection = this.#connections.get(socket);
-    if (connection?.exchanges.delete(exchange) !== true) return;
+    if (!this.#remove(exchange)) return;
     this.#count--;
-    if (connection.exchanges.size === 0) connection.newest = null;
-    // A time limit for writing a large answer must not hit the wait for the next one.
-    else socket.setTimeout(0);
-    if (connection.exchanges.size === 0 && connection.refusal !== null) this.#end(socket, connection.refusal);
     this.#tellWhenEmpty();
+  }
+
+  /** The whole answer of the exchange is this text, which holds bytes, one per character. */
+  closeWith(exchange: Exchange, text: string): void {
+    // It counts until the kernel has it.
+    exchange.connection?.write(text, this.#written);
+    this.#remove(exchange);
   }
 
   /** Whether the connection is to end with the answer of this exchange: it is the newest one and the server drains. */
   closesAfter(exchange: Exchange): boolean {
-    return this.#isDraining && this.#connectionOf(exchange.request)?.newest === exchange;
+    return this.#isDraining && exchange.connection?.newest === exchange;
   }
 
   /** From now on every connection ends with its newest answer. */
@@ -87,8 +91,8 @@ export class OpenExchanges {
    * the refusal follows the answers that are due. `reply` is a complete HTTP response.
    */
   refuse(socket: Duplex, reply: string, reason: string): void {
-    const connection = this.#connections.get(socket);
-    if (connection === undefined || connection.refusal !== null) return;
+    const connection = this.connectionOf(socket);
+    if (connection === null || connection.refusal !== null) return;
     connection.refusal = reply;
     const { newest, exchanges } = connection;
     if (newest?.isOpen === true && !newest.request.complete) {
@@ -98,6 +102,19 @@ export class OpenExchanges {
     } else if (exchanges.size === 0) {
       this.#end(socket, reply);
     }
+  }
+
+  #remove(exchange: Exchange): boolean {
+    const { connection } = exchange;
+    if (connection?.exchanges.delete(exchange) !== true) return false;
+    if (connection.exchanges.size > 0) {
+      // A time limit for writing a large answer must not hit the wait for the next one.
+      connection.stopTimeLimit();
+      return true;
+    }
+    connection.newest = null;
+    if (connection.refusal !== null) this.#end(connection.socket, connection.refusal);
+    return true;
   }
 
   #end(socket: Duplex, reply: string): void {
@@ -110,9 +127,10 @@ export class OpenExchanges {
     socket.once('close', stop);
   }
 
-  #connectionOf(request: IncomingMessage): Connection | undefined {
-    return this.#connections.get(request.socket);
-  }
+  readonly #written = (): void => {
+    this.#count--;
+    this.#tellWhenEmpty();
+  };
 
   #tellWhenEmpty(): void {
     if (this.#count > 0) return;

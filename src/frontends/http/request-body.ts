@@ -1,95 +1,164 @@
 /**
- * Collects the body of a request. One chunk that is the whole body is used as it is; a larger one goes into one buffer of
- * its announced length; without a length the buffer doubles. What is too large is not kept, but read to its end – up to
+ * Collects the body of a request. One chunk that is the whole body is used as it is; a larger one goes into one block of
+ * the memory for messages; without a length the block doubles. What is too large is not kept, but read to its end – up to
  * `discardLimit` – so that the client is in a state to read the refusal.
  */
 
-import type { IncomingMessage } from 'node:http';
+import { maxPooledBytes, type MessageMemory } from '../message-pool.ts';
+import type { BodySink, ReceivedRequest } from './received-request.ts';
 
 /** Bodies announced longer than this get their memory as they arrive, so that an announcement alone costs nothing. */
 const reservedBytes = 64 * 1024 * 1024;
 const firstChunkedBytes = 64 * 1024;
+/** Up to this a body gets its exact size: a block would be far larger, and slow clients could hold many. */
+const smallBytes = 32 * 1024;
 
 /** No body of a request may be larger than this whatever it is made of (Triton's own bound is memory). */
 export const maxBodyBytes = 2 ** 31 - 1;
 
-/**
- * What came of it: the body; or null when it passed the limit.
- *
- * `receivedBytes` is the announced length where there is one. `isComplete` is false when the rest will not be read and the
- * connection has to be closed after the answer.
- */
-export type BodyListener = (body: Buffer | null, receivedBytes: number, isComplete: boolean) => void;
+export interface BodyReceiver {
+  /**
+   * Called once, unless the connection breaks before the body is complete.
+   *
+   * @param body          null when it passed the limit.
+   * @param block         what holds the body and may be given back to the memory when nobody reads it any more; or null.
+   * @param receivedBytes the announced length where there is one.
+   * @param isComplete    false when the rest will not be read and the connection has to be closed after the answer.
+   */
+  onBody(body: Buffer | null, block: Buffer | null, receivedBytes: number, isComplete: boolean): void;
+}
 
 const empty: Buffer = Buffer.alloc(0);
 
-/** Calls `listener` once, unless the connection breaks before the body is complete. */
-export function receiveBody(request: IncomingMessage, limitBytes: number, listener: BodyListener): void {
-  const announced = request.headers['content-length'];
-  if (announced !== undefined) receiveAnnounced(request, Number(announced), limitBytes, listener);
-  else if (request.headers['transfer-encoding'] !== undefined) receiveChunked(request, limitBytes, listener);
-  else listener(empty, 0, true);
+export function receiveBody(
+  request: ReceivedRequest,
+  memory: MessageMemory,
+  limitBytes: number,
+  receiver: BodyReceiver,
+): void {
+  const { headers } = request;
+  const announced = headers['content-length'];
+  if (announced === undefined) {
+    if (headers['transfer-encoding'] === undefined) receiver.onBody(empty, null, 0, true);
+    else request.collect(new ChunkedBody(request, memory, limitBytes, receiver));
+    return;
+  }
+  const length = Number(announced);
+  if (length === 0) receiver.onBody(empty, null, 0, true);
+  else if (length > discardLimit(limitBytes)) receiver.onBody(null, null, length, false);
+  else request.collect(new AnnouncedBody(length, length <= limitBytes, memory, receiver));
 }
 
 const discardLimit = (limitBytes: number): number => Math.max(limitBytes, maxBodyBytes);
 
-function receiveAnnounced(request: IncomingMessage, length: number, limitBytes: number, listener: BodyListener): void {
-  if (length === 0) {
-    listener(empty, 0, true);
-    return;
+class AnnouncedBody implements BodySink {
+  readonly #length: number;
+  readonly #isKept: boolean;
+  readonly #memory: MessageMemory;
+  readonly #receiver: BodyReceiver;
+  #body: Buffer | null = null;
+  #block: Buffer | null = null;
+  #received = 0;
+
+  constructor(length: number, isKept: boolean, memory: MessageMemory, receiver: BodyReceiver) {
+    this.#length = length;
+    this.#isKept = isKept;
+    this.#memory = memory;
+    this.#receiver = receiver;
   }
-  if (length > discardLimit(limitBytes)) {
-    listener(null, length, false);
-    return;
-  }
-  const isKept = length <= limitBytes;
-  let body: Buffer | null = null;
-  let received = 0;
-  request.on('data', (chunk: Buffer) => {
-    const at = received;
-    received += chunk.length;
-    if (isKept) {
-      if (at === 0) body = received === length ? chunk : Buffer.allocUnsafeSlow(Math.min(length, reservedBytes));
-      if (body !== null && body !== chunk) body = appended(body, at, chunk, length);
+
+  add(chunk: Buffer): void {
+    const length = this.#length;
+    const at = this.#received;
+    this.#received = at + chunk.length;
+    if (this.#isKept) {
+      if (chunk.length === length) {
+        this.#receiver.onBody(this.#memory.adopt(chunk), null, length, true);
+        return;
+      }
+      chunk.copy(this.#room(), at);
     }
-    // The last byte is here: waiting for the `end` event would cost another turn.
-    if (received === length) listener(body, length, true);
-  });
+    // The last byte is here: waiting for the end would cost another turn.
+    if (this.#received === length) this.#receiver.onBody(this.#body, this.#block, length, true);
+  }
+
+  end(): void {
+    // The parser lets no body end that is shorter than announced.
+  }
+
+  #room(): Buffer {
+    const body = this.#body;
+    if (body === null) {
+      this.#body = this.#firstRoom();
+      return this.#body;
+    }
+    if (this.#received <= body.length) return body;
+    const grown = this.#memory.allocate(Math.min(Math.max(body.length * 2, this.#received), this.#length));
+    body.copy(grown);
+    this.#body = grown;
+    return grown;
+  }
+
+  #firstRoom(): Buffer {
+    const length = this.#length;
+    if (length <= smallBytes || length > maxPooledBytes) return this.#memory.allocate(Math.min(length, reservedBytes));
+    this.#block = this.#memory.take(length);
+    return this.#block.subarray(0, length);
+  }
 }
 
-function receiveChunked(request: IncomingMessage, limitBytes: number, listener: BodyListener): void {
-  let body = empty;
-  let received = 0;
-  let isOver = false;
-  const onEnd = (): void => {
-    listener(isOver ? null : body.subarray(0, received), received, true);
-  };
-  const onData = (chunk: Buffer): void => {
-    const at = received;
-    received += chunk.length;
-    if (received > discardLimit(limitBytes)) {
-      request.off('data', onData);
-      request.off('end', onEnd);
-      listener(null, received, false);
-    } else if (received > limitBytes) {
-      isOver = true;
-      body = empty;
+class ChunkedBody implements BodySink {
+  readonly #request: ReceivedRequest;
+  readonly #memory: MessageMemory;
+  readonly #limitBytes: number;
+  readonly #receiver: BodyReceiver;
+  #body = empty;
+  #block: Buffer | null = null;
+  #received = 0;
+  #isOver = false;
+
+  constructor(request: ReceivedRequest, memory: MessageMemory, limitBytes: number, receiver: BodyReceiver) {
+    this.#request = request;
+    this.#memory = memory;
+    this.#limitBytes = limitBytes;
+    this.#receiver = receiver;
+  }
+
+  add(chunk: Buffer): void {
+    const at = this.#received;
+    this.#received = at + chunk.length;
+    if (this.#received > discardLimit(this.#limitBytes)) {
+      this.#drop();
+      this.#request.ignoreRest();
+      this.#receiver.onBody(null, null, this.#received, false);
+    } else if (this.#received > this.#limitBytes) {
+      this.#isOver = true;
+      this.#drop();
     } else {
-      if (at === 0) body = Buffer.allocUnsafeSlow(Math.min(firstChunkedBytes, limitBytes));
-      body = appended(body, at, chunk, limitBytes);
+      if (this.#received > this.#body.length) this.#grow(at);
+      chunk.copy(this.#body, at);
     }
-  };
-  request.on('data', onData);
-  request.on('end', onEnd);
-}
-
-/** Puts `chunk` at `at`, in a buffer of twice the size (up to `limit`) when it does not fit; returns the buffer. */
-function appended(body: Buffer, at: number, chunk: Buffer, limit: number): Buffer {
-  let target = body;
-  if (at + chunk.length > body.length) {
-    target = Buffer.allocUnsafeSlow(Math.min(Math.max(body.length * 2, at + chunk.length), limit));
-    body.copy(target, 0, 0, at);
   }
-  chunk.copy(target, at);
-  return target;
+
+  end(): void {
+    const body = this.#isOver ? null : this.#body.subarray(0, this.#received);
+    this.#receiver.onBody(body, this.#block, this.#received, true);
+  }
+
+  /** Room for what was received, of which `filled` bytes lie in the present room. */
+  #grow(filled: number): void {
+    const wanted = Math.max(firstChunkedBytes, this.#body.length * 2, this.#received);
+    const body = this.#body;
+    const block = this.#block;
+    this.#block = wanted <= maxPooledBytes ? this.#memory.take(wanted) : null;
+    this.#body = this.#block ?? this.#memory.allocate(Math.max(this.#received, Math.min(wanted, this.#limitBytes)));
+    body.copy(this.#body, 0, 0, filled);
+    if (block !== null) this.#memory.giveBack(block);
+  }
+
+  #drop(): void {
+    if (this.#block !== null) this.#memory.giveBack(this.#block);
+    this.#block = null;
+    this.#body = empty;
+  }
 }

@@ -1,0 +1,186 @@
+/** One `POST …/infer`: from its received body to its written answer. Which body to receive is `infer-handler.ts`. */
+
+import type { InferenceResponse } from '../../inference/response.ts';
+import type { RequestParameters } from '../v2/parameters.ts';
+import { type ContentCoding, deflated, inflated, oversizedInflated, responseCoding } from './compression.ts';
+import type { Exchange } from './exchange.ts';
+import { answerFailure, type HttpContext } from './http-context.ts';
+import {
+  type DecodedInfer,
+  decodeInferRequest,
+  type HeaderForwarder,
+  type InferTarget,
+  oversizedJson,
+  parseJsonLength,
+} from './infer-request.ts';
+import { type EncodedInfer, encodeInferResponse } from './infer-response.ts';
+import { decodeRawRequest, oversizedRaw } from './raw-request.ts';
+import { jsonReply } from './reply.ts';
+import type { BodyReceiver } from './request-body.ts';
+
+/**
+ * Binary outputs up to this many bytes are copied behind the JSON, which makes the answer one write and gives the engine
+ * its memory back at once; larger ones are written from where they are. Measured with bench/http.mjs.
+ */
+const maxCopiedBytes = 16 * 1024;
+
+export class InferCall implements BodyReceiver {
+  readonly #context: HttpContext;
+  readonly #exchange: Exchange;
+  readonly #target: InferTarget;
+  readonly #coding: ContentCoding;
+  /** `Inference-Header-Content-Length`. */
+  readonly #jsonLength: string | undefined;
+  /** Headers to be passed on as parameters, or null. */
+  readonly #forwarded: RegExp | null;
+  #decoded: DecodedInfer | null = null;
+  /** Holds the body, or null when the body has memory of its own. */
+  #block: Buffer | null = null;
+  #response: InferenceResponse | null = null;
+
+  constructor(
+    context: HttpContext,
+    exchange: Exchange,
+    target: InferTarget,
+    coding: ContentCoding,
+    jsonLength: string | undefined,
+    forwarded: RegExp | null,
+  ) {
+    this.#context = context;
+    this.#exchange = exchange;
+    this.#target = target;
+    this.#coding = coding;
+    this.#jsonLength = jsonLength;
+    this.#forwarded = forwarded;
+  }
+
+  onBody(body: Buffer | null, block: Buffer | null, receivedBytes: number, isComplete: boolean): void {
+    const exchange = this.#exchange;
+    if (!isComplete) exchange.closeAfterAnswer();
+    if (body === null) {
+      const { maxInputBytes } = this.#target;
+      if (this.#coding !== 'identity') exchange.answerError(oversizedInflated(maxInputBytes));
+      else if (Number(this.#jsonLength) === 0) exchange.answerError(oversizedRaw(receivedBytes, maxInputBytes));
+      else exchange.answerError(oversizedJson(receivedBytes, maxInputBytes));
+      return;
+    }
+    exchange.bodyReceived();
+    if (this.#coding === 'identity') {
+      this.#block = block;
+      this.#infer(body);
+    } else this.#inflateAndInfer(body, block, this.#coding);
+  }
+
+  #inflateAndInfer(body: Buffer, block: Buffer | null, coding: 'gzip' | 'deflate'): void {
+    const { memory } = this.#context;
+    inflated(body, coding, this.#target.maxInputBytes).then((whole) => {
+      // All of it was read; after a failure zlib may not be done with it.
+      if (block !== null) memory.giveBack(block);
+      this.#infer(memory.adopt(whole));
+    }, this.#fail);
+  }
+
+  #infer(body: Buffer): void {
+    try {
+      const jsonBytes = parseJsonLength(this.#jsonLength, body.length);
+      const forward = this.#forwarded === null ? null : this.#forwarder(this.#forwarded);
+      if (jsonBytes !== 0) this.#run(decodeInferRequest(body, jsonBytes, this.#target, forward));
+      else decodeRawRequest(body, this.#target, this.#context.server, forward).then(this.#run, this.#fail);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  readonly #run = (decoded: DecodedInfer): void => {
+    const { receivedAtMs, cancellation } = this.#exchange;
+    this.#decoded = decoded;
+    this.#context.server
+      .infer(decoded.request, { receivedAtMs, deadlineMs: Number.POSITIVE_INFINITY, cancellation })
+      .then(this.#answer, this.#fail);
+  };
+
+  #forwarder(pattern: RegExp): HeaderForwarder {
+    return (parameters: RequestParameters) => {
+      const { rawHeaders } = this.#exchange.request;
+      for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+        const name = rawHeaders[i] as string;
+        if (pattern.test(name)) parameters.forwardHeader(name, rawHeaders[i + 1] as string);
+      }
+    };
+  }
+
+  readonly #answer = (response: InferenceResponse): void => {
+    const exchange = this.#exchange;
+    this.#response = response;
+    if (!exchange.isOpen) {
+      // Who was cut off may still be read by an instance: the block is left to the collector.
+      this.#block = null;
+      this.#release();
+      return;
+    }
+    try {
+      const encoded = encodeInferResponse(response, this.#decoded as DecodedInfer);
+      const accepted = exchange.request.headers['accept-encoding'];
+      const coding = accepted === undefined ? 'identity' : responseCoding(accepted);
+      if (coding !== 'identity') this.#answerCompressed(encoded, coding);
+      else if (encoded.binaryBytes === 0) {
+        this.#release();
+        exchange.answer(jsonReply(encoded.json));
+      } else this.#answerBinary(encoded);
+    } catch (error) {
+      this.#release();
+      this.#fail(error);
+    }
+  };
+
+  #answerCompressed({ json, binary, binaryBytes }: EncodedInfer, coding: 'gzip' | 'deflate'): void {
+    const head = Buffer.from(json);
+    const body = Buffer.concat([head, ...binary]);
+    this.#release();
+    deflated(body, coding).then((compressed) => {
+      const headers = [...bodyHeaders(head.length, binaryBytes, compressed.length), 'Content-Encoding', coding];
+      this.#exchange.answerParts(headers, [compressed], () => undefined);
+    }, this.#fail);
+  }
+
+  #answerBinary({ json, binary, binaryBytes }: EncodedInfer): void {
+    const jsonBytes = Buffer.byteLength(json);
+    // Without non-ASCII characters every character of the text is one byte, those of the tensors too.
+    if (binaryBytes <= maxCopiedBytes && jsonBytes === json.length) {
+      let text = json;
+      for (const view of binary) text += latin1(view);
+      this.#release();
+      this.#exchange.answerBytes(bodyHeaders(jsonBytes, binaryBytes, text.length), text);
+      return;
+    }
+    const headers = bodyHeaders(jsonBytes, binaryBytes, jsonBytes + binaryBytes);
+    this.#exchange.answerParts(headers, [json, ...binary], () => this.#release());
+  }
+
+  /** Once nobody looks at the response any more: then nobody looks at the request either, whose batch has ended well. */
+  #release(): void {
+    this.#response?.release();
+    this.#response = null;
+    if (this.#block !== null) this.#context.memory.giveBack(this.#block);
+    this.#block = null;
+  }
+
+  readonly #fail = (error: unknown): void => answerFailure(this.#context, this.#exchange, error);
+}
+
+const latin1 = ({ buffer, byteOffset, byteLength }: Uint8Array): string =>
+  Buffer.from(buffer, byteOffset, byteLength).toString('latin1');
+
+/** The JSON length is told only where bytes follow it (http.md §5.3). */
+function bodyHeaders(jsonBytes: number, binaryBytes: number, contentLength: number): string[] {
+  const length = String(contentLength);
+  if (binaryBytes === 0) return ['Content-Type', 'application/json', 'Content-Length', length];
+  return [
+    'Content-Type',
+    'application/octet-stream',
+    'Inference-Header-Content-Length',
+    String(jsonBytes),
+    'Content-Length',
+    length,
+  ];
+}
