@@ -1,7 +1,7 @@
 /** The addon in processes and worker threads that come and go, with batches under way. Uses the built server. */
 
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -69,6 +69,12 @@ describe('a worker thread', () => {
       expect(await runWorker('run', 'running', true)).toEqual(['8 = 8', 'running']);
       expect(await runWorker('close', 'closed', false)).toEqual(['8 = 8', 'closed']);
     }
+  });
+
+  // This process uses the engine in its workers only, so each of them was the last when it ended.
+  it.runIf(process.platform === 'linux')('leaves the addon in the process, which ONNX Runtime calls', async () => {
+    expect(await runWorker('close', '', false)).toContain('closed');
+    expect(readFileSync('/proc/self/maps', 'utf8')).toMatch(/r-xp .*\/nereid\.node$/m);
   });
 
   it('is one of several that use the engine at once', async () => {
