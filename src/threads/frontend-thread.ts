@@ -11,6 +11,7 @@ import { createHttpFrontend } from '../frontends/http/http-frontend.ts';
 import { clockSince } from '../time.ts';
 import { LinkServer } from './link-server.ts';
 import { loadNativeThreads } from './native-threads.ts';
+import { SharedMessageMemory } from './shared-message-memory.ts';
 import { drainOrder, type FrontendThreadSettings, type ThreadReport } from './thread-messages.ts';
 import { reportingLogger } from './thread-log.ts';
 
@@ -21,7 +22,9 @@ async function run(port: MessagePort, settings: FrontendThreadSettings): Promise
   server.connect(settings.doorbell);
   const exiting = new Int32Array(settings.exiting);
   const isExiting = (): boolean => Atomics.load(exiting, 0) === 1;
-  const shared = { server, clock: clockSince(settings.clockOriginMs), logger, isExiting };
+  const clock = clockSince(settings.clockOriginMs);
+  const memory = new SharedMessageMemory(server.arena, clock);
+  const shared = { server, clock, logger, isExiting, memory };
   const { http, grpc, httpFd, grpcFd } = settings;
   const frontends: Frontend[] = [];
   if (httpFd >= 0) frontends.push(createHttpFrontend({ ...shared, config: http, socket: { fd: httpFd } }));

@@ -5,6 +5,7 @@ import type { InferenceServer } from '../../server/inference-server.ts';
 import type { GrpcConfig } from '../../server/server-config.ts';
 import type { Clock } from '../../time.ts';
 import type { Frontend, Listening, ListeningSocket } from '../frontend.ts';
+import type { MessageMemory } from '../message-pool.ts';
 import { createGrpcJsTransport } from './grpc-js-transport.ts';
 import { createHttp2Transport } from './http2-transport.ts';
 import { methodTable } from './method-table.ts';
@@ -20,15 +21,20 @@ export interface GrpcFrontendOptions {
   readonly isExiting: () => boolean;
   /** Where to listen instead of opening the configured address. */
   readonly socket?: ListeningSocket | null;
+  /** Where messages lie; absent means a pool of its own. Without effect on grpc-js, which has its own ways. */
+  readonly memory?: MessageMemory;
 }
 
 const transports: Readonly<
-  Record<GrpcConfig['transport'], (dependencies: { clock: Clock; logger: Logger }) => GrpcTransport>
+  Record<
+    GrpcConfig['transport'],
+    (dependencies: { clock: Clock; logger: Logger; memory: MessageMemory | undefined }) => GrpcTransport
+  >
 > = { nereid: createHttp2Transport, 'grpc-js': createGrpcJsTransport };
 
 export function createGrpcFrontend(options: GrpcFrontendOptions): Frontend {
   const { server, clock, logger, config, isExiting } = options;
-  const transport = transports[config.transport]({ clock, logger });
+  const transport = transports[config.transport]({ clock, logger, memory: options.memory });
   return {
     name: 'grpc',
     async start(): Promise<Listening> {

@@ -10,7 +10,7 @@ import type { GrpcConfig } from '../../server/server-config.ts';
 import type { Clock } from '../../time.ts';
 import type { CallHead } from './call-head.ts';
 import { prefixBytes } from './message-assembler.ts';
-import type { MessagePool } from '../message-pool.ts';
+import type { MessageMemory } from '../message-pool.ts';
 import { chooseEncoding, deflateMessage, type Encoding, inflateMessage } from './message-compression.ts';
 import type { OpenCalls } from './open-calls.ts';
 import { statusCode, statusOf } from './status.ts';
@@ -23,7 +23,7 @@ export interface Http2CallSurroundings {
   readonly logger: Logger;
   readonly config: GrpcConfig;
   readonly calls: OpenCalls;
-  readonly pool: MessagePool;
+  readonly pool: MessageMemory;
 }
 
 export abstract class Http2Call implements CallContext, InferenceContext, StreamReceiver {

@@ -17,7 +17,7 @@ import { Http2Call, type Http2CallSurroundings } from './http2-call.ts';
 import { Http2StreamCall } from './http2-stream-call.ts';
 import { Http2UnaryCall } from './http2-unary-call.ts';
 import { listenOn } from './listen.ts';
-import { MessagePool } from '../message-pool.ts';
+import { type MessageMemory, MessagePool } from '../message-pool.ts';
 import { NotGrpc } from './not-grpc.ts';
 import { OpenCalls } from './open-calls.ts';
 import { statusCode } from './status.ts';
@@ -30,21 +30,20 @@ const closeGraceMs = 1000;
 /** How late the end of a call may be told whose deadline has passed. Its caller knows by its own clock. */
 const deadlineStepMs = 50;
 
-/** How long blocks of large messages wait for their next use, at least. */
-const poolTrimMs = 5000;
-
 export interface Http2TransportDependencies {
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Where messages lie; absent means a pool of its own. */
+  readonly memory?: MessageMemory | undefined;
 }
 
-export const createHttp2Transport = (dependencies: Http2TransportDependencies): GrpcTransport => ({
+export const createHttp2Transport = ({ memory, ...dependencies }: Http2TransportDependencies): GrpcTransport => ({
   async start(methods, config, socket) {
     const router = new CallRouter(methods, {
       ...dependencies,
       config,
       calls: new OpenCalls(),
-      pool: new MessagePool(),
+      pool: memory ?? new MessagePool(dependencies.clock),
     });
     const server = new Http2Server(router, dependencies.clock, limitsOf(config));
     router.server = server;
@@ -68,7 +67,6 @@ class CallRouter {
   readonly #methods: ReadonlyMap<string, GrpcMethod>;
   readonly #head = new CallHead();
   #isWatching = false;
-  #isTrimming = false;
 
   constructor(methods: readonly GrpcMethod[], surroundings: Http2CallSurroundings) {
     this.#methods = new Map(methods.map((method) => [method.path, method]));
@@ -93,7 +91,6 @@ class CallRouter {
       return;
     }
     if (timeout !== Infinity) this.#watchDeadlines();
-    if (!this.#isTrimming) this.#trimLater();
     if (method.kind === 'unary') {
       stream.receiver = new Http2UnaryCall(stream, method, fields, head, timeout, this.surroundings);
       return;
@@ -113,15 +110,6 @@ class CallRouter {
     this.#isWatching = true;
     const { clock } = this.surroundings;
     clock.schedule(clock.now() + deadlineStepMs, this.#checkDeadlines);
-  }
-
-  #trimLater(): void {
-    this.#isTrimming = true;
-    const { clock, pool } = this.surroundings;
-    clock.schedule(clock.now() + poolTrimMs, () => {
-      this.#isTrimming = false;
-      if (pool.trim()) this.#trimLater();
-    });
   }
 
   readonly #checkDeadlines = (): void => {

@@ -6,7 +6,7 @@
 import { type InferenceError, resourceExhausted } from '../../errors.ts';
 import type { Http2Connection } from '../../http2/connection.ts';
 import { readUint32 } from '../../http2/frame-format.ts';
-import { maxPooledBytes, type MessagePool } from '../message-pool.ts';
+import { maxPooledBytes, type MessageMemory } from '../message-pool.ts';
 
 export const prefixBytes = 5;
 
@@ -18,7 +18,7 @@ export class MessageAssembler {
   flag = 0;
   readonly #connection: Http2Connection;
   readonly #maxBytes: number;
-  readonly #pool: MessagePool;
+  readonly #pool: MessageMemory;
   readonly #prefix = new Uint8Array(prefixBytes);
   #prefixSeen = 0;
   #length = 0;
@@ -28,7 +28,7 @@ export class MessageAssembler {
   /** The block of the pool in which the message lies, or null. */
   #block: Buffer | null = null;
 
-  constructor(connection: Http2Connection, maxBytes: number, pool: MessagePool) {
+  constructor(connection: Http2Connection, maxBytes: number, pool: MessageMemory) {
     this.#connection = connection;
     this.#maxBytes = maxBytes;
     this.#pool = pool;
