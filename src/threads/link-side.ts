@@ -56,8 +56,9 @@ export class LinkSide {
   /** Reads what the other side has pushed. Called by the doorbell. */
   readonly drain = (): void => {
     if (this.#isClosed) return;
-    this.#outgoing.flush();
-    if (this.#incoming.drain(this.#listener)) this.#ring();
+    const hasFlushed = this.#outgoing.flush();
+    const wantsRoom = this.#incoming.drain(this.#listener);
+    if (hasFlushed || wantsRoom) this.#ring();
   };
 
   close(): void {

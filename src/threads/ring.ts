@@ -43,10 +43,14 @@ export class RingWriter {
     this.flush();
   }
 
-  /** Writes what waits, as far as there is room. Called when the reader has made some. */
-  flush(): void {
+  /**
+   * Writes what waits, as far as there is room. Called when the reader has made some.
+   *
+   * @returns Whether there is something new for the reader, who may be asleep.
+   */
+  flush(): boolean {
     const waiting = this.#waiting;
-    if (waiting.length === 0) return;
+    if (waiting.length === 0) return false;
     let at = 0;
     while (at < waiting.length) {
       const [kind, call, page, offset] = waiting.slice(at, at + entryNumbers) as [number, number, number, number];
@@ -55,6 +59,7 @@ export class RingWriter {
     }
     this.#waiting = at === 0 ? waiting : waiting.slice(at);
     if (this.#waiting.length > 0) Atomics.store(this.#numbers, fullAt, 1);
+    return at > 0;
   }
 
   #tryWrite(kind: number, call: number, page: number, offset: number): boolean {
