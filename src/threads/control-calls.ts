@@ -59,13 +59,13 @@ export class ControlCaller {
 export function answerControlCalls(port: MessagePort, server: InferenceServer): () => void {
   const onCall = ({ id, method, parameters }: ControlCall): void => {
     const verb = (server[method] as unknown as Verb).bind(server);
-    verb(...parameters).then(
-      (value) => port.postMessage({ id, value, error: null } satisfies ControlAnswer),
-      (thrown: unknown) => {
+    // A value that cannot be posted fails the call too, instead of leaving it open.
+    verb(...parameters)
+      .then((value) => port.postMessage({ id, value, error: null } satisfies ControlAnswer))
+      .catch((thrown: unknown) => {
         const { code, message } = toInferenceError(thrown);
         port.postMessage({ id, value: null, error: { code, message } } satisfies ControlAnswer);
-      },
-    );
+      });
   };
   port.on('message', onCall);
   port.unref();
