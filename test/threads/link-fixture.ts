@@ -1,0 +1,94 @@
+/** Both ends of a link in one thread: doorbells ring in microtasks, or when the test says so. */
+
+import type { Doorbells } from '../../src/threads/link.ts';
+import { type LinkEnds, makeLinkEnds } from '../../src/threads/link-ends.ts';
+import { LinkHost } from '../../src/threads/link-host.ts';
+import { LinkServer } from '../../src/threads/link-server.ts';
+import { FakeInferenceServer } from '../fakes/fake-inference-server.ts';
+
+/** Doorbells without threads. A ring is heard in a turn of its own, as often as there was one before it was heard. */
+export class FakeDoorbells implements Doorbells {
+  readonly #bells = new Map<number, () => void>();
+  readonly #rung = new Set<number>();
+  #nextId = 0;
+  /** Whether rings are heard by themselves; else by `hear`. */
+  isAwake: boolean;
+
+  constructor(isAwake: boolean) {
+    this.isAwake = isAwake;
+  }
+
+  get count(): number {
+    return this.#bells.size;
+  }
+
+  createDoorbell(onRing: () => void): number {
+    this.#bells.set(this.#nextId, onRing);
+    return this.#nextId++;
+  }
+
+  ringDoorbell(id: number): void {
+    if (this.#rung.has(id)) return;
+    this.#rung.add(id);
+    if (this.isAwake) queueMicrotask(() => this.hear(id));
+  }
+
+  closeDoorbell(id: number): void {
+    this.#bells.delete(id);
+  }
+
+  /** Calls what a ring of that doorbell calls; false when nobody rang. */
+  hear(id: number): boolean {
+    if (!this.#rung.delete(id)) return false;
+    this.#bells.get(id)?.();
+    return true;
+  }
+}
+
+export interface LinkFixture {
+  readonly doorbells: FakeDoorbells;
+  readonly fake: FakeInferenceServer;
+  readonly ends: LinkEnds;
+  readonly server: LinkServer;
+  readonly host: LinkHost;
+  /** Lets every microtask run, and both sides hear what was rung until nobody rings. */
+  settle(): Promise<void>;
+  close(): void;
+}
+
+/** @param isAwake false: rings are heard in `settle` only. */
+export function linkFixture(isAwake = true): LinkFixture {
+  const doorbells = new FakeDoorbells(isAwake);
+  const fake = new FakeInferenceServer();
+  const ends = makeLinkEnds();
+  const server = new LinkServer(ends.frontend, doorbells);
+  const host = new LinkHost(fake, ends.scheduling, doorbells);
+  server.connect(host.doorbell);
+  host.connect(server.doorbell);
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  return {
+    doorbells,
+    fake,
+    ends,
+    server,
+    host,
+    async settle() {
+      await turn();
+      while (doorbells.hear(host.doorbell) || doorbells.hear(server.doorbell)) await turn();
+    },
+    close() {
+      host.close();
+      for (const port of [ends.frontend.pages, ends.frontend.control]) port.close();
+    },
+  };
+}
+
+/** A promise and the functions that settle it. */
+export function deferred<T>() {
+  let resolve: (value: T) => void = () => undefined;
+  let reject: (error: unknown) => void = () => undefined;
+  const promise = new Promise<T>((...both) => {
+    [resolve, reject] = both;
+  });
+  return { promise, resolve, reject };
+}

@@ -1,0 +1,159 @@
+/** What a link needs for long service: bounded pages, call numbers that are used again. */
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { seededNumbers } from '../../bench/models/seeded-numbers.ts';
+import { fromFrontend } from '../../src/threads/link.ts';
+import { makeLinkEnds } from '../../src/threads/link-ends.ts';
+import { LinkHost } from '../../src/threads/link-host.ts';
+import { LinkServer } from '../../src/threads/link-server.ts';
+import { RingReader } from '../../src/threads/ring.ts';
+import { FakeInferenceServer, output } from '../fakes/fake-inference-server.ts';
+import { inferenceContext, inferenceRequest, tensor } from '../fakes/make-request.ts';
+import { FakeDoorbells, type LinkFixture, linkFixture } from './link-fixture.ts';
+
+let link: LinkFixture;
+beforeEach(() => {
+  link = linkFixture();
+});
+afterEach(() => link.close());
+
+const bytes = (length: number, fill: number) => tensor('IN', 'UINT8', [length], new Uint8Array(length).fill(fill));
+
+/** Counts the pages that both sides announce. */
+function countPages(): { pages: number } {
+  const counted = { pages: 0 };
+  for (const end of [link.ends.frontend, link.ends.scheduling]) {
+    const post = end.pages.postMessage.bind(end.pages);
+    end.pages.postMessage = (message: unknown) => {
+      counted.pages++;
+      post(message);
+    };
+  }
+  return counted;
+}
+
+describe('pages of a link', () => {
+  it('stay few over thousands of requests of mixed sizes', async () => {
+    const counted = countPages();
+    const lengths = seededNumbers(5)(4000, 0.5).map((value) => Math.floor((value + 0.5) ** 4 * 150_000));
+    const inFlight = 16;
+    let next = 0;
+    const caller = async (): Promise<void> => {
+      while (next < lengths.length) {
+        const i = next++;
+        const { outputs, release } = await link.server.infer(
+          inferenceRequest({ id: `${i}`, inputs: [bytes(lengths[i], i % 251)] }),
+          inferenceContext(),
+        );
+        const { data } = outputs[0];
+        if (data.length !== lengths[i] || data.some((byte) => byte !== i % 251))
+          throw new Error(`answer ${i} is wrong`);
+        release();
+      }
+    };
+    await Promise.all(Array.from({ length: inFlight }, caller));
+    expect(link.fake.unreleased).toBe(0);
+    expect(counted.pages).toBeLessThan(inFlight * 6);
+  });
+
+  it('are the same ones again when one request follows another', async () => {
+    const ask = async (): Promise<void> => {
+      const request = inferenceRequest({ inputs: [bytes(60_000, 1), bytes(600_000, 2)] });
+      (await link.server.infer(request, inferenceContext())).release();
+      await link.settle();
+    };
+    await ask();
+    await ask();
+    const counted = countPages();
+    for (let i = 0; i < 50; i++) await ask();
+    expect(counted.pages).toBe(0);
+  });
+
+  it('hold what the frontend received into them without another copy', async () => {
+    link.fake.answer = async (request) => link.fake.respond(request, []);
+    const block = link.server.arena.take(1000).fill(3);
+    const request = inferenceRequest({ inputs: [tensor('IN', 'UINT8', [10], block.subarray(0, 10))] });
+    (await link.server.infer(request, inferenceContext())).release();
+    const { data } = link.fake.last.request.inputs[0];
+    block[0] = 77;
+    expect(data[0]).toBe(77);
+    expect(link.server.arena.pageOf(block.buffer)?.liveCount).toBe(1);
+    link.server.arena.giveBack(block);
+  });
+});
+
+describe('numbers of calls', () => {
+  /** A link that remembers the entries of its frontend; the host reads them after this. */
+  function watched() {
+    const doorbells = new FakeDoorbells(false);
+    const ends = makeLinkEnds();
+    const server = new LinkServer(ends.frontend, doorbells);
+    const watcher = new RingReader(ends.frontend.outgoing);
+    const inferred: number[] = [];
+    const fake = new FakeInferenceServer();
+    const host = new LinkHost(fake, { ...ends.scheduling, incoming: ends.scheduling.incoming }, doorbells);
+    server.connect(host.doorbell);
+    host.connect(server.doorbell);
+    const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+    return {
+      fake,
+      server,
+      async settle(): Promise<number[]> {
+        inferred.length = 0;
+        await turn();
+        watcher.drain((kind, call) => kind === fromFrontend.infer && inferred.push(call));
+        while (doorbells.hear(host.doorbell) || doorbells.hear(server.doorbell)) await turn();
+        watcher.drain((kind, call) => kind === fromFrontend.infer && inferred.push(call));
+        return [...inferred];
+      },
+      close() {
+        host.close();
+        for (const port of [ends.frontend.pages, ends.frontend.control]) port.close();
+      },
+    };
+  }
+
+  it('are used again only after the answer was read and released', async () => {
+    const { server, settle, close } = watched();
+    const ask = () => server.infer(inferenceRequest(), inferenceContext());
+    const [first, second] = [ask(), ask()];
+    expect(await settle()).toEqual([0, 1]);
+    const third = ask();
+    expect(await settle()).toEqual([2]);
+    (await first).release();
+    (await third).release();
+    const more = [ask(), ask(), ask()];
+    expect((await settle()).sort()).toEqual([0, 2, 3]);
+    for (const answer of [second, ...more]) (await answer).release();
+    await settle();
+    close();
+  });
+
+  it('are used again after an error without a release', async () => {
+    const { fake, server, settle, close } = watched();
+    fake.answer = () => Promise.reject(new Error('no'));
+    for (let i = 0; i < 3; i++) {
+      const failed = expect(server.infer(inferenceRequest(), inferenceContext())).rejects.toThrow('no');
+      expect(await settle()).toEqual([0]);
+      await failed;
+    }
+    close();
+  });
+});
+
+describe('an answer that cannot be written', () => {
+  it('becomes an error, and its bytes are released', async () => {
+    link.fake.answer = async (request) => {
+      const broken = output(bytes(8, 1));
+      Object.defineProperty(broken, 'shape', {
+        get: () => {
+          throw new Error('no shape');
+        },
+      });
+      return link.fake.respond(request, [broken]);
+    };
+    const failed = link.server.infer(inferenceRequest(), inferenceContext());
+    await expect(failed).rejects.toMatchObject({ code: 'internal', message: 'no shape' });
+    expect(link.fake.unreleased).toBe(0);
+  });
+});

@@ -1,0 +1,132 @@
+/** Numbers, texts and names in a page, and what of them is remembered between records. */
+
+import { describe, expect, it } from 'vitest';
+import { RecordReader, RecordWriter, textNumbers } from '../../src/threads/record.ts';
+
+const maxNameLength = 128;
+const maxNames = 1024;
+
+/** Both sides of a page, as long as the test likes. */
+function recordSides(bytes = 1 << 20) {
+  const memory = new SharedArrayBuffer(bytes);
+  const numbers = new Float64Array(memory);
+  const page = Buffer.from(memory);
+  const writer = new RecordWriter();
+  const reader = new RecordReader();
+  const begin = (byteOffset: number): void => {
+    writer.begin(numbers, page, byteOffset);
+    reader.begin(numbers, page, byteOffset);
+  };
+  begin(0);
+  return { numbers, page, writer, reader, begin };
+}
+
+const texts: Readonly<Record<string, string>> = {
+  empty: '',
+  'one character': 'a',
+  'eight characters': 'abcdefgh',
+  'two bytes each': 'äöüß',
+  'three bytes each': '模型输出',
+  'four bytes each': '🚀🦀🎉',
+  'a zero within': 'a\0b',
+  'the longest name': 'n'.repeat(maxNameLength),
+  'longer than a name': 'n'.repeat(maxNameLength + 1),
+  long: 'lang → '.repeat(5000),
+};
+
+describe('a record', () => {
+  it.each(Object.entries(texts))('keeps a text: %s', (_what, text) => {
+    const { writer, reader } = recordSides();
+    writer.text(text);
+    writer.name(text);
+    writer.number(42);
+    expect([reader.text(), reader.text(), reader.number()]).toEqual([text, text, 42]);
+  });
+
+  it.each(Object.entries(texts))('takes no more than it said beforehand: %s', (_what, text) => {
+    for (const write of ['text', 'name'] as const) {
+      const { writer, numbers } = recordSides();
+      numbers.fill(-7);
+      writer[write](text);
+      expect(numbers.findLastIndex((number) => number !== -7)).toBeLessThan(textNumbers(text));
+    }
+  });
+
+  it('replaces half of a character, as UTF-8 must, and stays in step', () => {
+    const { writer, reader } = recordSides();
+    const half = '\ud83d';
+    writer.text(half.repeat(20));
+    writer.number(1);
+    expect([reader.text(), reader.number()]).toEqual(['\ufffd'.repeat(20), 1]);
+  });
+
+  it('keeps every number', () => {
+    const { writer, reader } = recordSides();
+    const numbers = [0, -0, 1, -1, 2 ** 53 - 1, -(2 ** 53), 0.1, Infinity, -Infinity, Number.NaN, 5e-324];
+    for (const number of numbers) writer.number(number);
+    expect(numbers.map(() => reader.number())).toEqual(numbers);
+  });
+
+  it('begins where it is told to', () => {
+    const { writer, reader, begin, numbers } = recordSides();
+    begin(1024);
+    writer.name('here');
+    expect(numbers.findIndex((number) => number !== 0)).toBe(128);
+    expect(reader.text()).toBe('here');
+  });
+
+  it('ends at the very end of its page', () => {
+    const bytes = 4096;
+    const { writer, reader, begin } = recordSides(bytes);
+    begin(bytes - 5 * 8);
+    writer.text('äöüß');
+    writer.text('');
+    expect([reader.text(), reader.text()]).toEqual(['äöüß', '']);
+  });
+});
+
+describe('a name', () => {
+  it('is written out once and then sent by its number', () => {
+    const { writer, reader, begin, page, numbers } = recordSides();
+    writer.name('INPUT');
+    writer.name('OUTPUT');
+    expect([reader.text(), reader.text()]).toEqual(['INPUT', 'OUTPUT']);
+    page.fill(0);
+    begin(0);
+    for (const name of ['OUTPUT', 'INPUT', 'OUTPUT']) writer.name(name);
+    expect([...numbers.subarray(0, 4)]).toEqual([1, 0, 1, 0]);
+    expect([reader.text(), reader.text(), reader.text()]).toEqual(['OUTPUT', 'INPUT', 'OUTPUT']);
+  });
+
+  it('is not learned from a text', () => {
+    const { writer, reader, page } = recordSides();
+    writer.text('INPUT');
+    writer.name('INPUT');
+    expect([reader.text(), reader.text()]).toEqual(['INPUT', 'INPUT']);
+    expect(page.toString('latin1').split('INPUT')).toHaveLength(3);
+  });
+
+  it('is written out each time when it is long', () => {
+    const { writer, reader, page } = recordSides();
+    const long = 'x'.repeat(maxNameLength + 1);
+    for (const name of [long, 'short', long, 'short']) writer.name(name);
+    expect([1, 2, 3, 4].map(() => reader.text())).toEqual([long, 'short', long, 'short']);
+    expect(page.toString('latin1').split(long)).toHaveLength(3);
+    expect(page.toString('latin1').split('short')).toHaveLength(2);
+  });
+
+  it('is written out each time when too many are known, and those known stay so', () => {
+    const { writer, reader, begin, page } = recordSides();
+    const names = Array.from({ length: maxNames + 50 }, (_, i) => `name-${i}-`);
+    for (let round = 0; round < 3; round++) {
+      page.fill(0);
+      begin(0);
+      for (const name of names) writer.name(name);
+      expect(names.map(() => reader.text())).toEqual(names);
+    }
+    const written = page.toString('latin1');
+    expect(written).not.toContain(`name-${maxNames - 1}-`);
+    expect(written).toContain(`name-${maxNames}-`);
+    expect(written).toContain(`name-${maxNames + 49}-`);
+  });
+});
