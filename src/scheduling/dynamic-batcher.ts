@@ -3,10 +3,11 @@
  * on the event loop. A model that does not batch has the same scheduler with a rule of one request.
  *
  * An instance that is free takes a batch at the end of the turn of the event loop in which a request came, so that
- * requests of one turn share it; an instance that becomes free takes one at once. What waits stays in the queue, where it
- * can still leave, expire, be overtaken, and get company, with one exception: a batch that is full and would gain nothing
- * from waiting is handed to an instance behind the one that it runs, so that the device need not wait for this thread
- * (docs/decisions/0008-a-full-batch-ahead.md).
+ * requests of one turn share it: they are the group in which requests reach the engine. Where the last requests all came
+ * alone, the next is not kept waiting for company (lone-arrivals.ts). An instance that becomes free takes a batch at once.
+ * What waits stays in the queue, where it can still leave, expire, be overtaken, and get company, with one exception: a
+ * batch that is full and would gain nothing from waiting is handed to an instance behind the one that it runs, so that
+ * the device need not wait for this thread (docs/decisions/0008-a-full-batch-ahead.md).
  */
 
 import type { EngineInstance } from '../engine/engine.ts';
@@ -22,6 +23,7 @@ import { Answers, elapsedNs } from './answers.ts';
 import type { ResponseIdentity } from './batch-response.ts';
 import { type BatchRule, decide, oneRequestRule } from './batch-rule.ts';
 import { BatchRunner } from './batch-runner.ts';
+import { LoneArrivals } from './lone-arrivals.ts';
 import { levelOf, timeoutMs } from './queue-policy.ts';
 import { QueuedRequest, type RequestKeeper } from './queued-request.ts';
 import { RequestQueue, retryLevel } from './request-queue.ts';
@@ -68,6 +70,7 @@ export class DynamicBatcher implements Scheduler, RequestKeeper {
   readonly #delayTimer: WakeTimer;
   readonly #expiryTimer: WakeTimer;
   readonly #ends = new PromiseEnds();
+  readonly #arrivals = new LoneArrivals();
   #isPumping = false;
   #isPumpDue = false;
   #isClosed = false;
@@ -116,7 +119,7 @@ export class DynamicBatcher implements Scheduler, RequestKeeper {
     context.cancellation.onCancel(queued);
     this.#answers.owe(queued);
     this.#queue.push(queued);
-    this.#afterArrival(expiresAtMs);
+    this.#afterArrival(expiresAtMs, this.#arrivals.note(nowMs));
     return promise;
   }
 
@@ -172,12 +175,12 @@ export class DynamicBatcher implements Scheduler, RequestKeeper {
     return this.#queue.hasRoom(level);
   }
 
-  #afterArrival(expiresAtMs: number): void {
+  #afterArrival(expiresAtMs: number, isLone: boolean): void {
     if (!this.#runner.hasIdle) {
       this.#expiryTimer.wakeBy(expiresAtMs);
       if (this.#mayRunAhead()) this.#pump();
-    } else if (this.#queue.rows >= this.#parts.rule.maxRows && this.#parts.rule !== oneRequestRule) {
-      // A full batch gains nothing from the rest of the turn.
+    } else if (isLone || (this.#queue.rows >= this.#parts.rule.maxRows && this.#parts.rule !== oneRequestRule)) {
+      // A full batch gains nothing from the rest of the turn, and neither does a request without company.
       this.#pump();
     } else if (!this.#isPumpDue) {
       this.#isPumpDue = true;
