@@ -107,11 +107,11 @@ function grpcConfig(values: Values, listen: GrpcConfig['listen'], problems: stri
 const mostFrontendThreads = 8;
 
 /**
- * Half of the cores, which the models share with them. On two cores a second thread of frontends would only take turns with
- * the first (measured: docs/decisions/0010-frontend-threads.md).
+ * A quarter of the cores; the others compute. Below eight cores the main thread does it alone: threads that take turns on a
+ * core cost more than they bring (measured: docs/decisions/0010-frontend-threads.md).
  */
 const frontendThreadsFor = (cpuCores: number): number =>
-  Math.max(1, Math.min(mostFrontendThreads, Math.floor(cpuCores / 2)));
+  Math.max(1, Math.min(mostFrontendThreads, Math.floor(cpuCores / 4)));
 
 /**
  * The settings that the words after `serve` ask for. Throws a `UsageError` that lists everything that is wrong with them.

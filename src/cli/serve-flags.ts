@@ -239,7 +239,7 @@ export const serveFlags = {
     min: 0,
     max: 64,
     placeholder: 'n',
-    help: 'Threads that speak HTTP and gRPC, all on the same ports; batches form across them. 1: the main thread alone. 0: half of the cores, at most 8.',
+    help: 'Threads that speak HTTP and gRPC, all on the same ports; batches form across them. 1: the main thread alone. 0: a quarter of the cores, at least 1 and at most 8.',
   },
   'exit-timeout-secs': {
     ...wholeNumber,
