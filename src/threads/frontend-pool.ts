@@ -33,6 +33,8 @@ export interface FrontendPoolOptions {
   readonly entry?: URL;
 }
 
+type Sockets = Pick<FrontendThreadSettings, 'httpFd' | 'grpcFd'>;
+
 /** One place in the pool and the thread that has it now. */
 interface Place {
   readonly index: number;
@@ -114,14 +116,17 @@ export class FrontendPool {
 
   #start(place: Place): Promise<void> {
     const { server, native, clock, entry } = this.#options;
+    const sockets = this.#takeSockets();
     const ends = makeLinkEnds();
     const host = new LinkHost(server, ends.scheduling, native);
     const { pages, control } = ends.frontend;
     const worker = new Worker(entry ?? new URL('./frontend-thread.js', import.meta.url), {
       name: `nereid-fe-${place.index}`,
-      workerData: this.#settings(ends.frontend, host.doorbell),
+      workerData: this.#settings(sockets, ends.frontend, host.doorbell),
       transferList: [pages, control],
     });
+    // Nobody would ever accept the connections that the system assigns to a socket which the thread did not live to use.
+    const untaken = new Set([sockets.httpFd, sockets.grpcFd].filter((fd) => fd >= 0));
     place.worker = worker;
     place.host = host;
     place.startedAtMs = clock.now();
@@ -130,13 +135,15 @@ export class FrontendPool {
         if (report.kind === 'ready') {
           host.connect(report.doorbell);
           resolve();
-        } else this.#note(place, report);
+        } else if (report.kind === 'took') untaken.delete(report.fd);
+        else this.#note(place, report);
       });
       worker.once('error', (error) => {
         this.#options.logger.error({ error, thread: place.index }, 'a frontend thread failed');
         reject(error);
       });
       worker.once('exit', () => {
+        for (const fd of untaken) native.closeListener(fd);
         host.close();
         if (place.worker !== worker) return;
         this.#lose(place);
@@ -146,13 +153,23 @@ export class FrontendPool {
     });
   }
 
-  #settings(link: FrontendThreadSettings['link'], doorbell: number): FrontendThreadSettings {
-    const { httpPort, grpcPort, http, grpc } = this.#options;
+  #takeSockets(): Sockets {
+    const { native, httpPort, grpcPort } = this.#options;
+    const httpFd = httpPort === null ? -1 : httpPort.take();
+    try {
+      return { httpFd, grpcFd: grpcPort === null ? -1 : grpcPort.take() };
+    } catch (error) {
+      if (httpFd >= 0) native.closeListener(httpFd);
+      throw error;
+    }
+  }
+
+  #settings(sockets: Sockets, link: FrontendThreadSettings['link'], doorbell: number): FrontendThreadSettings {
+    const { http, grpc } = this.#options;
     return {
       http,
       grpc,
-      httpFd: httpPort === null ? -1 : httpPort.take(),
-      grpcFd: grpcPort === null ? -1 : grpcPort.take(),
+      ...sockets,
       link,
       doorbell,
       clockOriginMs: clockOriginMs(),

@@ -5,7 +5,7 @@
 
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { internal } from '../errors.ts';
-import type { Frontend, Listening } from '../frontends/frontend.ts';
+import type { Frontend, Listening, ListeningSocket } from '../frontends/frontend.ts';
 import { createGrpcFrontend } from '../frontends/grpc/grpc-frontend.ts';
 import { createHttpFrontend } from '../frontends/http/http-frontend.ts';
 import { clockSince } from '../time.ts';
@@ -26,9 +26,16 @@ async function run(port: MessagePort, settings: FrontendThreadSettings): Promise
   const memory = new SharedMessageMemory(server.arena, clock);
   const shared = { server, clock, logger, isExiting, memory };
   const { http, grpc, httpFd, grpcFd } = settings;
+  // Read by the frontend in the moment in which it begins to listen; before, the pool closes the socket of a lost thread.
+  const socketOf = (fd: number): ListeningSocket => ({
+    get fd() {
+      report({ kind: 'took', fd });
+      return fd;
+    },
+  });
   const frontends: Frontend[] = [];
-  if (httpFd >= 0) frontends.push(createHttpFrontend({ ...shared, config: http, socket: { fd: httpFd } }));
-  if (grpcFd >= 0) frontends.push(createGrpcFrontend({ ...shared, config: grpc, socket: { fd: grpcFd } }));
+  if (httpFd >= 0) frontends.push(createHttpFrontend({ ...shared, config: http, socket: socketOf(httpFd) }));
+  if (grpcFd >= 0) frontends.push(createGrpcFrontend({ ...shared, config: grpc, socket: socketOf(grpcFd) }));
   const listening: Listening[] = [];
   for (const frontend of frontends) listening.push(await frontend.start());
   port.on('message', (order: unknown) => {

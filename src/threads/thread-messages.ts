@@ -7,7 +7,7 @@ import type { LinkEnd } from './link.ts';
 export interface FrontendThreadSettings {
   readonly http: HttpConfig;
   readonly grpc: GrpcConfig;
-  /** Descriptors of listening sockets, -1 for a frontend that is off. The thread owns them. */
+  /** Descriptors of listening sockets, -1 for a frontend that is off. The thread owns each from its `took` on. */
   readonly httpFd: number;
   readonly grpcFd: number;
   readonly link: LinkEnd;
@@ -26,6 +26,7 @@ export type LogLevel = keyof Logger;
 
 /** From the thread to the pool. */
 export type ThreadReport =
+  | { readonly kind: 'took'; readonly fd: number }
   | { readonly kind: 'ready'; readonly doorbell: number }
   | { readonly kind: 'drained' }
   | { readonly kind: 'log'; readonly level: LogLevel; readonly fields: LogFields; readonly message: string };
