@@ -1,0 +1,28 @@
+// The entry of a frontend thread that tells who accepts what, and that fails when it is told to, or as the environment
+// says: `fail` before anything, `leave` likewise but without an error, `half` when one of two sockets is taken.
+
+import { subscribe } from 'node:diagnostics_channel';
+import { BroadcastChannel, parentPort, threadId } from 'node:worker_threads';
+
+const manner = process.env.FRONTEND_FIXTURE;
+if (manner === 'fail') throw new Error('failed on purpose');
+if (manner === 'leave') process.exit();
+if (manner === 'half') {
+  const post = parentPort.postMessage.bind(parentPort);
+  let takes = 0;
+  parentPort.postMessage = (report) => {
+    if (report.kind === 'took' && ++takes === 2) throw new Error('failed half way');
+    post(report);
+  };
+}
+
+const channel = new BroadcastChannel('frontend-fixture');
+channel.unref();
+subscribe('net.server.socket', () => {
+  channel.postMessage({ thread: threadId });
+});
+channel.onmessage = ({ data }) => {
+  if (data.fail === threadId) throw new Error('failed on purpose');
+};
+
+await import('../../dist/threads/frontend-thread.js');
