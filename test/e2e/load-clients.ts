@@ -13,8 +13,8 @@ const protoFile = fileURLToPath(new URL('../../proto/grpc_service.proto', import
 /** FP32 [1,4]; every answer must be these plus one and the same number. */
 const inputValues = [10, 20, 30, 40];
 
-/** One way to ask: resolves to the four numbers, rejects with what came instead. */
-export type Ask = (model: string) => Promise<readonly number[]>;
+/** One way to ask: resolves to as many numbers as were sent, in rows of four; rejects with what came instead. */
+export type Ask = (model: string, values?: readonly number[]) => Promise<readonly number[]>;
 
 export interface InferClient {
   readonly ask: Ask;
@@ -24,9 +24,10 @@ export interface InferClient {
 /** HTTP with JSON over one keep-alive connection. A connection that the server closed in good order is reopened. */
 export function httpClient({ http }: Ports): InferClient {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  const body = JSON.stringify({ inputs: [{ name: 'INPUT', datatype: 'FP32', shape: [1, 4], data: inputValues }] });
-  const ask: Ask = (model) =>
+  const ask: Ask = (model, values = inputValues) =>
     new Promise((resolve, reject) => {
+      const input = { name: 'INPUT', datatype: 'FP32', shape: [values.length / 4, 4], data: values };
+      const body = JSON.stringify({ inputs: [input] });
       const options = { host: '127.0.0.1', port: http, method: 'POST', path: `/v2/models/${model}/infer`, agent };
       const call = request({ ...options, headers: { 'content-length': Buffer.byteLength(body) } }, (response) => {
         const parts: Buffer[] = [];
@@ -62,14 +63,14 @@ export function grpcClient({ grpc }: Ports): InferClient {
     credentials.createInsecure(),
     options,
   );
-  const raw = Buffer.from(new Float32Array(inputValues).buffer);
-  const ask: Ask = (model) =>
+  const ask: Ask = (model, values = inputValues) =>
     new Promise((resolve, reject) => {
-      const inputs = [{ name: 'INPUT', datatype: 'FP32', shape: [1, 4] }];
+      const raw = Buffer.from(new Float32Array(values).buffer);
+      const inputs = [{ name: 'INPUT', datatype: 'FP32', shape: [values.length / 4, 4] }];
       client.ModelInfer({ model_name: model, inputs, raw_input_contents: [raw] }, (error, answer) => {
         if (error) return reject(error);
         const bytes = answer.raw_output_contents[0];
-        return resolve([0, 4, 8, 12].map((at) => bytes.readFloatLE(at)));
+        return resolve(values.map((_, i) => bytes.readFloatLE(i * 4)));
       });
     });
   return { ask, close: () => client.close() };
