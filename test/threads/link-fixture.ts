@@ -45,13 +45,18 @@ export class FakeDoorbells implements Doorbells {
   }
 }
 
+/** Long enough for a link to answer and to ring: it rings in the turn of the event loop after the one that answers. */
+export async function loopTurns(): Promise<void> {
+  for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
 export interface LinkFixture {
   readonly doorbells: FakeDoorbells;
   readonly fake: FakeInferenceServer;
   readonly ends: LinkEnds;
   readonly server: LinkServer;
   readonly host: LinkHost;
-  /** Lets every microtask run, and both sides hear what was rung until nobody rings. */
+  /** Lets the event loop turn, and both sides hear what was rung until nobody rings. */
   settle(): Promise<void>;
   close(): void;
 }
@@ -65,7 +70,6 @@ export function linkFixture(isAwake = true): LinkFixture {
   const host = new LinkHost(fake, ends.scheduling, doorbells);
   server.connect(host.doorbell);
   host.connect(server.doorbell);
-  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
   return {
     doorbells,
     fake,
@@ -73,8 +77,8 @@ export function linkFixture(isAwake = true): LinkFixture {
     server,
     host,
     async settle() {
-      await turn();
-      while (doorbells.hear(host.doorbell) || doorbells.hear(server.doorbell)) await turn();
+      await loopTurns();
+      while (doorbells.hear(host.doorbell) || doorbells.hear(server.doorbell)) await loopTurns();
     },
     close() {
       host.close();

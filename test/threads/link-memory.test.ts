@@ -9,7 +9,7 @@ import { LinkServer } from '../../src/threads/link-server.ts';
 import { RingReader } from '../../src/threads/ring.ts';
 import { FakeInferenceServer, output } from '../fakes/fake-inference-server.ts';
 import { inferenceContext, inferenceRequest, tensor } from '../fakes/make-request.ts';
-import { FakeDoorbells, type LinkFixture, linkFixture } from './link-fixture.ts';
+import { FakeDoorbells, type LinkFixture, linkFixture, loopTurns } from './link-fixture.ts';
 
 let link: LinkFixture;
 beforeEach(() => {
@@ -94,15 +94,14 @@ describe('numbers of calls', () => {
     const host = new LinkHost(fake, { ...ends.scheduling, incoming: ends.scheduling.incoming }, doorbells);
     server.connect(host.doorbell);
     host.connect(server.doorbell);
-    const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
     return {
       fake,
       server,
       async settle(): Promise<number[]> {
         inferred.length = 0;
-        await turn();
+        await loopTurns();
         watcher.drain((kind, call) => kind === fromFrontend.infer && inferred.push(call));
-        while (doorbells.hear(host.doorbell) || doorbells.hear(server.doorbell)) await turn();
+        while (doorbells.hear(host.doorbell) || doorbells.hear(server.doorbell)) await loopTurns();
         watcher.drain((kind, call) => kind === fromFrontend.infer && inferred.push(call));
         return [...inferred];
       },
