@@ -11,8 +11,8 @@ import { Socket, type SocketConstructorOpts } from 'node:net';
 import type { ReadTurn } from './read-turn.ts';
 
 /**
- * Reads in a row that fill the buffer before others have their turn. Every change between sockets finds colder caches: with
- * one read a turn, a large message costs a tenth more, and small calls beside a flood of them wait a third as long.
+ * Reads in a row that fill the buffer before others have their turn. A change of socket costs something: with one read a turn
+ * a large message from a fast sender costs a twentieth more, but small calls beside a flood of them wait a third as long.
  */
 export const fullReadsPerTurn = 4;
 
