@@ -1,6 +1,8 @@
 // Opening models, and running batches on instances with threads of their own.
 #include <atomic>
 #include <cstring>
+#include <deque>
+#include <memory>
 #include <mutex>
 #include <thread>
 
@@ -120,6 +122,36 @@ TEST("runs batches of one part, of several, and at odd addresses") {
       Release(*runner.value(), job);
     }
   }
+}
+
+TEST("reads and writes where each batch lies, while answers to earlier ones are still looked at") {
+  auto session = Open(UnaryModel("Neg", ort::kFloat, {-1, 2}));
+  REQUIRE(session.ok());
+  auto runner = BatchRunner::Create(session.value());
+  REQUIRE(runner.ok());
+  // Each batch brings memory of its own, which is gone with the next one, and up to four slabs are held.
+  std::deque<std::pair<Job, float>> held;
+  for (int turn = 0; turn < 64; turn++) {
+    const int64_t rows = 1 + turn % 3;
+    const auto number = static_cast<float>(turn);
+    const std::vector<float> numbers(static_cast<size_t>(rows) * 2, number);
+    const auto given = std::make_unique<std::string>(reinterpret_cast<const char*>(numbers.data()),
+                                                     numbers.size() * sizeof(float));
+    auto& [job, value] = held.emplace_back(Job{}, number);
+    Fill(&job, *given, {rows, 2});
+    runner.value()->Run(&job);
+    REQUIRE(job.status.ok());
+    for (const auto& [earlier, expected] : held) {
+      const std::string bytes = OutputBytes(*runner.value(), earlier);
+      float found = 0;
+      std::memcpy(&found, bytes.data(), sizeof(found));
+      CHECK_EQUAL(found, -expected);
+    }
+    if (held.size() <= static_cast<size_t>(turn % 5)) continue;
+    Release(*runner.value(), held.front().first);
+    held.pop_front();
+  }
+  for (const auto& [job, value] : held) Release(*runner.value(), job);
 }
 
 TEST("carries strings with NULs, empty ones and long ones") {

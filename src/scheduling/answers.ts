@@ -48,15 +48,16 @@ export class Answers {
     this.#lastInOrder = request;
   }
 
-  succeed(request: QueuedRequest, response: InferenceResponse): void {
+  /** @param nowMs read once for all requests of a batch: they are answered within microseconds of each other */
+  succeed(request: QueuedRequest, response: InferenceResponse, nowMs: number): void {
     request.response = response;
-    this.#end(request);
+    this.#end(request, nowMs);
   }
 
   fail(request: QueuedRequest, error: InferenceError, reason: FailureReason): void {
     request.error = error;
     request.failureReason = reason;
-    this.#end(request);
+    this.#end(request, this.#clock.now());
   }
 
   /** Settles at once, whatever the order: for callers who have left and servers that give up. */
@@ -65,8 +66,9 @@ export class Answers {
     request.response = null;
     request.error = error;
     request.failureReason = reason;
-    this.#settle(request);
-    if (this.#keepsOrder) this.#settleFront();
+    const nowMs = this.#clock.now();
+    this.#settle(request, nowMs);
+    if (this.#keepsOrder) this.#settleFront(nowMs);
   }
 
   /** Every request that is owed an answer and only waits for earlier ones. */
@@ -78,19 +80,19 @@ export class Answers {
     return held;
   }
 
-  #end(request: QueuedRequest): void {
+  #end(request: QueuedRequest, nowMs: number): void {
     if (!this.#keepsOrder) {
-      this.#settle(request);
+      this.#settle(request, nowMs);
       return;
     }
     request.state = 'ended';
-    this.#settleFront();
+    this.#settleFront(nowMs);
   }
 
-  #settleFront(): void {
+  #settleFront(nowMs: number): void {
     let front = this.#firstInOrder;
     while (front !== null && (front.state === 'ended' || front.state === 'settled')) {
-      if (front.state === 'ended') this.#settle(front);
+      if (front.state === 'ended') this.#settle(front, nowMs);
       const next: QueuedRequest | null = front.nextInOrder;
       front.nextInOrder = null;
       front = next;
@@ -99,12 +101,12 @@ export class Answers {
     if (front === null) this.#lastInOrder = null;
   }
 
-  #settle(request: QueuedRequest): void {
+  #settle(request: QueuedRequest, nowMs: number): void {
     request.state = 'settled';
     this.#openCount--;
     this.#inflight.remove(request.request.byteSize);
     request.context.cancellation.onCancel(null);
-    const totalNs = elapsedNs(request.context.receivedAtMs, this.#clock.now());
+    const totalNs = elapsedNs(request.context.receivedAtMs, nowMs);
     const { response, error } = request;
     if (response !== null) {
       const { startedAtMs, durations } = request.batch as Batch;

@@ -64,6 +64,7 @@ export function answerBatch(
   plan: ScatterPlan,
   identity: ResponseIdentity,
   answers: Answers,
+  nowMs: number,
 ): void {
   const { requests } = batch;
   const scatter = new Scatter(plan, result, requests, batch.rows);
@@ -73,7 +74,7 @@ export function answerBatch(
     const request = requests[i] as QueuedRequest;
     if (request.state === 'running') {
       const outputs = scatter.outputsFor(request, i, firstRow);
-      answers.succeed(request, new BatchResponse(identity, request.request.id, outputs, shared));
+      answers.succeed(request, new BatchResponse(identity, request.request.id, outputs, shared), nowMs);
     }
     firstRow += request.rows;
   }

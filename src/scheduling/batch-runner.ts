@@ -164,8 +164,9 @@ export class BatchRunner {
 
   #succeed(batch: Batch, result: EngineResult): void {
     if (batch.requests.length > 1) this.#isolation.batchSucceeded();
+    const { scatter, identity, answers, clock } = this.#parts;
     if (batch.liveCount === 0) result.release();
-    else answerBatch(batch, result, this.#parts.scatter, this.#parts.identity, this.#parts.answers);
+    else answerBatch(batch, result, scatter, identity, answers, clock.now());
   }
 
   #fail(batch: Batch, result: EngineResult, error: InferenceError): void {
