@@ -120,6 +120,7 @@ export class FrontendPool {
     const ends = makeLinkEnds();
     const host = new LinkHost(server, ends.scheduling, native);
     const { pages, control } = ends.frontend;
+    let isReady = false;
     const worker = new Worker(entry ?? new URL('./frontend-thread.js', import.meta.url), {
       name: `nereid-fe-${place.index}`,
       workerData: this.#settings(sockets, ends.frontend, host.doorbell),
@@ -133,6 +134,7 @@ export class FrontendPool {
     return new Promise((resolve, reject) => {
       worker.on('message', (report: ThreadReport) => {
         if (report.kind === 'ready') {
+          isReady = true;
           host.connect(report.doorbell);
           resolve();
         } else if (report.kind === 'took') untaken.delete(report.fd);
@@ -147,8 +149,9 @@ export class FrontendPool {
         host.close();
         if (place.worker !== worker) return;
         this.#lose(place);
-        reject(new Error('a frontend thread ended while it started'));
-        if (!this.#isStopping) this.#restartLater(place);
+        // Who asked for a thread that never was ready decides what follows.
+        if (!isReady) reject(new Error('a frontend thread ended while it started'));
+        else if (!this.#isStopping) this.#restartLater(place);
       });
     });
   }
@@ -204,8 +207,7 @@ export class FrontendPool {
     );
     place.cancelRestart = clock.schedule(clock.now() + pauseMs, () => {
       place.cancelRestart = null;
-      // A failed attempt was logged and comes back here through the thread's end.
-      this.#restart(place).catch(() => undefined);
+      void this.#restart(place);
     });
   }
 
@@ -214,10 +216,9 @@ export class FrontendPool {
       await this.#start(place);
       this.#options.logger.info({ thread: place.index }, 'a frontend thread is back');
     } catch (error) {
-      if (place.worker === null && place.cancelRestart === null && !this.#isStopping) {
-        this.#options.logger.error({ error, thread: place.index }, 'a frontend thread could not be started again');
-        this.#restartLater(place);
-      }
+      if (this.#isStopping) return;
+      this.#options.logger.error({ error, thread: place.index }, 'a frontend thread could not be started again');
+      this.#restartLater(place);
     }
   }
 }
