@@ -7,6 +7,7 @@ import { Agent, request as httpRequest, type IncomingHttpHeaders } from 'node:ht
 import { connect } from 'node:net';
 import type { Listening } from '../../src/frontends/frontend.ts';
 import { createHttpFrontend } from '../../src/frontends/http/http-frontend.ts';
+import { type MessageMemory, MessagePool } from '../../src/frontends/message-pool.ts';
 import { silentLogger } from '../../src/logger.ts';
 import { systemClock } from '../../src/time.ts';
 import { FakeInferenceServer } from './fake-inference-server.ts';
@@ -31,17 +32,23 @@ export interface FixtureOptions {
   readonly port?: number;
   readonly isExiting?: () => boolean;
   readonly headerForwardPattern?: RegExp | null;
+  readonly memory?: MessageMemory;
+  /** Goes Node's own way with bodies and answers. */
+  readonly isIndirect?: boolean;
 }
 
 export async function startHttp(options: FixtureOptions = {}): Promise<HttpFixture> {
   const server = new FakeInferenceServer();
   const { maxInputBytes = 2 ** 26, port = 0, isExiting = () => false, headerForwardPattern = null } = options;
+  const { memory = new MessagePool(), isIndirect = false } = options;
   const listening = await createHttpFrontend({
     server,
     clock: systemClock,
     logger: silentLogger,
     config: { listen: { host: '127.0.0.1', port }, maxInputBytes, headerForwardPattern },
     isExiting,
+    memory,
+    isIndirect,
   }).start();
   const send: HttpFixture['send'] = (method, path, body, headers = {}) =>
     sendOnce(listening.port, new Agent(), method, path, body, headers);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { FakeClock } from '../fakes/fake-clock.ts';
 import { maxPooledBytes, MessagePool } from '../../src/frontends/message-pool.ts';
 
 const MiB = 1024 * 1024;
@@ -68,5 +69,27 @@ describe('MessagePool', () => {
     expect(pool.trim()).toBe(false);
     for (const block of blocks) pool.giveBack(block);
     expect(blocks).toContain(pool.take(maxPooledBytes));
+  });
+
+  it('trims itself by a clock, and stops when nothing is left', () => {
+    const clock = new FakeClock();
+    const pool = new MessagePool(clock);
+    const block = pool.take(1);
+    pool.giveBack(block);
+    clock.advance(5000);
+    expect(pool.take(1)).toBe(block);
+    pool.giveBack(block);
+    clock.advance(10_000);
+    expect(clock.waitingCount).toBe(0);
+    expect(pool.take(1)).not.toBe(block);
+    expect(clock.waitingCount).toBe(1);
+  });
+
+  it('has memory of an exact size for what is smaller or larger than a block', () => {
+    const pool = new MessagePool();
+    expect(pool.allocate(10).length).toBe(10);
+    expect(pool.allocate(maxPooledBytes + 1).length).toBe(maxPooledBytes + 1);
+    const message = Buffer.from('whole');
+    expect(pool.adopt(message)).toBe(message);
   });
 });

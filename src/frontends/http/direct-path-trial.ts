@@ -9,6 +9,7 @@ import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import type { Clock } from '../../time.ts';
 import { MessagePool } from '../message-pool.ts';
+import { ChunkGarbage } from './chunk-garbage.ts';
 import { Exchange } from './exchange.ts';
 import { OpenExchanges } from './open-exchanges.ts';
 import { DirectRequest } from './received-request.ts';
@@ -24,12 +25,13 @@ const answer = /HTTP\/1\.1 200 OK\r\n(?:[\w-]+: [^\r]+\r\n)+\r\n(first|second|th
 export async function directPathWorks(clock: Clock): Promise<boolean> {
   const client = new MemorySocket();
   const open = new OpenExchanges(clock, true);
+  const surroundings = { memory: new MessagePool(), garbage: new ChunkGarbage() };
   let finished = 0;
   const http = createServer({ IncomingMessage: DirectRequest, ServerResponse }, (received, response) => {
     const exchange = new Exchange(received, response, open, 0);
     open.open(exchange);
     response.once('close', () => finished++);
-    receiveBody(received, new MessagePool(), Number.MAX_SAFE_INTEGER, {
+    receiveBody(received, surroundings, Number.MAX_SAFE_INTEGER, {
       onBody(body) {
         exchange.bodyReceived();
         const text = String(body);

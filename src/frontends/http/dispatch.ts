@@ -82,10 +82,9 @@ async function reading(context: HttpContext, route: Route): Promise<Reply> {
 }
 
 function answerWithBody(context: HttpContext, exchange: Exchange, route: Route): void {
-  const { memory, config } = context;
-  const { maxInputBytes } = config;
+  const { maxInputBytes } = context.config;
   // The block of the body is left to the collector: these endpoints are rare, and what they load may be views on it.
-  receiveBody(exchange.request, memory, maxInputBytes, {
+  receiveBody(exchange.request, context, maxInputBytes, {
     onBody(body, _block, receivedBytes, isComplete) {
       if (!isComplete) exchange.closeAfterAnswer();
       if (body === null) {

@@ -6,6 +6,7 @@ import type { InferenceServer } from '../../server/inference-server.ts';
 import type { HttpConfig } from '../../server/server-config.ts';
 import type { Clock } from '../../time.ts';
 import type { MessageMemory } from '../message-pool.ts';
+import type { ChunkGarbage } from './chunk-garbage.ts';
 import type { Exchange } from './exchange.ts';
 
 export interface HttpContext {
@@ -15,6 +16,8 @@ export interface HttpContext {
   readonly config: HttpConfig;
   /** Where the bodies of requests lie. */
   readonly memory: MessageMemory;
+  /** What is left of bodies that came in pieces. */
+  readonly garbage: ChunkGarbage;
   /** Whether the process has been told to end; health answers 503 from then on. */
   readonly isExiting: () => boolean;
 }

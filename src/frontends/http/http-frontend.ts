@@ -13,6 +13,7 @@ import type { HttpConfig, ListenAddress } from '../../server/server-config.ts';
 import type { Clock } from '../../time.ts';
 import { acceptBacklog, type Frontend, type Listening, type ListeningSocket } from '../frontend.ts';
 import { type MessageMemory, MessagePool } from '../message-pool.ts';
+import { ChunkGarbage } from './chunk-garbage.ts';
 import { directPathWorks } from './direct-path-trial.ts';
 import { dispatch } from './dispatch.ts';
 import { Exchange, keepAliveTimeoutMs } from './exchange.ts';
@@ -54,7 +55,7 @@ async function start(options: HttpFrontendOptions): Promise<Listening> {
   const { config, clock, logger, server, isExiting = () => false } = options;
   if (config.listen === null) throw failedPrecondition('the HTTP frontend is off (--allow-http=false)');
   const { memory = new MessagePool(clock), isIndirect = false } = options;
-  const context: HttpContext = { server, clock, logger, config, isExiting, memory };
+  const context: HttpContext = { server, clock, logger, config, isExiting, memory, garbage: new ChunkGarbage() };
   const infer = new InferHandler(context);
   const isDirect = !isIndirect && (await directPathWorks(clock));
   const open = new OpenExchanges(clock, isDirect);

@@ -27,8 +27,7 @@ export class InferHandler {
       exchange.answerError(unimplemented('Unsupported compression type'), ['Accept-Encoding', 'gzip, deflate']);
       return;
     }
-    const { config, memory } = this.#context;
-    const { maxInputBytes } = config;
+    const { maxInputBytes } = this.#context.config;
     // A repeated header is joined by the parser to what is no number any more.
     const jsonLength = headers[jsonLengthHeader] as string | undefined;
     // Binary tensors behind a JSON head are not limited by the flag; everything else is.
@@ -36,6 +35,6 @@ export class InferHandler {
     const limit = isLimited ? maxInputBytes : Math.max(maxInputBytes, maxBodyBytes);
     const target = { modelName, modelVersion, maxInputBytes };
     const call = new InferCall(this.#context, exchange, target, coding, jsonLength, this.#forwarded);
-    receiveBody(exchange.request, memory, limit, call);
+    receiveBody(exchange.request, this.#context, limit, call);
   }
 }

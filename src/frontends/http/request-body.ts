@@ -5,6 +5,7 @@
  */
 
 import { maxPooledBytes, type MessageMemory } from '../message-pool.ts';
+import type { ChunkGarbage } from './chunk-garbage.ts';
 import type { BodySink, ReceivedRequest } from './received-request.ts';
 
 /** Bodies announced longer than this get their memory as they arrive, so that an announcement alone costs nothing. */
@@ -28,11 +29,16 @@ export interface BodyReceiver {
   onBody(body: Buffer | null, block: Buffer | null, receivedBytes: number, isComplete: boolean): void;
 }
 
+export interface BodySurroundings {
+  readonly memory: MessageMemory;
+  readonly garbage: ChunkGarbage;
+}
+
 const empty: Buffer = Buffer.alloc(0);
 
 export function receiveBody(
   request: ReceivedRequest,
-  memory: MessageMemory,
+  { memory, garbage }: BodySurroundings,
   limitBytes: number,
   receiver: BodyReceiver,
 ): void {
@@ -40,13 +46,13 @@ export function receiveBody(
   const announced = headers['content-length'];
   if (announced === undefined) {
     if (headers['transfer-encoding'] === undefined) receiver.onBody(empty, null, 0, true);
-    else request.collect(new ChunkedBody(request, memory, limitBytes, receiver));
+    else request.collect(new ChunkedBody(request, memory, garbage, limitBytes, receiver));
     return;
   }
   const length = Number(announced);
   if (length === 0) receiver.onBody(empty, null, 0, true);
   else if (length > discardLimit(limitBytes)) receiver.onBody(null, null, length, false);
-  else request.collect(new AnnouncedBody(length, length <= limitBytes, memory, receiver));
+  else request.collect(new AnnouncedBody(length, length <= limitBytes, memory, garbage, receiver));
 }
 
 const discardLimit = (limitBytes: number): number => Math.max(limitBytes, maxBodyBytes);
@@ -55,15 +61,17 @@ class AnnouncedBody implements BodySink {
   readonly #length: number;
   readonly #isKept: boolean;
   readonly #memory: MessageMemory;
+  readonly #garbage: ChunkGarbage;
   readonly #receiver: BodyReceiver;
   #body: Buffer | null = null;
   #block: Buffer | null = null;
   #received = 0;
 
-  constructor(length: number, isKept: boolean, memory: MessageMemory, receiver: BodyReceiver) {
+  constructor(length: number, isKept: boolean, memory: MessageMemory, garbage: ChunkGarbage, receiver: BodyReceiver) {
     this.#length = length;
     this.#isKept = isKept;
     this.#memory = memory;
+    this.#garbage = garbage;
     this.#receiver = receiver;
   }
 
@@ -71,6 +79,7 @@ class AnnouncedBody implements BodySink {
     const length = this.#length;
     const at = this.#received;
     this.#received = at + chunk.length;
+    this.#garbage.add(chunk.length);
     if (this.#isKept) {
       if (chunk.length === length) {
         this.#receiver.onBody(this.#memory.adopt(chunk), null, length, true);
@@ -110,6 +119,7 @@ class AnnouncedBody implements BodySink {
 class ChunkedBody implements BodySink {
   readonly #request: ReceivedRequest;
   readonly #memory: MessageMemory;
+  readonly #garbage: ChunkGarbage;
   readonly #limitBytes: number;
   readonly #receiver: BodyReceiver;
   #body = empty;
@@ -117,9 +127,16 @@ class ChunkedBody implements BodySink {
   #received = 0;
   #isOver = false;
 
-  constructor(request: ReceivedRequest, memory: MessageMemory, limitBytes: number, receiver: BodyReceiver) {
+  constructor(
+    request: ReceivedRequest,
+    memory: MessageMemory,
+    garbage: ChunkGarbage,
+    limitBytes: number,
+    receiver: BodyReceiver,
+  ) {
     this.#request = request;
     this.#memory = memory;
+    this.#garbage = garbage;
     this.#limitBytes = limitBytes;
     this.#receiver = receiver;
   }
@@ -127,6 +144,7 @@ class ChunkedBody implements BodySink {
   add(chunk: Buffer): void {
     const at = this.#received;
     this.#received = at + chunk.length;
+    this.#garbage.add(chunk.length);
     if (this.#received > discardLimit(this.#limitBytes)) {
       this.#drop();
       this.#request.ignoreRest();
