@@ -46,7 +46,8 @@ const checkEvery = 16;
 const busyLimitPercent = 97;
 const generatorBusy = 'generator busy %';
 
-function metricsOf(result: LoadResult): Metrics {
+/** What a measurement says of a server, per request and over time. */
+export function metricsOf(result: LoadResult): Metrics {
   const busy = (us: number): number => (us / result.seconds / 1e6) * 100;
   return {
     'CPU us/req': result.serverCpuUs / result.succeeded,

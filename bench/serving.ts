@@ -6,6 +6,7 @@
 import { fileURLToPath } from 'node:url';
 
 import type { BenchOptions } from './bench-options.ts';
+import { metricsOf } from './contest.ts';
 import { Generator } from './load/generator.ts';
 import type { InferCase } from './load/infer-case.ts';
 import type { LoadResult, Protocol } from './load/load-plan.ts';
@@ -59,17 +60,6 @@ function servingCases(nereid: ServedProcess, echo: ServedProcess): ServingCase[]
   return cases;
 }
 
-function metrics(result: LoadResult): Record<string, number> {
-  return {
-    'CPU us/req': result.serverCpuUs / result.succeeded,
-    'req/s': result.succeeded / result.seconds,
-    'p50 us': result.p50Us,
-    'p99 us': result.p99Us,
-    'server busy %': (result.serverCpuUs / result.seconds / 1e6) * 100,
-    'generator busy %': (result.generatorCpuUs / result.seconds / 1e6) * 100,
-  };
-}
-
 async function measure(generator: Generator, servingCase: ServingCase, windowMs: number): Promise<LoadResult> {
   const { server, name, protocol, cases, connections, outstanding } = servingCase;
   const result = await generator.run({
@@ -118,7 +108,7 @@ export async function benchServing(options: BenchOptions): Promise<void> {
     servers.push(echo);
     const cases = servingCases(nereid, echo).filter(({ name }) => name.includes(options.only));
     const measured = await measureAll(cases, generator, options);
-    const rows: ReportRow[] = [...measured].map(([name, results]) => medianRow(name, results.map(metrics)));
+    const rows: ReportRow[] = [...measured].map(([name, results]) => medianRow(name, results.map(metricsOf)));
     const checked = [...measured.values()].flat().reduce((sum, result) => sum + result.checked, 0);
     publish(
       'serving',

@@ -5,6 +5,7 @@
 
 import { availableParallelism } from 'node:os';
 import type { BenchOptions } from './bench-options.ts';
+import { metricsOf } from './contest.ts';
 import { Generator } from './load/generator.ts';
 import type { InferCase } from './load/infer-case.ts';
 import type { LoadPlan, Protocol } from './load/load-plan.ts';
@@ -63,13 +64,7 @@ async function measure(server: ServedProcess, heat: ThreadsHeat, generator: Gene
       `${nameOf(heat)}: ${result.failed} requests failed; the first: ${result.firstFailure}\n${server.log}`,
     );
   }
-  return {
-    'CPU us/req': result.serverCpuUs / result.succeeded,
-    'req/s': result.succeeded / result.seconds,
-    'p50 us': result.p50Us,
-    'p99 us': result.p99Us,
-    'server busy %': (result.serverCpuUs / result.seconds / 1e6) * 100,
-  };
+  return metricsOf(result);
 }
 
 export async function benchThreads(options: BenchOptions): Promise<void> {
