@@ -1,8 +1,8 @@
 /**
  * Node's parser makes a buffer for every piece of a body, 64 KiB each, which are garbage when they have been copied. Small
  * collections free them in a millisecond, but V8 begins one at 32 MiB of them and at 64 MiB, which come before the memory of
- * the first counts as free, marks the whole heap. So an image cost two or three times its copies: measured 2,400 µs of CPU for
- * 602 KB instead of 920. Small collections in time avoid that.
+ * the first counts as free, marks the whole heap. Small collections in time avoid that: a trace with images had 2 markings
+ * instead of 26. What that saves in CPU is not settled (docs/decisions/0011-http-1-parser.md).
  */
 
 import { setFlagsFromString } from 'node:v8';
