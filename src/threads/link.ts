@@ -5,6 +5,7 @@
  */
 
 import type { MessagePort } from 'node:worker_threads';
+import type { NativeThreads } from './native-threads.ts';
 
 /** Entries from the frontend thread. */
 export const fromFrontend = {
@@ -30,9 +31,5 @@ export interface LinkEnd {
   readonly control: MessagePort;
 }
 
-/** The native calls that a link needs; see `native-threads.ts`. */
-export interface Doorbells {
-  createDoorbell(onRing: () => void): number;
-  ringDoorbell(id: number): void;
-  closeDoorbell(id: number): void;
-}
+/** The native calls that a link needs. */
+export type Doorbells = Pick<NativeThreads, 'createDoorbell' | 'ringDoorbell' | 'closeDoorbell'>;
