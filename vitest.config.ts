@@ -35,6 +35,14 @@ export default defineConfig({
           env: { GRPC_TRANSPORT: 'grpc-js' },
         },
       },
+      {
+        test: {
+          name: 'node-http',
+          include: ['test/frontends/http/**/*.test.ts'],
+          testTimeout: 20_000,
+          env: { HTTP_TRANSPORT: 'node' },
+        },
+      },
       room('engine', 60_000, [nativeTests]),
       room('e2e', 120_000),
       room('gpu', 300_000),

@@ -1,7 +1,7 @@
 /** From the command line and the environment to a `ServerConfig`: pure, complete, frozen. */
 
 import { resolve } from 'node:path';
-import type { GrpcConfig, LogConfig, ServerConfig } from '../server/server-config.ts';
+import type { GrpcConfig, HttpConfig, LogConfig, ServerConfig } from '../server/server-config.ts';
 import type { Flag, FlagTable } from './flag.ts';
 import { FlagValues, valueProblem } from './flag-values.ts';
 import { readBackendSettings, readMetricsSettings } from './keyed-settings.ts';
@@ -147,6 +147,7 @@ export function parseServeArguments(words: readonly string[], surroundings: Surr
     },
     http: {
       listen: addresses.http,
+      transport: values.choice('http-transport') as HttpConfig['transport'],
       maxInputBytes: values.number('http-max-input-size'),
       headerForwardPattern: headerPattern(
         'http-header-forward-pattern',

@@ -96,6 +96,14 @@ export const serveFlags = {
   'allow-http': { ...yesNo, group: 'HTTP', initial: 'true', help: 'Serve HTTP.' },
   'http-address': { ...text, group: 'HTTP', initial: '0.0.0.0', placeholder: 'address', help: 'Address to listen on.' },
   'http-port': { ...port, group: 'HTTP', initial: '8000', help: 'Port to listen on; 0 takes a free one.' },
+  'http-transport': {
+    type: 'choice',
+    effect: honoured,
+    group: 'HTTP',
+    initial: 'nereid',
+    choices: ['nereid', 'node'],
+    help: "Who speaks HTTP/1.1: our own implementation, or Node's, which costs several times the CPU per request.",
+  },
   'http-max-input-size': {
     ...wholeNumber,
     group: 'HTTP',

@@ -30,8 +30,6 @@ export interface MessageMemory {
   giveBack(block: Buffer): void;
   /** Exactly so many bytes, with anything in them, that never come back: for what is smaller or larger than a block. */
   allocate(bytes: number): Buffer;
-  /** Where a small message may lie that was read whole and belongs to nobody else. */
-  adopt(message: Buffer): Buffer;
 }
 
 export class MessagePool implements MessageMemory {
@@ -66,10 +64,6 @@ export class MessagePool implements MessageMemory {
     return Buffer.allocUnsafe(bytes);
   }
 
-  adopt(message: Buffer): Buffer {
-    return message;
-  }
-
   /** Called now and then: what was not needed since the last time is let go. Returns whether anything is left. */
   trim(): boolean {
     if (!this.#wasUsed) {
@@ -79,6 +73,7 @@ export class MessagePool implements MessageMemory {
     this.#wasUsed = false;
     return this.#idleBytes > 0;
   }
+
   #trimLater(clock: Clock): void {
     this.#isTrimming = true;
     clock.schedule(clock.now() + trimMs, () => {

@@ -1,19 +1,19 @@
 /**
  * One HTTP/2 connection, seen from the server (RFC 9113): what each frame does to the streams, the windows and the tables.
  * Everything happens in the turn in which the bytes came. Frames are cut in frame-reader.ts and written in
- * connection-writer.ts; sockets and timers belong to server.ts, which calls `tick` about once a second.
+ * socket-writer.ts; sockets and timers belong to server.ts, which calls `tick` about once a second.
  */
 
 import type { Duplex } from 'node:stream';
 import { AbuseGuard } from './abuse-guard.ts';
-import type { ChunkPool } from './chunk-pool.ts';
+import type { ChunkPool } from '../sockets/chunk-pool.ts';
 import type { Http2Clock } from './clock.ts';
 import { ConnectionIntake } from './connection-intake.ts';
 import { ConnectionLife } from './connection-life.ts';
-import { ConnectionWriter } from './connection-writer.ts';
+import { SocketWriter } from '../sockets/socket-writer.ts';
 import { ControlFrames } from './control-frames.ts';
 import { ConnectionError, errorCode, frameSizeError, protocolError } from './error-code.ts';
-import type { FlushTurn } from './flush-turn.ts';
+import type { FlushTurn } from '../sockets/flush-turn.ts';
 import { frameFlag, frameType, paddingOf, readUint31 } from './frame-format.ts';
 import { FrameReader, type FrameSink } from './frame-reader.ts';
 import { FrameWriter } from './frame-writer.ts';
@@ -62,7 +62,7 @@ export class Http2Connection implements FrameSink {
     const { limits, clock, pool, turn } = surroundings;
     this.#surroundings = surroundings;
     this.limits = limits;
-    this.writer = new FrameWriter(new ConnectionWriter(socket, pool, turn), this.peer);
+    this.writer = new FrameWriter(new SocketWriter(socket, pool, turn), this.peer);
     this.streams = new StreamTable(this.writer);
     this.#decoder = new HpackDecoder(headerTableBytes, limits.maxHeaderListBytes);
     this.#guard = new AbuseGuard(limits, clock.now());

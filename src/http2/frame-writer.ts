@@ -3,8 +3,8 @@
  * since all three bind what may be written; which stream says what is not known here.
  */
 
-import type { ConnectionWriter } from './connection-writer.ts';
-import { maxReservedBytes } from './connection-writer.ts';
+import type { SocketWriter } from '../sockets/socket-writer.ts';
+import { maxReservedBytes } from '../sockets/socket-writer.ts';
 import {
   defaultFrameBytes,
   defaultWindowBytes,
@@ -24,7 +24,7 @@ const maxCopiedBytes = 4096;
 const pingBytes = 8;
 
 export class FrameWriter {
-  readonly output: ConnectionWriter;
+  readonly output: SocketWriter;
   readonly encoder = new HpackEncoder();
   readonly #peer: PeerSettings;
   /** What the peer lets us send on all streams together. */
@@ -33,7 +33,7 @@ export class FrameWriter {
   #updatesDue = 0;
   #isShut = false;
 
-  constructor(output: ConnectionWriter, peer: PeerSettings) {
+  constructor(output: SocketWriter, peer: PeerSettings) {
     this.output = output;
     this.#peer = peer;
   }

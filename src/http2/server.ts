@@ -5,13 +5,13 @@
 
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { ChunkPool } from './chunk-pool.ts';
+import { ChunkPool } from '../sockets/chunk-pool.ts';
 import type { Http2Clock } from './clock.ts';
 import { type ConnectionSurroundings, Http2Connection } from './connection.ts';
-import { FlushTurn } from './flush-turn.ts';
+import { FlushTurn } from '../sockets/flush-turn.ts';
 import { defaultLimits, type Http2Limits } from './limits.ts';
-import { ReadTurn } from './read-turn.ts';
-import { readInto } from './socket-input.ts';
+import { ReadTurn } from '../sockets/read-turn.ts';
+import { readInto } from '../sockets/socket-input.ts';
 import type { RequestHandler } from './stream.ts';
 
 /**

@@ -10,6 +10,8 @@ export interface ListenAddress {
 
 export interface HttpConfig {
   readonly listen: ListenAddress | null;
+  /** Who speaks HTTP/1.1 (docs/decisions/0011-http-1-parser.md). */
+  readonly transport: 'nereid' | 'node';
   /** Largest request body, and largest body after decompression, in bytes. */
   readonly maxInputBytes: number;
   /** Headers that become custom parameters, or null. */

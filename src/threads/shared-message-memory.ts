@@ -37,10 +37,6 @@ export class SharedMessageMemory implements MessageMemory {
     return bytes < smallestShared ? Buffer.allocUnsafe(bytes) : this.#arena.take(bytes);
   }
 
-  adopt(message: Buffer): Buffer {
-    return message;
-  }
-
   #trimLater(): void {
     this.#isTrimming = true;
     this.#clock.schedule(this.#clock.now() + trimMs, () => {

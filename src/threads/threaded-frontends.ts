@@ -2,7 +2,7 @@
 
 import type { Frontend, Listening } from '../frontends/frontend.ts';
 import { grpcListenError } from '../frontends/grpc/listen.ts';
-import { httpListenError } from '../frontends/http/http-frontend.ts';
+import { httpListenError } from '../frontends/http/listen.ts';
 import { FrontendPool, type FrontendPoolOptions } from './frontend-pool.ts';
 import { SharedPort } from './shared-sockets.ts';
 

@@ -43,7 +43,12 @@ describe('the serve command line', () => {
         globalInterOpThreads: 0,
       },
       limits: { maxInflightBytes: 2 ** 30, maxQueuedRequests: 10_000 },
-      http: { listen: { host: '0.0.0.0', port: 8000 }, maxInputBytes: 67_108_864, headerForwardPattern: null },
+      http: {
+        listen: { host: '0.0.0.0', port: 8000 },
+        transport: 'nereid',
+        maxInputBytes: 67_108_864,
+        headerForwardPattern: null,
+      },
       grpc: {
         listen: { host: '0.0.0.0', port: 8001 },
         maxMessageBytes: 2_147_483_647,

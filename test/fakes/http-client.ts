@@ -9,8 +9,11 @@ import type { Listening } from '../../src/frontends/frontend.ts';
 import { createHttpFrontend } from '../../src/frontends/http/http-frontend.ts';
 import { type MessageMemory, MessagePool } from '../../src/frontends/message-pool.ts';
 import { silentLogger } from '../../src/logger.ts';
+import type { HttpConfig } from '../../src/server/server-config.ts';
 import { systemClock } from '../../src/time.ts';
 import { FakeInferenceServer } from './fake-inference-server.ts';
+
+export const transportUnderTest = (process.env.HTTP_TRANSPORT ?? 'nereid') as HttpConfig['transport'];
 
 export interface Answer {
   readonly status: number;
@@ -33,22 +36,21 @@ export interface FixtureOptions {
   readonly isExiting?: () => boolean;
   readonly headerForwardPattern?: RegExp | null;
   readonly memory?: MessageMemory;
-  /** Goes Node's own way with bodies and answers. */
-  readonly isIndirect?: boolean;
+  /** Absent means the one that this run of the tests is for. */
+  readonly transport?: HttpConfig['transport'];
 }
 
 export async function startHttp(options: FixtureOptions = {}): Promise<HttpFixture> {
   const server = new FakeInferenceServer();
   const { maxInputBytes = 2 ** 26, port = 0, isExiting = () => false, headerForwardPattern = null } = options;
-  const { memory = new MessagePool(), isIndirect = false } = options;
+  const { memory = new MessagePool(), transport = transportUnderTest } = options;
   const listening = await createHttpFrontend({
     server,
     clock: systemClock,
     logger: silentLogger,
-    config: { listen: { host: '127.0.0.1', port }, maxInputBytes, headerForwardPattern },
+    config: { listen: { host: '127.0.0.1', port }, transport, maxInputBytes, headerForwardPattern },
     isExiting,
     memory,
-    isIndirect,
   }).start();
   const send: HttpFixture['send'] = (method, path, body, headers = {}) =>
     sendOnce(listening.port, new Agent(), method, path, body, headers);

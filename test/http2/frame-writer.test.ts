@@ -1,12 +1,12 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { ChunkPool } from '../../src/http2/chunk-pool.ts';
-import { ConnectionWriter } from '../../src/http2/connection-writer.ts';
+import { ChunkPool } from '../../src/sockets/chunk-pool.ts';
+import { SocketWriter } from '../../src/sockets/socket-writer.ts';
 import { FrameWriter } from '../../src/http2/frame-writer.ts';
 import { HeaderField } from '../../src/http2/header-field.ts';
 import { PeerSettings } from '../../src/http2/peer-settings.ts';
 import { frame, frameFlag, frameType } from './frame-bytes.ts';
-import { MemorySocket } from './memory-socket.ts';
-import { HeldTurn } from './scene.ts';
+import { MemorySocket } from '../sockets/memory-socket.ts';
+import { HeldTurn } from '../sockets/held-turn.ts';
 
 let socket: MemorySocket;
 let turn: HeldTurn;
@@ -17,7 +17,7 @@ beforeEach(() => {
   socket = new MemorySocket();
   turn = new HeldTurn();
   peer = new PeerSettings();
-  writer = new FrameWriter(new ConnectionWriter(socket, new ChunkPool(), turn), peer);
+  writer = new FrameWriter(new SocketWriter(socket, new ChunkPool(), turn), peer);
 });
 
 const sent = () => {

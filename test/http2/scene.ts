@@ -3,31 +3,16 @@
  * time moves by `wait`. Requests are kept with everything that happened to them.
  */
 
-import { ChunkPool } from '../../src/http2/chunk-pool.ts';
+import { ChunkPool } from '../../src/sockets/chunk-pool.ts';
 import { Http2Connection } from '../../src/http2/connection.ts';
-import { FlushTurn } from '../../src/http2/flush-turn.ts';
 import { HeaderField } from '../../src/http2/header-field.ts';
 import { defaultLimits, type Http2Limits } from '../../src/http2/limits.ts';
 import type { Http2Stream, StreamReceiver } from '../../src/http2/stream.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { frameType, headers, preface, requestBlock, type SettingPair, settings } from './frame-bytes.ts';
-import { MemorySocket } from './memory-socket.ts';
+import { HeldTurn } from '../sockets/held-turn.ts';
+import { MemorySocket } from '../sockets/memory-socket.ts';
 import { type SentFrame, SentFrames } from './sent-frames.ts';
-
-/** A turn that ends when the test says so. */
-export class HeldTurn extends FlushTurn {
-  #waiting: { flush(): void }[] = [];
-
-  override add(connection: { flush(): void }): void {
-    this.#waiting.push(connection);
-  }
-
-  end(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const connection of waiting) connection.flush();
-  }
-}
 
 export class RecordedRequest implements StreamReceiver {
   readonly stream: Http2Stream;

@@ -16,7 +16,7 @@ import { Http2Server } from '../../src/http2/server.ts';
 import type { Http2Stream } from '../../src/http2/stream.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { frameFlag, frameType, headers, preface, setting, settings, windowUpdate } from './frame-bytes.ts';
-import { MemorySocket } from './memory-socket.ts';
+import { MemorySocket } from '../sockets/memory-socket.ts';
 import { RawConnection } from './raw-connection.ts';
 import { block, okHead, someTrailers } from './scene.ts';
 

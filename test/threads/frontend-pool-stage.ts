@@ -102,7 +102,7 @@ export class Stage {
       native,
       clock: systemClock,
       logger,
-      http: { listen: listen(httpPort), maxInputBytes: 2 ** 26, headerForwardPattern: null },
+      http: { listen: listen(httpPort), transport: 'nereid', maxInputBytes: 2 ** 26, headerForwardPattern: null },
       grpc: {
         listen: listen(grpcPort),
         transport: 'nereid',

@@ -26,8 +26,8 @@ const wrongMethodReply: Reply = { status: 405, json: '{"error":"Method Not Allow
 /** Answers the exchange, now or later, whatever was asked. */
 export function dispatch(context: HttpContext, infer: InferHandler, exchange: Exchange): void {
   try {
-    const { url = '', method = '' } = exchange.request;
-    const route = routeOf(url);
+    const { target, method } = exchange.request.head;
+    const route = routeOf(target);
     if (route === null) {
       exchange.answer(notFoundReply);
       return;
@@ -84,7 +84,7 @@ async function reading(context: HttpContext, route: Route): Promise<Reply> {
 function answerWithBody(context: HttpContext, exchange: Exchange, route: Route): void {
   const { maxInputBytes } = context.config;
   // The block of the body is left to the collector: these endpoints are rare, and what they load may be views on it.
-  receiveBody(exchange.request, context, maxInputBytes, {
+  receiveBody(exchange.request, context.memory, maxInputBytes, {
     onBody(body, _block, receivedBytes, isComplete) {
       if (!isComplete) exchange.closeAfterAnswer();
       if (body === null) {

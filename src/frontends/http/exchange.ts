@@ -1,171 +1,64 @@
-/**
- * One request and its answer on a connection. It writes answers, knows whether the caller is still there, and says so to
- * whoever works for it. Which exchanges are open is kept in `open-exchanges.ts`.
- *
- * The usual answer – of a request that was read to its end, over a connection that goes on – is written to the socket as one
- * string, and Node is told by the event `finish` that its response is over: Node's own way from `writeHead` to that event
- * takes half of the processor time of a small request. Node does not promise that this event is all it waits for;
- * `direct-path-trial.ts` looks whether it is so, and all other answers go Node's way.
- */
+/** One request as its handler sees it: when it came, whether its caller is still there, and the ways to answer it. */
 
-import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { InferenceError } from '../../errors.ts';
+import type { RequestListener } from '../../http1/request.ts';
 import { Cancellation } from '../../inference/context.ts';
 import { errorStatus } from '../error-status.ts';
-import type { HttpConnection } from './http-connection.ts';
-import { httpDate } from './http-date.ts';
-import type { OpenExchanges } from './open-exchanges.ts';
-import type { ReceivedRequest } from './received-request.ts';
 import type { Reply } from './reply.ts';
+import type { ReceivedRequest } from './transport.ts';
 
-/** Longer than load balancers keep theirs, so that it is they who close idle connections. */
-export const keepAliveTimeoutMs = 75_000;
+const noBytes: readonly Uint8Array[] = [];
 
-const persistence = `\r\nConnection: keep-alive\r\nKeep-Alive: timeout=${keepAliveTimeoutMs / 1000}\r\n\r\n`;
-
-/** A client that takes no bytes of a large answer for this long is cut off, because its answer holds engine memory. */
-const stalledWriteMs = 60_000;
-
-export class Exchange {
+export class Exchange implements RequestListener {
   readonly request: ReceivedRequest;
-  /** Null when it was gone before the request was looked at. */
-  readonly connection: HttpConnection | null;
   /** When the head of the request had arrived, on the server's clock (ms). */
   readonly receivedAtMs: number;
-  /** Cancelled when the connection closes before the answer is complete. */
+  /** Cancelled when the connection closes before the answer was given. */
   readonly cancellation = new Cancellation();
-  readonly #response: ServerResponse;
-  readonly #open: OpenExchanges;
-  #state: 'open' | 'answered' | 'closed' = 'open';
-  #mustClose = false;
-  #isReceived = false;
-  #onClosed: (() => void) | null = null;
 
-  constructor(request: ReceivedRequest, response: ServerResponse, open: OpenExchanges, receivedAtMs: number) {
+  constructor(request: ReceivedRequest, receivedAtMs: number) {
     this.request = request;
     this.receivedAtMs = receivedAtMs;
-    this.#response = response;
-    this.#open = open;
-    this.connection = open.connectionOf(request.socket);
+    request.listener = this;
   }
 
   /** Whether an answer can still be given. */
   get isOpen(): boolean {
-    return this.#state === 'open';
+    return this.request.isOpen;
   }
 
-  /** The whole body is here. */
-  bodyReceived(): void {
-    this.#isReceived = true;
+  onGone(): void {
+    this.cancellation.cancel();
   }
 
-  /** The connection ends with this answer: the rest of the request will not be read. */
+  /** The connection ends with the answer: the rest of the request will not be read. */
   closeAfterAnswer(): void {
-    this.#mustClose = true;
+    this.request.mustClose = true;
   }
 
   /** @param headers further names and values, alternating. */
   answer({ status, json }: Reply, headers: readonly string[] = []): void {
-    if (json !== '') this.#answerText(status, json, headers);
-    else if (this.#begin(status, ['Content-Length', '0', ...headers])) this.#response.end(this.#finished);
+    if (json === '') this.request.respond(status, headers, '');
+    else this.answerText(status, ['Content-Type', 'application/json', ...headers], json, noBytes, null);
   }
 
   answerError(error: InferenceError, headers: readonly string[] = []): void {
-    const text = `{"error":${JSON.stringify(error.message)}}`;
-    this.#answerText(errorStatus[error.code].http, text, headers);
-  }
-
-  /** `text` holds bytes, one per character; `headers` has their number. */
-  answerBytes(headers: readonly string[], text: string): void {
-    this.#answerLatin1(200, headers, text);
+    this.answer({ status: errorStatus[error.code].http, json: JSON.stringify({ error: error.message }) }, headers);
   }
 
   /**
-   * Writes the parts without copying them.
-   *
-   * @param release called once, when the bytes have left this process or never will.
+   * @param bytes   What follows the text.
+   * @param release Called once, when nobody looks at the bytes any more.
    */
-  answerParts(headers: readonly string[], parts: readonly (string | Uint8Array)[], release: () => void): void {
-    if (!this.#begin(200, headers)) {
-      release();
-      return;
-    }
-    const response = this.#response;
-    this.#onClosed = release;
-    this.connection?.limitTime(stalledWriteMs);
-    response.cork();
-    for (const part of parts) if (part.length > 0) response.write(part);
-    response.end(this.#finished);
+  answerText(
+    status: number,
+    headers: readonly string[],
+    text: string,
+    bytes: readonly Uint8Array[],
+    release: (() => void) | null,
+  ): void {
+    // Where each character is one byte, which is the rule, the text needs no buffer of its own.
+    if (Buffer.byteLength(text) === text.length) this.request.respond(status, headers, text, bytes, release);
+    else this.request.respond(status, headers, '', [Buffer.from(text), ...bytes], release);
   }
-
-  /** Called when the connection is gone. */
-  abandon(): void {
-    if (this.#state === 'closed') return;
-    this.#state = 'closed';
-    this.cancellation.cancel();
-    this.#onClosed?.();
-    this.#onClosed = null;
-  }
-
-  #answerText(status: number, text: string, more: readonly string[]): void {
-    const length = Buffer.byteLength(text);
-    const headers = ['Content-Type', 'application/json', 'Content-Length', String(length), ...more];
-    if (length === text.length) this.#answerLatin1(status, headers, text);
-    else if (this.#begin(status, headers)) this.#response.end(text, 'utf8', this.#finished);
-  }
-
-  #answerLatin1(status: number, headers: readonly string[], text: string): void {
-    if (this.#isDirect()) {
-      this.#state = 'closed';
-      this.#open.closeWith(this, headOf(status, headers) + text);
-      this.#response.emit('finish');
-    } else if (this.#begin(status, headers)) {
-      const response = this.#response;
-      // Corked, head and text leave as one string; a text given to `end` is followed by an empty piece and a slower write.
-      response.cork();
-      response.write(text, 'latin1', this.#finished);
-      response.uncork();
-      response.end();
-    }
-  }
-
-  #isDirect(): boolean {
-    const { request } = this;
-    const response = this.#response;
-    return (
-      this.#open.writesDirectly &&
-      this.#state === 'open' &&
-      this.#isReceived &&
-      request.isCollected &&
-      request.httpVersion === '1.1' &&
-      response.shouldKeepAlive &&
-      // It is the turn of this answer.
-      response.socket?.writable === true &&
-      !this.#mustClose &&
-      !this.#open.closesAfter(this)
-    );
-  }
-
-  #begin(status: number, headers: readonly string[]): boolean {
-    if (this.#state !== 'open') return false;
-    this.#state = 'answered';
-    if (this.#mustClose || this.#open.closesAfter(this)) this.#response.shouldKeepAlive = false;
-    this.#response.writeHead(status, headers as string[]);
-    return true;
-  }
-
-  readonly #finished = (): void => {
-    if (this.#state === 'closed') return;
-    this.#state = 'closed';
-    this.#onClosed?.();
-    this.#onClosed = null;
-    this.#open.close(this);
-  };
-}
-
-/** As Node writes it. */
-function headOf(status: number, headers: readonly string[]): string {
-  let text = status === 200 ? 'HTTP/1.1 200 OK\r\n' : `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n`;
-  for (let i = 0; i < headers.length; i += 2) text += `${headers[i]}: ${headers[i + 1]}\r\n`;
-  return `${text}Date: ${httpDate()}${persistence}`;
 }

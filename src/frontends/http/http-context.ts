@@ -6,7 +6,6 @@ import type { InferenceServer } from '../../server/inference-server.ts';
 import type { HttpConfig } from '../../server/server-config.ts';
 import type { Clock } from '../../time.ts';
 import type { MessageMemory } from '../message-pool.ts';
-import type { ChunkGarbage } from './chunk-garbage.ts';
 import type { Exchange } from './exchange.ts';
 
 export interface HttpContext {
@@ -16,8 +15,6 @@ export interface HttpContext {
   readonly config: HttpConfig;
   /** Where the bodies of requests lie. */
   readonly memory: MessageMemory;
-  /** What is left of bodies that came in pieces. */
-  readonly garbage: ChunkGarbage;
   /** Whether the process has been told to end; health answers 503 from then on. */
   readonly isExiting: () => boolean;
 }
@@ -26,8 +23,8 @@ export interface HttpContext {
 export function answerFailure(context: HttpContext, exchange: Exchange, thrown: unknown): void {
   const error = toInferenceError(thrown);
   if (error.code === 'internal') {
-    const { method, url } = exchange.request;
-    context.logger.error({ err: error.cause ?? error, method, url: url?.slice(0, 200) }, error.message);
+    const { method, target } = exchange.request.head;
+    context.logger.error({ err: error.cause ?? error, method, url: target.slice(0, 200) }, error.message);
   }
   exchange.answerError(error);
 }

@@ -18,12 +18,6 @@ import { decodeRawRequest, oversizedRaw } from './raw-request.ts';
 import { jsonReply } from './reply.ts';
 import type { BodyReceiver } from './request-body.ts';
 
-/**
- * Binary outputs up to this many bytes are copied behind the JSON, which makes the answer one write and gives the engine
- * its memory back at once; larger ones are written from where they are. Measured with bench/http.mjs.
- */
-const maxCopiedBytes = 16 * 1024;
-
 export class InferCall implements BodyReceiver {
   readonly #context: HttpContext;
   readonly #exchange: Exchange;
@@ -64,7 +58,6 @@ export class InferCall implements BodyReceiver {
       else exchange.answerError(oversizedJson(receivedBytes, maxInputBytes));
       return;
     }
-    exchange.bodyReceived();
     if (this.#coding === 'identity') {
       this.#block = block;
       this.#infer(body);
@@ -76,7 +69,7 @@ export class InferCall implements BodyReceiver {
     inflated(body, coding, this.#target.maxInputBytes).then((whole) => {
       // All of it was read; after a failure zlib may not be done with it.
       if (block !== null) memory.giveBack(block);
-      this.#infer(memory.adopt(whole));
+      this.#infer(whole);
     }, this.#fail);
   }
 
@@ -101,7 +94,7 @@ export class InferCall implements BodyReceiver {
 
   #forwarder(pattern: RegExp): HeaderForwarder {
     return (parameters: RequestParameters) => {
-      const { rawHeaders } = this.#exchange.request;
+      const { rawHeaders } = this.#exchange.request.head;
       for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
         const name = rawHeaders[i] as string;
         if (pattern.test(name)) parameters.forwardHeader(name, rawHeaders[i + 1] as string);
@@ -120,7 +113,7 @@ export class InferCall implements BodyReceiver {
     }
     try {
       const encoded = encodeInferResponse(response, this.#decoded as DecodedInfer);
-      const accepted = exchange.request.headers['accept-encoding'];
+      const accepted = exchange.request.head.header('accept-encoding');
       const coding = accepted === undefined ? 'identity' : responseCoding(accepted);
       if (coding !== 'identity') this.#answerCompressed(encoded, coding);
       else if (encoded.binaryBytes === 0) {
@@ -138,49 +131,31 @@ export class InferCall implements BodyReceiver {
     const body = Buffer.concat([head, ...binary]);
     this.#release();
     deflated(body, coding).then((compressed) => {
-      const headers = [...bodyHeaders(head.length, binaryBytes, compressed.length), 'Content-Encoding', coding];
-      this.#exchange.answerParts(headers, [compressed], () => undefined);
+      const headers = [...bodyHeaders(head.length, binaryBytes), 'Content-Encoding', coding];
+      this.#exchange.answerText(200, headers, '', [compressed], null);
     }, this.#fail);
   }
 
   #answerBinary({ json, binary, binaryBytes }: EncodedInfer): void {
-    const jsonBytes = Buffer.byteLength(json);
-    // Without non-ASCII characters every character of the text is one byte, those of the tensors too.
-    if (binaryBytes <= maxCopiedBytes && jsonBytes === json.length) {
-      let text = json;
-      for (const view of binary) text += latin1(view);
-      this.#release();
-      this.#exchange.answerBytes(bodyHeaders(jsonBytes, binaryBytes, text.length), text);
-      return;
-    }
-    const headers = bodyHeaders(jsonBytes, binaryBytes, jsonBytes + binaryBytes);
-    this.#exchange.answerParts(headers, [json, ...binary], () => this.#release());
+    const headers = bodyHeaders(Buffer.byteLength(json), binaryBytes);
+    this.#exchange.answerText(200, headers, json, binary, this.#release);
   }
 
   /** Once nobody looks at the response any more: then nobody looks at the request either, whose batch has ended well. */
-  #release(): void {
+  readonly #release = (): void => {
     this.#response?.release();
     this.#response = null;
     if (this.#block !== null) this.#context.memory.giveBack(this.#block);
     this.#block = null;
-  }
+  };
 
   readonly #fail = (error: unknown): void => answerFailure(this.#context, this.#exchange, error);
 }
 
-const latin1 = ({ buffer, byteOffset, byteLength }: Uint8Array): string =>
-  Buffer.from(buffer, byteOffset, byteLength).toString('latin1');
-
 /** The JSON length is told only where bytes follow it (http.md §5.3). */
-function bodyHeaders(jsonBytes: number, binaryBytes: number, contentLength: number): string[] {
-  const length = String(contentLength);
-  if (binaryBytes === 0) return ['Content-Type', 'application/json', 'Content-Length', length];
-  return [
-    'Content-Type',
-    'application/octet-stream',
-    'Inference-Header-Content-Length',
-    String(jsonBytes),
-    'Content-Length',
-    length,
-  ];
-}
+const bodyHeaders = (jsonBytes: number, binaryBytes: number): readonly string[] =>
+  binaryBytes === 0
+    ? jsonHeaders
+    : ['Content-Type', 'application/octet-stream', 'Inference-Header-Content-Length', String(jsonBytes)];
+
+const jsonHeaders: readonly string[] = ['Content-Type', 'application/json'];

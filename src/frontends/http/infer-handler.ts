@@ -21,20 +21,20 @@ export class InferHandler {
   }
 
   handle(exchange: Exchange, modelName: string, modelVersion: string): void {
-    const { headers } = exchange.request;
-    const coding = requestCoding(headers['content-encoding']);
+    const { head } = exchange.request;
+    const coding = requestCoding(head.header('content-encoding'));
     if (coding === null) {
       exchange.answerError(unimplemented('Unsupported compression type'), ['Accept-Encoding', 'gzip, deflate']);
       return;
     }
     const { maxInputBytes } = this.#context.config;
-    // A repeated header is joined by the parser to what is no number any more.
-    const jsonLength = headers[jsonLengthHeader] as string | undefined;
+    // A repeated header is joined to what is no number any more.
+    const jsonLength = head.header(jsonLengthHeader);
     // Binary tensors behind a JSON head are not limited by the flag; everything else is.
     const isLimited = coding !== 'identity' || jsonLength === undefined || Number(jsonLength) === 0;
     const limit = isLimited ? maxInputBytes : Math.max(maxInputBytes, maxBodyBytes);
     const target = { modelName, modelVersion, maxInputBytes };
     const call = new InferCall(this.#context, exchange, target, coding, jsonLength, this.#forwarded);
-    receiveBody(exchange.request, this.#context, limit, call);
+    receiveBody(exchange.request, this.#context.memory, limit, call);
   }
 }

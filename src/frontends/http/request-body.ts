@@ -1,12 +1,12 @@
 /**
- * Collects the body of a request. One chunk that is the whole body is used as it is; a larger one goes into one block of
- * the memory for messages; without a length the block doubles. What is too large is not kept, but read to its end – up to
+ * Collects the body of a request: of an announced length into memory of that size, where it stays; without a length into
+ * a block that doubles. What is too large is not kept, but read to its end – up to
  * `discardLimit` – so that the client is in a state to read the refusal.
  */
 
+import type { BodySink } from '../../http1/body-sink.ts';
 import { maxPooledBytes, type MessageMemory } from '../message-pool.ts';
-import type { ChunkGarbage } from './chunk-garbage.ts';
-import type { BodySink, ReceivedRequest } from './received-request.ts';
+import type { ReceivedRequest } from './transport.ts';
 
 /** Bodies announced longer than this get their memory as they arrive, so that an announcement alone costs nothing. */
 const reservedBytes = 64 * 1024 * 1024;
@@ -29,30 +29,19 @@ export interface BodyReceiver {
   onBody(body: Buffer | null, block: Buffer | null, receivedBytes: number, isComplete: boolean): void;
 }
 
-export interface BodySurroundings {
-  readonly memory: MessageMemory;
-  readonly garbage: ChunkGarbage;
-}
-
 const empty: Buffer = Buffer.alloc(0);
 
 export function receiveBody(
   request: ReceivedRequest,
-  { memory, garbage }: BodySurroundings,
+  memory: MessageMemory,
   limitBytes: number,
   receiver: BodyReceiver,
 ): void {
-  const { headers } = request;
-  const announced = headers['content-length'];
-  if (announced === undefined) {
-    if (headers['transfer-encoding'] === undefined) receiver.onBody(empty, null, 0, true);
-    else request.collect(new ChunkedBody(request, memory, garbage, limitBytes, receiver));
-    return;
-  }
-  const length = Number(announced);
-  if (length === 0) receiver.onBody(empty, null, 0, true);
+  const length = request.head.bodyBytes;
+  if (length === null) request.collect(new ChunkedBody(memory, limitBytes, receiver));
+  else if (length === 0) receiver.onBody(empty, null, 0, true);
   else if (length > discardLimit(limitBytes)) receiver.onBody(null, null, length, false);
-  else request.collect(new AnnouncedBody(length, length <= limitBytes, memory, garbage, receiver));
+  else request.collect(new AnnouncedBody(length, length <= limitBytes, memory, receiver));
 }
 
 const discardLimit = (limitBytes: number): number => Math.max(limitBytes, maxBodyBytes);
@@ -61,38 +50,29 @@ class AnnouncedBody implements BodySink {
   readonly #length: number;
   readonly #isKept: boolean;
   readonly #memory: MessageMemory;
-  readonly #garbage: ChunkGarbage;
   readonly #receiver: BodyReceiver;
   #body: Buffer | null = null;
   #block: Buffer | null = null;
   #received = 0;
 
-  constructor(length: number, isKept: boolean, memory: MessageMemory, garbage: ChunkGarbage, receiver: BodyReceiver) {
+  constructor(length: number, isKept: boolean, memory: MessageMemory, receiver: BodyReceiver) {
     this.#length = length;
     this.#isKept = isKept;
     this.#memory = memory;
-    this.#garbage = garbage;
     this.#receiver = receiver;
   }
 
-  add(chunk: Buffer): void {
+  add(bytes: Buffer, from: number, end: number): void {
     const length = this.#length;
     const at = this.#received;
-    this.#received = at + chunk.length;
-    this.#garbage.add(chunk.length);
-    if (this.#isKept) {
-      if (chunk.length === length) {
-        this.#receiver.onBody(this.#memory.adopt(chunk), null, length, true);
-        return;
-      }
-      chunk.copy(this.#room(), at);
-    }
-    // The last byte is here: waiting for the end would cost another turn.
+    this.#received = at + end - from;
+    if (this.#isKept) bytes.copy(this.#room(), at, from, end);
+    // The last byte is here: waiting for the end could cost another turn.
     if (this.#received === length) this.#receiver.onBody(this.#body, this.#block, length, true);
   }
 
   end(): void {
-    // The parser lets no body end that is shorter than announced.
+    // No transport lets a body end that is shorter than announced.
   }
 
   #room(): Buffer {
@@ -117,9 +97,7 @@ class AnnouncedBody implements BodySink {
 }
 
 class ChunkedBody implements BodySink {
-  readonly #request: ReceivedRequest;
   readonly #memory: MessageMemory;
-  readonly #garbage: ChunkGarbage;
   readonly #limitBytes: number;
   readonly #receiver: BodyReceiver;
   #body = empty;
@@ -127,34 +105,24 @@ class ChunkedBody implements BodySink {
   #received = 0;
   #isOver = false;
 
-  constructor(
-    request: ReceivedRequest,
-    memory: MessageMemory,
-    garbage: ChunkGarbage,
-    limitBytes: number,
-    receiver: BodyReceiver,
-  ) {
-    this.#request = request;
+  constructor(memory: MessageMemory, limitBytes: number, receiver: BodyReceiver) {
     this.#memory = memory;
-    this.#garbage = garbage;
     this.#limitBytes = limitBytes;
     this.#receiver = receiver;
   }
 
-  add(chunk: Buffer): void {
+  add(bytes: Buffer, from: number, end: number): void {
     const at = this.#received;
-    this.#received = at + chunk.length;
-    this.#garbage.add(chunk.length);
+    this.#received = at + end - from;
     if (this.#received > discardLimit(this.#limitBytes)) {
       this.#drop();
-      this.#request.ignoreRest();
       this.#receiver.onBody(null, null, this.#received, false);
     } else if (this.#received > this.#limitBytes) {
       this.#isOver = true;
       this.#drop();
     } else {
       if (this.#received > this.#body.length) this.#grow(at);
-      chunk.copy(this.#body, at);
+      bytes.copy(this.#body, at, from, end);
     }
   }
 

@@ -1,11 +1,7 @@
-/** The short way of bodies and answers past Node's streams, beside Node's own way: what a client sees is the same. */
+/** Both transports beside each other: what a client sees is the same. */
 
 import { connect } from 'node:net';
-import { afterEach, describe, expect, it, vi } from 'vitest';
-import { directPathWorks } from '../../../src/frontends/http/direct-path-trial.ts';
-import { OpenExchanges } from '../../../src/frontends/http/open-exchanges.ts';
-import { DirectRequest } from '../../../src/frontends/http/received-request.ts';
-import { systemClock } from '../../../src/time.ts';
+import { afterEach, describe, expect, it } from 'vitest';
 import { type HttpFixture, startHttp, tensor } from '../../fakes/http-client.ts';
 
 const post = (value: number, more = ''): string => {
@@ -16,32 +12,6 @@ const post = (value: number, more = ''): string => {
 const withoutDate = (text: string): string => text.replaceAll(/Date: [^\r]+/g, 'Date: then');
 const heads = (text: string): number => [...text.matchAll(/HTTP\/1\.1 \d/g)].length;
 const ids = (text: string): string[] => [...text.matchAll(/"id":"(\w+)"/g)].map((match) => match[1] as string);
-
-describe('the short way', () => {
-  it('works on this Node', async () => {
-    expect(await directPathWorks(systemClock)).toBe(true);
-  });
-
-  it('is not taken where the parser does not feed the request', async () => {
-    const push = vi.spyOn(DirectRequest.prototype, 'push').mockReturnValue(true);
-    expect(await directPathWorks(systemClock)).toBe(false);
-    push.mockRestore();
-  });
-
-  it('is not taken where answers do not arrive', async () => {
-    const closeWith = vi.spyOn(OpenExchanges.prototype, 'closeWith').mockReturnValue();
-    expect(await directPathWorks(systemClock)).toBe(false);
-    closeWith.mockRestore();
-  });
-
-  it('is not taken where the connection fails', async () => {
-    const closeWith = vi.spyOn(OpenExchanges.prototype, 'closeWith').mockImplementation(({ connection }) => {
-      connection?.socket.destroy();
-    });
-    expect(await directPathWorks(systemClock)).toBe(false);
-    closeWith.mockRestore();
-  });
-});
 
 /** What a client gets that sends the pieces one after the other and waits for the last answer. */
 async function received(http: HttpFixture, pieces: readonly string[], isWhole: (text: string) => boolean) {
@@ -57,10 +27,10 @@ async function received(http: HttpFixture, pieces: readonly string[], isWhole: (
   return withoutDate(text);
 }
 
-describe('both ways', () => {
+describe('both transports', () => {
   const started: HttpFixture[] = [];
   const both = async (): Promise<HttpFixture[]> => {
-    started.push(await startHttp(), await startHttp({ isIndirect: true }));
+    started.push(await startHttp({ transport: 'nereid' }), await startHttp({ transport: 'node' }));
     return started;
   };
   afterEach(() => {
@@ -75,17 +45,26 @@ describe('both ways', () => {
     ['asked to close', [post(1, 'Connection: close\r\n')], 1],
     ['of HTTP/1.0', [post(1).replace('HTTP/1.1', 'HTTP/1.0')], 1],
     ['of HTTP/1.0 that is kept', [post(1, 'Connection: keep-alive\r\n').replace('HTTP/1.1', 'HTTP/1.0')], 1],
-    ['that expects to be told', [post(1) + post(2, 'Expect: 100-continue\r\n') + post(3)], 4],
-    ['that expects what is unknown', [post(1) + post(2, 'Expect: x\r\n')], 2],
-    ['without a host', [`${post(1)}${post(2).replace('Host: x\r\n', '')}`], 2],
     ['that fails', [post(1).replace('"INT32"', '"INT33"') + post(2)], 2],
-    ['followed by nonsense', [`${post(1)}NONSENSE\r\n\r\n`], 2],
   ])('answer the same bytes to requests %s', async (_name, pieces, answers) => {
     const texts: string[] = [];
     for (const http of await both()) {
       texts.push(await received(http, pieces, (text) => heads(text) === answers && /(\}|\r\n\r\n)$/.test(text)));
     }
     expect(texts[0]).toBe(texts[1]);
+  });
+
+  it.each([
+    ['that expect to be told', post(1) + post(2, 'Expect: 100-continue\r\n') + post(3), [200, 200, 200]],
+    ['that expect what is unknown', post(1) + post(2, 'Expect: x\r\n'), [200, 417]],
+    ['without a host', `${post(1)}${post(2).replace('Host: x\r\n', '')}`, [200, 400]],
+    ['followed by nonsense', `${post(1)}NONSENSE\r\n\r\n`, [200, 400]],
+  ])('give the same statuses to requests %s', async (_name, bytes, statuses) => {
+    const given = (text: string): number[] =>
+      [...text.matchAll(/HTTP\/1\.1 (\d{3})/g)].map((match) => Number(match[1])).filter((status) => status !== 100);
+    for (const http of await both()) {
+      expect(given(await received(http, [bytes], (text) => given(text).length === statuses.length))).toEqual(statuses);
+    }
   });
 
   it('keep the order when a later request is answered first', async () => {

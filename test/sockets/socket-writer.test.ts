@@ -1,19 +1,19 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { ChunkPool, chunkBytes } from '../../src/http2/chunk-pool.ts';
-import { ConnectionWriter } from '../../src/http2/connection-writer.ts';
+import { ChunkPool, chunkBytes } from '../../src/sockets/chunk-pool.ts';
+import { SocketWriter } from '../../src/sockets/socket-writer.ts';
+import { HeldTurn } from './held-turn.ts';
 import { MemorySocket } from './memory-socket.ts';
-import { HeldTurn } from './scene.ts';
 
 let socket: MemorySocket;
 let turn: HeldTurn;
 let pool: ChunkPool;
-let writer: ConnectionWriter;
+let writer: SocketWriter;
 
 beforeEach(() => {
   socket = new MemorySocket();
   turn = new HeldTurn();
   pool = new ChunkPool();
-  writer = new ConnectionWriter(socket, pool, turn);
+  writer = new SocketWriter(socket, pool, turn);
 });
 
 function put(text: string): Buffer {
@@ -113,7 +113,7 @@ describe('a chunk', () => {
 
   it('is not overwritten by another connection while a slow socket has not taken it', () => {
     const quick = new MemorySocket();
-    const other = new ConnectionWriter(quick, pool, turn);
+    const other = new SocketWriter(quick, pool, turn);
     socket.isSlow = true;
     for (let i = 0; i < 20; i++) {
       put(`slow${i};`);

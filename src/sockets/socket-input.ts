@@ -49,7 +49,7 @@ export function readInto(
   let fullReads = 0;
   const options: ReadingOptions = {
     handle,
-    allowHalfOpen: false,
+    allowHalfOpen: accepted.allowHalfOpen,
     onread: {
       buffer,
       callback(length, bytes) {

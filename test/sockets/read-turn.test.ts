@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ReadTurn } from '../../src/http2/read-turn.ts';
+import { ReadTurn } from '../../src/sockets/read-turn.ts';
 
 const nextTurn = () => new Promise(setImmediate);
 

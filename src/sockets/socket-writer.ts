@@ -1,6 +1,6 @@
 /**
- * What leaves on a connection: frames of one turn of the event loop are written one behind the other and leave in one
- * system call. Small frames are written straight into a pooled chunk; large bodies are sent from where they lie.
+ * What leaves on a connection: what is written in one turn of the event loop leaves in one system call. Small pieces are
+ * written straight into a pooled chunk, one behind the other; large ones are sent from where they lie.
  */
 
 import type { Duplex } from 'node:stream';
@@ -18,7 +18,7 @@ const tellAll =
     if (error === null || error === undefined) for (const callback of written) callback();
   };
 
-export class ConnectionWriter {
+export class SocketWriter {
   readonly #socket: Duplex;
   readonly #pool: ChunkPool;
   readonly #turn: FlushTurn;
@@ -42,6 +42,11 @@ export class ConnectionWriter {
   /** Bytes that the socket has not taken yet. Those of the present turn do not count. */
   get unsentBytes(): number {
     return this.#socket.writableLength;
+  }
+
+  /** Whether the kernel has everything that was written. */
+  get isEmpty(): boolean {
+    return !this.#isQueued && this.#socket.writableLength === 0;
   }
 
   /** The block into which the position from `reserve` points; holds until the next `reserve`. */

@@ -1,0 +1,39 @@
+/** Takes the address of the frontend, or says in one sentence why it cannot be had. */
+
+import type { AddressInfo, Server } from 'node:net';
+import { failedPrecondition, type InferenceError, toInferenceError } from '../../errors.ts';
+import type { ListenAddress } from '../../server/server-config.ts';
+import { acceptBacklog, type ListeningSocket } from '../frontend.ts';
+
+export interface TakenAddress {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** @throws InferenceError (rejects) `failed_precondition`, naming the address and the flag that changes it. */
+export function listenOn(server: Server, listen: ListenAddress, socket: ListeningSocket | null): Promise<TakenAddress> {
+  return new Promise((resolve, reject) => {
+    const onError = (error: NodeJS.ErrnoException): void => reject(httpListenError(listen, error));
+    server.once('error', onError);
+    server.listen({ ...(socket ?? listen), backlog: acceptBacklog }, () => {
+      server.off('error', onError);
+      const { address, family, port } = server.address() as AddressInfo;
+      resolve({ address: family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`, port });
+    });
+  });
+}
+
+/** What is told of an address that cannot be had; `error.code` is the system's. */
+export function httpListenError({ host, port }: ListenAddress, error: NodeJS.ErrnoException): InferenceError {
+  const address = `${host}:${port}`;
+  if (error.code === 'EADDRINUSE') {
+    return failedPrecondition(`Socket '${address}' already in use; choose another port with --http-port`, error);
+  }
+  if (error.code === 'EACCES') {
+    return failedPrecondition(`Socket '${address}' may not be opened by this user; choose another --http-port`, error);
+  }
+  return failedPrecondition(
+    `Socket '${address}' cannot be opened (${toInferenceError(error).message}); check --http-address and --http-port`,
+    error,
+  );
+}

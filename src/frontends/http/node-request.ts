@@ -1,0 +1,103 @@
+/** A request of `node:http` as handlers see it. */
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { BodySink } from '../../http1/body-sink.ts';
+import type { RequestListener } from '../../http1/request.ts';
+import type { NodeConnection } from './node-connection.ts';
+import type { ReceivedHead, ReceivedRequest } from './transport.ts';
+
+class NodeHead implements ReceivedHead {
+  readonly method: string;
+  readonly target: string;
+  readonly rawHeaders: readonly string[];
+  readonly bodyBytes: number | null;
+  readonly #headers: IncomingMessage['headers'];
+
+  constructor({ method = '', url = '', rawHeaders, headers }: IncomingMessage) {
+    this.method = method;
+    this.target = url;
+    this.rawHeaders = rawHeaders;
+    this.#headers = headers;
+    this.bodyBytes = headers['transfer-encoding'] === undefined ? Number(headers['content-length'] ?? 0) : null;
+  }
+
+  header(name: string): string | undefined {
+    const value = this.#headers[name];
+    return Array.isArray(value) ? value.join(', ') : value;
+  }
+}
+
+export class NodeRequest implements ReceivedRequest {
+  readonly head: ReceivedHead;
+  listener: RequestListener | null = null;
+  mustClose = false;
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  readonly #connection: NodeConnection;
+  #isOpen = true;
+  #release: (() => void) | null = null;
+
+  constructor(request: IncomingMessage, response: ServerResponse, connection: NodeConnection) {
+    this.head = new NodeHead(request);
+    this.#request = request;
+    this.#response = response;
+    this.#connection = connection;
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  get isReceived(): boolean {
+    return this.#request.complete;
+  }
+
+  collect(sink: BodySink): void {
+    this.#request.on('data', (chunk: Buffer) => sink.add(chunk, 0, chunk.length));
+    this.#request.on('end', () => sink.end());
+  }
+
+  respond(
+    status: number,
+    headers: readonly string[],
+    text: string,
+    parts: readonly Uint8Array[] = [],
+    release: (() => void) | null = null,
+  ): void {
+    if (!this.#isOpen) {
+      release?.();
+      return;
+    }
+    this.#isOpen = false;
+    this.#release = release;
+    // The sink gets no more; what still comes is for nobody.
+    this.#request.removeAllListeners('data');
+    this.#request.removeAllListeners('end');
+    this.#request.resume();
+    const response = this.#response;
+    if (this.mustClose || this.#connection.closesAfter(this)) response.shouldKeepAlive = false;
+    const bodyBytes = parts.reduce((sum, part) => sum + part.length, text.length);
+    response.writeHead(status, [...headers, 'Content-Length', String(bodyBytes)]);
+    if (parts.length > 0) this.#connection.limitTime();
+    response.cork();
+    if (text !== '') response.write(text, 'latin1');
+    for (const part of parts) response.write(part);
+    response.end(() => {
+      this.#releaseOnce();
+      this.#connection.answered(this);
+    });
+  }
+
+  /** The connection is gone. */
+  abandon(): void {
+    this.#releaseOnce();
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.listener?.onGone();
+  }
+
+  #releaseOnce(): void {
+    this.#release?.();
+    this.#release = null;
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * Answers on their way to the socket: small ones are put together in a chunk with all others of the turn, large ones leave
+ * from where they lie.
+ */
+
+import type { SocketWriter } from '../sockets/socket-writer.ts';
+import type { Http1Request } from './request.ts';
+import { continueText, responseHead } from './response-head.ts';
+
+/** Answers up to this size are copied, which gives their memory back at once; larger ones cost more to copy than to list. */
+const maxCopiedBytes = 16 * 1024;
+
+export class AnswerWriter {
+  readonly output: SocketWriter;
+  /** Of answers whose parts have not left. */
+  readonly #unreleased = new Set<() => void>();
+
+  constructor(output: SocketWriter) {
+    this.output = output;
+  }
+
+  goOn(): void {
+    this.#text(continueText);
+  }
+
+  /** @param idleTimeoutMs As in `responseHead`. */
+  write(request: Http1Request, idleTimeoutMs: number | null): void {
+    const { status, headers, text, parts, release } = request;
+    request.release = null;
+    let bodyBytes = text.length;
+    for (let i = 0; i < parts.length; i++) bodyBytes += (parts[i] as Uint8Array).length;
+    const head = responseHead(status, headers, bodyBytes, idleTimeoutMs);
+    if (request.head.method === 'HEAD') {
+      this.#text(head);
+      release?.();
+    } else if (head.length + bodyBytes <= maxCopiedBytes) {
+      this.#copy(head + text, parts, head.length + bodyBytes);
+      release?.();
+    } else {
+      this.#text(head + text);
+      for (const part of parts) {
+        this.output.append(Buffer.from(part.buffer, part.byteOffset, part.byteLength));
+      }
+      if (release !== null) this.#releaseLater(release);
+    }
+  }
+
+  /** Nothing more will leave. */
+  lost(): void {
+    for (const release of this.#unreleased) release();
+    this.#unreleased.clear();
+  }
+
+  #copy(text: string, parts: readonly Uint8Array[], bytes: number): void {
+    const { output } = this;
+    let at = output.reserve(bytes);
+    const { target } = output;
+    at += target.write(text, at, 'latin1');
+    for (let i = 0; i < parts.length; i++) {
+      const part = parts[i] as Uint8Array;
+      target.set(part, at);
+      at += part.length;
+    }
+    output.commit(at);
+  }
+
+  #text(text: string): void {
+    if (text.length <= maxCopiedBytes) this.#copy(text, [], text.length);
+    else this.output.append(Buffer.from(text, 'latin1'));
+  }
+
+  #releaseLater(release: () => void): void {
+    this.#unreleased.add(release);
+    this.output.onWritten(() => {
+      if (this.#unreleased.delete(release)) release();
+    });
+  }
+}

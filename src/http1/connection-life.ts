@@ -1,0 +1,88 @@
+/** How a connection ends, and the limits in time of what a client may leave unfinished. */
+
+import type { Duplex } from 'node:stream';
+import type { SocketWriter } from '../sockets/socket-writer.ts';
+import type { Http1Connection } from './connection.ts';
+import type { Http1Limits } from './limits.ts';
+import { Refusal } from './refusal.ts';
+
+export class ConnectionLife {
+  readonly #connection: Http1Connection;
+  readonly #socket: Duplex;
+  readonly #output: SocketWriter;
+  readonly #limits: Http1Limits;
+  /** Requests that were received to their end: while it stays the same, the client is still at what it was at. */
+  #received = 0;
+  #receivedAtTick = 0;
+  #wasReceiving = false;
+  /** Of what the client is at: known to a tick, which is exact enough and costs no look at the clock. */
+  #sinceMs: number;
+  #isEnding = false;
+  #endingSinceMs = -1;
+  #unsentBytes = 0;
+  #movedAtMs: number;
+
+  constructor(connection: Http1Connection, socket: Duplex, output: SocketWriter, limits: Http1Limits, nowMs: number) {
+    this.#connection = connection;
+    this.#socket = socket;
+    this.#output = output;
+    this.#limits = limits;
+    this.#sinceMs = nowMs;
+    this.#movedAtMs = nowMs;
+  }
+
+  /** A request is whole. */
+  received(): void {
+    this.#received++;
+  }
+
+  /** Sends what is due, then the end. What still comes is read and dropped, so that the answers are not lost to a reset. */
+  end(): void {
+    if (this.#isEnding) return;
+    this.#isEnding = true;
+    this.#output.end();
+    this.#socket.resume();
+  }
+
+  stopReading(): void {
+    this.#socket.pause();
+  }
+
+  readOn(): void {
+    if (this.#socket.isPaused()) this.#socket.resume();
+  }
+
+  tick(nowMs: number): void {
+    this.#checkStall(nowMs);
+    if (this.#isEnding) this.#linger(nowMs);
+    else this.#checkClient(nowMs);
+  }
+
+  #checkStall(nowMs: number): void {
+    const { unsentBytes } = this.#output;
+    if (unsentBytes === 0 || unsentBytes !== this.#unsentBytes) this.#movedAtMs = nowMs;
+    this.#unsentBytes = unsentBytes;
+    if (nowMs - this.#movedAtMs >= this.#limits.stallTimeoutMs) this.#socket.destroy();
+  }
+
+  #linger(nowMs: number): void {
+    if (this.#endingSinceMs < 0 || this.#output.unsentBytes > 0) this.#endingSinceMs = nowMs;
+    else if (nowMs - this.#endingSinceMs >= this.#limits.lingerMs) this.#socket.destroy();
+  }
+
+  #checkClient(nowMs: number): void {
+    const { isReceivingHead, isReceivingBody, isIdle } = this.#connection;
+    const isReceiving = isReceivingHead || isReceivingBody;
+    const isSame = this.#received === this.#receivedAtTick && isReceiving === this.#wasReceiving;
+    if (!isSame || (!isReceiving && !isIdle)) this.#sinceMs = nowMs;
+    this.#receivedAtTick = this.#received;
+    this.#wasReceiving = isReceiving;
+    const forMs = nowMs - this.#sinceMs;
+    const { headTimeoutMs, requestTimeoutMs, idleTimeoutMs } = this.#limits;
+    if (isReceivingHead && forMs >= headTimeoutMs) {
+      this.#connection.refuse(new Refusal(408, 'the head of the request did not arrive in time'));
+    } else if (isReceivingBody && forMs >= requestTimeoutMs) {
+      this.#connection.refuse(new Refusal(408, 'the body of the request did not arrive in time'));
+    } else if (!isReceiving && forMs >= idleTimeoutMs) this.#socket.destroy();
+  }
+}

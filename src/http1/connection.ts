@@ -1,0 +1,277 @@
+/**
+ * One HTTP/1.1 connection, seen from the server (RFC 9112): requests come one behind the other, their answers leave in the
+ * same order whenever they are given. Everything happens in the turn in which the bytes came; sockets and timers belong to
+ * server.ts, which calls `tick` about once a second.
+ */
+
+import type { Duplex } from 'node:stream';
+import type { ChunkPool } from '../sockets/chunk-pool.ts';
+import type { FlushTurn } from '../sockets/flush-turn.ts';
+import { SocketWriter } from '../sockets/socket-writer.ts';
+import type { Clock } from '../time.ts';
+import { AnswerWriter } from './answer-writer.ts';
+import { ChunkedReader } from './chunked-reader.ts';
+import { ConnectionLife } from './connection-life.ts';
+import { HeadReader } from './head-reader.ts';
+import type { Http1Limits } from './limits.ts';
+import { badRequest, Refusal } from './refusal.ts';
+import { Http1Request, type RequestConnection } from './request.ts';
+import { RequestHead } from './request-head.ts';
+
+export interface RequestHandler {
+  /** Called in the order of arrival, in the turn in which the head came. */
+  onRequest(request: Http1Request): void;
+  /** Answers what is no request that can be served; by `respond`, at once. */
+  onRefusal(request: Http1Request, reason: string, status: number): void;
+  /** A failure of the server itself: its connection is cut. */
+  onUnexpected(error: unknown): void;
+}
+
+/** What all connections of a server share. */
+export interface ConnectionSurroundings {
+  readonly handler: RequestHandler;
+  readonly limits: Http1Limits;
+  readonly clock: Clock;
+  readonly pool: ChunkPool;
+  readonly turn: FlushTurn;
+}
+
+/** Stands for a request whose head could not be read. */
+const refusedHead = new RequestHead('', '', false, [], new Map());
+
+export class Http1Connection implements RequestConnection {
+  readonly life: ConnectionLife;
+  readonly #socket: Duplex;
+  readonly #surroundings: ConnectionSurroundings;
+  readonly #writer: AnswerWriter;
+  readonly #heads: HeadReader;
+  /** The request whose body is coming. */
+  #receiving: Http1Request | null = null;
+  /** Bytes of it that have not come, where it is not chunked. */
+  #left = 0;
+  #chunks: ChunkedReader | null = null;
+  /** Requests that have no written answer, in the order of arrival. */
+  #first: Http1Request | null = null;
+  #last: Http1Request | null = null;
+  #waiting = 0;
+  /** Whether what comes is looked at; what does not end the connection at once ends it behind the last answer. */
+  #isReading = true;
+  #isParsing = false;
+  /** What came while too much was waiting. */
+  #held: Buffer | null = null;
+  /** Not null while the connection drains. */
+  #whenWritten: (() => void) | null = null;
+
+  constructor(socket: Duplex, surroundings: ConnectionSurroundings) {
+    const { limits, clock, pool, turn } = surroundings;
+    this.#socket = socket;
+    this.#surroundings = surroundings;
+    const output = new SocketWriter(socket, pool, turn);
+    this.#writer = new AnswerWriter(output);
+    this.#heads = new HeadReader(limits.maxHeadBytes);
+    this.life = new ConnectionLife(this, socket, output, limits, clock.now());
+  }
+
+  /** Whether no request is here and no answer on its way. The beginning of a head may be here. */
+  get isIdle(): boolean {
+    return this.#first === null && this.#held === null && this.#writer.output.isEmpty;
+  }
+
+  get isReceivingHead(): boolean {
+    return this.#receiving === null && this.#heads.hasBegun;
+  }
+
+  get isReceivingBody(): boolean {
+    return this.#receiving !== null;
+  }
+
+  /** Takes what the socket brought. The bytes may be overwritten when this returns. */
+  receive(bytes: Buffer, from: number, end: number): void {
+    if (this.#held !== null) this.#held = Buffer.concat([this.#held, bytes.subarray(from, end)]);
+    else this.#parse(bytes, from, end);
+  }
+
+  /** The client will send nothing more. Who has closed its side is taken for gone, but told of a request that was cut off. */
+  ended(): void {
+    if (this.isReceivingHead || this.isReceivingBody) {
+      this.refuse(badRequest('the connection ended within it'));
+      return;
+    }
+    this.#isReading = false;
+    this.#abandonAll();
+    this.life.end();
+  }
+
+  /** The connection ends with the answer of its newest request; `written` is called when it has left, and what was before. */
+  drain(written: () => void): void {
+    this.#whenWritten = written;
+    if (!this.#writer.output.isEmpty) this.#writer.output.onWritten(written);
+  }
+
+  /** Nothing behind this is looked at; it is answered behind the answers that are due. */
+  refuse(refusal: Refusal): void {
+    if (!this.#isReading) return;
+    this.#isReading = false;
+    let request = this.#receiving;
+    this.#receiving = null;
+    if (request === null) {
+      request = new Http1Request(refusedHead, this);
+      this.#append(request);
+    }
+    request.mustClose = true;
+    if (request.isOpen) this.#surroundings.handler.onRefusal(request, refusal.message, refusal.status);
+    else this.#advance();
+  }
+
+  /** The socket is closed. */
+  lost(): void {
+    this.#isReading = false;
+    this.#abandonAll();
+    this.#writer.lost();
+  }
+
+  wanted(request: Http1Request): void {
+    if (request === this.#first) this.#letGoOn(request);
+  }
+
+  answered(request: Http1Request): void {
+    // Whether a client that waits for our leave will send the body after all cannot be known.
+    if (request.awaitsContinue && !request.isReceived) request.mustClose = true;
+    if (request.mustClose) this.#stopReading();
+    if (request === this.#first) this.#advance();
+  }
+
+  /** Looks again at what was held, once the client has read or a request has its answer. */
+  goOn(): void {
+    const held = this.#held;
+    if (held === null || this.#isParsing || this.#isFull()) return;
+    this.#held = null;
+    this.#parse(held, 0, held.length);
+    if (this.#held === null) this.life.readOn();
+  }
+
+  #parse(bytes: Buffer, from: number, end: number): void {
+    this.#isParsing = true;
+    try {
+      this.#read(bytes, from, end);
+    } catch (error) {
+      if (error instanceof Refusal) this.refuse(error);
+      else {
+        this.#surroundings.handler.onUnexpected(error);
+        this.#socket.destroy();
+      }
+    } finally {
+      this.#isParsing = false;
+    }
+  }
+
+  #read(bytes: Buffer, from: number, end: number): void {
+    let at = from;
+    while (at < end && this.#isReading) {
+      const request = this.#receiving;
+      if (request !== null) at = this.#readBody(request, bytes, at, end);
+      else if (this.#isFull()) {
+        this.#held = Buffer.from(bytes.subarray(at, end));
+        this.life.stopReading();
+        return;
+      } else {
+        at = this.#heads.read(bytes, at, end);
+        const head = this.#heads.take();
+        if (head !== null) this.#begin(head);
+      }
+    }
+  }
+
+  #isFull(): boolean {
+    const { maxPipelined, maxUnsentBytes } = this.#surroundings.limits;
+    return this.#waiting >= maxPipelined || this.#writer.output.unsentBytes > maxUnsentBytes;
+  }
+
+  #begin(head: RequestHead): void {
+    const request = new Http1Request(head, this);
+    this.#append(request);
+    if (request.isReceived) this.#completed(request);
+    else {
+      this.#receiving = request;
+      this.#left = head.bodyBytes ?? 0;
+      this.#chunks = head.bodyBytes === null ? new ChunkedReader(this.#surroundings.limits) : null;
+    }
+    this.#surroundings.handler.onRequest(request);
+  }
+
+  #readBody(request: Http1Request, bytes: Buffer, from: number, end: number): number {
+    request.awaitsContinue = false;
+    const chunks = this.#chunks;
+    if (chunks !== null) {
+      const to = chunks.read(bytes, from, end, request);
+      if (chunks.isDone) {
+        this.#completed(request);
+        request.sink?.end();
+      }
+      return to;
+    }
+    const { sink } = request;
+    const to = Math.min(end, from + this.#left);
+    this.#left -= to - from;
+    // Before the sink knows, so that an answer that it gives is one to a whole request.
+    if (this.#left === 0) this.#completed(request);
+    sink?.add(bytes, from, to);
+    if (this.#left === 0) request.sink?.end();
+    return to;
+  }
+
+  #completed(request: Http1Request): void {
+    request.isReceived = true;
+    this.#receiving = null;
+    this.life.received();
+    if (!request.head.keepsAlive) this.#isReading = false;
+  }
+
+  #append(request: Http1Request): void {
+    if (this.#last === null) this.#first = request;
+    else this.#last.next = request;
+    this.#last = request;
+    this.#waiting++;
+  }
+
+  /** Writes the answers that are due. */
+  #advance(): void {
+    for (let first = this.#first; first !== null && first.status > 0; first = this.#first) {
+      const isLast = first.mustClose || !first.head.keepsAlive || (this.#whenWritten !== null && first === this.#last);
+      if (isLast) this.#stopReading();
+      this.#writer.write(first, isLast ? null : this.#surroundings.limits.idleTimeoutMs);
+      this.#first = first.next;
+      if (this.#first === null) this.#last = null;
+      this.#waiting--;
+      if (isLast) this.#abandonAll();
+    }
+    if (this.#whenWritten !== null) this.#writer.output.onWritten(this.#whenWritten);
+    if (this.#first !== null) {
+      this.#letGoOn(this.#first);
+      this.goOn();
+      return;
+    }
+    if (this.#isReading) this.goOn();
+    else this.life.end();
+  }
+
+  #letGoOn(request: Http1Request): void {
+    if (!request.awaitsContinue || request.sink === null) return;
+    request.awaitsContinue = false;
+    this.#writer.goOn();
+  }
+
+  #stopReading(): void {
+    this.#isReading = false;
+    this.#receiving = null;
+  }
+
+  #abandonAll(): void {
+    for (let request = this.#first; request !== null; request = request.next) request.abandon();
+    this.#first = null;
+    this.#last = null;
+    this.#waiting = 0;
+    this.#receiving = null;
+    this.#held = null;
+  }
+}

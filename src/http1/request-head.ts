@@ -1,0 +1,148 @@
+/**
+ * The head of a request (RFC 9112, sections 2 to 6): request line and headers, and what they say about where the request
+ * ends and whether the connection goes on. Where the standard leaves a choice between guessing and refusing, it is refused:
+ * two readers that guess differently are how requests are smuggled.
+ */
+
+import { badRequest, quoted, Refusal } from './refusal.ts';
+
+/** A token (RFC 9110, section 5.6.2). */
+const tokenText = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+";
+const requestLine = new RegExp(`^(${tokenText}) ([\\x21-\\x7e]+) HTTP/(\\d)\\.(\\d)\\r\\n`);
+/** White space around a value is not part of it; within, anything but control characters is. */
+const headerLine = new RegExp(`(${tokenText}):[ \\t]*([\\t\\x20-\\x7e\\x80-\\xff]*)\\r\\n`, 'y');
+const trailingBlanks = /[ \t]+$/;
+const digits = /^\d+$/;
+
+/** What a request says in front of its body. Immutable, so that equal heads may share one. */
+export class RequestHead {
+  readonly method: string;
+  /** As sent: a path with its query, or one of the other forms of RFC 9112, section 3.2. */
+  readonly target: string;
+  /** Names and values, alternating, as sent and in that order. One character stands for one byte. */
+  readonly rawHeaders: readonly string[];
+  readonly isHttp10: boolean;
+  /** How many bytes follow; null where they come in chunks. */
+  readonly bodyBytes: number | null;
+  /** Whether the client wants to send more requests on this connection. */
+  readonly keepsAlive: boolean;
+  /** Whether the client waits for `100 Continue` before it sends the body. */
+  readonly expectsContinue: boolean;
+  readonly #values: ReadonlyMap<string, string>;
+
+  constructor(
+    method: string,
+    target: string,
+    isHttp10: boolean,
+    rawHeaders: readonly string[],
+    values: ReadonlyMap<string, string>,
+  ) {
+    this.method = method;
+    this.target = target;
+    this.isHttp10 = isHttp10;
+    this.rawHeaders = rawHeaders;
+    this.#values = values;
+    this.bodyBytes = bodyBytesOf(values, isHttp10);
+    this.keepsAlive = keepsAlive(values.get('connection'), isHttp10);
+    this.expectsContinue = expectsContinue(values.get('expect'), isHttp10) && this.bodyBytes !== 0;
+  }
+
+  /** The value of a header by its lower-case name; those of a repeated one are joined by `, `. */
+  header(name: string): string | undefined {
+    return this.#values.get(name);
+  }
+}
+
+/**
+ * @param text The bytes of the head, one per character, up to and without the empty line.
+ * @throws Refusal for anything that is not the head of a request that can be served.
+ */
+export function parseHead(text: string): RequestHead {
+  const line = requestLine.exec(text);
+  if (line === null) throw badRequestLine(text);
+  const [whole, method = '', target = '', major, minor] = line;
+  if (major !== '1' || (minor !== '0' && minor !== '1')) {
+    throw new Refusal(505, `HTTP/${major}.${minor} is not spoken here, expected HTTP/1.1 or HTTP/1.0`);
+  }
+  if (method === 'CONNECT') throw new Refusal(501, 'CONNECT is not supported: this is not a proxy');
+  const isHttp10 = minor === '0';
+  const rawHeaders: string[] = [];
+  const values = new Map<string, string>();
+  headerLine.lastIndex = whole.length;
+  while (headerLine.lastIndex < text.length) {
+    const at = headerLine.lastIndex;
+    const match = headerLine.exec(text);
+    if (match === null) throw badHeader(text, at);
+    const name = match[1] as string;
+    const value = (match[2] as string).replace(trailingBlanks, '');
+    rawHeaders.push(name, value);
+    const key = name.toLowerCase();
+    const before = values.get(key);
+    if (before === undefined) values.set(key, value);
+    else if (unrepeatable.has(key)) throw badRequest(`the header ${name} is there twice`);
+    else values.set(key, `${before}, ${value}`);
+  }
+  if (!isHttp10 && !values.has('host')) throw badRequest('the header Host is missing');
+  return new RequestHead(method, target, isHttp10, rawHeaders, values);
+}
+
+/** Headers that decide where a request ends or whom it is for. */
+const unrepeatable: ReadonlySet<string> = new Set(['content-length', 'host']);
+
+/** RFC 9112, section 6.3. */
+function bodyBytesOf(values: ReadonlyMap<string, string>, isHttp10: boolean): number | null {
+  const length = values.get('content-length');
+  const coding = values.get('transfer-encoding');
+  if (coding !== undefined) {
+    if (length !== undefined) throw badRequest('it has both Content-Length and Transfer-Encoding');
+    if (isHttp10) throw badRequest('HTTP/1.0 has no Transfer-Encoding');
+    checkCoding(coding);
+    return null;
+  }
+  if (length === undefined) return 0;
+  if (!digits.test(length)) throw badRequest(`Content-Length ${quoted(length)} is not a number of bytes`);
+  const bytes = Number(length);
+  if (!Number.isSafeInteger(bytes)) throw badRequest(`Content-Length ${quoted(length)} is too large for any body`);
+  return bytes;
+}
+
+/** Only a body whose last coding is `chunked`, once, says where it ends. Others before it are a matter of what is supported. */
+function checkCoding(text: string): void {
+  const codings = optionsOf(text);
+  const last = codings.pop();
+  if (last !== 'chunked' || codings.includes('chunked')) {
+    throw badRequest(`Transfer-Encoding ${quoted(text)} does not end with chunked, or has it twice`);
+  }
+  if (codings.length > 0)
+    throw new Refusal(501, `Transfer-Encoding ${quoted(text)} is not supported, expected chunked`);
+}
+
+const optionsOf = (list: string): string[] =>
+  list
+    .toLowerCase()
+    .split(',')
+    .map((option) => option.trim());
+
+function keepsAlive(connection: string | undefined, isHttp10: boolean): boolean {
+  if (connection === undefined) return !isHttp10;
+  const options = optionsOf(connection);
+  return !options.includes('close') && (!isHttp10 || options.includes('keep-alive'));
+}
+
+/** RFC 9110, section 10.1.1: from HTTP/1.0 the expectation is not one. */
+function expectsContinue(expect: string | undefined, isHttp10: boolean): boolean {
+  if (expect === undefined || isHttp10) return false;
+  if (expect.toLowerCase() === '100-continue') return true;
+  throw new Refusal(417, `Expect ${quoted(expect)} cannot be met, only 100-continue can`);
+}
+
+function badRequestLine(text: string): Refusal {
+  const line = text.slice(0, text.indexOf('\r\n'));
+  return badRequest(`its first line is ${quoted(line)}, expected METHOD TARGET HTTP/1.1`);
+}
+
+function badHeader(text: string, at: number): Refusal {
+  const line = text.slice(at, text.indexOf('\r\n', at));
+  if (line.startsWith(' ') || line.startsWith('\t')) return badRequest('a header is folded over several lines');
+  return badRequest(`${quoted(line)} is not a header, expected Name: value`);
+}

@@ -1,0 +1,101 @@
+/** One request of a connection and its answer. In which order answers leave is the business of the connection. */
+
+import type { BodySink } from './body-sink.ts';
+import type { RequestHead } from './request-head.ts';
+
+/** What a request asks of its connection. */
+export interface RequestConnection {
+  /** The request has its answer. */
+  answered(request: Http1Request): void;
+  /** Somebody wants the body of the request. */
+  wanted(request: Http1Request): void;
+}
+
+export interface RequestListener {
+  /** The connection is gone before the answer was given. Called once at most. */
+  onGone(): void;
+}
+
+const noParts: readonly Uint8Array[] = [];
+
+export class Http1Request {
+  readonly head: RequestHead;
+  listener: RequestListener | null = null;
+  /** The answer, of which nothing is looked at while the status is 0. */
+  status = 0;
+  headers: readonly string[] = [];
+  text = '';
+  parts: readonly Uint8Array[] = noParts;
+  release: (() => void) | null = null;
+  /** The next request of the connection. */
+  next: Http1Request | null = null;
+  /** Where the body goes; null drops it. */
+  sink: BodySink | null = null;
+  /** Whether the last byte of the body is here. */
+  isReceived: boolean;
+  /** Whether the client may still be waiting for our leave to send the body. */
+  awaitsContinue: boolean;
+  /** The connection ends with the answer: the rest of the request will not be read. */
+  mustClose = false;
+  #isOpen = true;
+  readonly #connection: RequestConnection;
+
+  constructor(head: RequestHead, connection: RequestConnection) {
+    this.head = head;
+    this.isReceived = head.bodyBytes === 0;
+    this.awaitsContinue = head.expectsContinue;
+    this.#connection = connection;
+  }
+
+  /** Whether there is no answer yet and somebody to take it. */
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** At most once, in the call that brought the request, and only where there is a body. Uncollected, it is dropped. */
+  collect(sink: BodySink): void {
+    this.sink = sink;
+    this.#connection.wanted(this);
+  }
+
+  /**
+   * Gives the answer. Where it is not wanted any more, only `release` happens.
+   *
+   * @param headers Names and values, alternating, without those of framing: Content-Length, Date and Connection are added.
+   * @param text    The beginning of the body, one byte per character.
+   * @param parts   What follows the text; not changed until `release`.
+   * @param release Called once, when the parts have left this process or never will.
+   */
+  respond(
+    status: number,
+    headers: readonly string[],
+    text: string,
+    parts: readonly Uint8Array[] = noParts,
+    release: (() => void) | null = null,
+  ): void {
+    if (!this.#isOpen) {
+      release?.();
+      return;
+    }
+    this.#isOpen = false;
+    // What still comes of the body is for nobody.
+    this.sink = null;
+    this.status = status;
+    this.headers = headers;
+    this.text = text;
+    this.parts = parts;
+    this.release = release;
+    this.#connection.answered(this);
+  }
+
+  /** The connection is gone, and with it the answer if it has not been written. */
+  abandon(): void {
+    this.sink = null;
+    const { release } = this;
+    this.release = null;
+    release?.();
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.listener?.onGone();
+  }
+}
