@@ -77,8 +77,9 @@ export class Http1Connection implements RequestConnection {
     return this.#first === null && this.#held === null && this.#writer.output.isEmpty;
   }
 
+  /** While we do not read, it is not the client who keeps the rest of the head. */
   get isReceivingHead(): boolean {
-    return this.#receiving === null && this.#heads.hasBegun;
+    return this.#receiving === null && this.#heads.hasBegun && this.#held === null;
   }
 
   get isReceivingBody(): boolean {
