@@ -20,6 +20,8 @@ const readable = { longs: String, defaults: true, oneofs: true, arrays: true, ob
 export const encodeRequest = (message: object): Buffer =>
   Buffer.from(requestType.encode(requestType.fromObject(message)).finish());
 
+export const decodeRequest = (bytes: Uint8Array): Message => requestType.toObject(requestType.decode(bytes), readable);
+
 export const encodeResponse = (message: object): Buffer =>
   Buffer.from(responseType.encode(responseType.fromObject(message)).finish());
 

@@ -1,0 +1,57 @@
+/** All targets by name, and where in the sources branches are counted for each. Nothing of them is loaded before it is asked for. */
+
+import { resolve } from 'node:path';
+import type { FuzzTarget } from './target.ts';
+
+export interface ListedTarget {
+  /** Folders below src, or files of it in their compiled form. */
+  readonly counted: readonly string[];
+  readonly load: () => Promise<FuzzTarget>;
+}
+
+export const targets: Readonly<Record<string, ListedTarget>> = {
+  http1: { counted: ['http1', 'sockets'], load: async () => (await import('./targets/http1.ts')).target },
+  http2: { counted: ['http2', 'sockets'], load: async () => (await import('./targets/http2.ts')).target },
+  hpack: {
+    counted: ['http2/hpack', 'http2/header-field.js'],
+    load: async () => (await import('./targets/hpack.ts')).target,
+  },
+  'grpc-request': {
+    counted: [
+      ...[
+        'frontends/grpc/infer-request-codec.js',
+        'frontends/grpc/wire-reader.js',
+        'frontends/grpc/request-tensors.js',
+      ],
+      ...['frontends/grpc/typed-contents.js', 'frontends/grpc/parameter-entry.js', 'frontends/grpc/interned-names.js'],
+      ...['frontends/grpc/request-parameters.js', 'frontends/grpc/region-reference.js', 'frontends/v2/parameters.js'],
+    ],
+    load: async () => (await import('./targets/grpc-request.ts')).target,
+  },
+  'grpc-messages': {
+    counted: ['frontends/grpc/message-assembler.js', 'frontends/message-pool.js', 'http2/connection-intake.js'],
+    load: async () => (await import('./targets/grpc-messages.ts')).target,
+  },
+  'json-request': {
+    counted: [
+      ...['frontends/http/infer-request.js', 'frontends/http/infer-inputs.js', 'frontends/http/infer-parameters.js'],
+      ...['frontends/http/json-reader.js', 'frontends/http/json-tensor-elements.js', 'frontends/http/json-value.js'],
+      ...['frontends/http/json-numbers.js', 'frontends/http/number-sinks.js', 'frontends/http/text-sinks.js'],
+      ...['frontends/http/element-sink.js', 'frontends/http/requested-outputs.js', 'frontends/http/listed-names.js'],
+      ...['frontends/v2/parameters.js', 'tensor/float16.js', 'tensor/shape.js'],
+    ],
+    load: async () => (await import('./targets/json-request.ts')).target,
+  },
+  'onnx-file': { counted: ['engine/onnx-file'], load: async () => (await import('./targets/onnx-file.ts')).target },
+  'text-config': {
+    counted: [
+      ...['model-config/text-format.js', 'model-config/text-scanner.js', 'model-config/source-tree.js'],
+      ...['model-config/read-config.js', 'model-config/read-scalar.js', 'model-config/json-format.js'],
+      ...['model-config/suggestion.js', 'model-config/write-config.js'],
+    ],
+    load: async () => (await import('./targets/text-config.ts')).target,
+  },
+};
+
+/** The inputs that are kept for a target. */
+export const corpusPath = (name: string): string => resolve('test/fuzz/corpus', `${name}.txt`);
