@@ -38,10 +38,10 @@ const name = values.target ?? '';
 const listed = targets[name];
 if (listed === undefined) throw new Error(`--target is one of ${Object.keys(targets).join(', ')}`);
 
-const root = resolve(import.meta.dirname, '../../../../..');
-const compiled = join(root, 'build/fuzz');
+/** Where everything was compiled to. */
+const compiled = resolve(import.meta.dirname, '../../..');
 // Where the sources look for it is relative to themselves.
-if (!existsSync(join(compiled, 'proto'))) symlinkSync(join(root, 'proto'), join(compiled, 'proto'));
+if (!existsSync(join(compiled, 'proto'))) symlinkSync(resolve('proto'), join(compiled, 'proto'));
 
 const hits = new Uint8ClampedArray(maxCounters);
 (globalThis as unknown as Record<string, unknown>)[hitsName] = hits;

@@ -29,7 +29,7 @@ export const targets: Readonly<Record<string, ListedTarget>> = {
     load: async () => (await import('./targets/grpc-request.ts')).target,
   },
   'grpc-messages': {
-    counted: ['frontends/grpc/message-assembler.js', 'frontends/message-pool.js', 'http2/connection-intake.js'],
+    counted: ['frontends/grpc/message-assembler.js'],
     load: async () => (await import('./targets/grpc-messages.ts')).target,
   },
   'json-request': {

@@ -8,6 +8,7 @@ import { decodeInferRequest, requestIdOf } from '../../../../src/frontends/grpc/
 import type { InferenceRequest } from '../../../../src/inference/request.ts';
 import { elementCount } from '../../../../src/tensor/shape.ts';
 import { decodeRequest, encodeRequest, type Message } from '../../../frontends/grpc/protobuf-oracle.ts';
+import { changedMessage } from '../protobuf-change.ts';
 import { type FuzzTarget, must, mustBeSame } from '../target.ts';
 
 function decoded(bytes: Buffer): InferenceRequest | null {
@@ -107,7 +108,11 @@ function lengthOf(bytes: Uint8Array): Buffer {
 }
 
 const typed = (datatype: string, shape: number[], contents: object) => ({ name: datatype, datatype, shape, contents });
-const region = { shared_memory_region: { string_param: 'r' } };
+const region = {
+  shared_memory_region: { string_param: 'r' },
+  shared_memory_byte_size: { int64_param: 4 },
+  shared_memory_offset: { int64_param: -1 },
+};
 const messages = [
   {
     model_name: 'm',
@@ -138,6 +143,11 @@ const messages = [
     ],
   },
   { model_name: 'm', inputs: [{ name: 'A', datatype: 'FP32', shape: [1], parameters: region }] },
+  {
+    outputs: [{ name: 'A', parameters: region }],
+    parameters: { sequence_id: { string_param: 's' }, sequence_end: { bool_param: true } },
+  },
+  { outputs: Array.from({ length: 18 }, (_, i) => ({ name: `o${i}` })) },
   {
     inputs: ['FP16', 'BF16'].map((datatype) => ({ name: datatype, datatype, shape: [1] })),
     raw_input_contents: ['ab', 'cd'].map((text) => Buffer.from(text)),
@@ -176,6 +186,7 @@ export const target: FuzzTarget = {
     ],
     ...['\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01', '\xa3\x06\xa4\x06', '\x7b\x7c', '\x08\x01', '\x10\x01', '\x80\x00'],
   ],
-  maxBytes: 2048,
+  maxBytes: 4096,
+  change: changedMessage,
   run,
 };

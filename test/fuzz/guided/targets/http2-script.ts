@@ -9,12 +9,19 @@ import { frameFlag, frameType } from '../../../http2/frame-bytes.ts';
 import type { Chance } from '../chance.ts';
 
 export type Step =
-  | { readonly kind: 'bytes'; readonly bytes: Buffer; readonly windowBytes: number }
+  | { readonly kind: 'bytes'; readonly bytes: Buffer; readonly opens: WindowChange }
   | { readonly kind: 'act'; readonly which: number; readonly how: number; readonly amount: number }
   | { readonly kind: 'wait'; readonly seconds: number }
   | { readonly kind: 'socket'; readonly isSlow: boolean }
   | { readonly kind: 'turn' }
   | { readonly kind: 'leave' };
+
+/** What a frame lets us send, if it is a good one. */
+export type WindowChange =
+  | { readonly kind: 'nothing' }
+  | { readonly kind: 'anything' }
+  | { readonly kind: 'update'; readonly streamId: number; readonly bytes: number }
+  | { readonly kind: 'initial'; readonly bytes: number };
 
 const oddIds = [0, 2, 255, 0x7fff_ffff, 0x7fff_fffe, 0x8000_0001, 0xffff_ffff];
 /** Lengths from here on stand for a filler of many bytes. */
@@ -55,7 +62,7 @@ function stepOf(step: Buffer): Step {
   const [a, b] = [step[1] ?? 0, step[2] ?? 0];
   switch (kind) {
     case 10:
-      return { kind: 'bytes', bytes: contentOf(step, 2), windowBytes: 2 ** 31 };
+      return { kind: 'bytes', bytes: contentOf(step, 2), opens: { kind: 'anything' } };
     case 11:
       return { kind: 'act', which: a, how: b, amount: step[3] ?? 0 };
     case 12:
@@ -77,9 +84,24 @@ function frameOf(kind: number, step: Buffer): Step {
   const type = (step[0] & 0xf0) === 0xf0 ? kind + 200 : kind;
   const content = contentOf(step, 4);
   const streamId = id < 0xf0 ? id : oddIds[id % oddIds.length];
-  const isUpdate = type === frameType.windowUpdate && content.length >= 4;
-  const windowBytes = isUpdate ? content.readUInt32BE(0) & 0x7fff_ffff : 0;
-  return { kind: 'bytes', bytes: bytesOf.frame(type, flags, streamId, content), windowBytes };
+  return {
+    kind: 'bytes',
+    bytes: bytesOf.frame(type, flags, streamId, content),
+    opens: opensOf(type, streamId, content),
+  };
+}
+
+function opensOf(type: number, streamId: number, content: Buffer): WindowChange {
+  if (type === frameType.windowUpdate && content.length >= 4) {
+    return { kind: 'update', streamId: streamId % 2 ** 31, bytes: content.readUInt32BE(0) & 0x7fff_ffff };
+  }
+  if (type !== frameType.settings) return { kind: 'nothing' };
+  let bytes = 0;
+  for (let at = 0; at + 6 <= content.length; at += 6) {
+    if (content.readUInt16BE(at) === bytesOf.setting.initialWindowSize)
+      bytes = Math.max(bytes, content.readUInt32BE(at + 2));
+  }
+  return { kind: 'initial', bytes };
 }
 
 function contentOf(step: Buffer, at: number): Buffer {

@@ -7,6 +7,7 @@ import { readOnnxSource } from '../../../../src/engine/onnx-file/read-onnx-file.
 import { rewriteZipMaps } from '../../../../src/engine/onnx-file/zip-map.ts';
 import { InferenceError } from '../../../../src/errors.ts';
 import { elem, externalInitializer, graph, model, node, tensorType, valueInfo } from '../../../models/onnx-writer.ts';
+import { changedMessage } from '../protobuf-change.ts';
 import { type FuzzTarget, must } from '../target.ts';
 
 const maxBytes = 6000;
@@ -86,5 +87,6 @@ export const target: FuzzTarget = {
     ...[Buffer.of(0x08, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01), Buffer.of(0x72, 0x02, 0x70, 0x01)],
   ],
   maxBytes,
+  change: changedMessage,
   run,
 };
