@@ -28,6 +28,18 @@ export const targets: Readonly<Record<string, ListedTarget>> = {
     ],
     load: async () => (await import('./targets/grpc-request.ts')).target,
   },
+  'grpc-calls': {
+    counted: [
+      ...['frontends/grpc/http2-call.js', 'frontends/grpc/http2-unary-call.js', 'frontends/grpc/http2-stream-call.js'],
+      ...[
+        'frontends/grpc/message-assembler.js',
+        'frontends/grpc/open-calls.js',
+        'http2/connection-intake.js',
+        'http2/stream.js',
+      ],
+    ],
+    load: async () => (await import('./targets/grpc-calls.ts')).target,
+  },
   'grpc-messages': {
     counted: ['frontends/grpc/message-assembler.js'],
     load: async () => (await import('./targets/grpc-messages.ts')).target,

@@ -155,7 +155,7 @@ export function changedScript(bytes: Buffer, other: Buffer, chance: Chance): Buf
 }
 
 /** A frame as a step. */
-function step(frame: Buffer): Buffer {
+export function stepOfFrame(frame: Buffer): Buffer {
   const content = frame.subarray(bytesOf.frameHeadBytes);
   return Buffer.concat([Buffer.of(frame[3], frame[4], frame[8], content.length), content]);
 }
@@ -166,7 +166,7 @@ const longBlock = bytesOf.requestBlock(
   bytesOf.field('content-length', '5'),
   bytesOf.field('x-kept', 'y', true),
 );
-const filler = (type: number, flags: number, id: number, times: number) =>
+export const filler = (type: number, flags: number, id: number, times: number) =>
   Buffer.of(type, flags, id, fillerStart + times - 1);
 const act = (which: number, how: number, amount: number) => Buffer.of(11, which, how, amount);
 const wait = (seconds: number) => Buffer.of(12, seconds);
@@ -175,25 +175,46 @@ const takes = Buffer.of(13, 0);
 const turn = Buffer.of(14);
 const leave = Buffer.of(15);
 
-const ask = (id: number, flags = 0) => step(bytesOf.headers(id, block, flags));
+const ask = (id: number, flags = 0) => stepOfFrame(bytesOf.headers(id, block, flags));
 const pieces: readonly Buffer[] = [
-  ...[ask(1), ask(3, frameFlag.endStream), ask(5), step(bytesOf.headers(7, longBlock)), turn, slow, takes, leave],
-  ...[step(bytesOf.data(1, Buffer.from('hello'))), step(bytesOf.data(1, Buffer.alloc(0), frameFlag.endStream))],
+  ...[
+    ask(1),
+    ask(3, frameFlag.endStream),
+    ask(5),
+    stepOfFrame(bytesOf.headers(7, longBlock)),
+    turn,
+    slow,
+    takes,
+    leave,
+  ],
+  ...[
+    stepOfFrame(bytesOf.data(1, Buffer.from('hello'))),
+    stepOfFrame(bytesOf.data(1, Buffer.alloc(0), frameFlag.endStream)),
+  ],
   ...[filler(0, 0, 1, 8), filler(0, 1, 1, 16), filler(1, 4, 9, 1), filler(9, 0, 9, 1), wait(1), wait(9), wait(39)],
-  ...[step(bytesOf.settings([4, 0])), step(bytesOf.settings([4, 70_000])), step(bytesOf.settings([1, 0]))],
   ...[
-    step(bytesOf.settings([5, 16_384], [6, 10], [3, 1])),
-    step(bytesOf.settings([4, 2 ** 31])),
-    step(bytesOf.settingsAck),
+    stepOfFrame(bytesOf.settings([4, 0])),
+    stepOfFrame(bytesOf.settings([4, 70_000])),
+    stepOfFrame(bytesOf.settings([1, 0])),
   ],
   ...[
-    step(bytesOf.windowUpdate(0, 100)),
-    step(bytesOf.windowUpdate(1, 50_000)),
-    step(bytesOf.windowUpdate(0, 0x7fff_ffff)),
+    stepOfFrame(bytesOf.settings([5, 16_384], [6, 10], [3, 1])),
+    stepOfFrame(bytesOf.settings([4, 2 ** 31])),
+    stepOfFrame(bytesOf.settingsAck),
   ],
-  ...[step(bytesOf.resetStream(1, 8)), step(bytesOf.ping()), step(bytesOf.ping(1)), step(bytesOf.priority(1))],
   ...[
-    step(bytesOf.headers(1, bytesOf.field('x-trailer', 'y'), frameFlag.endStream)),
+    stepOfFrame(bytesOf.windowUpdate(0, 100)),
+    stepOfFrame(bytesOf.windowUpdate(1, 50_000)),
+    stepOfFrame(bytesOf.windowUpdate(0, 0x7fff_ffff)),
+  ],
+  ...[
+    stepOfFrame(bytesOf.resetStream(1, 8)),
+    stepOfFrame(bytesOf.ping()),
+    stepOfFrame(bytesOf.ping(1)),
+    stepOfFrame(bytesOf.priority(1)),
+  ],
+  ...[
+    stepOfFrame(bytesOf.headers(1, bytesOf.field('x-trailer', 'y'), frameFlag.endStream)),
     Buffer.of(7, 0, 0, 8, 0, 0, 0, 1, 0, 0, 0, 0),
   ],
   ...[
@@ -213,7 +234,7 @@ const pieces: readonly Buffer[] = [
     act(0, 7, 70),
   ],
   ...[
-    step(bytesOf.data(1, Buffer.of(2, 1, 0, 0), frameFlag.padded)),
+    stepOfFrame(bytesOf.data(1, Buffer.of(2, 1, 0, 0), frameFlag.padded)),
     Buffer.of(1, 0x2c, 13, 9, 1, 0, 0, 0, 0, 9, 0x83, 0x86, 0x84, 0),
   ],
 ];
@@ -222,7 +243,7 @@ const script = (flags: number, ...steps: readonly Buffer[]): Buffer => Buffer.co
 
 /** Small sessions of every kind; the search makes the rest. */
 export function scriptSeeds(): Buffer[] {
-  const hello = step(bytesOf.data(1, Buffer.from('hello'), frameFlag.endStream));
+  const hello = stepOfFrame(bytesOf.data(1, Buffer.from('hello'), frameFlag.endStream));
   const sessions = [
     [ask(1), hello, turn, act(0, 0, 9), act(0, 6, 0), turn],
     [
@@ -230,20 +251,20 @@ export function scriptSeeds(): Buffer[] {
       act(0, 2, 250),
       act(0, 6, 0),
       turn,
-      step(bytesOf.windowUpdate(0, 50_000)),
-      step(bytesOf.windowUpdate(1, 50_000)),
+      stepOfFrame(bytesOf.windowUpdate(0, 50_000)),
+      stepOfFrame(bytesOf.windowUpdate(1, 50_000)),
       turn,
     ],
     [
-      step(bytesOf.settings([4, 10])),
+      stepOfFrame(bytesOf.settings([4, 10])),
       ask(1),
       act(0, 2, 1),
       act(0, 3, 1),
       turn,
-      step(bytesOf.settings([4, 5000])),
+      stepOfFrame(bytesOf.settings([4, 5000])),
       turn,
     ],
-    [ask(1), leave, turn, step(bytesOf.ping(1)), ask(3), hello, act(0, 6, 0), turn, wait(3)],
+    [ask(1), leave, turn, stepOfFrame(bytesOf.ping(1)), ask(3), hello, act(0, 6, 0), turn, wait(3)],
     [
       ask(1),
       ask(3),
@@ -253,8 +274,8 @@ export function scriptSeeds(): Buffer[] {
       ask(11),
       ask(13),
       turn,
-      step(bytesOf.resetStream(1, 8)),
-      step(bytesOf.resetStream(3, 8)),
+      stepOfFrame(bytesOf.resetStream(1, 8)),
+      stepOfFrame(bytesOf.resetStream(3, 8)),
     ],
     [slow, ask(1), act(0, 1, 200), act(0, 1, 200), turn, wait(39), wait(39), wait(39), wait(39), takes],
     [Buffer.of(1, 1, 1, 2, 0x83, 0x86), Buffer.of(9, 4, 1, 1, 0x84), turn, act(0, 6, 0)],
@@ -263,7 +284,7 @@ export function scriptSeeds(): Buffer[] {
   return [
     ...[0, 1, 5, 4 + 8 * 6].flatMap((flags) => sessions.map((steps) => script(flags, ...steps))),
     ...pieces.map((piece) => script(0, ask(1), piece, turn)),
-    script(2, step(bytesOf.settings()), ask(1)),
+    script(2, stepOfFrame(bytesOf.settings()), ask(1)),
   ];
 }
 
