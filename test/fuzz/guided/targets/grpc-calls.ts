@@ -25,8 +25,8 @@ import { changedScript, filler, scriptSeeds, scriptWords, type Step, stepOfFrame
 
 const limits = {
   ...defaultLimits,
-  streamWindowBytes: 70_000,
-  connectionWindowBytes: 200_000,
+  streamWindowBytes: 66_000,
+  connectionWindowBytes: 66_000,
   maxAssembledBytes: 150_000,
 };
 const cancel = 8;
@@ -197,16 +197,17 @@ const parts: readonly Buffer[] = [
     bytesOf.data(id, Buffer.concat([message('a'), message('!b'), message('')])),
     bytesOf.data(id, message('hello').subarray(0, 3)),
     bytesOf.data(id, bytesOf.grpcMessage(Buffer.alloc(0), 15_995)),
+    bytesOf.data(id, bytesOf.grpcMessage(Buffer.alloc(0), 60_000)),
     bytesOf.data(id, bytesOf.grpcMessage(Buffer.alloc(0), 66_000)),
     bytesOf.data(id, bytesOf.grpcMessage(Buffer.alloc(0), 200_000)),
     bytesOf.data(id, Buffer.concat([Buffer.of(1), message('x').subarray(1)]), frameFlag.endStream),
   ]),
 ].map(stepOfFrame);
 
-/** One that has a block of the pool. */
-const largeMessage = (id: number): Buffer[] => [
+/** A message in frames of 16 KB: one that counts as large and has a block of the pool, or just too small for that. */
+const messageInFrames = (id: number, bytes: number): Buffer[] => [
   stepOfFrame(bytesOf.headers(id, bytesOf.requestBlock('/a/b'))),
-  stepOfFrame(bytesOf.data(id, bytesOf.grpcMessage(Buffer.alloc(0), 66_000))),
+  stepOfFrame(bytesOf.data(id, bytesOf.grpcMessage(Buffer.alloc(0), bytes))),
   ...[8, 8, 8, 8].map((times) => filler(frameType.data, 0, id, times)),
   filler(frameType.data, frameFlag.endStream, id, 1),
 ];
@@ -214,9 +215,21 @@ const largeMessage = (id: number): Buffer[] => [
 export const target: FuzzTarget = {
   seeds: [
     ...scriptSeeds(),
-    ...[1, 3].map((id) => Buffer.concat([Buffer.of(0), ...largeMessage(id), Buffer.of(14)])),
+    ...[1, 3].flatMap((id) => {
+      const cutOff = messageInFrames(id, 60_000).slice(0, 4);
+      return [messageInFrames(id, 66_000), cutOff].map((steps) =>
+        Buffer.concat([Buffer.of(0), ...steps, Buffer.of(14)]),
+      );
+    }),
     ...parts.map((part, i) =>
-      Buffer.concat([Buffer.of(0), parts[0], parts[8], part, parts[(i * 5) % parts.length], Buffer.of(14)]),
+      Buffer.concat([
+        Buffer.of(0),
+        parts[0],
+        parts[parts.length / 2],
+        part,
+        parts[(i * 5) % parts.length],
+        Buffer.of(14),
+      ]),
     ),
   ],
   words: [...scriptWords, ...parts],
