@@ -95,18 +95,21 @@ export class Corpus {
     return this.#entries[late + this.#chance.below(length - late)];
   }
 
-  /** A few that together reach what all reach, the shortest first, no more than `maxBytes` of them. */
+  /** A few of at most `maxBytes`: the shortest that reach what all reach, then those that reach it another number of times. */
   distilled(maxBytes: number): Buffer[] {
-    const reached = new Set<number>();
-    const kept: Buffer[] = [];
+    const entries = [...this.#entries].sort((a, b) => a.bytes.length - b.bytes.length);
+    const seen = new Set<number>();
+    const kept = new Set<Entry>();
     let bytes = 0;
-    for (const entry of [...this.#entries].sort((a, b) => a.bytes.length - b.bytes.length)) {
-      const fresh = entry.features.filter((feature) => !reached.has(feature >> 3));
-      if (fresh.length === 0 || bytes + entry.bytes.length > maxBytes) continue;
-      for (const feature of fresh) reached.add(feature >> 3);
-      bytes += entry.bytes.length;
-      kept.push(entry.bytes);
+    for (const isOnlyReached of [true, false]) {
+      for (const entry of entries) {
+        const things = isOnlyReached ? entry.features.map((feature) => -1 - (feature >> 3)) : entry.features;
+        if (bytes + entry.bytes.length > maxBytes || things.every((thing) => seen.has(thing))) continue;
+        for (const feature of entry.features) seen.add(feature).add(-1 - (feature >> 3));
+        bytes += entry.bytes.length;
+        kept.add(entry);
+      }
     }
-    return kept;
+    return [...kept].map((entry) => entry.bytes);
   }
 }

@@ -21,7 +21,7 @@ import { corpusPath, targets } from './target-list.ts';
 import { watch } from './watch.ts';
 
 /** Of the selection, before base64 makes it longer by a third. */
-const maxKeptBytes = 40 * 1024;
+const maxKeptBytes = 15 * 1024;
 const maxCounters = 1 << 14;
 
 const { values } = parseArgs({
