@@ -122,12 +122,12 @@ export class ChunkedReader {
     switch (this.#place) {
       case 'trailer':
         if (byte === cr) this.#place = 'lastEnd';
-        else if (isControl(byte) || byte === space || byte === tab || byte === colon) throw notATrailer();
+        else if (isTokenByte[byte] === 0) throw notATrailer();
         else this.#place = 'trailerName';
         return;
       case 'trailerName':
         if (byte === colon) this.#place = 'trailerValue';
-        else if (isControl(byte) || byte === space || byte === tab) throw notATrailer();
+        else if (isTokenByte[byte] === 0) throw notATrailer();
         return;
       case 'trailerValue':
         if (byte === cr) this.#place = 'trailerEnd';
@@ -138,6 +138,12 @@ export class ChunkedReader {
         this.#place = 'trailer';
     }
   }
+}
+
+/** 1 for each byte that a token may hold (RFC 9110, section 5.6.2). */
+const isTokenByte = new Uint8Array(256);
+for (const character of "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") {
+  isTokenByte[character.charCodeAt(0)] = 1;
 }
 
 const isControl = (byte: number): boolean => (byte < space && byte !== tab) || byte === 0x7f;
