@@ -10,10 +10,15 @@ import { continueText, responseHead } from './response-head.ts';
 /** Answers up to this size are copied, which gives their memory back at once; larger ones cost more to copy than to list. */
 const maxCopiedBytes = 16 * 1024;
 
+/** Answers of one turn beyond this leave before it ends: only what the socket has is counted, and holds a client back. */
+const maxUnflushedBytes = 256 * 1024;
+
 export class AnswerWriter {
   readonly output: SocketWriter;
   /** Of answers whose parts have not left. */
   readonly #unreleased = new Set<() => void>();
+  /** Bytes of answers since the last time that they were sent from here. */
+  #unflushedBytes = 0;
 
   constructor(output: SocketWriter) {
     this.output = output;
@@ -42,6 +47,11 @@ export class AnswerWriter {
         this.output.append(Buffer.from(part.buffer, part.byteOffset, part.byteLength));
       }
       if (release !== null) this.#releaseLater(release);
+    }
+    this.#unflushedBytes += head.length + bodyBytes;
+    if (this.#unflushedBytes > maxUnflushedBytes) {
+      this.#unflushedBytes = 0;
+      this.output.flush();
     }
   }
 
