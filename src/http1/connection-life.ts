@@ -20,6 +20,7 @@ export class ConnectionLife {
   #isEnding = false;
   #endingSinceMs = -1;
   #unsentBytes = 0;
+  #untakenBytes = 0;
   #movedAtMs: number;
 
   constructor(connection: Http1Connection, socket: Duplex, output: SocketWriter, limits: Http1Limits, nowMs: number) {
@@ -59,9 +60,11 @@ export class ConnectionLife {
   }
 
   #checkStall(nowMs: number): void {
-    const { unsentBytes } = this.#output;
-    if (unsentBytes === 0 || unsentBytes !== this.#unsentBytes) this.#movedAtMs = nowMs;
+    const { unsentBytes, untakenBytes } = this.#output;
+    const isSame = unsentBytes === this.#unsentBytes && untakenBytes === this.#untakenBytes;
+    if (unsentBytes === 0 || !isSame) this.#movedAtMs = nowMs;
     this.#unsentBytes = unsentBytes;
+    this.#untakenBytes = untakenBytes;
     if (nowMs - this.#movedAtMs >= this.#limits.stallTimeoutMs) this.#socket.destroy();
   }
 

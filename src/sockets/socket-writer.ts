@@ -44,6 +44,16 @@ export class SocketWriter {
     return this.#socket.writableLength;
   }
 
+  /**
+   * Of the write that is under way, what the kernel has not taken yet; 0 where the socket does not tell. `unsentBytes` counts
+   * such a write whole until its last byte is taken, which may be minutes for a large one.
+   */
+  get untakenBytes(): number {
+    // Not documented, but what Node's own timeouts of sockets look at.
+    const { _handle: handle } = this.#socket as { _handle?: { readonly writeQueueSize?: unknown } | null };
+    return typeof handle?.writeQueueSize === 'number' ? handle.writeQueueSize : 0;
+  }
+
   /** Whether the kernel has everything that was written. */
   get isEmpty(): boolean {
     return !this.#isQueued && this.#socket.writableLength === 0;
