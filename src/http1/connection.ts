@@ -59,6 +59,8 @@ export class Http1Connection implements RequestConnection {
   #isParsing = false;
   /** What came while too much was waiting. */
   #held: Buffer | null = null;
+  /** What was held and is being looked at again. */
+  #resumed: Buffer | null = null;
   /** Not null while the connection drains. */
   #whenWritten: (() => void) | null = null;
 
@@ -77,9 +79,9 @@ export class Http1Connection implements RequestConnection {
     return this.#first === null && this.#held === null && this.#writer.output.isEmpty;
   }
 
-  /** While we do not read, it is not the client who keeps the rest of the head. */
+  /** Whether the rest of a head is up to the client: what is held, and what is not looked at, is not. */
   get isReceivingHead(): boolean {
-    return this.#receiving === null && this.#heads.hasBegun && this.#held === null;
+    return this.#isReading && this.#receiving === null && this.#held === null && this.#heads.hasBegun;
   }
 
   get isReceivingBody(): boolean {
@@ -147,7 +149,9 @@ export class Http1Connection implements RequestConnection {
     const held = this.#held;
     if (held === null || this.#isParsing || this.#isFull()) return;
     this.#held = null;
+    this.#resumed = held;
     this.#parse(held, 0, held.length);
+    this.#resumed = null;
     if (this.#held === null) this.life.readOn();
   }
 
@@ -172,8 +176,7 @@ export class Http1Connection implements RequestConnection {
       const request = this.#receiving;
       if (request !== null) at = this.#readBody(request, bytes, at, end);
       else if (this.#isFull()) {
-        this.#held = Buffer.from(bytes.subarray(at, end));
-        this.life.stopReading();
+        this.#hold(bytes, at, end);
         return;
       } else {
         at = this.#heads.read(bytes, at, end);
@@ -181,6 +184,13 @@ export class Http1Connection implements RequestConnection {
         if (head !== null) this.#begin(head);
       }
     }
+  }
+
+  /** What was held before stays where it is: with each answer that lets one request go on, the rest would be copied again. */
+  #hold(bytes: Buffer, from: number, end: number): void {
+    const rest = bytes.subarray(from, end);
+    this.#held = bytes === this.#resumed ? rest : Buffer.from(rest);
+    this.life.stopReading();
   }
 
   #isFull(): boolean {
