@@ -13,6 +13,9 @@ const tab = 9;
 const semicolon = 0x3b;
 const colon = 0x3a;
 const space = 0x20;
+const quote = 0x22;
+const equals = 0x3d;
+const backslash = 0x5c;
 
 /** Digits of a size, leading zeros included: more than any body may have. */
 const maxSizeDigits = 12;
@@ -20,6 +23,12 @@ const maxSizeDigits = 12;
 type Place =
   | 'size'
   | 'extension'
+  | 'extensionName'
+  | 'extensionEquals'
+  | 'extensionValue'
+  | 'quoted'
+  | 'escaped'
+  | 'quotedEnd'
   | 'sizeEnd'
   | 'content'
   | 'contentEnd'
@@ -73,13 +82,6 @@ export class ChunkedReader {
       case 'size':
         this.#size(byte);
         return;
-      case 'extension':
-        if (byte === cr) this.#place = 'sizeEnd';
-        else if (isControl(byte)) throw badRequest('a chunk extension holds a control character');
-        else if (++this.#extensionBytes > this.#limits.maxExtensionBytes) {
-          throw new Refusal(413, `the chunk extensions exceed ${this.#limits.maxExtensionBytes} bytes`);
-        }
-        return;
       case 'sizeEnd':
         expectLf(byte);
         this.#digits = 0;
@@ -97,8 +99,14 @@ export class ChunkedReader {
         expectLf(byte);
         this.#place = 'done';
         return;
-      default:
+      case 'trailer':
+      case 'trailerName':
+      case 'trailerValue':
+      case 'trailerEnd':
         this.#trailer(byte);
+        return;
+      default:
+        this.#extension(byte);
     }
   }
 
@@ -113,6 +121,30 @@ export class ChunkedReader {
     if (byte === cr) this.#place = 'sizeEnd';
     else if (byte === semicolon) this.#place = 'extension';
     else throw badRequest('the size of a chunk is not followed by CRLF');
+  }
+
+  /** `;name`, `;name=token` or `;name="quoted"`, any number of them and without blanks. */
+  #extension(byte: number): void {
+    const place = this.#place;
+    const mayEnd = place === 'extensionName' || place === 'extensionValue' || place === 'quotedEnd';
+    if (mayEnd && byte === cr) {
+      this.#place = 'sizeEnd';
+      return;
+    }
+    if (++this.#extensionBytes > this.#limits.maxExtensionBytes) {
+      throw new Refusal(413, `the chunk extensions exceed ${this.#limits.maxExtensionBytes} bytes`);
+    }
+    if (mayEnd && byte === semicolon) this.#place = 'extension';
+    else if (place === 'quoted' || place === 'escaped') {
+      if (isControl(byte)) throw notAnExtension();
+      if (place === 'escaped') this.#place = 'quoted';
+      else if (byte === backslash) this.#place = 'escaped';
+      else if (byte === quote) this.#place = 'quotedEnd';
+    } else if (place === 'extensionName' && byte === equals) this.#place = 'extensionEquals';
+    else if (place === 'extensionEquals' && byte === quote) this.#place = 'quoted';
+    else if (place === 'quotedEnd' || isTokenByte[byte] === 0) throw notAnExtension();
+    else if (place === 'extension') this.#place = 'extensionName';
+    else if (place === 'extensionEquals') this.#place = 'extensionValue';
   }
 
   #trailer(byte: number): void {
@@ -147,6 +179,8 @@ for (const character of "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCD
 }
 
 const isControl = (byte: number): boolean => (byte < space && byte !== tab) || byte === 0x7f;
+
+const notAnExtension = (): Refusal => badRequest('a chunk extension is not ;name or ;name=value');
 
 const notATrailer = (): Refusal => badRequest('a line behind the last chunk is not a header');
 

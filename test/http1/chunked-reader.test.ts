@@ -60,8 +60,8 @@ describe('a body in chunks', () => {
     ['00000000000a\r\n0123456789\r\n0\r\n\r\n', '0123456789'],
     ['A\r\n0123456789\r\n0\r\n\r\n', '0123456789'],
     ['1\r\n\r\r\n1\r\n\n\r\n0\r\n\r\n', '\r\n'],
-    ['2;\r\nab\r\n0;\r\n\r\n', 'ab'],
-    ['2;x="; y";z \t=\xff\r\nab\r\n0\r\n\r\n', 'ab'],
+    ['2;x=1;y\r\nab\r\n0;z\r\n\r\n', 'ab'],
+    ['2;x="; \\"y\\\\=\t\xff";z=!\r\nab\r\n0;a=""\r\n\r\n', 'ab'],
   ])('may be %j', (text, content) => {
     expect(read([text])).toEqual({ content, isDone: true, rest: '', refusal: null });
   });
@@ -88,7 +88,7 @@ describe('a body in chunks', () => {
   const noLf = 'a CR is not followed by LF';
   const tooLong = 'a chunk is longer than its size says';
   const noTrailer = 'a line behind the last chunk is not a header';
-  const inExtension = 'a chunk extension holds a control character';
+  const noExtension = 'a chunk extension is not ;name or ;name=value';
 
   it.each([
     ['\r', noSize],
@@ -106,9 +106,28 @@ describe('a body in chunks', () => {
     ['1_', noEnd],
     ['1\rX', noLf],
     ['1\r\r', noLf],
-    ['1;a\n', inExtension],
-    ['1;a\0', inExtension],
-    ['1;a\x7f', inExtension],
+    ...[
+      '\r',
+      ' ',
+      ';',
+      '=',
+      '"',
+      'a\n',
+      'a\0',
+      'a\x7f',
+      'a ',
+      'a\xff',
+      'a=\r',
+      'a= ',
+      'a=;',
+      'a==',
+      'a=b ',
+      'a=b"',
+    ].map((text): [string, string] => [`1;${text}`, noExtension]),
+    ...['a="\r', 'a="\n', 'a="\0', 'a="\\\r', 'a="b"c', 'a="b"=', 'a="b" '].map((text): [string, string] => [
+      `1;${text}`,
+      noExtension,
+    ]),
     ['1;a\rb', noLf],
     ['1\r\nab', tooLong],
     ['1\r\na\n', tooLong],
