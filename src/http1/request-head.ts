@@ -85,6 +85,10 @@ export function parseHead(text: string): RequestHead {
     const value = withoutBlanks(match[2] as string);
     rawHeaders.push(name, value);
     const key = name.toLowerCase();
+    // Blanks around a value may be tabs, but for some readers that is part of it, and then the request ends elsewhere.
+    if (framing.has(key) && text.slice(at, headerLine.lastIndex).includes('\t')) {
+      throw badRequest(`the header ${name} holds a tab`);
+    }
     const before = values.get(key);
     if (before === undefined) values.set(key, value);
     else if (unrepeatable.has(key)) throw badRequest(`the header ${name} is there twice`);
@@ -93,6 +97,9 @@ export function parseHead(text: string): RequestHead {
   if (!isHttp10 && !values.has('host')) throw badRequest('the header Host is missing');
   return new RequestHead(method, target, isHttp10, rawHeaders, values);
 }
+
+/** Headers that decide where a request ends. */
+const framing: ReadonlySet<string> = new Set(['content-length', 'transfer-encoding']);
 
 /** Headers that decide where a request ends or whom it is for. */
 const unrepeatable: ReadonlySet<string> = new Set(['content-length', 'host']);

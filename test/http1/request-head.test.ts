@@ -145,11 +145,11 @@ describe('the length of a body', () => {
     ['', 0],
     ['Content-Length: 0\r\n', 0],
     ['Content-Length: 17\r\n', 17],
-    ['content-length:\t 17 \r\n', 17],
+    ['content-length:  17 \r\n', 17],
     ['Content-Length: 00000000000000000000000000017\r\n', 17],
     [`Content-Length: ${Number.MAX_SAFE_INTEGER}\r\n`, Number.MAX_SAFE_INTEGER],
     ['Transfer-Encoding: chunked\r\n', null],
-    ['Transfer-Encoding: \t CHUNKED \t\r\n', null],
+    ['Transfer-Encoding:  CHUNKED \r\n', null],
   ])('is read from %j', (headers, bytes) => {
     expect(withHeaders(headers).bodyBytes).toBe(bytes);
     expect(withHeaders(`${headers}X: y\r\n`).bodyBytes).toBe(bytes);
@@ -212,6 +212,16 @@ describe('the length of a body', () => {
   ])('is not known from the coding %j', (coding, status) => {
     const text = `POST / HTTP/1.1\r\n${host}Transfer-Encoding: ${coding}\r\n`;
     expect(refusalOf(text)).toMatch(new RegExp(`^${status} .*Transfer-Encoding `));
+  });
+
+  it.each([
+    'Content-Length:\t5',
+    'content-length: 5\t',
+    'Transfer-Encoding: \tchunked',
+    'Transfer-Encoding: chunked\t',
+  ])('is not told with a tab: %j', (line) => {
+    const [name] = line.split(':');
+    expect(refusalOf(`POST / HTTP/1.1\r\n${host}${line}\r\n`)).toBe(`${notValid}the header ${name} holds a tab`);
   });
 
   it('is looked for in all lines of Transfer-Encoding', () => {
