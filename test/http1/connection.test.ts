@@ -22,10 +22,9 @@ describe('a request', () => {
   });
 
   it('is the same wherever it is cut', () => {
-    const text =
-      post('/a', 'hello', 'X-A: b\r\n') + chunkedHead('/b') + '5\r\nwor\r\n\r\n0\r\nT: t\r\n\r\n' + get('/c');
+    const text = `${post('/a', 'hello', 'X-A: b\r\n')}${chunkedHead('/b')}5\r\nwor\r\n\r\n0\r\nT: t\r\n\r\n${get('/c')}`;
     for (let at = 1; at < text.length; at++) {
-      const scene = answeringAtEnd();
+      const scene = new Scene();
       scene.say(text.slice(0, at));
       scene.say(text.slice(at));
       expect([scene.targets, scene.requests.map(({ content }) => content)], `cut at ${at}`).toEqual([
@@ -33,14 +32,14 @@ describe('a request', () => {
         ['hello', 'wor\r\n', ''],
       ]);
     }
-    const scene = answeringAtEnd();
+    const scene = new Scene();
     scene.spell(text);
     expect(scene.requests.map(({ content }) => content)).toEqual(['hello', 'wor\r\n', '']);
   });
 
   it('may hold a body that looks like a request', () => {
     const scene = answering();
-    scene.say(post('/a', get('/hidden')) + chunkedHead('/b') + `${get('/hidden').length.toString(16)}\r\n`);
+    scene.say(`${post('/a', get('/hidden'))}${chunkedHead('/b')}${get('/hidden').length.toString(16)}\r\n`);
     scene.say(`${get('/hidden')}\r\n0\r\n\r\n${get('/c')}`);
     expect(scene.hears()).toEqual(['200 /a', '200 /b', '200 /c']);
   });
@@ -57,7 +56,7 @@ describe('a request', () => {
 
   it('whose body nobody wants has it dropped', () => {
     const scene = new Scene({ collects: false });
-    scene.say(post('/a', 'hello') + chunkedHead('/b') + '1\r\nx\r\n0\r\n\r\n' + get('/c'));
+    scene.say(`${post('/a', 'hello')}${chunkedHead('/b')}1\r\nx\r\n0\r\n\r\n${get('/c')}`);
     expect(scene.targets).toEqual(['/a', '/b', '/c']);
     expect(scene.requests.map(({ calls }) => calls)).toEqual([[], [], []]);
   });
@@ -119,11 +118,6 @@ describe('a request', () => {
     expect([scene.requests[0].content, scene.hears()]).toEqual(['hello', ['200 done close']]);
   });
 });
-
-/** Collects bodies; requests stay without an answer. */
-function answeringAtEnd(): Scene {
-  return new Scene();
-}
 
 describe('pipelined requests', () => {
   it('are answered in one write, and in their order whenever each is answered', () => {
