@@ -29,7 +29,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   repository: ['ground', 'tensor', 'inference', 'model-config', 'engine'],
   lifecycle: ['ground', 'tensor', 'inference', 'model-config', 'engine', 'scheduling', 'repository'],
   server: ['ground', 'tensor', 'inference', 'model-config', 'engine', 'scheduling', 'repository', 'lifecycle'],
-  frontends: ['ground', 'http1', 'http2', 'tensor', 'inference', 'model-config', 'server', 'lifecycle'],
+  frontends: ['ground', 'sockets', 'http1', 'http2', 'tensor', 'inference', 'model-config', 'server', 'lifecycle'],
   observability: ['ground', 'tensor', 'inference', 'model-config', 'scheduling', 'lifecycle', 'server', 'frontends'],
   threads: [
     'ground',

@@ -157,10 +157,16 @@ Napi::Value OpenListener(const Napi::CallbackInfo& info) {
   return reply;
 }
 
-// closeListener(fd)
-Napi::Value CloseListener(const Napi::CallbackInfo& info) {
+// closeSocket(fd)
+Napi::Value CloseSocket(const Napi::CallbackInfo& info) {
   if (info[0].IsNumber()) close(info[0].As<Napi::Number>().Int32Value());
   return info.Env().Undefined();
+}
+
+// duplicateSocket(fd) → fd, or -1
+Napi::Value DuplicateSocket(const Napi::CallbackInfo& info) {
+  const int fd = info[0].IsNumber() ? info[0].As<Napi::Number>().Int32Value() : -1;
+  return Napi::Number::New(info.Env(), fcntl(fd, F_DUPFD_CLOEXEC, 0));
 }
 
 }  // namespace
@@ -168,7 +174,8 @@ Napi::Value CloseListener(const Napi::CallbackInfo& info) {
 void DefineListeners(Napi::Env env, Napi::Object exports) {
   exports.Set("sharesPorts", Napi::Boolean::New(env, kSharesPorts));
   exports.Set("openListener", Napi::Function::New(env, OpenListener, "openListener"));
-  exports.Set("closeListener", Napi::Function::New(env, CloseListener, "closeListener"));
+  exports.Set("closeSocket", Napi::Function::New(env, CloseSocket, "closeSocket"));
+  exports.Set("duplicateSocket", Napi::Function::New(env, DuplicateSocket, "duplicateSocket"));
 }
 
 }  // namespace nereid

@@ -24,13 +24,21 @@ export class Http1Server {
   /** Filled by one read and emptied by one `receive`, whichever socket it was: nothing looks at it in between. */
   readonly #readBuffer = Buffer.allocUnsafeSlow(readBufferBytes);
   readonly #readTurn = new ReadTurn();
+  /** Told of each connection that has ended. */
+  readonly #ended: () => void;
   #cancelTick: (() => void) | null = null;
   #isDraining = false;
   /** Whether a drain still leaves connections open that have no request. */
   #isInGrace = true;
   #onDrained: (() => void) | null = null;
 
-  constructor(handler: RequestHandler, clock: Clock, limits: Partial<Http1Limits> = {}) {
+  constructor(
+    handler: RequestHandler,
+    clock: Clock,
+    limits: Partial<Http1Limits> = {},
+    ended: () => void = () => undefined,
+  ) {
+    this.#ended = ended;
     this.#surroundings = {
       handler,
       clock,
@@ -110,6 +118,7 @@ export class Http1Server {
     const connection = this.#connections.get(socket);
     this.#connections.delete(socket);
     connection?.lost();
+    this.#ended();
     this.#look();
   }
 

@@ -28,11 +28,19 @@ export class Http2Server {
   /** Filled by one read and emptied by one `receive`, whichever socket it was: nothing looks at it in between. */
   readonly #readBuffer = Buffer.allocUnsafeSlow(readBufferBytes);
   readonly #readTurn = new ReadTurn();
+  /** Told of each connection that has ended. */
+  readonly #ended: () => void;
   #cancelTick: (() => void) | null = null;
   #isLeaving = false;
   #onNoConnections: (() => void) | null = null;
 
-  constructor(handler: RequestHandler, clock: Http2Clock, limits: Partial<Http2Limits> = {}) {
+  constructor(
+    handler: RequestHandler,
+    clock: Http2Clock,
+    limits: Partial<Http2Limits> = {},
+    ended: () => void = () => undefined,
+  ) {
+    this.#ended = ended;
     this.#surroundings = {
       handler,
       clock,
@@ -104,6 +112,7 @@ export class Http2Server {
     const connection = this.#connections.get(socket);
     this.#connections.delete(socket);
     connection?.lost();
+    this.#ended();
     this.#tellIfNone();
   }
 

@@ -8,11 +8,12 @@ import type { Logger } from '../logger.ts';
 import type { InferenceServer } from '../server/inference-server.ts';
 import type { GrpcConfig, HttpConfig } from '../server/server-config.ts';
 import { type Clock, clockOriginMs } from '../time.ts';
+import { ConnectionCounts } from './connection-balance.ts';
 import { makeLinkEnds } from './link-ends.ts';
 import { LinkHost } from './link-host.ts';
 import type { NativeThreads } from './native-threads.ts';
 import type { SharedPort } from './shared-sockets.ts';
-import { drainOrder, type FrontendThreadSettings, type ThreadReport } from './thread-messages.ts';
+import type { FrontendThreadSettings, ThreadOrder, ThreadReport } from './thread-messages.ts';
 
 /** How long after a failure the place of a thread stays empty: doubled each time, until one has lived for the longest. */
 const shortestPauseMs = 100;
@@ -43,6 +44,8 @@ interface Place {
   startedAtMs: number;
   pauseMs: number;
   cancelRestart: (() => void) | null;
+  /** Connections on their way to the thread: descriptors by number of the order. */
+  readonly onTheWay: Map<number, number>;
   /** Set while the pool waits for it to drain. */
   whenDrained: (() => void) | null;
 }
@@ -50,19 +53,24 @@ interface Place {
 export class FrontendPool {
   readonly #options: FrontendPoolOptions;
   readonly #places: readonly Place[];
+  readonly #connections: Readonly<Record<'http' | 'grpc', ConnectionCounts>>;
   readonly #exiting = new SharedArrayBuffer(4);
+  #orders = 0;
   #isStopping = false;
   #drained: Promise<void> | null = null;
 
   constructor(options: FrontendPoolOptions) {
     this.#options = options;
-    this.#places = Array.from({ length: options.threadCount }, (_, index) => ({
+    const { threadCount } = options;
+    this.#connections = { http: ConnectionCounts.of(threadCount), grpc: ConnectionCounts.of(threadCount) };
+    this.#places = Array.from({ length: threadCount }, (_, index) => ({
       index,
       worker: null,
       host: null,
       startedAtMs: 0,
       pauseMs: shortestPauseMs,
       cancelRestart: null,
+      onTheWay: new Map(),
       whenDrained: null,
     }));
   }
@@ -108,26 +116,33 @@ export class FrontendPool {
           new Promise<void>((resolve) => {
             place.whenDrained = resolve;
             if (place.worker === null) resolve();
-            else place.worker.postMessage(drainOrder);
+            else this.#order(place.worker, { kind: 'drain' });
           }),
       ),
     );
   }
 
-  #start(place: Place): Promise<void> {
+  async #start(place: Place): Promise<void> {
     const { server, native, clock, entry } = this.#options;
     const sockets = this.#takeSockets();
     const ends = makeLinkEnds();
     const host = new LinkHost(server, ends.scheduling, native);
     const { pages, control } = ends.frontend;
     let isReady = false;
-    const worker = new Worker(entry ?? new URL('./frontend-thread.js', import.meta.url), {
-      name: `nereid-fe-${place.index}`,
-      workerData: this.#settings(sockets, ends.frontend, host.doorbell),
-      transferList: [pages, control],
-    });
     // Nobody would ever accept the connections that the system assigns to a socket which the thread did not live to use.
     const untaken = new Set([sockets.httpFd, sockets.grpcFd].filter((fd) => fd >= 0));
+    let worker: Worker;
+    try {
+      worker = new Worker(entry ?? new URL('./frontend-thread.js', import.meta.url), {
+        name: `nereid-fe-${place.index}`,
+        workerData: this.#settings(place.index, sockets, ends.frontend, host.doorbell),
+        transferList: [pages, control],
+      });
+    } catch (error) {
+      for (const fd of untaken) native.closeSocket(fd);
+      host.close();
+      throw error;
+    }
     place.worker = worker;
     place.host = host;
     place.startedAtMs = clock.now();
@@ -145,7 +160,7 @@ export class FrontendPool {
         reject(error);
       });
       worker.once('exit', () => {
-        for (const fd of untaken) native.closeListener(fd);
+        for (const fd of untaken) native.closeSocket(fd);
         host.close();
         if (place.worker !== worker) return;
         this.#lose(place);
@@ -162,14 +177,21 @@ export class FrontendPool {
     try {
       return { httpFd, grpcFd: grpcPort === null ? -1 : grpcPort.take() };
     } catch (error) {
-      if (httpFd >= 0) native.closeListener(httpFd);
+      if (httpFd >= 0) native.closeSocket(httpFd);
       throw error;
     }
   }
 
-  #settings(sockets: Sockets, link: FrontendThreadSettings['link'], doorbell: number): FrontendThreadSettings {
+  #settings(
+    index: number,
+    sockets: Sockets,
+    link: FrontendThreadSettings['link'],
+    doorbell: number,
+  ): FrontendThreadSettings {
     const { http, grpc } = this.#options;
     return {
+      index,
+      connections: { http: this.#connections.http.memory, grpc: this.#connections.grpc.memory },
       http,
       grpc,
       ...sockets,
@@ -183,12 +205,37 @@ export class FrontendPool {
   #note(place: Place, report: ThreadReport): void {
     if (report.kind === 'log') {
       this.#options.logger[report.level]({ ...report.fields, thread: place.index }, report.message);
+    } else if (report.kind === 'handOver') {
+      this.#handOver(report);
+    } else if (report.kind === 'adopted') {
+      place.onTheWay.delete(report.id);
     } else if (report.kind === 'drained') {
       place.whenDrained?.();
     }
   }
 
+  /** One thread has accepted a connection for another. */
+  #handOver({ frontend, fd, to }: Extract<ThreadReport, { kind: 'handOver' }>): void {
+    const place = this.#places[to];
+    if (place === undefined || place.worker === null) {
+      // It failed in this moment, as it might have with the connection.
+      this.#options.native.closeSocket(fd);
+      return;
+    }
+    const id = ++this.#orders;
+    place.onTheWay.set(id, fd);
+    this.#order(place.worker, { kind: 'adopt', frontend, fd, id });
+  }
+
+  #order(worker: Worker, order: ThreadOrder): void {
+    worker.postMessage(order);
+  }
+
   #lose(place: Place): void {
+    this.#connections.http.close(place.index);
+    this.#connections.grpc.close(place.index);
+    for (const fd of place.onTheWay.values()) this.#options.native.closeSocket(fd);
+    place.onTheWay.clear();
     place.host?.close();
     place.worker = null;
     place.host = null;

@@ -9,16 +9,18 @@ import type { Frontend, Listening, ListeningSocket } from '../frontends/frontend
 import { createGrpcFrontend } from '../frontends/grpc/grpc-frontend.ts';
 import { createHttpFrontend } from '../frontends/http/http-frontend.ts';
 import { clockSince } from '../time.ts';
+import { ConnectionBalance, ConnectionCounts } from './connection-balance.ts';
 import { LinkServer } from './link-server.ts';
 import { loadNativeThreads } from './native-threads.ts';
 import { SharedMessageMemory } from './shared-message-memory.ts';
-import { drainOrder, type FrontendThreadSettings, type ThreadReport } from './thread-messages.ts';
+import type { FrontendName, FrontendThreadSettings, ThreadOrder, ThreadReport } from './thread-messages.ts';
 import { reportingLogger } from './thread-log.ts';
 
 async function run(port: MessagePort, settings: FrontendThreadSettings): Promise<void> {
   const report = (message: ThreadReport): void => port.postMessage(message);
   const logger = reportingLogger(report);
-  const server = new LinkServer(settings.link, loadNativeThreads());
+  const native = loadNativeThreads();
+  const server = new LinkServer(settings.link, native);
   server.connect(settings.doorbell);
   const exiting = new Int32Array(settings.exiting);
   const isExiting = (): boolean => Atomics.load(exiting, 0) === 1;
@@ -33,14 +35,28 @@ async function run(port: MessagePort, settings: FrontendThreadSettings): Promise
       return fd;
     },
   });
+  const placementOf = (frontend: FrontendName): ConnectionBalance =>
+    new ConnectionBalance(new ConnectionCounts(settings.connections[frontend]), settings.index, native, (fd, to) =>
+      report({ kind: 'handOver', frontend, fd, to }),
+    );
   const frontends: Frontend[] = [];
-  if (httpFd >= 0) frontends.push(createHttpFrontend({ ...shared, config: http, socket: socketOf(httpFd) }));
-  if (grpcFd >= 0) frontends.push(createGrpcFrontend({ ...shared, config: grpc, socket: socketOf(grpcFd) }));
-  const listening: Listening[] = [];
-  for (const frontend of frontends) listening.push(await frontend.start());
-  port.on('message', (order: unknown) => {
-    if (order !== drainOrder) return;
-    Promise.all(listening.map((one) => one.drain())).then(
+  if (httpFd >= 0) {
+    const socket = socketOf(httpFd);
+    frontends.push(createHttpFrontend({ ...shared, config: http, socket, placement: placementOf('http') }));
+  }
+  if (grpcFd >= 0) {
+    const socket = socketOf(grpcFd);
+    frontends.push(createGrpcFrontend({ ...shared, config: grpc, socket, placement: placementOf('grpc') }));
+  }
+  const listening = new Map<string, Listening>();
+  for (const frontend of frontends) listening.set(frontend.name, await frontend.start());
+  port.on('message', (order: ThreadOrder) => {
+    if (order.kind === 'adopt') {
+      report({ kind: 'adopted', id: order.id });
+      listening.get(order.frontend)?.adopt?.(order.fd);
+      return;
+    }
+    Promise.all([...listening.values()].map((one) => one.drain())).then(
       () => report({ kind: 'drained' }),
       (error: unknown) => logger.error({ error }, 'a frontend thread could not finish what it had accepted'),
     );

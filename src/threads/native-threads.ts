@@ -34,13 +34,15 @@ export interface NativeThreads {
   /**
    * A listening socket at a numeric IPv4 or IPv6 address; `::` hears IPv4 too, as with Node. The descriptor is the caller's
    * and valid in every thread: give it to `server.listen({ fd, backlog })`, which owns it from then on (without `backlog`
-   * Node sets its own, 511), or to `closeListener`. Connections are accepted by the system from now on: those that it
+   * Node sets its own, 511), or to `closeSocket`. Connections are accepted by the system from now on: those that it
    * assigns to this socket wait for its server. `port` 0 takes a free one, not with `next`. With `first` and `next`
    * where `sharesPorts` is false the reply is `ENOPROTOOPT`.
    */
   openListener(host: string, port: number, backlog: number, sharing: PortSharing): NativeListenerReply;
-  /** Closes a descriptor that was not given to a server. */
-  closeListener(fd: number): void;
+  /** Closes a descriptor that was not given to anybody. */
+  closeSocket(fd: number): void;
+  /** Another descriptor of the same socket, valid in every thread and the caller's; -1 where the system has none left. */
+  duplicateSocket(fd: number): number;
 
   /**
    * A doorbell of the calling thread: `onRing` runs there in a turn of its own after other threads rang, once however

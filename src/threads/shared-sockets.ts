@@ -48,7 +48,7 @@ export class SharedPort {
   }
 
   close(): void {
-    if (this.#first >= 0) this.#native.closeListener(this.#first);
+    if (this.#first >= 0) this.#native.closeSocket(this.#first);
     this.#first = -1;
   }
 }

@@ -4,7 +4,13 @@ import type { LogFields, Logger } from '../logger.ts';
 import type { GrpcConfig, HttpConfig } from '../server/server-config.ts';
 import type { LinkEnd } from './link.ts';
 
+export type FrontendName = 'http' | 'grpc';
+
 export interface FrontendThreadSettings {
+  /** Of this thread among all of the pool. */
+  readonly index: number;
+  /** How many connections each thread of the pool has, for `ConnectionCounts`. */
+  readonly connections: Readonly<Record<FrontendName, SharedArrayBuffer>>;
   readonly http: HttpConfig;
   readonly grpc: GrpcConfig;
   /** Descriptors of listening sockets, -1 for a frontend that is off. The thread owns each from its `took` on. */
@@ -19,8 +25,10 @@ export interface FrontendThreadSettings {
   readonly exiting: SharedArrayBuffer;
 }
 
-/** From the pool to the thread: finish what was accepted. */
-export const drainOrder = 'drain';
+/** From the pool to the thread: finish what was accepted, or serve a connection that another thread has accepted. */
+export type ThreadOrder =
+  | { readonly kind: 'drain' }
+  | { readonly kind: 'adopt'; readonly frontend: FrontendName; readonly fd: number; readonly id: number };
 
 export type LogLevel = keyof Logger;
 
@@ -29,4 +37,7 @@ export type ThreadReport =
   | { readonly kind: 'took'; readonly fd: number }
   | { readonly kind: 'ready'; readonly doorbell: number }
   | { readonly kind: 'drained' }
+  /** The connection is for the thread with the index `to`. */
+  | { readonly kind: 'handOver'; readonly frontend: FrontendName; readonly fd: number; readonly to: number }
+  | { readonly kind: 'adopted'; readonly id: number }
   | { readonly kind: 'log'; readonly level: LogLevel; readonly fields: LogFields; readonly message: string };

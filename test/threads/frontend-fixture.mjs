@@ -2,7 +2,7 @@
 // says: `fail` before anything, `leave` likewise but without an error, `half` when one of two sockets is taken.
 
 import { subscribe } from 'node:diagnostics_channel';
-import { BroadcastChannel, parentPort, threadId } from 'node:worker_threads';
+import { BroadcastChannel, parentPort, threadId, workerData } from 'node:worker_threads';
 
 const manner = process.env.FRONTEND_FIXTURE;
 if (manner === 'fail') throw new Error('failed on purpose');
@@ -22,6 +22,8 @@ subscribe('net.server.socket', () => {
   channel.postMessage({ thread: threadId });
 });
 channel.onmessage = ({ data }) => {
+  if (data.count === workerData.index)
+    channel.postMessage({ counts: [...new Int32Array(workerData.connections.http)] });
   if (data.fail === threadId) throw new Error('failed on purpose');
 };
 

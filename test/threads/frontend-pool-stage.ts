@@ -56,14 +56,14 @@ export function openSockets(): number {
 /** A port that was free a moment ago. */
 export function freePort(): number {
   const { fd, port } = native.openListener('127.0.0.1', 0, 16, 'alone');
-  native.closeListener(fd);
+  native.closeSocket(fd);
   return port;
 }
 
 /** Whether nobody listens there. */
 export function isFree(port: number): boolean {
   const { fd, error } = native.openListener('127.0.0.1', port, 16, 'first');
-  if (error === null) native.closeListener(fd);
+  if (error === null) native.closeSocket(fd);
   return error === null;
 }
 
@@ -71,6 +71,8 @@ export interface StageOptions {
   readonly threadCount?: number;
   /** How the threads fail; see the fixture. */
   readonly failure?: 'fail' | 'leave' | 'half';
+  /** What the threads run; absent means the fixture. */
+  readonly entry?: URL;
   readonly httpPort?: number | null;
   readonly grpcPort?: number | null;
 }
@@ -79,17 +81,23 @@ export class Stage {
   readonly server = new FakeInferenceServer();
   readonly accepted: Accepted[] = [];
   readonly log: string[] = [];
+  #counts: readonly number[] | null = null;
   readonly #channel = new BroadcastChannel('frontend-fixture');
   readonly #options: StageOptions;
   #listening = new Map<string, Listening>();
 
   constructor(options: StageOptions = {}) {
     this.#options = options;
-    this.#channel.onmessage = (event: unknown) => this.accepted.push((event as { data: Accepted }).data);
+    this.#channel.onmessage = (event: unknown) => {
+      const { data } = event as { data: Accepted | { readonly counts: readonly number[] } };
+      if ('counts' in data) this.#counts = data.counts;
+      else this.accepted.push(data);
+    };
   }
 
   async start(): Promise<void> {
     const { threadCount = 3, failure, httpPort = 0, grpcPort = 0 } = this.#options;
+    const { entry = new URL('./frontend-fixture.mjs', import.meta.url) } = this.#options;
     // Threads have a copy of the environment as it is when they start.
     if (failure === undefined) delete process.env.FRONTEND_FIXTURE;
     else process.env.FRONTEND_FIXTURE = failure;
@@ -114,7 +122,7 @@ export class Stage {
         maxConnectionAgeMs: 0,
         maxConnectionAgeGraceMs: 0,
       },
-      entry: new URL('./frontend-fixture.mjs', import.meta.url),
+      entry,
     });
     for (const frontend of frontends) this.#listening.set(frontend.name, await frontend.start());
   }
@@ -131,13 +139,21 @@ export class Stage {
     return { http: this.listening('http').port, grpc: this.listening('grpc').port, metrics: 0 };
   }
 
-  /** One request on a connection of its own, with that number as its input and its id. */
-  ask(number: number): Promise<Answer> {
+  /** One request, without an agent on a connection of its own, with that number as its input and its id. */
+  ask(number: number, agent = new Agent()): Promise<Answer> {
     const body = JSON.stringify({
       id: `r${number}`,
       inputs: [{ name: 'IN', datatype: 'INT32', shape: [1], data: [number] }],
     });
-    return sendOnce(this.listening('http').port, new Agent(), 'POST', '/v2/models/echo/infer', body);
+    return sendOnce(this.listening('http').port, agent, 'POST', '/v2/models/echo/infer', body);
+  }
+
+  /** How many connections of HTTP each thread has, as the first one sees it. */
+  async connectionCounts(): Promise<readonly number[]> {
+    this.#counts = null;
+    this.#channel.postMessage({ count: 0 });
+    await until('the counts are told', () => this.#counts !== null);
+    return this.#counts ?? [];
   }
 
   /** The thread with that id throws. */

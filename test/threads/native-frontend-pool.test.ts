@@ -1,6 +1,7 @@
 /** Frontends in threads of their own, over the addon's sockets and doorbells. The threads run the built server. */
 
 import { once } from 'node:events';
+import { Agent } from 'node:http';
 import { connect, createServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { InferenceResponse } from '../../src/inference/response.ts';
@@ -62,6 +63,23 @@ describe.runIf(native.sharesPorts)('frontends in threads', () => {
     await until('all connections are told of', () => stage.accepted.length >= 90);
     expect(threadsOf(stage).size).toBeGreaterThan(1);
     expect(stage.server.unreleased).toBe(0);
+  });
+
+  it('share a few connections that live long evenly, and serve those that were handed over', async () => {
+    const before = openSockets();
+    const stage = await started({ threadCount: 3, grpcPort: null });
+    const agents = Array.from({ length: 12 }, () => new Agent({ keepAlive: true }));
+    for (let round = 0; round < 3; round++) {
+      const answers = await Promise.all(agents.map((agent, i) => stage.ask(i, agent)));
+      expect(answers.map(numberOf)).toEqual(agents.map((_, i) => i));
+    }
+    await until('they are spread', async () => (await stage.connectionCounts()).join() === '4,4,4');
+    for (const agent of agents) agent.destroy();
+    await until('none is left', async () => (await stage.connectionCounts()).join() === '0,0,0');
+    await stage.listening('http').drain();
+    stage.listening('http').close();
+    await allThreadsEnded();
+    await until('no socket is left', () => openSockets() === before);
   });
 
   it('answer gRPC on one port from several threads', async () => {
@@ -137,8 +155,8 @@ describe.runIf(native.sharesPorts)('a frontend thread that fails', () => {
     await until('all requests are at the server', () => stage.server.seen.length === count);
     await until('all connections are told of', () => stage.accepted.length === count);
     const [victim] = stage.accepted.map(({ thread }) => thread);
-    const lost = stage.accepted.filter(({ thread }) => thread === victim).length;
-    expect(lost).toBeLessThan(count);
+    await until('they are spread', async () => (await stage.connectionCounts()).join() === '20,20');
+    const lost = count / 2;
 
     stage.fail(victim);
     await until('the thread is back', () => stage.log.includes('a frontend thread is back'));
@@ -233,6 +251,9 @@ describe.runIf(native.sharesPorts)('a start that fails', () => {
 
   it('frees the sockets that the threads had taken and those that they had not', () =>
     expectRefusal({ failure: 'half' }, 'failed half way'));
+
+  it('frees the sockets when no thread can be made', () =>
+    expectRefusal({ entry: new URL('https://nowhere.example/thread.js') }, 'must be of scheme file'));
 });
 
 describe.runIf(native.sharesPorts)('a drain', () => {

@@ -17,7 +17,7 @@ const workers: Worker[] = [];
 const open: number[] = [];
 afterEach(async () => {
   await Promise.all(workers.splice(0).map((worker) => worker.terminate()));
-  for (const fd of open.splice(0)) native.closeListener(fd);
+  for (const fd of open.splice(0)) native.closeSocket(fd);
 });
 
 /** A socket that must open; closed after the test unless it is given to a server. */
@@ -107,7 +107,7 @@ describe('a listening socket', () => {
   it('frees its port when it is closed without a server', () => {
     const { fd, port } = listener('127.0.0.1', 0, 'alone');
     expect(failure('127.0.0.1', port, 'alone')).toBe('EADDRINUSE');
-    native.closeListener(fd);
+    native.closeSocket(fd);
     open.splice(open.indexOf(fd), 1);
     expect(failure('127.0.0.1', port, 'alone')).toBeNull();
   });
@@ -128,5 +128,24 @@ describe('a listening socket', () => {
 
   it('is not opened with arguments that make no sense', () => {
     expect(() => native.openListener('127.0.0.1', 0, 64, 'both' as PortSharing)).toThrow(TypeError);
+  });
+});
+
+describe('another descriptor of a socket', () => {
+  it('is served when the first one is closed', async () => {
+    const { fd, port } = listener('127.0.0.1', 0, 'alone');
+    const copy = native.duplicateSocket(fd);
+    open.push(copy);
+    expect(copy).not.toBe(fd);
+    open.splice(open.indexOf(fd), 1);
+    native.closeSocket(fd);
+    await serve(copy, 'copy');
+    expect(await answerer('127.0.0.1', port)).toBe('copy');
+  });
+
+  it('is not to be had of what is none', () => {
+    expect(native.duplicateSocket(-1)).toBe(-1);
+    expect(native.duplicateSocket(2 ** 30)).toBe(-1);
+    expect(native.duplicateSocket('1' as unknown as number)).toBe(-1);
   });
 });

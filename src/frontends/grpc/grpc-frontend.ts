@@ -4,7 +4,7 @@ import type { Logger } from '../../logger.ts';
 import type { InferenceServer } from '../../server/inference-server.ts';
 import type { GrpcConfig } from '../../server/server-config.ts';
 import type { Clock } from '../../time.ts';
-import type { Frontend, Listening, ListeningSocket } from '../frontend.ts';
+import type { ConnectionPlacement, Frontend, Listening, ListeningSocket } from '../frontend.ts';
 import type { MessageMemory } from '../message-pool.ts';
 import { createGrpcJsTransport } from './grpc-js-transport.ts';
 import { createHttp2Transport } from './http2-transport.ts';
@@ -23,18 +23,25 @@ export interface GrpcFrontendOptions {
   readonly socket?: ListeningSocket | null;
   /** Where messages lie; absent means a pool of its own. Without effect on grpc-js, which has its own ways. */
   readonly memory?: MessageMemory;
+  /** Who serves accepted connections; absent means this frontend. Without effect on grpc-js. */
+  readonly placement?: ConnectionPlacement;
 }
 
-const transports: Readonly<
-  Record<
-    GrpcConfig['transport'],
-    (dependencies: { clock: Clock; logger: Logger; memory: MessageMemory | undefined }) => GrpcTransport
-  >
-> = { nereid: createHttp2Transport, 'grpc-js': createGrpcJsTransport };
+interface TransportDependencies {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly memory: MessageMemory | undefined;
+  readonly placement: ConnectionPlacement | undefined;
+}
+
+const transports: Readonly<Record<GrpcConfig['transport'], (dependencies: TransportDependencies) => GrpcTransport>> = {
+  nereid: createHttp2Transport,
+  'grpc-js': createGrpcJsTransport,
+};
 
 export function createGrpcFrontend(options: GrpcFrontendOptions): Frontend {
-  const { server, clock, logger, config, isExiting } = options;
-  const transport = transports[config.transport]({ clock, logger, memory: options.memory });
+  const { server, clock, logger, config, isExiting, memory, placement } = options;
+  const transport = transports[config.transport]({ clock, logger, memory, placement });
   return {
     name: 'grpc',
     async start(): Promise<Listening> {
@@ -56,6 +63,7 @@ export function createGrpcFrontend(options: GrpcFrontendOptions): Frontend {
           return listening.drain();
         },
         close: () => listening.close(),
+        adopt: (fd) => listening.adopt?.(fd),
       };
     },
   };

@@ -8,10 +8,11 @@ import type { HeaderField } from '../../http2/header-field.ts';
 import type { Http2Limits } from '../../http2/limits.ts';
 import { Http2Server } from '../../http2/server.ts';
 import type { Http2Stream } from '../../http2/stream.ts';
+import { adoptedSocket } from '../../sockets/adopted-socket.ts';
 import type { Logger } from '../../logger.ts';
 import type { GrpcConfig } from '../../server/server-config.ts';
 import type { Clock } from '../../time.ts';
-import type { Listening } from '../frontend.ts';
+import type { ConnectionPlacement, Listening } from '../frontend.ts';
 import { CallHead, timeoutMs } from './call-head.ts';
 import { Http2Call, type Http2CallSurroundings } from './http2-call.ts';
 import { Http2StreamCall } from './http2-stream-call.ts';
@@ -35,9 +36,15 @@ export interface Http2TransportDependencies {
   readonly logger: Logger;
   /** Where messages lie; absent means a pool of its own. */
   readonly memory?: MessageMemory | undefined;
+  /** Who serves accepted connections; absent means this transport. */
+  readonly placement?: ConnectionPlacement | undefined;
 }
 
-export const createHttp2Transport = ({ memory, ...dependencies }: Http2TransportDependencies): GrpcTransport => ({
+export const createHttp2Transport = ({
+  memory,
+  placement,
+  ...dependencies
+}: Http2TransportDependencies): GrpcTransport => ({
   async start(methods, config, socket) {
     const router = new CallRouter(methods, {
       ...dependencies,
@@ -45,9 +52,11 @@ export const createHttp2Transport = ({ memory, ...dependencies }: Http2Transport
       calls: new OpenCalls(),
       pool: memory ?? new MessagePool(dependencies.clock),
     });
-    const server = new Http2Server(router, dependencies.clock, limitsOf(config));
+    const server = new Http2Server(router, dependencies.clock, limitsOf(config), () => placement?.ended());
     router.server = server;
-    const listener = createServer({ noDelay: true, pauseOnConnect: true }, (socket) => server.accept(socket));
+    const listener = createServer({ noDelay: true, pauseOnConnect: true }, (accepted) => {
+      if (placement === undefined || placement.accepted(accepted)) server.accept(accepted);
+    });
     const { address, port } = await listenOn(listener, config.listen, socket);
     return new Http2Listening(address, port, listener, server, router.surroundings);
   },
@@ -155,6 +164,10 @@ class Http2Listening implements Listening {
   drain(): Promise<void> {
     this.#drained ??= this.#drain();
     return this.#drained;
+  }
+
+  adopt(fd: number): void {
+    this.#server.accept(adoptedSocket(fd, false));
   }
 
   close(): void {

@@ -5,7 +5,7 @@ import type { Logger } from '../../logger.ts';
 import type { InferenceServer } from '../../server/inference-server.ts';
 import type { HttpConfig } from '../../server/server-config.ts';
 import type { Clock } from '../../time.ts';
-import type { Frontend, Listening, ListeningSocket } from '../frontend.ts';
+import type { ConnectionPlacement, Frontend, Listening, ListeningSocket } from '../frontend.ts';
 import { type MessageMemory, MessagePool } from '../message-pool.ts';
 import { dispatch } from './dispatch.ts';
 import { Exchange } from './exchange.ts';
@@ -23,6 +23,8 @@ export interface HttpFrontendOptions {
   readonly isExiting?: () => boolean;
   /** Where to listen instead of opening the configured address. */
   readonly socket?: ListeningSocket | null;
+  /** Who serves accepted connections; absent means this frontend. */
+  readonly placement?: ConnectionPlacement;
   /** Where the bodies of requests lie; absent means a pool of its own. */
   readonly memory?: MessageMemory;
 }
@@ -34,10 +36,10 @@ export function createHttpFrontend(options: HttpFrontendOptions): Frontend {
 async function start(options: HttpFrontendOptions): Promise<Listening> {
   const { config, clock, logger, server, isExiting = () => false } = options;
   if (config.listen === null) throw failedPrecondition('the HTTP frontend is off (--allow-http=false)');
-  const { memory = new MessagePool(clock), socket = null } = options;
+  const { memory = new MessagePool(clock), socket = null, placement = null } = options;
   const context: HttpContext = { server, clock, logger, config, isExiting, memory };
   const infer = new InferHandler(context);
-  const transport = config.transport === 'node' ? createNodeTransport(clock) : createHttp1Transport(clock);
+  const transport = config.transport === 'node' ? createNodeTransport(clock) : createHttp1Transport(clock, placement);
   return transport.start(
     {
       onRequest: (request) => dispatch(context, infer, new Exchange(request, clock.now())),

@@ -4,16 +4,20 @@ import { createServer, type Server as NetServer } from 'node:net';
 import type { RequestHandler } from '../../http1/connection.ts';
 import type { Http1Request } from '../../http1/request.ts';
 import { Http1Server } from '../../http1/server.ts';
+import { adoptedSocket } from '../../sockets/adopted-socket.ts';
 import type { Clock } from '../../time.ts';
-import type { Listening } from '../frontend.ts';
+import type { ConnectionPlacement, Listening } from '../frontend.ts';
 import { listenOn, type TakenAddress } from './listen.ts';
 import { drainGraceMs, type HttpRequestHandler, type HttpTransport, refusalHeaders, refusalText } from './transport.ts';
 
-export const createHttp1Transport = (clock: Clock): HttpTransport => ({
+/** @param placement Who serves accepted connections; null means this transport. */
+export const createHttp1Transport = (clock: Clock, placement: ConnectionPlacement | null): HttpTransport => ({
   async start(handler, listen, socket) {
-    const server = new Http1Server(new Router(handler), clock);
+    const server = new Http1Server(new Router(handler), clock, {}, () => placement?.ended());
     const options = { noDelay: true, pauseOnConnect: true, allowHalfOpen: true };
-    const listener = createServer(options, (accepted) => server.accept(accepted));
+    const listener = createServer(options, (accepted) => {
+      if (placement === null || placement.accepted(accepted)) server.accept(accepted);
+    });
     const taken = await listenOn(listener, listen, socket);
     listener.on('error', (error) => handler.onUnexpected(error));
     return new Http1Listening(taken, listener, server);
@@ -57,6 +61,10 @@ class Http1Listening implements Listening {
     this.#listener.close();
     await this.#server.drain(drainGraceMs);
     this.close();
+  }
+
+  adopt(fd: number): void {
+    this.#server.accept(adoptedSocket(fd, true));
   }
 
   close(): void {
