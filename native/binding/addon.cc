@@ -4,6 +4,7 @@
 #include "binding/doorbell.h"
 #include "binding/engine_binding.h"
 #include "binding/listener.h"
+#include "binding/plain_view.h"
 #include "binding/shared_slabs.h"
 #include "napi.h"
 
@@ -16,6 +17,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   nereid::DefineSharedSlabs(env, exports);
   nereid::DefineListeners(env, exports);
   nereid::DefineDoorbells(env, exports);
+  nereid::DefinePlainViews(env, exports);
   return exports;
 }
 

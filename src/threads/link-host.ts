@@ -8,7 +8,7 @@ import { Cancellation, type InferenceContext } from '../inference/context.ts';
 import type { InferenceResponse } from '../inference/response.ts';
 import type { InferenceServer } from '../server/inference-server.ts';
 import { answerControlCalls } from './control-calls.ts';
-import { type Doorbells, fromFrontend, type LinkEnd, toFrontend } from './link.ts';
+import { type NativeLink, fromFrontend, type LinkEnd, toFrontend } from './link.ts';
 import { LinkSide } from './link-side.ts';
 import type { Page } from './page-arena.ts';
 import { readRequest } from './request-record.ts';
@@ -36,9 +36,9 @@ export class LinkHost {
   readonly #stopControl: () => void;
   #isClosed = false;
 
-  constructor(server: InferenceServer, end: LinkEnd, doorbells: Doorbells) {
+  constructor(server: InferenceServer, end: LinkEnd, native: NativeLink) {
     this.#server = server;
-    this.#side = new LinkSide(end, doorbells, toFrontend.forgetPage, (kind, call, page, offset) =>
+    this.#side = new LinkSide(end, native, toFrontend.forgetPage, (kind, call, page, offset) =>
       this.#receive(kind, call, page, offset),
     );
     this.#stopControl = answerControlCalls(end.control, server);

@@ -8,7 +8,7 @@ import type { InferenceRequest } from '../inference/request.ts';
 import type { InferenceResponse } from '../inference/response.ts';
 import type { InferenceServer } from '../server/inference-server.ts';
 import { ControlCaller } from './control-calls.ts';
-import { type Doorbells, fromFrontend, type LinkEnd, toFrontend } from './link.ts';
+import { type NativeLink, fromFrontend, type LinkEnd, toFrontend } from './link.ts';
 import { LinkSide } from './link-side.ts';
 import type { Page, PageArena } from './page-arena.ts';
 import { writeRequest } from './request-record.ts';
@@ -39,8 +39,8 @@ export class LinkServer implements InferenceServer {
   readonly #calls: (PendingCall | null)[] = [];
   readonly #freeCalls: number[] = [];
 
-  constructor(end: LinkEnd, doorbells: Doorbells) {
-    this.#side = new LinkSide(end, doorbells, fromFrontend.forgetPage, (kind, call, page, offset) =>
+  constructor(end: LinkEnd, native: NativeLink) {
+    this.#side = new LinkSide(end, native, fromFrontend.forgetPage, (kind, call, page, offset) =>
       this.#receive(kind, call, page, offset),
     );
     const control = new ControlCaller(end.control);

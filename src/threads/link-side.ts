@@ -2,8 +2,8 @@
  * One side of a link, whichever: writes entries and wakes the other side, reads entries when woken, keeps the pages of both.
  */
 
-import type { LinkEnd, Doorbells } from './link.ts';
-import { PageArena } from './page-arena.ts';
+import type { LinkEnd, NativeLink } from './link.ts';
+import { type OpenMemory, PageArena } from './page-arena.ts';
 import { PageTable } from './page-table.ts';
 import { RecordReader, RecordWriter } from './record.ts';
 import { type EntryListener, RingReader, RingWriter } from './ring.ts';
@@ -15,7 +15,7 @@ export class LinkSide {
   readonly reader = new RecordReader();
   /** To be given to the other side. */
   readonly doorbell: number;
-  readonly #doorbells: Doorbells;
+  readonly #native: NativeLink;
   readonly #outgoing: RingWriter;
   readonly #incoming: RingReader;
   readonly #listener: EntryListener;
@@ -24,17 +24,19 @@ export class LinkSide {
   #isClosed = false;
 
   /** @param forgetKind the entry that tells the other side of a page which is gone. */
-  constructor(end: LinkEnd, doorbells: Doorbells, forgetKind: number, listener: EntryListener) {
-    this.#doorbells = doorbells;
+  constructor(end: LinkEnd, native: NativeLink, forgetKind: number, listener: EntryListener) {
+    this.#native = native;
     this.#outgoing = new RingWriter(end.outgoing);
     this.#incoming = new RingReader(end.incoming);
     this.#listener = listener;
-    this.pages = new PageTable(end.pages);
+    const open: OpenMemory = (memory) => native.plainView(new Uint8Array(memory)) ?? memory;
+    this.pages = new PageTable(end.pages, open);
     this.arena = new PageArena(
       (id, memory) => end.pages.postMessage({ id, memory }),
       (id) => this.push(forgetKind, 0, id, 0),
+      open,
     );
-    this.doorbell = doorbells.createDoorbell(this.drain);
+    this.doorbell = native.createDoorbell(this.drain);
     end.pages.unref();
   }
 
@@ -63,11 +65,11 @@ export class LinkSide {
 
   close(): void {
     this.#isClosed = true;
-    this.#doorbells.closeDoorbell(this.doorbell);
+    this.#native.closeDoorbell(this.doorbell);
   }
 
   readonly #ring = (): void => {
     this.#isRingDue = false;
-    if (this.#otherDoorbell >= 0 && !this.#isClosed) this.#doorbells.ringDoorbell(this.#otherDoorbell);
+    if (this.#otherDoorbell >= 0 && !this.#isClosed) this.#native.ringDoorbell(this.#otherDoorbell);
   };
 }

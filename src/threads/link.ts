@@ -32,4 +32,4 @@ export interface LinkEnd {
 }
 
 /** The native calls that a link needs. */
-export type Doorbells = Pick<NativeThreads, 'createDoorbell' | 'ringDoorbell' | 'closeDoorbell'>;
+export type NativeLink = Pick<NativeThreads, 'createDoorbell' | 'ringDoorbell' | 'closeDoorbell' | 'plainView'>;

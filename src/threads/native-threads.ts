@@ -55,6 +55,12 @@ export interface NativeThreads {
   ringDoorbell(id: number): void;
   /** In the thread that made it; does nothing elsewhere. `onRing` is not called any more, rung or not. */
   closeDoorbell(id: number): void;
+
+  /**
+   * The memory of these bytes, which is shared, as a buffer of this thread that is not: V8 copies to and from shared memory
+   * byte by byte unless both sides are aligned alike. Keeps the memory alive. Null where this Node does not allow it.
+   */
+  plainView(bytes: Uint8Array): ArrayBuffer | null;
 }
 
 /** Throws as `loadNative`. */

@@ -22,7 +22,10 @@ const alignment = 8;
 
 export class Page {
   readonly id: number;
-  readonly memory: SharedArrayBuffer;
+  /** As the other thread is given it. */
+  readonly shared: SharedArrayBuffer;
+  /** As it is read and written here. */
+  readonly memory: ArrayBufferLike;
   /** The whole page, as numbers: what records are made of. */
   readonly numbers: Float64Array;
   readonly bytes: Buffer;
@@ -30,8 +33,9 @@ export class Page {
   filled = 0;
   liveCount = 0;
 
-  constructor(id: number, memory: SharedArrayBuffer) {
+  constructor(id: number, shared: SharedArrayBuffer, memory: ArrayBufferLike) {
     this.id = id;
+    this.shared = shared;
     this.memory = memory;
     this.numbers = new Float64Array(memory);
     this.bytes = Buffer.from(memory);
@@ -41,11 +45,17 @@ export class Page {
 /** Tells the reading thread of a page; the reader must have got it before the first mention of the page's id. */
 export type AnnouncePage = (id: number, memory: SharedArrayBuffer) => void;
 
+/** What shared memory is read and written through in this thread. */
+export type OpenMemory = (memory: SharedArrayBuffer) => ArrayBufferLike;
+
+export const asItIs: OpenMemory = (memory) => memory;
+
 export class PageArena {
+  readonly #open: OpenMemory;
   readonly #announce: AnnouncePage;
   readonly #forget: FinalizationRegistry<number>;
   /** Pages are held by the views on them, and here only while they are free or being filled. */
-  readonly #pages = new WeakMap<SharedArrayBuffer, Page>();
+  readonly #pages = new WeakMap<ArrayBufferLike, Page>();
   readonly #idle: Page[][] = Array.from({ length: largestBits + 1 }, () => []);
   #idleBytes = 0;
   #current: Page;
@@ -53,7 +63,8 @@ export class PageArena {
   #wasUsed = false;
 
   /** @param forget called some time after nobody here can mention the page any more. */
-  constructor(announce: AnnouncePage, forget: (id: number) => void) {
+  constructor(announce: AnnouncePage, forget: (id: number) => void, open: OpenMemory = asItIs) {
+    this.#open = open;
     this.#announce = announce;
     this.#forget = new FinalizationRegistry(forget);
     this.#current = this.#make(sharedPageBytes);
@@ -82,7 +93,7 @@ export class PageArena {
 
   /** The page in which that memory lies; undefined for memory from elsewhere. */
   pageOf(memory: ArrayBufferLike): Page | undefined {
-    return memory instanceof SharedArrayBuffer ? this.#pages.get(memory) : undefined;
+    return this.#pages.get(memory);
   }
 
   /** Only a block of `take`, once, when nobody reads or writes it any more, in either thread. */
@@ -135,10 +146,11 @@ export class PageArena {
   }
 
   #make(bytes: number): Page {
-    const page = new Page(this.#nextId++, new SharedArrayBuffer(bytes));
+    const shared = new SharedArrayBuffer(bytes);
+    const page = new Page(this.#nextId++, shared, this.#open(shared));
     this.#pages.set(page.memory, page);
     this.#forget.register(page.memory, page.id);
-    this.#announce(page.id, page.memory);
+    this.#announce(page.id, shared);
     return page;
   }
 }

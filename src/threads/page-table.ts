@@ -2,7 +2,7 @@
 
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { internal } from '../errors.ts';
-import { Page } from './page-arena.ts';
+import { asItIs, type OpenMemory, Page } from './page-arena.ts';
 
 export interface PageAnnouncement {
   readonly id: number;
@@ -11,11 +11,13 @@ export interface PageAnnouncement {
 
 export class PageTable {
   readonly #port: MessagePort;
+  readonly #open: OpenMemory;
   readonly #pages = new Map<number, Page>();
 
   /** @param port where announcements arrive; read here only, when a page is not known yet. */
-  constructor(port: MessagePort) {
+  constructor(port: MessagePort, open: OpenMemory = asItIs) {
     this.#port = port;
+    this.#open = open;
   }
 
   get size(): number {
@@ -28,7 +30,7 @@ export class PageTable {
     if (known !== undefined) return known;
     for (let next = receiveMessageOnPort(this.#port); next !== undefined; next = receiveMessageOnPort(this.#port)) {
       const { id: announced, memory } = next.message as PageAnnouncement;
-      this.#pages.set(announced, new Page(announced, memory));
+      this.#pages.set(announced, new Page(announced, memory, this.#open(memory)));
     }
     const found = this.#pages.get(id);
     if (found === undefined) throw internal(`a frontend thread's link mentions page ${id}, which was never announced`);

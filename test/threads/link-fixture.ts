@@ -1,13 +1,13 @@
 /** Both ends of a link in one thread: doorbells ring in microtasks, or when the test says so. */
 
-import type { Doorbells } from '../../src/threads/link.ts';
+import type { NativeLink } from '../../src/threads/link.ts';
 import { type LinkEnds, makeLinkEnds } from '../../src/threads/link-ends.ts';
 import { LinkHost } from '../../src/threads/link-host.ts';
 import { LinkServer } from '../../src/threads/link-server.ts';
 import { FakeInferenceServer } from '../fakes/fake-inference-server.ts';
 
-/** Doorbells without threads. A ring is heard in a turn of its own, as often as there was one before it was heard. */
-export class FakeDoorbells implements Doorbells {
+/** NativeLink without threads. A ring is heard in a turn of its own, as often as there was one before it was heard. */
+export class FakeDoorbells implements NativeLink {
   readonly #bells = new Map<number, () => void>();
   readonly #rung = new Set<number>();
   #nextId = 0;
@@ -31,6 +31,10 @@ export class FakeDoorbells implements Doorbells {
     if (this.#rung.has(id)) return;
     this.#rung.add(id);
     if (this.isAwake) queueMicrotask(() => this.hear(id));
+  }
+
+  plainView(): null {
+    return null;
   }
 
   closeDoorbell(id: number): void {

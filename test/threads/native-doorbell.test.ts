@@ -1,4 +1,4 @@
-/** Doorbells between the test's thread and workers. Uses the built server. */
+/** NativeLink between the test's thread and workers. Uses the built server. */
 
 import { once } from 'node:events';
 import { join } from 'node:path';

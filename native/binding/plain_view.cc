@@ -1,0 +1,42 @@
+#include "binding/plain_view.h"
+
+#include <memory>
+
+namespace nereid {
+namespace {
+
+/// Threads: the environment's. Lifetime: until the collector has the view. Memory: keeps what is viewed
+/// alive.
+using Viewed = Napi::ObjectReference;
+
+void Finalize(napi_env /*env*/, void* /*bytes*/, void* viewed) {
+  const std::unique_ptr<Viewed> gone(static_cast<Viewed*>(viewed));
+}
+
+// plainView(bytes) → ArrayBuffer, or null
+Napi::Value PlainView(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (!info[0].IsTypedArray() || info[0].As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array) {
+    Napi::TypeError::New(env, "native: plainView(bytes)").ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+  void* memory = nullptr;
+  size_t bytes = 0;
+  if (napi_get_typedarray_info(env, info[0], nullptr, &bytes, &memory, nullptr, nullptr) != napi_ok)
+    return env.Null();
+  auto viewed = std::make_unique<Viewed>(Napi::Persistent(info[0].As<Napi::Object>()));
+  napi_value view = nullptr;
+  // Builds of Node whose V8 keeps all buffers in a cage refuse.
+  if (napi_create_external_arraybuffer(env, memory, bytes, Finalize, viewed.get(), &view) != napi_ok)
+    return env.Null();
+  static_cast<void>(viewed.release());
+  return {env, view};
+}
+
+}  // namespace
+
+void DefinePlainViews(Napi::Env env, Napi::Object exports) {
+  exports.Set("plainView", Napi::Function::New(env, PlainView, "plainView"));
+}
+
+}  // namespace nereid

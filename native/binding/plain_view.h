@@ -1,0 +1,15 @@
+// Shared memory as JavaScript that is not shared: V8 copies to and from a SharedArrayBuffer byte by byte
+// unless both sides are aligned alike, at less than 1 GB/s.
+#ifndef NEREID_BINDING_PLAIN_VIEW_H_
+#define NEREID_BINDING_PLAIN_VIEW_H_
+
+#include "napi.h"
+
+namespace nereid {
+
+/// Adds plainView to `exports`; see src/threads/native-threads.ts. It needs no runtime.
+void DefinePlainViews(Napi::Env env, Napi::Object exports);
+
+}  // namespace nereid
+
+#endif  // NEREID_BINDING_PLAIN_VIEW_H_
