@@ -1,7 +1,7 @@
 // Runs the shared conformance replayer against the built server and holds its failures against `left-out.json`: a failure
 // that is not listed there, and a listed case that passes, both fail this run.
 //
-//     node test/conformance/replay.mjs [SUITE[,SUITE]|all]
+//     node test/conformance/replay.mjs [SUITE[,SUITE]|all [SERVER FLAG…]]
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const corpus = join(root, '../shared/conformance');
-const suites = process.argv[2] ?? 'all';
+const [suites = 'all', ...serverFlags] = process.argv.slice(2);
 
 if (!existsSync(corpus)) {
   console.log('conformance replay: skipped, there is no ../shared/conformance beside this checkout');
@@ -21,9 +21,9 @@ if (!existsSync(corpus)) {
 const folder = mkdtempSync(join(tmpdir(), 'nereid-replay-'));
 const resultFile = join(folder, 'result.json');
 const server = `${process.execPath} ${join(root, 'dist/main.js')} serve --http-address=127.0.0.1 --grpc-address=127.0.0.1`;
-const flags = '--model-repository={repo} --http-port={http} --grpc-port={grpc} --metrics-port={metrics}';
+const places = '--model-repository={repo} --http-port={http} --grpc-port={grpc} --metrics-port={metrics}';
 const args = [join(corpus, 'replay/replay.mjs'), '--corpus', corpus, '--suite', suites, '--json', resultFile];
-spawnSync(process.execPath, [...args, '--server', `${server} ${flags}`], { stdio: 'inherit' });
+spawnSync(process.execPath, [...args, '--server', [server, places, ...serverFlags].join(' ')], { stdio: 'inherit' });
 const report = JSON.parse(readFileSync(resultFile, 'utf8'));
 const outcomes = Object.entries(report.suites).flatMap(([suite, { cases }]) =>
   cases.map((entry) => ({ suite, ...entry })),
