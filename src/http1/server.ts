@@ -31,6 +31,7 @@ export class Http1Server {
   /** Whether a drain still leaves connections open that have no request. */
   #isInGrace = true;
   #onDrained: (() => void) | null = null;
+  #drained: Promise<void> | null = null;
 
   constructor(
     handler: RequestHandler,
@@ -78,9 +79,21 @@ export class Http1Server {
   /**
    * Lets every connection end with its newest answer, and those without a request after the grace: a client that sends
    * without pause may have its next one on the wire just now. Resolves when every request that is here has been answered
-   * and the answers have left.
+   * and the answers have left; asked again, when the first time does.
    */
   drain(graceMs: number): Promise<void> {
+    this.#drained ??= this.#drain(graceMs);
+    return this.#drained;
+  }
+
+  /** Cuts all connections. */
+  destroy(): void {
+    for (const socket of [...this.#connections.keys()]) socket.destroy();
+    this.#cancelTick?.();
+    this.#cancelTick = null;
+  }
+
+  #drain(graceMs: number): Promise<void> {
     const { clock } = this.#surroundings;
     this.#isDraining = true;
     for (const connection of this.#connections.values()) connection.drain(this.#look);
@@ -95,13 +108,6 @@ export class Http1Server {
       };
       this.#look();
     });
-  }
-
-  /** Cuts all connections. */
-  destroy(): void {
-    for (const socket of [...this.#connections.keys()]) socket.destroy();
-    this.#cancelTick?.();
-    this.#cancelTick = null;
   }
 
   /** Whether the drain is over. */

@@ -37,6 +37,7 @@ export class ConnectionLife {
   #agedAtMs = -1;
   #unreadReplies = 0;
   #unsentBytes = 0;
+  #untakenBytes = 0;
   #stalledSinceMs = -1;
 
   constructor(connection: Http2Connection, socket: Duplex, limits: Http2Limits, nowMs: number) {
@@ -131,9 +132,11 @@ export class ConnectionLife {
   }
 
   #checkStall(nowMs: number): void {
-    const { unsentBytes } = this.#connection.writer.output;
-    const isMoving = unsentBytes === 0 || unsentBytes !== this.#unsentBytes;
+    const { unsentBytes, untakenBytes } = this.#connection.writer.output;
+    const isSame = unsentBytes === this.#unsentBytes && untakenBytes === this.#untakenBytes;
+    const isMoving = unsentBytes === 0 || !isSame;
     this.#unsentBytes = unsentBytes;
+    this.#untakenBytes = untakenBytes;
     if (isMoving) this.#stalledSinceMs = -1;
     else if (this.#stalledSinceMs < 0) this.#stalledSinceMs = nowMs;
     else if (nowMs - this.#stalledSinceMs >= this.#limits.stallTimeoutMs) this.#socket.destroy();

@@ -306,6 +306,7 @@ describe('draining', () => {
     const { server, clock } = await serve();
     const drained = server.drain(graceMs);
     expect(await isOver(drained)).toBe(true);
+    expect(await isOver(server.drain(graceMs))).toBe(true);
     expect(clock.waitingCount).toBe(0);
   });
 

@@ -248,6 +248,22 @@ describe('a socket that takes nothing', () => {
     expect(scene.socket.destroyed).toBe(true);
   });
 
+  it('is not closed while a large write leaves little by little', () => {
+    const scene = sceneOf({ stallTimeoutMs: 5000 });
+    const handle = { writeQueueSize: 1_000_000 };
+    Object.assign(scene.socket, { _handle: handle });
+    scene.socket.isSlow = true;
+    scene.say(ping());
+    scene.heard();
+    for (let i = 0; i < 10; i++) {
+      scene.wait(3000);
+      handle.writeQueueSize -= 10_000;
+    }
+    expect(scene.socket.destroyed).toBe(false);
+    scene.wait(8000);
+    expect(scene.socket.destroyed).toBe(true);
+  });
+
   it.each([
     ['PING', ping()],
     ['SETTINGS', settings()],
