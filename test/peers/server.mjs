@@ -1,4 +1,4 @@
-// The built server for the checks by foreign HTTP/2 peers: started on free loopback ports over a repository, ready when
+// The built server for the checks by foreign peers: started on free loopback ports over a repository, ready when
 // handed out, stopped by SIGTERM. Also the flags for it that a script was given, and the count of what passed.
 
 import { spawn } from 'node:child_process';
@@ -40,7 +40,7 @@ async function freePort() {
   return port;
 }
 
-/** `{ grpcPort, log, stop }`; `stop` gives how the server ended: its exit code or the signal. */
+/** `{ httpPort, grpcPort, log, stop }`; `stop` gives how the server ended: its exit code or the signal. */
 export async function startServer(repository, flags) {
   const main = join(root, 'dist/main.js');
   if (!existsSync(main)) throw new Error('build the server first (npm run build)');
@@ -78,7 +78,7 @@ export async function startServer(repository, flags) {
     clearTimeout(late);
     return ended;
   };
-  return { grpcPort: grpc, log: () => log, stop };
+  return { httpPort: http, grpcPort: grpc, log: () => log, stop };
 }
 
 /** Counts outcomes, a line for each that is worth one. */

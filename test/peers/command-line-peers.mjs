@@ -2,13 +2,12 @@
 // nghttp and h2load are nghttp2's own; curl is usually built on the same library, but frames and paces differently.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { commandVersion } from './commands.mjs';
+import { run } from './run-command.mjs';
 
-const timeoutMs = 30_000;
 const service = '/inference.GRPCInferenceService';
 const grpcHeaders = ['content-type: application/grpc', 'te: trailers'];
 
@@ -53,27 +52,6 @@ const sumsRequest = inferRequest('simple', [
   ['INPUT1', 'INT32', [1, 16], threes],
 ]);
 const sums = Buffer.from(Int32Array.from({ length: 16 }, (_, i) => i + 3).buffer);
-
-/** Runs a program to its end and gives its output, one character a byte. */
-function run(command, args) {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-    const late = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
-    const output = [];
-    let complaint = '';
-    child.stdout.on('data', (part) => output.push(part));
-    child.stderr.on('data', (part) => {
-      complaint += part;
-    });
-    child.on('error', reject);
-    child.on('close', (code, signal) => {
-      clearTimeout(late);
-      const text = Buffer.concat(output).toString('latin1');
-      if (code === 0) resolve(text);
-      else reject(new Error(`${command} ended with ${code ?? signal}: ${`${complaint}${text}`.slice(-600)}`));
-    });
-  });
-}
 
 /** The parts of an answer: its head and trailers as text, its body as bytes. */
 async function curl(url, folder, path, message) {

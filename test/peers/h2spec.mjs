@@ -1,6 +1,6 @@
 // Runs h2spec, the conformance tests for HTTP/2 servers, against the gRPC port of the built server.
 //
-//     node test/http2-peers/h2spec.mjs [--require] [--only=SPEC ...] [--server-flag=FLAG ...] [-- SERVER FLAGS]
+//     node test/peers/h2spec.mjs [--require] [--only=SPEC ...] [--server-flag=FLAG ...] [-- SERVER FLAGS]
 //
 // `--only=http2/5.1` takes what h2spec takes. h2spec is built by `go install` into build/tools and kept there. When it
 // cannot be had the run is skipped with the reason, or fails with --require. h2spec asks with GET and no content type,
