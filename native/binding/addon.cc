@@ -5,7 +5,6 @@
 #include "binding/engine_binding.h"
 #include "binding/listener.h"
 #include "binding/plain_view.h"
-#include "binding/shared_slabs.h"
 #include "napi.h"
 
 namespace {
@@ -14,7 +13,6 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(std::make_unique<nereid::AddonData>().release());
   nereid::DefineEngine(env, exports);
   nereid::DefineBatches(env, exports);
-  nereid::DefineSharedSlabs(env, exports);
   nereid::DefineListeners(env, exports);
   nereid::DefineDoorbells(env, exports);
   nereid::DefinePlainViews(env, exports);

@@ -14,7 +14,6 @@
 #include "binding/doorbell.h"
 #include "binding/host_buffer.h"
 #include "binding/job_frame.h"
-#include "binding/shared_slabs.h"
 #include "engine/instance.h"
 #include "engine/runtime.h"
 #include "napi.h"
@@ -63,7 +62,6 @@ struct AddonData {
   Table<std::unique_ptr<SessionEntry>> sessions;
   Table<std::unique_ptr<Instance>> instances;
   Table<std::unique_ptr<JobFrame>> frames;
-  SharedSlabs shared_slabs;
   KnownDoorbells known_doorbells;
   Napi::FunctionReference on_jobs;
   Napi::FunctionReference on_log;

@@ -20,11 +20,6 @@ Napi::Value HostBuffers::Wrap(Napi::Env env, const std::shared_ptr<HostBlock>& b
   return Napi::Value(env, buffer);
 }
 
-bool HostBuffers::Holds(const HostBlock& block) const noexcept {
-  const auto found = holds_.find(block.data());
-  return found != holds_.end() && !found->second.expired();
-}
-
 void HostBuffers::Discard(const Napi::ArrayBuffer& buffer) {
   Napi::ArrayBuffer detachable = buffer;
   const auto found = holds_.find(detachable.Data());

@@ -17,9 +17,6 @@ class HostBuffers {
   /// An ArrayBuffer over the block. Undefined, with an exception pending, when the environment refuses.
   Napi::Value Wrap(Napi::Env env, const std::shared_ptr<HostBlock>& block);
 
-  /// Whether an ArrayBuffer over the block is there, neither discarded nor collected.
-  bool Holds(const HostBlock& block) const noexcept;
-
   /// Detaches the ArrayBuffer, so that its views become empty, and lets go of the block at once instead of at
   /// the next garbage collection.
   void Discard(const Napi::ArrayBuffer& buffer);

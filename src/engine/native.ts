@@ -1,5 +1,5 @@
 /**
- * The addon's face, call by call in the order of `native/binding/{engine_binding,batch_binding,shared_slabs}.cc`: plain data only, every
+ * The addon's face, call by call in the order of `native/binding/{engine_binding,batch_binding}.cc`: plain data only, every
  * field set, absence is null. Nothing here has behaviour; `load-native.ts` finds the addon.
  */
 
@@ -147,19 +147,4 @@ export interface NativeAddon {
   slabBuffer(instanceId: number, slabId: number): ArrayBuffer;
   /** Null, or the slabs that the pool gave up, whose buffers the caller discards. */
   releaseSlab(instanceId: number, slabId: number): readonly number[] | null;
-
-  /**
-   * Gives an output slab a token, under which other threads read it where it lies. The token keeps the slab's memory
-   * until `forgetShared`, or until the calling thread ends; what is in the memory is the slab's holder's affair, as ever.
-   * Tokens are never used again. Throws for a slab that is not there.
-   */
-  shareSlab(instanceId: number, slabId: number): number;
-  /**
-   * The bytes of a shared slab, in any thread and without `loadRuntime`. The buffer keeps the memory by itself, also after
-   * `forgetShared`, until `discardBuffer` or its collection. Throws for a token that is forgotten, and where the thread
-   * has a buffer of the slab already: one per thread, to be kept for as long as the slab is in use, or discarded first.
-   */
-  openShared(token: number): ArrayBuffer;
-  /** Takes a token back; only the thread that made it may, in others it does nothing. Open buffers stay valid. */
-  forgetShared(token: number): void;
 }

@@ -28,9 +28,10 @@ export interface ConnectionPlacement {
   ended(): void;
 }
 
-/** A socket that listens already; the frontend that is started on it owns the descriptor from then on. */
+/** A socket that listens already. */
 export interface ListeningSocket {
-  readonly fd: number;
+  /** Its descriptor, which is the caller's from now on. Called in the moment in which a frontend begins to listen. */
+  take(): number;
 }
 
 /** Connections that wait to be accepted. */

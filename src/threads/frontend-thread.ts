@@ -28,9 +28,9 @@ async function run(port: MessagePort, settings: FrontendThreadSettings): Promise
   const memory = new SharedMessageMemory(server.arena, clock);
   const shared = { server, clock, logger, isExiting, memory };
   const { http, grpc, httpFd, grpcFd } = settings;
-  // Read by the frontend in the moment in which it begins to listen; before, the pool closes the socket of a lost thread.
+  // Until then the pool closes the socket if this thread is lost.
   const socketOf = (fd: number): ListeningSocket => ({
-    get fd() {
+    take() {
       report({ kind: 'took', fd });
       return fd;
     },

@@ -28,7 +28,7 @@ export function listenOn(
   return new Promise((resolve, reject) => {
     const onError = (error: NodeJS.ErrnoException): void => reject(grpcListenError(listen, error));
     server.once('error', onError);
-    server.listen({ ...(socket ?? listen), backlog: acceptBacklog }, () => {
+    server.listen({ ...(socket === null ? listen : { fd: socket.take() }), backlog: acceptBacklog }, () => {
       server.off('error', onError);
       const { port } = server.address() as AddressInfo;
       resolve({ address: addressText(listen.host, port), port });

@@ -15,7 +15,7 @@ export function listenOn(server: Server, listen: ListenAddress, socket: Listenin
   return new Promise((resolve, reject) => {
     const onError = (error: NodeJS.ErrnoException): void => reject(httpListenError(listen, error));
     server.once('error', onError);
-    server.listen({ ...(socket ?? listen), backlog: acceptBacklog }, () => {
+    server.listen({ ...(socket === null ? listen : { fd: socket.take() }), backlog: acceptBacklog }, () => {
       server.off('error', onError);
       const { address, family, port } = server.address() as AddressInfo;
       resolve({ address: family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`, port });
