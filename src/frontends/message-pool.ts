@@ -6,18 +6,13 @@
  */
 
 import type { Clock } from '../time.ts';
+import { IdleBlocks, TrimTimer } from './idle-blocks.ts';
 
 /** Blocks are powers of two between these; smaller messages are cheap to allocate, larger ones are rare. */
 const smallestBits = 16;
 const largestBits = 23;
 
 export const maxPooledBytes: number = 2 ** largestBits;
-
-/** Of blocks that wait for their next use. */
-const maxIdleBytes = 32 * 1024 * 1024;
-
-/** How long blocks wait for their next use, at least. */
-const trimMs = 5000;
 
 /**
  * Where a frontend puts the messages that it receives: all of them, so that whoever wants them in other memory gives it
@@ -33,31 +28,22 @@ export interface MessageMemory {
 }
 
 export class MessagePool implements MessageMemory {
-  readonly #clock: Clock | null;
-  readonly #idle: Buffer[][] = Array.from({ length: largestBits + 1 }, () => []);
-  #idleBytes = 0;
-  #wasUsed = false;
-  #isTrimming = false;
+  readonly #idle = new IdleBlocks<Buffer>();
+  readonly #timer: TrimTimer | null;
 
   /** @param clock by which it trims itself; null leaves that to the owner. */
   constructor(clock: Clock | null = null) {
-    this.#clock = clock;
+    this.#timer = clock === null ? null : new TrimTimer(clock, () => this.trim());
   }
 
   take(bytes: number): Buffer {
-    this.#wasUsed = true;
-    if (this.#clock !== null && !this.#isTrimming) this.#trimLater(this.#clock);
-    const bits = Math.max(smallestBits, 32 - Math.clz32(bytes - 1));
-    const block = (this.#idle[bits] as Buffer[]).pop();
-    if (block === undefined) return Buffer.allocUnsafeSlow(2 ** bits);
-    this.#idleBytes -= block.length;
-    return block;
+    this.#timer?.start();
+    const size = 2 ** Math.max(smallestBits, 32 - Math.clz32(bytes - 1));
+    return this.#idle.take(size) ?? Buffer.allocUnsafeSlow(size);
   }
 
   giveBack(block: Buffer): void {
-    if (this.#idleBytes + block.length > maxIdleBytes) return;
-    this.#idleBytes += block.length;
-    (this.#idle[31 - Math.clz32(block.length)] as Buffer[]).push(block);
+    this.#idle.keep(block, block.length);
   }
 
   allocate(bytes: number): Buffer {
@@ -66,19 +52,6 @@ export class MessagePool implements MessageMemory {
 
   /** Called now and then: what was not needed since the last time is let go. Returns whether anything is left. */
   trim(): boolean {
-    if (!this.#wasUsed) {
-      for (const blocks of this.#idle) blocks.length = 0;
-      this.#idleBytes = 0;
-    }
-    this.#wasUsed = false;
-    return this.#idleBytes > 0;
-  }
-
-  #trimLater(clock: Clock): void {
-    this.#isTrimming = true;
-    clock.schedule(clock.now() + trimMs, () => {
-      this.#isTrimming = false;
-      if (this.trim()) this.#trimLater(clock);
-    });
+    return this.#idle.trim();
   }
 }

@@ -7,15 +7,14 @@
  * when the last view on it is collected, in both threads. So memory that somebody may still read is just not given back.
  */
 
+import { IdleBlocks } from '../frontends/idle-blocks.ts';
+
 /** Many small things share a page of this size; what is larger than a quarter of it gets a page of its own. */
 const sharedPageBytes = 256 * 1024;
 const largestShared = sharedPageBytes / 4;
 
 /** Pages of one large thing are powers of two up to this and are used again; still larger ones are not. */
 const largestBits = 23;
-
-/** Of free pages that wait for their next use. */
-const maxIdleBytes = 32 * 1024 * 1024;
 
 /** What starts here can be read as numbers of eight bytes. */
 const alignment = 8;
@@ -56,11 +55,9 @@ export class PageArena {
   readonly #forget: FinalizationRegistry<number>;
   /** Pages are held by the views on them, and here only while they are free or being filled. */
   readonly #pages = new WeakMap<ArrayBufferLike, Page>();
-  readonly #idle: Page[][] = Array.from({ length: largestBits + 1 }, () => []);
-  #idleBytes = 0;
+  readonly #idle = new IdleBlocks<Page>();
   #current: Page;
   #nextId = 0;
-  #wasUsed = false;
 
   /** @param forget called some time after nobody here can mention the page any more. */
   constructor(announce: AnnouncePage, forget: (id: number) => void, open: OpenMemory = asItIs) {
@@ -112,12 +109,7 @@ export class PageArena {
 
   /** Called now and then: what was not needed since the last time is let go. Returns whether anything is left. */
   trim(): boolean {
-    if (!this.#wasUsed) {
-      for (const pages of this.#idle) pages.length = 0;
-      this.#idleBytes = 0;
-    }
-    this.#wasUsed = false;
-    return this.#idleBytes > 0;
+    return this.#idle.trim();
   }
 
   #shared(bytes: number): Page {
@@ -131,18 +123,12 @@ export class PageArena {
   }
 
   #next(bytes: number): Page {
-    this.#wasUsed = true;
-    const page = (this.#idle[bitsOf(bytes)] as Page[]).pop();
-    if (page === undefined) return this.#make(bytes);
-    this.#idleBytes -= bytes;
-    return page;
+    return this.#idle.take(bytes) ?? this.#make(bytes);
   }
 
   #keep(page: Page): void {
     const bytes = page.memory.byteLength;
-    if (bytes > 2 ** largestBits || this.#idleBytes + bytes > maxIdleBytes) return;
-    this.#idleBytes += bytes;
-    (this.#idle[bitsOf(bytes)] as Page[]).push(page);
+    if (bytes <= 2 ** largestBits) this.#idle.keep(page, bytes);
   }
 
   #make(bytes: number): Page {
@@ -156,6 +142,3 @@ export class PageArena {
 }
 
 const roundUp = (bytes: number): number => Math.ceil(bytes / alignment) * alignment;
-
-/** Of a power of two. */
-const bitsOf = (bytes: number): number => 31 - Math.clz32(bytes);

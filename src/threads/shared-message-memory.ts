@@ -4,6 +4,7 @@
  * copied into a page with their request.
  */
 
+import { TrimTimer } from '../frontends/idle-blocks.ts';
 import type { MessageMemory } from '../frontends/message-pool.ts';
 import type { Clock } from '../time.ts';
 import type { PageArena } from './page-arena.ts';
@@ -11,21 +12,17 @@ import type { PageArena } from './page-arena.ts';
 /** From here on a second copy costs more than a page. */
 const smallestShared = 64 * 1024;
 
-/** How long free pages wait for their next use, at least. */
-const trimMs = 5000;
-
 export class SharedMessageMemory implements MessageMemory {
   readonly #arena: PageArena;
-  readonly #clock: Clock;
-  #isTrimming = false;
+  readonly #timer: TrimTimer;
 
   constructor(arena: PageArena, clock: Clock) {
     this.#arena = arena;
-    this.#clock = clock;
+    this.#timer = new TrimTimer(clock, () => arena.trim());
   }
 
   take(bytes: number): Buffer {
-    if (!this.#isTrimming) this.#trimLater();
+    this.#timer.start();
     return this.#arena.take(bytes);
   }
 
@@ -35,13 +32,5 @@ export class SharedMessageMemory implements MessageMemory {
 
   allocate(bytes: number): Buffer {
     return bytes < smallestShared ? Buffer.allocUnsafe(bytes) : this.#arena.take(bytes);
-  }
-
-  #trimLater(): void {
-    this.#isTrimming = true;
-    this.#clock.schedule(this.#clock.now() + trimMs, () => {
-      this.#isTrimming = false;
-      if (this.#arena.trim()) this.#trimLater();
-    });
   }
 }
