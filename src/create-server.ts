@@ -152,8 +152,8 @@ function protocolFrontends(
   clock: Clock,
   logger: Logger,
 ): readonly Frontend[] {
+  const native = loadNativeThreads();
   if (frontendThreads > 1 && (http.listen || grpc.listen)) {
-    const native = loadNativeThreads();
     if (native.sharesPorts) {
       logger.info({ frontendThreads }, 'the frontends have threads of their own');
       return threadedFrontends({ threadCount: frontendThreads, server, native, clock, logger, http, grpc });
@@ -165,8 +165,9 @@ function protocolFrontends(
   }
   const frontends: Frontend[] = [];
   const isExiting = (): boolean => server.isExiting;
-  if (http.listen) frontends.push(createHttpFrontend({ server, clock, logger, config: http, isExiting }));
-  if (grpc.listen) frontends.push(createGrpcFrontend({ server, clock, logger, config: grpc, isExiting }));
+  const shared = { server, clock, logger, isExiting, setLowWater: native.setReceiveLowWater };
+  if (http.listen) frontends.push(createHttpFrontend({ ...shared, config: http }));
+  if (grpc.listen) frontends.push(createGrpcFrontend({ ...shared, config: grpc }));
   return frontends;
 }
 

@@ -17,7 +17,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'errors.ts': [],
   'time.ts': [],
   'logger.ts': [],
-  sockets: [],
+  sockets: ['time.ts'],
   http1: ['time.ts', 'sockets'],
   http2: ['sockets'],
   tensor: ['ground'],

@@ -4,6 +4,7 @@
  * prints its port when it listens.
  */
 
+import { createRequire } from 'node:module';
 import { decodeInferRequest } from '../../src/frontends/grpc/infer-request-codec.ts';
 import { InferResponseMessage } from '../../src/frontends/grpc/infer-response-codec.ts';
 import type { GrpcTransport, OutgoingMessage, UnaryMethod } from '../../src/frontends/grpc/transport.ts';
@@ -11,6 +12,7 @@ import { noParameters } from '../../src/inference/request.ts';
 import type { InferenceResponse } from '../../src/inference/response.ts';
 import { type Logger, silentLogger } from '../../src/logger.ts';
 import type { GrpcConfig } from '../../src/server/server-config.ts';
+import type { NativeThreads } from '../../src/threads/native-threads.ts';
 import { type Clock, systemClock } from '../../src/time.ts';
 import { modelInferPath } from '../load/grpc-infer.ts';
 import { outputName } from '../load/infer-case.ts';
@@ -66,8 +68,16 @@ async function transportMaker(transport: GrpcConfig['transport']): Promise<Trans
     case 'grpc-js':
       return (await import('../../src/frontends/grpc/grpc-js-transport.ts')).createGrpcJsTransport;
     case 'nereid':
-      return (await import('../../src/frontends/grpc/http2-transport.ts')).createHttp2Transport;
+      return http2Maker();
   }
+}
+
+/** As the server makes it. */
+async function http2Maker(): Promise<TransportMaker> {
+  const { createHttp2Transport } = await import('../../src/frontends/grpc/http2-transport.ts');
+  // Seen from build/bench, where the loader of src finds nothing.
+  const addon = createRequire(import.meta.url)('../../../addon/Release/nereid.node') as NativeThreads;
+  return (dependencies) => createHttp2Transport({ ...dependencies, setLowWater: addon.setReceiveLowWater });
 }
 
 const transport = process.argv[2];

@@ -88,6 +88,11 @@ export class Http1Connection implements RequestConnection {
     return this.#receiving !== null;
   }
 
+  /** Of the body that is coming, what is still to come for sure. */
+  get missingBytes(): number {
+    return this.#receiving !== null && this.#chunks === null ? this.#left : 0;
+  }
+
   /** Takes what the socket brought. The bytes may be overwritten when this returns. */
   receive(bytes: Buffer, from: number, end: number): void {
     if (this.#held !== null) this.#held = Buffer.concat([this.#held, bytes.subarray(from, end)]);

@@ -8,6 +8,7 @@ import type { Duplex } from 'node:stream';
 import { ChunkPool } from '../sockets/chunk-pool.ts';
 import { FlushTurn } from '../sockets/flush-turn.ts';
 import { ReadTurn } from '../sockets/read-turn.ts';
+import { ReceiveLowWater, type SetLowWater, type SocketMark } from '../sockets/receive-low-water.ts';
 import { readInto } from '../sockets/socket-input.ts';
 import type { Clock } from '../time.ts';
 import { type ConnectionSurroundings, Http1Connection, type RequestHandler } from './connection.ts';
@@ -18,14 +19,21 @@ const readBufferBytes = 256 * 1024;
 
 const tickMs = 1000;
 
+/** What a server has of its surroundings, where there is something. */
+export interface ServerLinks {
+  /** Told of each connection that has ended. */
+  readonly ended?: () => void;
+  readonly setLowWater?: SetLowWater | null;
+}
+
 export class Http1Server {
   readonly #surroundings: ConnectionSurroundings;
   readonly #connections = new Map<Duplex, Http1Connection>();
   /** Filled by one read and emptied by one `receive`, whichever socket it was: nothing looks at it in between. */
   readonly #readBuffer = Buffer.allocUnsafeSlow(readBufferBytes);
   readonly #readTurn = new ReadTurn();
-  /** Told of each connection that has ended. */
   readonly #ended: () => void;
+  readonly #lowWater: ReceiveLowWater | null;
   #cancelTick: (() => void) | null = null;
   #isDraining = false;
   /** Whether a drain still leaves connections open that have no request. */
@@ -37,9 +45,10 @@ export class Http1Server {
     handler: RequestHandler,
     clock: Clock,
     limits: Partial<Http1Limits> = {},
-    ended: () => void = () => undefined,
+    { ended = () => undefined, setLowWater = null }: ServerLinks = {},
   ) {
     this.#ended = ended;
+    this.#lowWater = setLowWater === null ? null : new ReceiveLowWater(setLowWater, clock);
     this.#surroundings = {
       handler,
       clock,
@@ -61,9 +70,15 @@ export class Http1Server {
     if (accepted.destroyed) return;
     // The bytes are taken by the connection, which is made after its socket.
     let connection: Http1Connection | null = null;
-    const take = (bytes: Buffer, length: number): void => connection?.receive(bytes, 0, length);
+    let mark: SocketMark | null = null;
+    const take = (bytes: Buffer, length: number): void => {
+      if (connection === null) return;
+      connection.receive(bytes, 0, length);
+      mark?.read(connection.missingBytes);
+    };
     const socket = accepted instanceof Socket ? readInto(accepted, this.#readBuffer, take, this.#readTurn) : accepted;
     if (socket === accepted) socket.on('data', (bytes: Buffer) => take(bytes, bytes.length));
+    else mark = this.#lowWater?.markOf(socket as Socket) ?? null;
     // What a broken socket means is told by its close, which follows.
     socket.on('error', () => undefined);
     socket.once('close', () => this.#closed(socket));

@@ -10,6 +10,7 @@ export class ConnectionIntake {
   #window: number;
   #creditBytes = 0;
   #assembledBytes = 0;
+  #missingBytes = 0;
 
   constructor(writer: FrameWriter, limits: Http2Limits) {
     this.#writer = writer;
@@ -20,6 +21,11 @@ export class ConnectionIntake {
   /** What messages have of `tryAssemble`. */
   get assembledBytes(): number {
     return this.#assembledBytes;
+  }
+
+  /** What is still to come of these messages. */
+  get missingBytes(): number {
+    return this.#missingBytes;
   }
 
   /** @throws ConnectionError for more than the window. */
@@ -46,10 +52,18 @@ export class ConnectionIntake {
   tryAssemble(bytes: number): boolean {
     if (this.#assembledBytes > 0 && this.#assembledBytes + bytes > this.#limits.maxAssembledBytes) return false;
     this.#assembledBytes += bytes;
+    this.#missingBytes += bytes;
     return true;
   }
 
-  releaseAssembly(bytes: number): void {
+  /** So many bytes of such a message have come. */
+  assembled(bytes: number): void {
+    this.#missingBytes -= bytes;
+  }
+
+  /** @param missingBytes Of the message, what has not come and is waited for no more. */
+  releaseAssembly(bytes: number, missingBytes = 0): void {
     this.#assembledBytes -= bytes;
+    this.#missingBytes -= missingBytes;
   }
 }

@@ -11,6 +11,7 @@ import { type ConnectionSurroundings, Http2Connection } from './connection.ts';
 import { FlushTurn } from '../sockets/flush-turn.ts';
 import { defaultLimits, type Http2Limits } from './limits.ts';
 import { ReadTurn } from '../sockets/read-turn.ts';
+import { ReceiveLowWater, type SetLowWater, type SocketMark } from '../sockets/receive-low-water.ts';
 import { readInto } from '../sockets/socket-input.ts';
 import type { RequestHandler } from './stream.ts';
 
@@ -22,14 +23,21 @@ const readBufferBytes = 256 * 1024;
 
 const tickMs = 1000;
 
+/** What a server has of its surroundings, where there is something. */
+export interface ServerLinks {
+  /** Told of each connection that has ended. */
+  readonly ended?: () => void;
+  readonly setLowWater?: SetLowWater | null;
+}
+
 export class Http2Server {
   readonly #surroundings: ConnectionSurroundings;
   readonly #connections = new Map<Duplex, Http2Connection>();
   /** Filled by one read and emptied by one `receive`, whichever socket it was: nothing looks at it in between. */
   readonly #readBuffer = Buffer.allocUnsafeSlow(readBufferBytes);
   readonly #readTurn = new ReadTurn();
-  /** Told of each connection that has ended. */
   readonly #ended: () => void;
+  readonly #lowWater: ReceiveLowWater | null;
   #cancelTick: (() => void) | null = null;
   #isLeaving = false;
   #onNoConnections: (() => void) | null = null;
@@ -38,9 +46,10 @@ export class Http2Server {
     handler: RequestHandler,
     clock: Http2Clock,
     limits: Partial<Http2Limits> = {},
-    ended: () => void = () => undefined,
+    { ended = () => undefined, setLowWater = null }: ServerLinks = {},
   ) {
     this.#ended = ended;
+    this.#lowWater = setLowWater === null ? null : new ReceiveLowWater(setLowWater, clock);
     this.#surroundings = {
       handler,
       clock,
@@ -66,12 +75,16 @@ export class Http2Server {
     if (accepted.destroyed) return;
     // The bytes are taken by the connection, which is made after its socket.
     let connection: Http2Connection | null = null;
+    let mark: SocketMark | null = null;
     const take = (bytes: Buffer, length: number): void => {
-      connection?.receive(bytes, 0, length);
-      if (connection !== null) this.#pauseIfBehind(connection, socket);
+      if (connection === null) return;
+      connection.receive(bytes, 0, length);
+      mark?.read(connection.intake.missingBytes);
+      this.#pauseIfBehind(connection, socket);
     };
     const socket = accepted instanceof Socket ? readInto(accepted, this.#readBuffer, take, this.#readTurn) : accepted;
     if (socket === accepted) socket.on('data', (bytes: Buffer) => take(bytes, bytes.length));
+    else mark = this.#lowWater?.markOf(socket as Socket) ?? null;
     // What a broken socket means is told by its close, which follows.
     socket.on('error', () => undefined);
     socket.once('close', () => this.#closed(socket));

@@ -26,7 +26,7 @@ async function run(port: MessagePort, settings: FrontendThreadSettings): Promise
   const isExiting = (): boolean => Atomics.load(exiting, 0) === 1;
   const clock = clockSince(settings.clockOriginMs);
   const memory = new SharedMessageMemory(server.arena, clock);
-  const shared = { server, clock, logger, isExiting, memory };
+  const shared = { server, clock, logger, isExiting, memory, setLowWater: native.setReceiveLowWater };
   const { http, grpc, httpFd, grpcFd } = settings;
   // Until then the pool closes the socket if this thread is lost.
   const socketOf = (fd: number): ListeningSocket => ({

@@ -43,6 +43,8 @@ export interface NativeThreads {
   closeSocket(fd: number): void;
   /** Another descriptor of the same socket, valid in every thread and the caller's; -1 where the system has none left. */
   duplicateSocket(fd: number): number;
+  /** A connection counts as readable when so many bytes are there, or its end. Does nothing where the system refuses. */
+  setReceiveLowWater(fd: number, bytes: number): void;
 
   /**
    * A doorbell of the calling thread: `onRing` runs there in a turn of its own after other threads rang, once however

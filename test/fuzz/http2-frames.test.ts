@@ -661,6 +661,7 @@ async function anyCalls(chance: Chance): Promise<void> {
   expect([connection.streams.size, connection.streams.heldBytes]).toEqual([0, 0]);
   expect(limits.connectionWindowBytes - windowOut, 'window that was not given back').toBeLessThan(140_000 / 4);
   expect(connection.intake.assembledBytes).toBe(0);
+  expect(connection.intake.missingBytes).toBe(0);
   connection.lost();
   counts.connections++;
 }

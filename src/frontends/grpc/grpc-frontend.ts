@@ -3,6 +3,7 @@
 import type { Logger } from '../../logger.ts';
 import type { InferenceServer } from '../../server/inference-server.ts';
 import type { GrpcConfig } from '../../server/server-config.ts';
+import type { SetLowWater } from '../../sockets/receive-low-water.ts';
 import type { Clock } from '../../time.ts';
 import type { ConnectionPlacement, Frontend, Listening, ListeningSocket } from '../frontend.ts';
 import type { MessageMemory } from '../message-pool.ts';
@@ -25,6 +26,8 @@ export interface GrpcFrontendOptions {
   readonly memory?: MessageMemory;
   /** Who serves accepted connections; absent means this frontend. Without effect on grpc-js. */
   readonly placement?: ConnectionPlacement;
+  /** How sockets are told to wait for more of a large message; absent means not at all. Without effect on grpc-js. */
+  readonly setLowWater?: SetLowWater;
 }
 
 interface TransportDependencies {
@@ -32,6 +35,7 @@ interface TransportDependencies {
   readonly logger: Logger;
   readonly memory: MessageMemory | undefined;
   readonly placement: ConnectionPlacement | undefined;
+  readonly setLowWater: SetLowWater | undefined;
 }
 
 const transports: Readonly<Record<GrpcConfig['transport'], (dependencies: TransportDependencies) => GrpcTransport>> = {
@@ -40,8 +44,8 @@ const transports: Readonly<Record<GrpcConfig['transport'], (dependencies: Transp
 };
 
 export function createGrpcFrontend(options: GrpcFrontendOptions): Frontend {
-  const { server, clock, logger, config, isExiting, memory, placement } = options;
-  const transport = transports[config.transport]({ clock, logger, memory, placement });
+  const { server, clock, logger, config, isExiting, memory, placement, setLowWater } = options;
+  const transport = transports[config.transport]({ clock, logger, memory, placement, setLowWater });
   return {
     name: 'grpc',
     async start(): Promise<Listening> {

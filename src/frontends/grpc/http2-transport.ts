@@ -8,6 +8,7 @@ import type { HeaderField } from '../../http2/header-field.ts';
 import type { Http2Limits } from '../../http2/limits.ts';
 import { Http2Server } from '../../http2/server.ts';
 import type { Http2Stream } from '../../http2/stream.ts';
+import type { SetLowWater } from '../../sockets/receive-low-water.ts';
 import { adoptedSocket } from '../../sockets/adopted-socket.ts';
 import type { Logger } from '../../logger.ts';
 import type { GrpcConfig } from '../../server/server-config.ts';
@@ -38,11 +39,14 @@ export interface Http2TransportDependencies {
   readonly memory?: MessageMemory | undefined;
   /** Who serves accepted connections; absent means this transport. */
   readonly placement?: ConnectionPlacement | undefined;
+  /** How sockets are told to wait for more of a large message; absent means not at all. */
+  readonly setLowWater?: SetLowWater | undefined;
 }
 
 export const createHttp2Transport = ({
   memory,
   placement,
+  setLowWater,
   ...dependencies
 }: Http2TransportDependencies): GrpcTransport => ({
   async start(methods, config, socket) {
@@ -52,7 +56,10 @@ export const createHttp2Transport = ({
       calls: new OpenCalls(),
       pool: memory ?? new MessagePool(dependencies.clock),
     });
-    const server = new Http2Server(router, dependencies.clock, limitsOf(config), () => placement?.ended());
+    const server = new Http2Server(router, dependencies.clock, limitsOf(config), {
+      ended: () => placement?.ended(),
+      setLowWater: setLowWater ?? null,
+    });
     router.server = server;
     const listener = createServer({ noDelay: true, pauseOnConnect: true }, (accepted) => {
       if (placement === undefined || placement.accepted(accepted)) server.accept(accepted);

@@ -66,6 +66,7 @@ export class MessageAssembler {
     const message = this.#room(this.#filled + taken);
     bytes.copy(message, this.#filled, at, at + taken);
     this.#filled += taken;
+    if (this.#reserved > 0) this.#connection.intake.assembled(taken);
     return at + taken;
   }
 
@@ -95,7 +96,7 @@ export class MessageAssembler {
   drop(): void {
     if (this.#block !== null) this.#pool.giveBack(this.#block);
     this.#block = null;
-    if (this.#reserved > 0) this.#connection.intake.releaseAssembly(this.#reserved);
+    if (this.#reserved > 0) this.#connection.intake.releaseAssembly(this.#reserved, this.#length - this.#filled);
     this.#reserved = 0;
     this.#prefixSeen = 0;
     this.#message = null;

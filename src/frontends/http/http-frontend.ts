@@ -4,6 +4,7 @@ import { failedPrecondition } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
 import type { InferenceServer } from '../../server/inference-server.ts';
 import type { HttpConfig } from '../../server/server-config.ts';
+import type { SetLowWater } from '../../sockets/receive-low-water.ts';
 import type { Clock } from '../../time.ts';
 import type { ConnectionPlacement, Frontend, Listening, ListeningSocket } from '../frontend.ts';
 import { type MessageMemory, MessagePool } from '../message-pool.ts';
@@ -25,6 +26,8 @@ export interface HttpFrontendOptions {
   readonly socket?: ListeningSocket | null;
   /** Who serves accepted connections; absent means this frontend. */
   readonly placement?: ConnectionPlacement;
+  /** How sockets are told to wait for more of a large body; absent means not at all. */
+  readonly setLowWater?: SetLowWater;
   /** Where the bodies of requests lie; absent means a pool of its own. */
   readonly memory?: MessageMemory;
 }
@@ -36,10 +39,11 @@ export function createHttpFrontend(options: HttpFrontendOptions): Frontend {
 async function start(options: HttpFrontendOptions): Promise<Listening> {
   const { config, clock, logger, server, isExiting = () => false } = options;
   if (config.listen === null) throw failedPrecondition('the HTTP frontend is off (--allow-http=false)');
-  const { memory = new MessagePool(clock), socket = null, placement = null } = options;
+  const { memory = new MessagePool(clock), socket = null, placement = null, setLowWater = null } = options;
   const context: HttpContext = { server, clock, logger, config, isExiting, memory };
   const infer = new InferHandler(context);
-  const transport = config.transport === 'node' ? createNodeTransport(clock) : createHttp1Transport(clock, placement);
+  const transport =
+    config.transport === 'node' ? createNodeTransport(clock) : createHttp1Transport(clock, placement, setLowWater);
   return transport.start(
     {
       onRequest: (request) => dispatch(context, infer, new Exchange(request, clock.now())),

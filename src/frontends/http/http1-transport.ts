@@ -5,15 +5,23 @@ import type { RequestHandler } from '../../http1/connection.ts';
 import type { Http1Request } from '../../http1/request.ts';
 import { Http1Server } from '../../http1/server.ts';
 import { adoptedSocket } from '../../sockets/adopted-socket.ts';
+import type { SetLowWater } from '../../sockets/receive-low-water.ts';
 import type { Clock } from '../../time.ts';
 import type { ConnectionPlacement, Listening } from '../frontend.ts';
 import { listenOn, type TakenAddress } from './listen.ts';
 import { drainGraceMs, type HttpRequestHandler, type HttpTransport, refusalHeaders, refusalText } from './transport.ts';
 
-/** @param placement Who serves accepted connections; null means this transport. */
-export const createHttp1Transport = (clock: Clock, placement: ConnectionPlacement | null): HttpTransport => ({
+/**
+ * @param placement   Who serves accepted connections; null means this transport.
+ * @param setLowWater How sockets are told to wait for more; null for not at all.
+ */
+export const createHttp1Transport = (
+  clock: Clock,
+  placement: ConnectionPlacement | null,
+  setLowWater: SetLowWater | null,
+): HttpTransport => ({
   async start(handler, listen, socket) {
-    const server = new Http1Server(new Router(handler), clock, {}, () => placement?.ended());
+    const server = new Http1Server(new Router(handler), clock, {}, { ended: () => placement?.ended(), setLowWater });
     const options = { noDelay: true, pauseOnConnect: true, allowHalfOpen: true };
     const listener = createServer(options, (accepted) => {
       if (placement === null || placement.accepted(accepted)) server.accept(accepted);

@@ -164,6 +164,7 @@ describe('a large message', () => {
       await settled();
       expect(asked.map((got, i) => got.equals(messages[i]))).toEqual([true, true, true]);
       expect(scene.connection.intake.assembledBytes).toBe(0);
+      expect(scene.connection.intake.missingBytes).toBe(0);
     }
   });
 
@@ -189,9 +190,11 @@ describe('a large message', () => {
     const first = data(1, grpcMessage(message(0)).subarray(0, 16_000));
     scene.say(headers(1, block), what.includes('middle') ? first.subarray(0, 9000) : first);
     expect(scene.connection.intake.assembledBytes).toBe(90_000);
+    expect(scene.connection.intake.missingBytes).toBe(what.includes('middle') ? 81_014 : 74_005);
     const fresh = pool.take(90_000);
     cut(scene);
     expect(scene.connection.intake.assembledBytes).toBe(0);
+    expect(scene.connection.intake.missingBytes).toBe(0);
     const again = pool.take(90_000);
     expect(again).not.toBe(fresh);
     expect(again.subarray(0, 1000).equals(message(0).subarray(0, 1000))).toBe(true);

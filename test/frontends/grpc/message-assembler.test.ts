@@ -19,6 +19,7 @@ beforeEach(() => {
 });
 
 const reserved = () => scene.connection.intake.assembledBytes;
+const awaited = () => scene.connection.intake.missingBytes;
 
 /** Pushes the bytes in pieces by way of one buffer that is overwritten behind it; the messages that came of it. */
 function assemble(bytes: Buffer, sizes: readonly number[]): Buffer[] {
@@ -59,10 +60,22 @@ describe('MessageAssembler', () => {
         const made = assemble(Buffer.concat(messages.map((message) => grpcMessage(message))), cuts);
         expect(made.map(({ length }) => length)).toEqual(each);
         for (const [i, message] of messages.entries()) expect(made[i].equals(message)).toBe(true);
-        expect([reserved(), assembler.isEmpty, assembler.isReserved]).toEqual([0, true, false]);
+        expect([reserved(), awaited(), assembler.isEmpty, assembler.isReserved]).toEqual([0, 0, true, false]);
       }),
       { numRuns: 100 },
     );
+  });
+
+  it('tells its connection what is still to come of a large message, and of no other', () => {
+    const bytes = grpcMessage(filled(100_000, 0));
+    assembler.push(bytes, 0, 5);
+    expect(awaited()).toBe(100_000);
+    assembler.push(bytes, 5, 30_005);
+    expect(awaited()).toBe(70_000);
+    assembler.drop();
+    expect(awaited()).toBe(0);
+    assembler.push(grpcMessage(filled(65_536, 0)), 0, 10);
+    expect(awaited()).toBe(0);
   });
 
   it('tells the flag of each message, and what is missing of it', () => {

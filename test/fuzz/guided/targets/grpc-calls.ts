@@ -141,6 +141,7 @@ class Play {
     await this.#settle();
     must(streams.size === 0 && streams.heldBytes === 0, 'something is left of streams');
     must(intake.assembledBytes === 0, 'assembled bytes are left');
+    must(intake.missingBytes === 0, 'bytes are still waited for');
     must(this.#calls.count === 0, 'calls are left');
     if (this.#unexpected !== null) throw this.#unexpected;
   }

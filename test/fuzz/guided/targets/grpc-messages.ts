@@ -69,6 +69,7 @@ function assembled(pieces: readonly Buffer[], returnsBlocks: boolean): string[] 
   }
   assembler.drop();
   must(intake.assembledBytes === 0, 'something stays reserved');
+  must(intake.missingBytes === 0, 'bytes are still waited for');
   must(assembler.isEmpty && !assembler.isReserved, 'something is left');
   return messages;
 }

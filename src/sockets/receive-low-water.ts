@@ -1,0 +1,113 @@
+/**
+ * Wakes us less often for a large message. Most clients write it 16 KB at a time, and each write is a wake-up, a turn of the
+ * event loop and a read, which cost more than the bytes. While more is known to come, the kernel is asked (SO_RCVLOWAT) to
+ * tell us only when a good part of it is there.
+ *
+ * A mark that stands too high would keep everything else on the connection from being heard. So it never asks for more than
+ * is known to come, and falls when nothing was read for a moment, for the rest of that message.
+ */
+
+import type { Socket } from 'node:net';
+import type { Clock } from '../time.ts';
+
+/** Sets SO_RCVLOWAT of a socket. */
+export type SetLowWater = (fd: number, bytes: number) => void;
+
+/** Below the read buffer of 256 KiB, so that what came meanwhile fits as well. */
+export const wantedBytes = 192 * 1024;
+
+/** For less than this a mark is not raised; one that is up follows what is missing to its end. */
+export const worthwhileBytes = 48 * 1024;
+
+/** How long a raised mark may hold back what else is on the connection. */
+export const patienceMs = 4;
+
+type LowWaterClock = Pick<Clock, 'now' | 'schedule'>;
+
+/** The marks of all sockets of a server. */
+export class ReceiveLowWater {
+  readonly #set: SetLowWater;
+  readonly #clock: LowWaterClock;
+  readonly #raised = new Set<SocketMark>();
+  #isWatching = false;
+
+  constructor(set: SetLowWater, clock: LowWaterClock) {
+    this.#set = set;
+    this.#clock = clock;
+  }
+
+  markOf(socket: Socket): SocketMark {
+    return new SocketMark(socket, this.#set, this.#watch);
+  }
+
+  readonly #watch = (mark: SocketMark): void => {
+    this.#raised.add(mark);
+    if (this.#isWatching) return;
+    this.#isWatching = true;
+    this.#clock.schedule(this.#clock.now() + patienceMs, this.#later);
+  };
+
+  readonly #later = (): void => {
+    // Sockets that are ready are read first.
+    setImmediate(this.#look);
+  };
+
+  readonly #look = (): void => {
+    this.#isWatching = false;
+    for (const mark of this.#raised) if (!mark.isWorthWatching()) this.#raised.delete(mark);
+    if (this.#raised.size === 0) return;
+    this.#isWatching = true;
+    this.#clock.schedule(this.#clock.now() + patienceMs, this.#later);
+  };
+}
+
+export class SocketMark {
+  readonly #socket: Socket;
+  readonly #set: SetLowWater;
+  readonly #watch: (mark: SocketMark) => void;
+  #bytes = 1;
+  #wasRead = false;
+  #missingBytes = 0;
+  /** Nothing came for a moment: what is missing now is waited for as usual, until another message begins. */
+  #isSlow = false;
+
+  constructor(socket: Socket, set: SetLowWater, watch: (mark: SocketMark) => void) {
+    this.#socket = socket;
+    this.#set = set;
+    this.#watch = watch;
+  }
+
+  /** Called after each read. @param missingBytes will come for sure before anything can be done. */
+  read(missingBytes: number): void {
+    this.#wasRead = true;
+    if (missingBytes > this.#missingBytes) this.#isSlow = false;
+    this.#missingBytes = missingBytes;
+    if (missingBytes === 0) this.#change(1);
+    else if (!this.#isSlow && (missingBytes >= worthwhileBytes || this.#bytes > 1)) {
+      this.#change(Math.min(missingBytes, wantedBytes));
+    }
+  }
+
+  /** Called now and then while the mark is raised. Lowers it when nothing was read since the last time. */
+  isWorthWatching(): boolean {
+    if (this.#bytes === 1) return false;
+    if (!this.#wasRead) {
+      this.#isSlow = true;
+      this.#change(1);
+      return false;
+    }
+    this.#wasRead = false;
+    return true;
+  }
+
+  #change(bytes: number): void {
+    if (bytes === this.#bytes) return;
+    // Gone once the socket is closed, and its number may be another socket's.
+    const { fd = -1 } = (this.#socket as unknown as { _handle?: { fd?: number } | null })._handle ?? {};
+    if (fd < 0) return;
+    const wasLow = this.#bytes === 1;
+    this.#bytes = bytes;
+    this.#set(fd, bytes);
+    if (wasLow) this.#watch(this);
+  }
+}
