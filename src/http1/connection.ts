@@ -7,6 +7,7 @@
 import type { Duplex } from 'node:stream';
 import type { ChunkPool } from '../sockets/chunk-pool.ts';
 import type { FlushTurn } from '../sockets/flush-turn.ts';
+import type { SocketUser } from '../sockets/socket-keeper.ts';
 import { SocketWriter } from '../sockets/socket-writer.ts';
 import type { Clock } from '../time.ts';
 import { AnswerWriter } from './answer-writer.ts';
@@ -39,7 +40,7 @@ export interface ConnectionSurroundings {
 /** Stands for a request whose head could not be read. */
 const refusedHead = new RequestHead('', '', false, [], new Map());
 
-export class Http1Connection implements RequestConnection {
+export class Http1Connection implements RequestConnection, SocketUser {
   readonly life: ConnectionLife;
   readonly #socket: Duplex;
   readonly #surroundings: ConnectionSurroundings;
@@ -136,6 +137,14 @@ export class Http1Connection implements RequestConnection {
     this.#isReading = false;
     this.#abandonAll();
     this.#writer.lost();
+  }
+
+  drained(): void {
+    this.goOn();
+  }
+
+  tick(nowMs: number): void {
+    this.life.tick(nowMs);
   }
 
   wanted(request: Http1Request): void {

@@ -98,6 +98,15 @@ export class ConnectionLife {
     this.#close();
   }
 
+  /** Who does not read its answers is not read from either. */
+  pauseIfBehind(): void {
+    if (this.#connection.writer.output.unsentBytes > this.#limits.maxUnsentBytes) this.#socket.pause();
+  }
+
+  readOn(): void {
+    if (this.#socket.isPaused()) this.#socket.resume();
+  }
+
   /** The last stream has ended. */
   idle(): void {
     if (this.lastAcceptedId !== maxStreamId) this.#close();

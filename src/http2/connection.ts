@@ -10,6 +10,7 @@ import type { ChunkPool } from '../sockets/chunk-pool.ts';
 import type { Http2Clock } from './clock.ts';
 import { ConnectionIntake } from './connection-intake.ts';
 import { ConnectionLife } from './connection-life.ts';
+import type { SocketUser } from '../sockets/socket-keeper.ts';
 import { SocketWriter } from '../sockets/socket-writer.ts';
 import { ControlFrames } from './control-frames.ts';
 import { ConnectionError, errorCode, frameSizeError, protocolError } from './error-code.ts';
@@ -41,7 +42,7 @@ const headerTableBytes = 4096;
 
 const tooLargeFields = [new HeaderField(':status', '431')];
 
-export class Http2Connection implements FrameSink {
+export class Http2Connection implements FrameSink, SocketUser {
   readonly writer: FrameWriter;
   readonly streams: StreamTable;
   readonly limits: Http2Limits;
@@ -92,6 +93,19 @@ export class Http2Connection implements FrameSink {
       if (known === null) this.#surroundings.handler.onUnexpected(error);
       this.fail(known ?? new ConnectionError(errorCode.internalError, 'the server failed on this connection'));
     }
+    this.life.pauseIfBehind();
+  }
+
+  get missingBytes(): number {
+    return this.intake.missingBytes;
+  }
+
+  drained(): void {
+    this.life.readOn();
+  }
+
+  ended(): void {
+    // The socket closes itself then, and tells by that.
   }
 
   /** Tells the peer and ends the connection; its streams are closed. */

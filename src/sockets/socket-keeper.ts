@@ -1,0 +1,121 @@
+/**
+ * The sockets of a server: one read buffer for all of them, one timer, and a user for each, which speaks the protocol. What
+ * a socket tells is passed on; what it means is the user's.
+ */
+
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Clock } from '../time.ts';
+import { ReadTurn } from './read-turn.ts';
+import { ReceiveLowWater, type SetLowWater, type SocketMark } from './receive-low-water.ts';
+import { readInto } from './socket-input.ts';
+
+/**
+ * For all sockets together, so it may be large: a peer that sends fast fills it. Half of a usual second-level cache, so that
+ * what the kernel copied is still near when we copy it. 64 and 128 KiB cost more, 512 KiB no less (measured).
+ */
+const readBufferBytes = 256 * 1024;
+
+const tickMs = 1000;
+
+/** Who speaks on a socket. */
+export interface SocketUser {
+  /** What is still to come for sure before anything can be done, in bytes. */
+  readonly missingBytes: number;
+  /** Takes what came. The bytes may be overwritten when this returns. */
+  receive(bytes: Buffer, from: number, end: number): void;
+  /** The socket has taken everything that waited for it. */
+  drained(): void;
+  /** The peer will send nothing more. */
+  ended(): void;
+  /** The socket is closed. */
+  lost(): void;
+  /** About once a second. */
+  tick(nowMs: number): void;
+}
+
+/** What a server has of its surroundings, where there is something. */
+export interface ServerLinks {
+  /** Told of each connection that has ended. */
+  readonly ended?: () => void;
+  readonly setLowWater?: SetLowWater | null;
+}
+
+export class SocketKeeper<User extends SocketUser> {
+  readonly #clock: Pick<Clock, 'now' | 'schedule'>;
+  readonly #users = new Map<Duplex, User>();
+  /** Filled by one read and emptied by one `receive`, whichever socket it was: nothing looks at it in between. */
+  readonly #readBuffer = Buffer.allocUnsafeSlow(readBufferBytes);
+  readonly #readTurn = new ReadTurn();
+  readonly #lowWater: ReceiveLowWater | null;
+  readonly #ended: () => void;
+  #cancelTick: (() => void) | null = null;
+
+  constructor(clock: Pick<Clock, 'now' | 'schedule'>, { ended = () => undefined, setLowWater = null }: ServerLinks) {
+    this.#clock = clock;
+    this.#ended = ended;
+    this.#lowWater = setLowWater === null ? null : new ReceiveLowWater(setLowWater, clock);
+  }
+
+  get size(): number {
+    return this.#users.size;
+  }
+
+  users(): Iterable<User> {
+    return this.#users.values();
+  }
+
+  /**
+   * Takes over a socket, which reads from now on. It should have been accepted with `pauseOnConnect`, so that its first bytes
+   * are read by us.
+   *
+   * @param make Makes the user, whose socket may be another one than `accepted`. Not called for a socket that is gone.
+   */
+  accept(accepted: Duplex, make: (socket: Duplex) => User): void {
+    if (accepted.destroyed) return;
+    // The bytes are taken by the user, who is made after the socket.
+    let user: User | null = null;
+    let mark: SocketMark | null = null;
+    const take = (bytes: Buffer, length: number): void => {
+      if (user === null) return;
+      user.receive(bytes, 0, length);
+      mark?.read(user.missingBytes);
+    };
+    const socket = accepted instanceof Socket ? readInto(accepted, this.#readBuffer, take, this.#readTurn) : accepted;
+    if (socket === accepted) socket.on('data', (bytes: Buffer) => take(bytes, bytes.length));
+    else mark = this.#lowWater?.markOf(socket as Socket) ?? null;
+    // What a broken socket means is told by its close, which follows.
+    socket.on('error', () => undefined);
+    socket.once('close', () => this.#closed(socket));
+    socket.on('end', () => user?.ended());
+    socket.on('drain', () => user?.drained());
+    user = make(socket);
+    this.#users.set(socket, user);
+    this.#armTick();
+    socket.resume();
+  }
+
+  /** Cuts all connections. */
+  destroy(): void {
+    for (const socket of [...this.#users.keys()]) socket.destroy();
+    this.#cancelTick?.();
+    this.#cancelTick = null;
+  }
+
+  #closed(socket: Duplex): void {
+    const user = this.#users.get(socket);
+    this.#users.delete(socket);
+    user?.lost();
+    this.#ended();
+  }
+
+  #armTick(): void {
+    if (this.#cancelTick !== null) return;
+    this.#cancelTick = this.#clock.schedule(this.#clock.now() + tickMs, () => {
+      this.#cancelTick = null;
+      const nowMs = this.#clock.now();
+      for (const user of this.#users.values()) user.tick(nowMs);
+      if (this.#users.size > 0) this.#armTick();
+    });
+  }
+}
