@@ -166,12 +166,14 @@ function play(flags: number, bytes: Buffer, sizeOfNext: () => number): Played {
 }
 
 /**
- * What Node refuses and we take: methods and forms of target that it does not know, what stands behind a head that it takes
- * for the last, and blanks in chunk extensions, of which nothing is kept.
+ * What Node refuses and we take: methods and forms of target that it does not know, and what stands behind a head that it
+ * takes for the last.
  */
-const onlyNode = ['HPE_INVALID_METHOD', 'HPE_INVALID_URL', 'HPE_CLOSED_CONNECTION'];
-const mayRefuse = (error: string | null, bytes: Buffer): boolean =>
-  error !== null && (onlyNode.includes(error) || (error === 'HPE_STRICT' && bytes.includes(';')));
+const onlyNode: ReadonlySet<string | null> = new Set([
+  'HPE_INVALID_METHOD',
+  'HPE_INVALID_URL',
+  'HPE_CLOSED_CONNECTION',
+]);
 
 /** Requests that we took whole must be to Node's parser what they are to us. */
 function compareWithNode(bytes: Buffer, seen: readonly Seen[]): void {
@@ -180,7 +182,7 @@ function compareWithNode(bytes: Buffer, seen: readonly Seen[]): void {
     // An upgrade ends what Node's parser looks at.
     if (!request.isReceived || request.head.method === '' || request.head.header('upgrade') !== undefined) return;
     if (i >= requests.length) {
-      must(mayRefuse(error, bytes), `taken, but not by Node: ${error}`);
+      must(onlyNode.has(error), `taken, but not by Node: ${error}`);
       return;
     }
     const { method, target, rawHeaders } = request.head;
