@@ -33,6 +33,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   observability: ['ground', 'tensor', 'inference', 'model-config', 'scheduling', 'lifecycle', 'server', 'frontends'],
   threads: [
     'ground',
+    'sockets',
     'tensor',
     'inference',
     'model-config',

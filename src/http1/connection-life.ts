@@ -2,6 +2,7 @@
 
 import type { Duplex } from 'node:stream';
 import type { SocketWriter } from '../sockets/socket-writer.ts';
+import { StallWatch } from '../sockets/stall-watch.ts';
 import type { Http1Connection } from './connection.ts';
 import type { Http1Limits } from './limits.ts';
 import { Refusal } from './refusal.ts';
@@ -11,6 +12,7 @@ export class ConnectionLife {
   readonly #socket: Duplex;
   readonly #output: SocketWriter;
   readonly #limits: Http1Limits;
+  readonly #stall: StallWatch;
   /** Requests that were received to their end: while it stays the same, the client is still at what it was at. */
   #received = 0;
   #receivedAtTick = 0;
@@ -19,9 +21,6 @@ export class ConnectionLife {
   #sinceMs: number;
   #isEnding = false;
   #endingSinceMs = -1;
-  #unsentBytes = 0;
-  #untakenBytes = 0;
-  #movedAtMs: number;
 
   constructor(connection: Http1Connection, socket: Duplex, output: SocketWriter, limits: Http1Limits, nowMs: number) {
     this.#connection = connection;
@@ -29,7 +28,7 @@ export class ConnectionLife {
     this.#output = output;
     this.#limits = limits;
     this.#sinceMs = nowMs;
-    this.#movedAtMs = nowMs;
+    this.#stall = new StallWatch(output, limits.stallTimeoutMs, nowMs);
   }
 
   /** A request is whole. */
@@ -54,18 +53,9 @@ export class ConnectionLife {
   }
 
   tick(nowMs: number): void {
-    this.#checkStall(nowMs);
+    if (this.#stall.isStalled(nowMs)) this.#socket.destroy();
     if (this.#isEnding) this.#linger(nowMs);
     else this.#checkClient(nowMs);
-  }
-
-  #checkStall(nowMs: number): void {
-    const { unsentBytes, untakenBytes } = this.#output;
-    const isSame = unsentBytes === this.#unsentBytes && untakenBytes === this.#untakenBytes;
-    if (unsentBytes === 0 || !isSame) this.#movedAtMs = nowMs;
-    this.#unsentBytes = unsentBytes;
-    this.#untakenBytes = untakenBytes;
-    if (nowMs - this.#movedAtMs >= this.#limits.stallTimeoutMs) this.#socket.destroy();
   }
 
   #linger(nowMs: number): void {

@@ -140,7 +140,7 @@ export class Http1Connection implements RequestConnection, SocketUser {
   }
 
   drained(): void {
-    this.goOn();
+    this.#goOn();
   }
 
   tick(nowMs: number): void {
@@ -159,7 +159,7 @@ export class Http1Connection implements RequestConnection, SocketUser {
   }
 
   /** Looks again at what was held, once the client has read or a request has its answer. */
-  goOn(): void {
+  #goOn(): void {
     const held = this.#held;
     if (held === null || this.#isParsing || this.#isFull()) return;
     this.#held = null;
@@ -273,10 +273,10 @@ export class Http1Connection implements RequestConnection, SocketUser {
     if (this.#whenWritten !== null) this.#writer.output.onWritten(this.#whenWritten);
     if (this.#first !== null) {
       this.#letGoOn(this.#first);
-      this.goOn();
+      this.#goOn();
       return;
     }
-    if (this.#isReading) this.goOn();
+    if (this.#isReading) this.#goOn();
     else this.life.end();
   }
 

@@ -5,6 +5,7 @@
  */
 
 import type { Duplex } from 'node:stream';
+import { StallWatch } from '../sockets/stall-watch.ts';
 import type { Http2Connection } from './connection.ts';
 import { type ConnectionError, calmDown, errorCode, protocolError } from './error-code.ts';
 import { defaultWindowBytes, maxStreamId } from './frame-format.ts';
@@ -25,6 +26,7 @@ export class ConnectionLife {
   readonly #connection: Http2Connection;
   readonly #socket: Duplex;
   readonly #limits: Http2Limits;
+  readonly #stall: StallWatch;
   readonly #startedAtMs: number;
   readonly #ageMs: number;
   #heardAtMs: number;
@@ -36,14 +38,12 @@ export class ConnectionLife {
   #closingSinceMs = -1;
   #agedAtMs = -1;
   #unreadReplies = 0;
-  #unsentBytes = 0;
-  #untakenBytes = 0;
-  #stalledSinceMs = -1;
 
   constructor(connection: Http2Connection, socket: Duplex, limits: Http2Limits, nowMs: number) {
     this.#connection = connection;
     this.#socket = socket;
     this.#limits = limits;
+    this.#stall = new StallWatch(connection.writer.output, limits.stallTimeoutMs, nowMs);
     this.#startedAtMs = nowMs;
     this.#heardAtMs = nowMs;
     // Connections that began together do not all come back together.
@@ -141,14 +141,7 @@ export class ConnectionLife {
   }
 
   #checkStall(nowMs: number): void {
-    const { unsentBytes, untakenBytes } = this.#connection.writer.output;
-    const isSame = unsentBytes === this.#unsentBytes && untakenBytes === this.#untakenBytes;
-    const isMoving = unsentBytes === 0 || !isSame;
-    this.#unsentBytes = unsentBytes;
-    this.#untakenBytes = untakenBytes;
-    if (isMoving) this.#stalledSinceMs = -1;
-    else if (this.#stalledSinceMs < 0) this.#stalledSinceMs = nowMs;
-    else if (nowMs - this.#stalledSinceMs >= this.#limits.stallTimeoutMs) this.#socket.destroy();
+    if (this.#stall.isStalled(nowMs)) this.#socket.destroy();
   }
 
   #checkAge(nowMs: number): void {

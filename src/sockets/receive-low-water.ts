@@ -9,6 +9,7 @@
 
 import type { Socket } from 'node:net';
 import type { Clock } from '../time.ts';
+import { descriptorOf } from './descriptor.ts';
 
 /** Sets SO_RCVLOWAT of a socket. */
 export type SetLowWater = (fd: number, bytes: number) => void;
@@ -102,8 +103,7 @@ export class SocketMark {
 
   #change(bytes: number): void {
     if (bytes === this.#bytes) return;
-    // Gone once the socket is closed, and its number may be another socket's.
-    const { fd = -1 } = (this.#socket as unknown as { _handle?: { fd?: number } | null })._handle ?? {};
+    const fd = descriptorOf(this.#socket);
     if (fd < 0) return;
     const wasLow = this.#bytes === 1;
     this.#bytes = bytes;

@@ -7,6 +7,7 @@
 
 import type { Socket } from 'node:net';
 import type { ConnectionPlacement } from '../frontends/frontend.ts';
+import { descriptorOf } from '../sockets/descriptor.ts';
 import type { NativeThreads } from './native-threads.ts';
 
 /** In place of the count of a thread that takes no connections. */
@@ -92,7 +93,7 @@ export class ConnectionBalance implements ConnectionPlacement {
   }
 
   #give(socket: Socket, to: number): boolean {
-    const { fd = -1 } = (socket as unknown as { _handle?: { fd?: number } | null })._handle ?? {};
+    const fd = descriptorOf(socket);
     if (fd < 0) return false;
     const copy = this.#native.duplicateSocket(fd);
     if (copy < 0) return false;

@@ -13,7 +13,7 @@ import { makeLinkEnds } from './link-ends.ts';
 import { LinkHost } from './link-host.ts';
 import type { NativeThreads } from './native-threads.ts';
 import type { SharedPort } from './shared-sockets.ts';
-import type { FrontendThreadSettings, ThreadOrder, ThreadReport } from './thread-messages.ts';
+import type { FrontendName, FrontendThreadSettings, ThreadOrder, ThreadReport } from './thread-messages.ts';
 
 /** How long after a failure the place of a thread stays empty: doubled each time, until one has lived for the longest. */
 const shortestPauseMs = 100;
@@ -53,7 +53,7 @@ interface Place {
 export class FrontendPool {
   readonly #options: FrontendPoolOptions;
   readonly #places: readonly Place[];
-  readonly #connections: Readonly<Record<'http' | 'grpc', ConnectionCounts>>;
+  readonly #connections: Readonly<Record<FrontendName, ConnectionCounts>>;
   readonly #exiting = new SharedArrayBuffer(4);
   #orders = 0;
   #isStopping = false;

@@ -56,7 +56,7 @@ describe('a head', () => {
     expect([scene.refusals, scene.socket.destroyed]).toEqual([[], false]);
     scene.socket.isSlow = false;
     scene.socket.takeAll();
-    scene.connection.goOn();
+    scene.connection.drained();
     expect(scene.targets).toEqual(['/a', '/b']);
   });
 });

@@ -175,7 +175,7 @@ describe('pipelined requests', () => {
     expect([scene.requests.length, scene.socket.isPaused()]).toEqual([2, true]);
     scene.socket.isSlow = false;
     scene.socket.takeAll();
-    scene.connection.goOn();
+    scene.connection.drained();
     expect([scene.requests.length, scene.socket.isPaused()]).toEqual([10, false]);
     expect(scene.hears()).toEqual(Array(10).fill('200 600 bytes'));
   });
@@ -192,7 +192,7 @@ describe('pipelined requests', () => {
     scene.socket.isSlow = false;
     scene.socket.takeAll();
     while (scene.requests.length < 1000) {
-      scene.connection.goOn();
+      scene.connection.drained();
       scene.turn.end();
     }
     expect(scene.hears()).toEqual(Array(1000).fill('200 100000 bytes'));

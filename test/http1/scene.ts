@@ -90,7 +90,7 @@ export class Scene {
     const limits = { ...defaultLimits, ...options.limits };
     this.connection = new Http1Connection(this.socket, { handler, limits, clock, pool: new ChunkPool(), turn });
     this.socket.once('close', () => this.connection.lost());
-    this.socket.on('drain', () => this.connection.goOn());
+    this.socket.on('drain', () => this.connection.drained());
   }
 
   get targets(): string[] {

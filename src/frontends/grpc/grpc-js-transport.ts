@@ -25,7 +25,7 @@ import {
 } from './grpc-js-internals.ts';
 import { GrpcJsStreamCall } from './grpc-js-stream-call.ts';
 import { GrpcJsUnaryCall } from './grpc-js-unary-call.ts';
-import { listenOn } from './listen.ts';
+import { listenForGrpc } from './listen.ts';
 import { OpenCalls } from './open-calls.ts';
 import type { GrpcMethod, GrpcTransport } from './transport.ts';
 
@@ -60,7 +60,7 @@ export const createGrpcJsTransport = (dependencies: GrpcJsDependencies): GrpcTra
       socket.once('close', () => sockets.delete(socket));
       injector.injectConnection(socket);
     });
-    const { address, port } = await listenOn(listener, config.listen, socket);
+    const { address, port } = await listenForGrpc(listener, config.listen, socket);
     return new GrpcJsListening(address, port, server, listener, sockets, calls, dependencies.clock);
   },
 });

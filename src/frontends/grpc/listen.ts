@@ -1,14 +1,10 @@
 /** Takes the address of the frontend, or says in one sentence why it cannot be had. */
 
-import type { AddressInfo, Server } from 'node:net';
+import type { Server } from 'node:net';
 import { failedPrecondition, type InferenceError, unavailable } from '../../errors.ts';
-import { acceptBacklog, type ListeningSocket } from '../frontend.ts';
 import type { ListenAddress } from '../../server/server-config.ts';
-
-export interface TakenAddress {
-  readonly address: string;
-  readonly port: number;
-}
+import type { ListeningSocket } from '../frontend.ts';
+import { listenOn, type TakenAddress } from '../listen.ts';
 
 const reasons: Readonly<Record<string, string>> = {
   EADDRINUSE: 'the port is in use by another process; choose another with --grpc-port',
@@ -18,22 +14,14 @@ const reasons: Readonly<Record<string, string>> = {
 };
 
 /** @throws InferenceError (rejects) `unavailable`, naming the address and the flag that changes it. */
-export function listenOn(
+export async function listenForGrpc(
   server: Server,
   listen: ListenAddress | null,
   socket: ListeningSocket | null,
 ): Promise<TakenAddress> {
-  if (listen === null)
-    return Promise.reject(failedPrecondition('the gRPC frontend is switched off (--allow-grpc=false)'));
-  return new Promise((resolve, reject) => {
-    const onError = (error: NodeJS.ErrnoException): void => reject(grpcListenError(listen, error));
-    server.once('error', onError);
-    server.listen({ ...(socket === null ? listen : { fd: socket.take() }), backlog: acceptBacklog }, () => {
-      server.off('error', onError);
-      const { port } = server.address() as AddressInfo;
-      resolve({ address: addressText(listen.host, port), port });
-    });
-  });
+  if (listen === null) throw failedPrecondition('the gRPC frontend is switched off (--allow-grpc=false)');
+  const { port } = await listenOn(server, listen, socket, grpcListenError);
+  return { address: addressText(listen.host, port), port };
 }
 
 /** What is told of an address that cannot be had; `error.code` is the system's. */

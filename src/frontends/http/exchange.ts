@@ -5,7 +5,7 @@ import type { RequestListener } from '../../http1/request.ts';
 import { Cancellation } from '../../inference/context.ts';
 import { errorStatus } from '../error-status.ts';
 import type { Reply } from './reply.ts';
-import type { ReceivedRequest } from './transport.ts';
+import { errorText, jsonHeaders, type ReceivedRequest } from './transport.ts';
 
 const noBytes: readonly Uint8Array[] = [];
 
@@ -39,11 +39,11 @@ export class Exchange implements RequestListener {
   /** @param headers further names and values, alternating. */
   answer({ status, json }: Reply, headers: readonly string[] = []): void {
     if (json === '') this.request.respond(status, headers, '');
-    else this.answerText(status, ['Content-Type', 'application/json', ...headers], json, noBytes, null);
+    else this.answerText(status, headers.length === 0 ? jsonHeaders : [...jsonHeaders, ...headers], json);
   }
 
   answerError(error: InferenceError, headers: readonly string[] = []): void {
-    this.answer({ status: errorStatus[error.code].http, json: JSON.stringify({ error: error.message }) }, headers);
+    this.answer({ status: errorStatus[error.code].http, json: errorText(error.message) }, headers);
   }
 
   /**
@@ -54,8 +54,8 @@ export class Exchange implements RequestListener {
     status: number,
     headers: readonly string[],
     text: string,
-    bytes: readonly Uint8Array[],
-    release: (() => void) | null,
+    bytes: readonly Uint8Array[] = noBytes,
+    release: (() => void) | null = null,
   ): void {
     // Where each character is one byte, which is the rule, the text needs no buffer of its own.
     if (Buffer.byteLength(text) === text.length) this.request.respond(status, headers, text, bytes, release);

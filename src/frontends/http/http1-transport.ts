@@ -4,12 +4,13 @@ import { createServer, type Server as NetServer } from 'node:net';
 import type { RequestHandler } from '../../http1/connection.ts';
 import type { Http1Request } from '../../http1/request.ts';
 import { Http1Server } from '../../http1/server.ts';
-import { adoptedSocket } from '../../sockets/adopted-socket.ts';
+import { adoptedSocket } from '../../sockets/descriptor.ts';
 import type { SetLowWater } from '../../sockets/receive-low-water.ts';
 import type { Clock } from '../../time.ts';
 import type { ConnectionPlacement, Listening } from '../frontend.ts';
-import { listenOn, type TakenAddress } from './listen.ts';
-import { drainGraceMs, type HttpRequestHandler, type HttpTransport, refusalHeaders, refusalText } from './transport.ts';
+import type { TakenAddress } from '../listen.ts';
+import { listenForHttp } from './listen.ts';
+import { drainGraceMs, type HttpRequestHandler, type HttpTransport, jsonHeaders, errorText } from './transport.ts';
 
 /**
  * @param placement   Who serves accepted connections; null means this transport.
@@ -26,7 +27,7 @@ export const createHttp1Transport = (
     const listener = createServer(options, (accepted) => {
       if (placement === null || placement.accepted(accepted)) server.accept(accepted);
     });
-    const taken = await listenOn(listener, listen, socket);
+    const taken = await listenForHttp(listener, listen, socket);
     listener.on('error', (error) => handler.onUnexpected(error));
     return new Http1Listening(taken, listener, server);
   },
@@ -44,7 +45,7 @@ class Router implements RequestHandler {
   }
 
   onRefusal(request: Http1Request, reason: string, status: number): void {
-    request.respond(status, refusalHeaders, refusalText(reason));
+    request.respond(status, jsonHeaders, errorText(reason));
   }
 
   onUnexpected(error: unknown): void {

@@ -17,6 +17,7 @@ import { type EncodedInfer, encodeInferResponse } from './infer-response.ts';
 import { decodeRawRequest, oversizedRaw } from './raw-request.ts';
 import { jsonReply } from './reply.ts';
 import type { BodyReceiver } from './request-body.ts';
+import { jsonHeaders } from './transport.ts';
 
 export class InferCall implements BodyReceiver {
   readonly #context: HttpContext;
@@ -132,7 +133,7 @@ export class InferCall implements BodyReceiver {
     this.#release();
     deflated(body, coding).then((compressed) => {
       const headers = [...bodyHeaders(head.length, binaryBytes), 'Content-Encoding', coding];
-      this.#exchange.answerText(200, headers, '', [compressed], null);
+      this.#exchange.answerText(200, headers, '', [compressed]);
     }, this.#fail);
   }
 
@@ -157,5 +158,3 @@ const bodyHeaders = (jsonBytes: number, binaryBytes: number): readonly string[] 
   binaryBytes === 0
     ? jsonHeaders
     : ['Content-Type', 'application/octet-stream', 'Inference-Header-Content-Length', String(jsonBytes)];
-
-const jsonHeaders: readonly string[] = ['Content-Type', 'application/json'];

@@ -1,26 +1,19 @@
 /** Takes the address of the frontend, or says in one sentence why it cannot be had. */
 
-import type { AddressInfo, Server } from 'node:net';
+import type { Server } from 'node:net';
 import { failedPrecondition, type InferenceError, toInferenceError } from '../../errors.ts';
 import type { ListenAddress } from '../../server/server-config.ts';
-import { acceptBacklog, type ListeningSocket } from '../frontend.ts';
-
-export interface TakenAddress {
-  readonly address: string;
-  readonly port: number;
-}
+import type { ListeningSocket } from '../frontend.ts';
+import { listenOn, type TakenAddress } from '../listen.ts';
 
 /** @throws InferenceError (rejects) `failed_precondition`, naming the address and the flag that changes it. */
-export function listenOn(server: Server, listen: ListenAddress, socket: ListeningSocket | null): Promise<TakenAddress> {
-  return new Promise((resolve, reject) => {
-    const onError = (error: NodeJS.ErrnoException): void => reject(httpListenError(listen, error));
-    server.once('error', onError);
-    server.listen({ ...(socket === null ? listen : { fd: socket.take() }), backlog: acceptBacklog }, () => {
-      server.off('error', onError);
-      const { address, family, port } = server.address() as AddressInfo;
-      resolve({ address: family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`, port });
-    });
-  });
+export async function listenForHttp(
+  server: Server,
+  listen: ListenAddress,
+  socket: ListeningSocket | null,
+): Promise<TakenAddress> {
+  const { address, family, port } = await listenOn(server, listen, socket, httpListenError);
+  return { address: family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`, port };
 }
 
 /** What is told of an address that cannot be had; `error.code` is the system's. */

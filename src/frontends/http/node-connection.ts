@@ -5,7 +5,7 @@ import { defaultLimits } from '../../http1/limits.ts';
 import { responseHead } from '../../http1/response-head.ts';
 import type { Clock } from '../../time.ts';
 import type { NodeRequest } from './node-request.ts';
-import { refusalHeaders, refusalText } from './transport.ts';
+import { jsonHeaders, errorText } from './transport.ts';
 
 export interface ConnectionOwner {
   /** Whether connections end with their newest answer. */
@@ -64,11 +64,11 @@ export class NodeConnection {
     const newest = this.#newest;
     if (newest?.isOpen === true && !newest.isReceived) {
       newest.mustClose = true;
-      newest.respond(status, refusalHeaders, refusalText(reason));
+      newest.respond(status, jsonHeaders, errorText(reason));
       return;
     }
-    const body = refusalText(reason);
-    this.#refusal = responseHead(status, refusalHeaders, body.length, null) + body;
+    const body = errorText(reason);
+    this.#refusal = responseHead(status, jsonHeaders, body.length, null) + body;
     if (this.#requests.size === 0) this.#end(this.#refusal);
   }
 

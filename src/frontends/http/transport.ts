@@ -61,8 +61,8 @@ export interface HttpTransport {
 /** How long a drain leaves connections open that have no request: longer than a round trip to anywhere. */
 export const drainGraceMs = 500;
 
-/** What is answered to bytes that are no request. */
-export const refusalHeaders: readonly string[] = ['Content-Type', 'application/json'];
+/** The headers of an answer in JSON. */
+export const jsonHeaders: readonly string[] = ['Content-Type', 'application/json'];
 
-/** @param reason ASCII. */
-export const refusalText = (reason: string): string => JSON.stringify({ error: reason });
+/** The body of every answer that is an error. */
+export const errorText = (message: string): string => JSON.stringify({ error: message });

@@ -118,7 +118,7 @@ function play(flags: number, bytes: Buffer, sizeOfNext: () => number): Played {
   socket.isSlow = (flags & way.isSlow) !== 0;
   const settle = () => {
     turn.end();
-    if (!socket.isSlow) connection.goOn();
+    if (!socket.isSlow) connection.drained();
   };
   for (let at = 0; at < bytes.length; ) {
     const end = Math.min(bytes.length, at + sizeOfNext());

@@ -1,0 +1,28 @@
+/** Notices a peer that takes nothing of what waits for it, by a look about once a second. */
+
+import type { SocketWriter } from './socket-writer.ts';
+
+export class StallWatch {
+  readonly #output: SocketWriter;
+  readonly #limitMs: number;
+  #unsentBytes = 0;
+  #untakenBytes = 0;
+  /** The last look at which something had left, or nothing waited. */
+  #movedAtMs: number;
+
+  constructor(output: SocketWriter, limitMs: number, nowMs: number) {
+    this.#output = output;
+    this.#limitMs = limitMs;
+    this.#movedAtMs = nowMs;
+  }
+
+  /** Whether nothing has left for the limit although something waits. */
+  isStalled(nowMs: number): boolean {
+    const { unsentBytes, untakenBytes } = this.#output;
+    const isSame = unsentBytes === this.#unsentBytes && untakenBytes === this.#untakenBytes;
+    if (unsentBytes === 0 || !isSame) this.#movedAtMs = nowMs;
+    this.#unsentBytes = unsentBytes;
+    this.#untakenBytes = untakenBytes;
+    return nowMs - this.#movedAtMs >= this.#limitMs;
+  }
+}
