@@ -2,7 +2,8 @@
 //
 //     node test/peers/peers.mjs [--only=PEER ...] [--server-flag=FLAG ...] [-- SERVER FLAGS]
 //
-// Peers: http1 (curl, h2load, Python, fetch), command-line (curl, nghttp, h2load over HTTP/2), grpc-js, grpc-go, grpcio.
+// Peers: http1 (curl, h2load, Python, fetch), command-line (curl, nghttp, h2load over HTTP/2), reflection (grpcurl),
+// grpc-js, grpc-go, grpcio.
 // What is not here – a program, Go, Python, a registry – is skipped with the reason; what fails, fails. Needs the built
 // server and model-repository.
 
@@ -13,6 +14,7 @@ import { join } from 'node:path';
 import { commandLineChecks } from './command-line-peers.mjs';
 import { clientNames, grpcClientChecks } from './grpc-clients.mjs';
 import { http1Checks } from './http1-clients.mjs';
+import { reflectionChecks } from './reflection-clients.mjs';
 import { root, serverFlags, startServer, Tally } from './server.mjs';
 
 const only = process.argv.filter((arg) => arg.startsWith('--only=')).map((arg) => arg.slice('--only='.length));
@@ -27,6 +29,7 @@ try {
     const address = `127.0.0.1:${server.grpcPort}`;
     if (isWanted('http1')) await http1Checks(tally, `http://127.0.0.1:${server.httpPort}`, folder);
     if (isWanted('command-line')) await commandLineChecks(tally, `http://${address}`, folder);
+    if (isWanted('reflection')) await reflectionChecks(tally, address);
     for (const name of clientNames.filter(isWanted)) await grpcClientChecks(tally, name, address);
   } finally {
     ended = await server.stop();

@@ -1,11 +1,14 @@
 """Checks of a running server by grpcio, whose HTTP/2 is that of gRPC's C implementation. Takes the server's address and
-prints a line for each check: "ok NAME", or "FAILED NAME: what was seen". Messages are encoded here, by hand."""
+prints a line for each check: "ok NAME", or "FAILED NAME: what was seen". Messages are encoded here, by hand, but for
+those of reflection."""
 
 import struct
 import sys
 import time
 
 import grpc
+from google.protobuf import descriptor_pool, message_factory
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
 SERVICE = "/inference.GRPCInferenceService"
 PATIENCE_S = 20
@@ -136,6 +139,20 @@ class Peer:
         method = self.channel.unary_unary(f"{SERVICE}/NoSuchMethod")
         self.expect(grpc.StatusCode.UNIMPLEMENTED, lambda: method(b"", timeout=PATIENCE_S))
 
+    def check_reflection(self):
+        database = ProtoReflectionDescriptorDatabase(self.channel)
+        assert "inference.GRPCInferenceService" in database.get_services(), database.get_services()
+        pool = descriptor_pool.DescriptorPool(database)
+        service = pool.FindServiceByName("inference.GRPCInferenceService")
+        for method in service.methods:
+            message_factory.GetMessageClass(method.input_type)()
+        Request = message_factory.GetMessageClass(pool.FindMessageTypeByName("inference.ModelInferRequest"))
+        parameters = Request.DESCRIPTOR.fields_by_name["parameters"]
+        assert parameters.message_type.GetOptions().map_entry and parameters.message_type.name == "ParametersEntry"
+        request = Request.FromString(sums(10))
+        request.parameters["priority"].int64_param = 0
+        check_sums(self.infer(request.SerializeToString(), timeout=PATIENCE_S), 10)
+
     def expect(self, code, act):
         try:
             given = act()
@@ -166,6 +183,7 @@ def main():
         ("50 streams that are cancelled", peer.check_cancelled),
         ("an unknown model", peer.check_unknown_model),
         ("an unknown method", peer.check_unknown_method),
+        ("messages made from what reflection tells", peer.check_reflection),
     ]
     for name, run in checks:
         try:

@@ -10,12 +10,14 @@ import { repositoryMethods } from './repository-methods.ts';
 import { streamInferMethod } from './stream-handler.ts';
 import type { GrpcMethod } from './transport.ts';
 
-export const methodTable = (protocol: Protocol, dependencies: InferDependencies): readonly GrpcMethod[] => [
-  inferMethod(dependencies),
-  streamInferMethod(dependencies),
-  ...healthMethods(protocol, dependencies),
-  ...metadataMethods(protocol, dependencies.server),
-  ...repositoryMethods(protocol, dependencies.server, dependencies.isLeaving),
-  ...absentMethods(protocol),
-  ...reflectionMethods(protocol.definitions, dependencies.logger),
-];
+export function methodTable(protocol: Protocol, dependencies: InferDependencies): readonly GrpcMethod[] {
+  const methods = [
+    inferMethod(dependencies),
+    streamInferMethod(dependencies),
+    ...healthMethods(protocol, dependencies),
+    ...metadataMethods(protocol, dependencies.server),
+    ...repositoryMethods(protocol, dependencies.server, dependencies.isLeaving),
+    ...absentMethods(protocol),
+  ];
+  return [...methods, ...reflectionMethods(protocol, methods, dependencies.logger)];
+}

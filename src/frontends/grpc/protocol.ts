@@ -3,15 +3,25 @@
  * starts, and how a method of it turns bytes into objects and back.
  */
 
+import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { load, type MethodDefinition, type PackageDefinition, type ServiceDefinition } from '@grpc/proto-loader';
+import { load, type MethodDefinition, type ServiceDefinition } from '@grpc/proto-loader';
 import { invalidArgument } from '../../errors.ts';
+import { type Descriptors, readDescriptors } from './descriptors.ts';
 
 export const inferenceService = 'inference.GRPCInferenceService';
 export const healthService = 'grpc.health.v1.Health';
 
 /** The same distance from `src/frontends/grpc` and from `dist/frontends/grpc`. */
 const protoFolder = fileURLToPath(new URL('../../../proto/', import.meta.url));
+
+/** The files with services; scripts/make-descriptors.mjs has the same list. */
+const protoFiles = [
+  'grpc_service.proto',
+  'health.proto',
+  'grpc/reflection/v1/reflection.proto',
+  'grpc/reflection/v1alpha/reflection.proto',
+];
 
 /** Field names as in the schema; 64-bit numbers and enum values as text; `parameter_choice` names the field set. */
 const loadOptions = { keepCase: true, longs: String, enums: String, defaults: true, oneofs: true };
@@ -25,18 +35,18 @@ export interface MethodCodec {
 
 export interface Protocol {
   /** For reflection. */
-  readonly definitions: PackageDefinition;
+  readonly descriptors: Descriptors;
   codec(service: string, method: string): MethodCodec;
 }
 
 /** Rejects when the files are not in the package, which is a broken installation. */
 export async function loadProtocol(): Promise<Protocol> {
-  const definitions = await load(['grpc_service.proto', 'health.proto'], {
-    ...loadOptions,
-    includeDirs: [protoFolder],
-  });
+  const [definitions, descriptors] = await Promise.all([
+    load(protoFiles, { ...loadOptions, includeDirs: [protoFolder] }),
+    readFile(`${protoFolder}descriptors.binpb`),
+  ]);
   return {
-    definitions,
+    descriptors: readDescriptors(descriptors),
     codec(service, method) {
       const definition = (definitions[service] as ServiceDefinition | undefined)?.[method];
       if (definition === undefined) throw new Error(`the schema has no method ${service}/${method}`);

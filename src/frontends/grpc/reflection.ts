@@ -1,90 +1,127 @@
 /**
  * Server reflection (grpc.reflection.v1 and v1alpha), so that tools can list services and call them without our `.proto`
- * files. The answers are made by @grpc/reflection; here its service is lifted off grpc-js, so that every transport has it.
+ * files. The answers are the descriptors that protoc has made; only the services that this server has are listed.
  */
 
-import { EventEmitter } from 'node:events';
-import type { ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
-import type { PackageDefinition } from '@grpc/proto-loader';
-import { ReflectionService } from '@grpc/reflection';
-import { invalidArgument } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
-import { okStatus, statusOf } from './status.ts';
-import type { StreamCall, StreamMethod, StreamReceiver } from './transport.ts';
+import type { DescribedFile, Descriptors } from './descriptors.ts';
+import type { MethodCodec, Protocol } from './protocol.ts';
+import { okStatus, statusCode, statusOf } from './status.ts';
+import type { GrpcMethod, StreamCall, StreamMethod, StreamReceiver } from './transport.ts';
 
-/** The part of a grpc-js method that is needed: the codec, and a handler that talks to a duplex stream. */
-interface LiftedMethod {
-  readonly path: string;
-  readonly requestDeserialize: (message: Buffer) => unknown;
-  readonly responseSerialize: (response: unknown) => Buffer;
-  readonly handle: (stream: unknown) => void;
+/** Both have the same messages. */
+export const reflectionServices = ['grpc.reflection.v1.ServerReflection', 'grpc.reflection.v1alpha.ServerReflection'];
+
+const method = 'ServerReflectionInfo';
+
+/** A decoded question; `message_request` names the one field that is set. */
+interface Question {
+  readonly host: string;
+  readonly message_request?: string;
+  readonly file_by_filename?: string;
+  readonly file_containing_symbol?: string;
+  readonly file_containing_extension?: { readonly containing_type: string; readonly extension_number: number };
+  readonly all_extension_numbers_of_type?: string;
 }
 
-export function reflectionMethods(definitions: PackageDefinition, logger: Logger): readonly StreamMethod[] {
-  const lifted: LiftedMethod[] = [];
-  new ReflectionService(definitions).addToServer({
-    addService(service: ServiceDefinition, implementation: UntypedServiceImplementation) {
-      for (const [name, definition] of Object.entries(service)) {
-        const handle = implementation[name] as unknown as LiftedMethod['handle'];
-        const { path, requestDeserialize, responseSerialize } = definition;
-        lifted.push({ path, requestDeserialize, responseSerialize, handle });
-      }
-    },
+/** @param described The methods whose services are listed, beside reflection itself. */
+export function reflectionMethods(
+  protocol: Protocol,
+  described: readonly GrpcMethod[],
+  logger: Logger,
+): readonly StreamMethod[] {
+  const services = [
+    ...new Set([...described.map(({ path }) => path.slice(1, path.lastIndexOf('/'))), ...reflectionServices]),
+  ];
+  return reflectionServices.map((service) => {
+    const codec = protocol.codec(service, method);
+    const path = `/${service}/${method}`;
+    const answer = (question: Question): object => ({
+      valid_host: question.host,
+      original_request: question,
+      ...answerTo(question, protocol.descriptors, services),
+    });
+    return {
+      kind: 'stream',
+      path,
+      isCompressible: false,
+      open: (call) => new ReflectionCall(call, codec, answer, (error) => statusOf(error, path, logger)),
+    };
   });
-  return lifted.map((method) => ({
-    kind: 'stream',
-    path: method.path,
-    isCompressible: false,
-    open: (call) => new ReflectionCall(call, method, logger),
-  }));
 }
 
-/** Plays the duplex stream to the handler: one question is read, answered, and then the next one is read. */
-class ReflectionCall extends EventEmitter implements StreamReceiver {
-  readonly #call: StreamCall;
-  readonly #method: LiftedMethod;
-  readonly #logger: Logger;
+/** The field of the response that answers the question. */
+function answerTo(question: Question, descriptors: Descriptors, services: readonly string[]): object {
+  switch (question.message_request) {
+    case 'list_services':
+      return { list_services_response: { service: services.map((name) => ({ name })) } };
+    case 'file_by_filename': {
+      const name = question.file_by_filename ?? '';
+      return filesOrError(descriptors.byFileName(name), `File not found: ${name}`);
+    }
+    case 'file_containing_symbol': {
+      const symbol = question.file_containing_symbol ?? '';
+      return filesOrError(descriptors.bySymbol(symbol), `Symbol not found: ${symbol}`);
+    }
+    // The protocol is proto3: nothing can be extended.
+    case 'file_containing_extension': {
+      const { containing_type: type = '', extension_number: number = 0 } = question.file_containing_extension ?? {};
+      return refusal(statusCode.notFound, `Extension not found: ${number} of ${type}`);
+    }
+    case 'all_extension_numbers_of_type': {
+      const type = question.all_extension_numbers_of_type ?? '';
+      return descriptors.isMessage(type)
+        ? { all_extension_numbers_response: { base_type_name: type, extension_number: [] } }
+        : refusal(statusCode.notFound, `Type not found: ${type}`);
+    }
+    default:
+      return refusal(statusCode.invalidArgument, 'the reflection request asks for nothing');
+  }
+}
 
-  constructor(call: StreamCall, method: LiftedMethod, logger: Logger) {
-    super();
+const filesOrError = (files: readonly DescribedFile[] | null, problem: string): object =>
+  files === null
+    ? refusal(statusCode.notFound, problem)
+    : { file_descriptor_response: { file_descriptor_proto: files.map(({ bytes }) => bytes) } };
+
+const refusal = (code: number, message: string): object => ({
+  error_response: { error_code: code, error_message: message },
+});
+
+/** One question is read, answered, and then the next one is read. */
+class ReflectionCall implements StreamReceiver {
+  readonly #call: StreamCall;
+  readonly #codec: MethodCodec;
+  readonly #answer: (question: Question) => object;
+  readonly #statusOf: (error: unknown) => ReturnType<typeof statusOf>;
+
+  constructor(
+    call: StreamCall,
+    codec: MethodCodec,
+    answer: (question: Question) => object,
+    statusOfError: (error: unknown) => ReturnType<typeof statusOf>,
+  ) {
     this.#call = call;
-    this.#method = method;
-    this.#logger = logger;
-    method.handle(this);
+    this.#codec = codec;
+    this.#answer = answer;
+    this.#statusOf = statusOfError;
     call.read();
   }
 
   onMessage(message: Buffer): void {
     try {
-      this.emit('data', this.#decode(message));
+      const answer = this.#answer(this.#codec.decode(message) as Question);
+      this.#call.send(this.#codec.encode(answer), () => this.#call.read());
     } catch (error) {
-      this.#call.finish(statusOf(error, this.#method.path, this.#logger));
+      this.#call.finish(this.#statusOf(error));
     }
   }
 
   onHalfClose(): void {
-    this.emit('end');
-  }
-
-  onDrain(): void {
-    this.end();
-  }
-
-  /** Called by the handler. */
-  write(response: unknown): void {
-    this.#call.send(this.#method.responseSerialize(response), () => this.#call.read());
-  }
-
-  /** Called by the handler. */
-  end(): void {
     this.#call.finish(okStatus);
   }
 
-  #decode(message: Buffer): unknown {
-    try {
-      return this.#method.requestDeserialize(message);
-    } catch (error) {
-      throw invalidArgument('unable to parse the reflection request message', error);
-    }
+  onDrain(): void {
+    this.#call.finish(okStatus);
   }
 }

@@ -10,6 +10,7 @@ export const statusCode = {
   ok: 0,
   invalidArgument: 3,
   deadlineExceeded: 4,
+  notFound: 5,
   unimplemented: 12,
   internal: 13,
   unavailable: 14,
