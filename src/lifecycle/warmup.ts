@@ -5,13 +5,14 @@
  * failing automatic one does not, because zeros need not be valid input.
  */
 
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { BatchInput, EngineBatch, EngineInstance } from '../engine/engine.ts';
 import { type InferenceError, invalidArgument } from '../errors.ts';
 import type { InputConfig, ModelConfig, WarmupInput, WarmupSample } from '../model-config/model-config.ts';
 import type { ModelSignature, TensorSpec } from '../model-config/signature.ts';
+import { quoted } from '../model-config/source-tree.ts';
+import { readRegularFile } from '../repository/read-file.ts';
 import { type Datatype, datatypes } from '../tensor/datatype.ts';
 import { elementCount, type Shape } from '../tensor/shape.ts';
 
@@ -20,6 +21,15 @@ const slowRunMs = 250;
 
 /** Automatic warm-up makes no tensors larger than this. */
 const maxAutomaticBytes = 64 * 1024 * 1024;
+
+/** A configured sample has at most so many bytes in an input of one row. */
+const mostSampleBytes = 1024 * 1024 * 1024;
+
+/** A file of strings, or a file that is longer than what is taken of it. */
+const mostFileBytes = 64 * 1024 * 1024;
+
+/** Arbitrary numbers are made for so many elements and then repeated. */
+const randomElements = 4096;
 
 interface WarmupTask {
   readonly config: ModelConfig;
@@ -111,16 +121,22 @@ async function sampleBytes(
   if (count === null) {
     throw invalidArgument(`warmup setting expects all variable-size dimensions are specified for input '${name}'`);
   }
+  if (bytesOf(input.datatype, count) > mostSampleBytes) {
+    throw invalidArgument(
+      `warmup sample '${sample.name}' of model '${task.config.name}' has ${count} elements in input '${name}', ` +
+        `expected at most ${mostSampleBytes} bytes`,
+    );
+  }
   if (input.source.kind === 'zero') return zeroBytes(input.datatype, count);
   if (input.source.kind === 'random') return randomBytes(input.datatype, count);
   const { file } = input.source;
-  const bytes = await readFile(join(task.modelFolder, 'warmup', file)).catch((error: unknown) => {
-    throw invalidArgument(
-      `warmup sample '${sample.name}' of model '${task.config.name}' cannot read file '${file}'`,
-      error,
-    );
+  const expected = bytesOf(input.datatype, count);
+  const subject = `warmup file ${quoted(file)} of model '${task.config.name}'`;
+  const bytes = await readRegularFile(join(task.modelFolder, 'warmup', file), {
+    subject,
+    // Longer files are allowed, their beginning counts; of BYTES nobody knows the size beforehand.
+    maxBytes: Math.max(expected, mostFileBytes),
   });
-  const expected = count * datatypes[input.datatype].byteSize;
   if (input.datatype === 'BYTES') return bytes;
   if (bytes.length < expected) {
     throw invalidArgument(
@@ -130,9 +146,11 @@ async function sampleBytes(
   return bytes.subarray(0, expected);
 }
 
+/** For BYTES the bytes of empty strings. */
+const bytesOf = (datatype: Datatype, count: number): number => count * (datatypes[datatype].byteSize || 4);
+
 /** Zeros; for BYTES that many empty strings. */
-const zeroBytes = (datatype: Datatype, count: number): Uint8Array =>
-  new Uint8Array(count * (datatypes[datatype].byteSize || 4));
+const zeroBytes = (datatype: Datatype, count: number): Uint8Array => new Uint8Array(bytesOf(datatype, count));
 
 /** Arbitrary numbers that are small and finite in every datatype; empty strings for BYTES. */
 function randomBytes(datatype: Datatype, count: number): Uint8Array {
@@ -141,12 +159,14 @@ function randomBytes(datatype: Datatype, count: number): Uint8Array {
   const { byteSize } = datatypes[datatype];
   const isFloat = datatype.startsWith('FP') || datatype === 'BF16';
   const view = new DataView(bytes.buffer);
-  for (let i = 0; i < count; i++) {
+  const made = Math.min(count, randomElements);
+  for (let i = 0; i < made; i++) {
     if (datatype === 'FP32') view.setFloat32(i * 4, Math.random(), true);
     else if (datatype === 'FP64') view.setFloat64(i * 8, Math.random(), true);
     else if (isFloat) view.setUint16(i * 2, datatype === 'FP16' ? 0x3800 : 0x3f00, true);
     else bytes[i * byteSize] = Math.random() * (datatype === 'BOOL' ? 2 : 128);
   }
+  for (let filled = made * byteSize; filled < bytes.length; filled *= 2) bytes.copyWithin(filled, 0, filled);
   return bytes;
 }
 

@@ -1,10 +1,13 @@
 /**
- * What tells one state of a model's folder from another without reading the files: names, sizes, times and inodes.
- * Symbolic links count as what they lead to, so that the atomic swap of a Kubernetes volume (`..data`) is a change.
+ * What tells one state of a model's folder from another without reading the files: names, and of each file the size, the
+ * times of its content and of its attributes in nanoseconds, inode and device. The time of the attributes cannot be set
+ * by hand: it tells a file that was replaced by one of the same size and time (`cp -p`), and a `chmod` that makes a file
+ * readable. Symbolic links count as what they lead to, so that the atomic swap of a Kubernetes volume (`..data`) is a
+ * change.
  */
 
 import { createHash } from 'node:crypto';
-import type { Stats } from 'node:fs';
+import type { BigIntStats } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -36,7 +39,7 @@ export class TreeReader {
     const found = await statOrNull(path);
     if (found === null) return 'missing';
     this.#count(found);
-    return `${found.size}:${found.mtimeMs}:${found.ino}`;
+    return `${found.size}:${found.mtimeNs}:${found.ctimeNs}:${found.ino}:${found.dev}`;
   }
 
   /** Everything below a folder, as a digest of sorted lines. */
@@ -46,11 +49,13 @@ export class TreeReader {
     return digest(lines);
   }
 
-  async #walk(folder: string, prefix: string, ancestors: readonly number[], lines: string[]): Promise<void> {
+  async #walk(folder: string, prefix: string, ancestors: readonly string[], lines: string[]): Promise<void> {
     const found = await statOrNull(folder);
-    if (found === null || ancestors.includes(found.ino) || ancestors.length > mostDepth) return;
+    if (found === null || ancestors.length > mostDepth) return;
+    const place = `${found.dev}:${found.ino}`;
+    if (ancestors.includes(place)) return;
     this.#count(found);
-    const inside = [...ancestors, found.ino];
+    const inside = [...ancestors, place];
     for (const entry of await readdir(folder, { withFileTypes: true })) {
       const path = join(folder, entry.name);
       const name = `${prefix}${entry.name}`;
@@ -63,8 +68,8 @@ export class TreeReader {
     }
   }
 
-  #count(found: Stats): void {
-    this.newestMs = Math.max(this.newestMs, found.mtimeMs, found.ctimeMs);
+  #count(found: BigIntStats): void {
+    this.newestMs = Math.max(this.newestMs, Number(found.mtimeMs), Number(found.ctimeMs));
     this.#entryCount++;
     if (this.#entryCount > mostEntries) throw unavailable(`the model's folder has more than ${mostEntries} files`);
   }
@@ -77,9 +82,9 @@ export function digest(lines: readonly string[]): string {
 }
 
 /** Null when it vanished or never was; a link to nowhere counts as nothing. */
-export async function statOrNull(path: string): Promise<Stats | null> {
+export async function statOrNull(path: string): Promise<BigIntStats | null> {
   try {
-    return await stat(path);
+    return await stat(path, { bigint: true });
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : null;
     if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP' || code === 'ENAMETOOLONG') return null;

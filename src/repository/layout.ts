@@ -5,7 +5,7 @@
  */
 
 import type { Dirent } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 
 import { InferenceError, unavailable } from '../errors.ts';
@@ -15,6 +15,7 @@ import { maxConfigBytes } from '../model-config/text-format.ts';
 import { digest, type ModelFingerprint, statOrNull, TreeReader } from './fingerprint.ts';
 import { forEachBounded } from './for-each-bounded.ts';
 import { isFolderName } from './model-name.ts';
+import { readRegularFile } from './read-file.ts';
 
 export interface ModelFolder {
   readonly name: string;
@@ -86,17 +87,12 @@ export async function listModelNames(repositories: readonly string[]): Promise<r
   return [...(await modelPaths(repositories)).keys()].sort();
 }
 
-/** The configuration of a scanned model. @throws InferenceError unavailable when its file cannot be read */
+/** The configuration of a scanned model. @throws InferenceError as `readRegularFile` */
 export async function readConfigSource(model: ModelFolder): Promise<ConfigSource> {
-  if (model.configPath === null) return { kind: 'none' };
-  const label = basename(model.configPath);
-  const size = (await statOrNull(model.configPath))?.size ?? 0;
-  if (size > maxConfigBytes) throw unavailable(`${label} has ${size} bytes: expected at most ${maxConfigBytes}`);
-  try {
-    return { kind: 'file', path: model.configPath, text: await readFile(model.configPath) };
-  } catch (error) {
-    throw unavailable(`${label} of model '${model.name}' ${problemText(error)}`, error);
-  }
+  const { configPath: path, name } = model;
+  if (path === null) return { kind: 'none' };
+  const subject = `${basename(path)} of model '${name}'`;
+  return { kind: 'file', path, text: await readRegularFile(path, { subject, maxBytes: maxConfigBytes }) };
 }
 
 async function modelPaths(repositories: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
@@ -169,7 +165,8 @@ async function findConfig(folder: string, configName: string | null): Promise<st
   const names = configName === null || !isFolderName(configName) ? [] : [join('configs', `${configName}.pbtxt`)];
   for (const name of [...names, 'config.pbtxt']) {
     const path = join(folder, name);
-    if ((await statOrNull(path))?.isFile()) return path;
+    // Also what is no file: reading it says so, and a model must not be served as if it had no configuration.
+    if ((await statOrNull(path)) !== null) return path;
   }
   return null;
 }

@@ -29,7 +29,7 @@ export async function missingFiles(
   for (const version of versions) {
     const path = join(String(version), modelFile);
     const found = await statOrNull(join(model.path, path));
-    if (found === null || (found.isFile() && found.size === 0)) missing.push(path);
+    if (found === null || (found.isFile() && found.size === 0n)) missing.push(path);
   }
   return missing.sort();
 }

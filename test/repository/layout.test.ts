@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, renameSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { InferenceError } from '../../src/errors.ts';
@@ -115,7 +115,7 @@ describe('scanning repositories', () => {
     expect(await readConfigSource(await scanOne(repository, 'n'))).toEqual({ kind: 'none' });
     const gone = await scanOne(repository);
     rmSync(join(repository, 'm', 'config.pbtxt'));
-    await expect(readConfigSource(gone)).rejects.toThrow("config.pbtxt of model 'm' cannot be read");
+    await expect(readConfigSource(gone)).rejects.toThrow("config.pbtxt of model 'm' does not exist");
   });
 });
 
@@ -190,6 +190,40 @@ describe('fingerprints', () => {
     });
     expect(changed).toEqual(['version 1', 'whole']);
   });
+
+  it('see a file that was overwritten in place and given its size and time back', async () => {
+    const changed = await change((folder) => {
+      const path = join(folder, '1', 'model.onnx');
+      const { atime, mtime } = statSync(path);
+      writeFileSync(path, 'eno');
+      utimesSync(path, atime, mtime);
+    });
+    expect(changed).toEqual(['version 1', 'whole']);
+  });
+
+  it.each<[string, string, readonly string[]]>([
+    ['a model', '1/model.onnx', ['version 1', 'whole']],
+    ['the configuration', 'config.pbtxt', ['config', 'whole']],
+    ['labels', 'labels.txt', ['others', 'whole']],
+  ])('see that %s may be read now', async (_, file, expected) => {
+    expect(await change((folder) => chmodSync(join(folder, file), 0o600))).toEqual(expected);
+  });
+
+  it.each(['m/1/model.onnx', 'm/config.pbtxt', 'm/labels.txt', 'm/warmup/sample'])(
+    'see that the file behind the link %s was replaced',
+    async (name) => {
+      const [repository, elsewhere] = [temporary(), temporary()];
+      put(repository, { 'm/1/other': 'x', 'm/warmup/other': 'x' });
+      put(elsewhere, { old: 'old', new: 'new' });
+      const time = new Date(1_600_000_000_000);
+      for (const file of ['old', 'new']) utimesSync(join(elsewhere, file), time, time);
+      symlinkSync(join(elsewhere, 'old'), join(repository, name));
+      const before = await scanOne(repository);
+      expect((await scanOne(repository)).fingerprint.whole).toBe(before.fingerprint.whole);
+      renameSync(join(elsewhere, 'new'), join(elsewhere, 'old'));
+      expect((await scanOne(repository)).fingerprint.whole).not.toBe(before.fingerprint.whole);
+    },
+  );
 
   it('follow the swap of a Kubernetes volume', async () => {
     const repository = temporary();
