@@ -66,7 +66,7 @@ let sink = 0;
 
 /** Our path: straight into a frame with its prefix, as the transport does. */
 function encodeOurs(response) {
-  const message = new InferResponseMessage(response, false);
+  const message = new InferResponseMessage(response, 'unary');
   const frame = Buffer.allocUnsafe(5 + message.byteLength);
   message.copy(frame, 5);
   return frame;

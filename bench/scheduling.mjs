@@ -132,19 +132,30 @@ async function scheduling(name, perTurn, maxBatchSize, deadlineMs) {
   });
   const admitted = admit(plan, request());
   let answered = 0;
-  const answer = (response) => {
-    answered++;
-    response.release();
+  let wanted = 0;
+  let onAll = () => undefined;
+  const sink = {
+    next(response) {
+      answered++;
+      response.release();
+      if (answered === wanted) onAll();
+    },
+    fail(error) {
+      throw error;
+    },
   };
   const once = async (count) => {
     for (let sent = 0; sent < count; sent += perTurn) {
       const nowMs = performance.now();
-      let last;
+      wanted = answered + perTurn;
+      const all = new Promise((resolve) => {
+        onAll = resolve;
+      });
       for (let i = 0; i < perTurn; i++) {
         const context = { receivedAtMs: nowMs, deadlineMs: nowMs + deadlineMs, cancellation: new Cancellation() };
-        last = scheduler.schedule(admitted, context).then(answer);
+        scheduler.schedule(admitted, context, sink);
       }
-      await last;
+      await all;
     }
   };
   await once(50_000);

@@ -7,7 +7,7 @@
 import { createRequire } from 'node:module';
 import { decodeInferRequest } from '../../src/frontends/grpc/infer-request-codec.ts';
 import { InferResponseMessage } from '../../src/frontends/grpc/infer-response-codec.ts';
-import type { GrpcTransport, OutgoingMessage, UnaryMethod } from '../../src/frontends/grpc/transport.ts';
+import type { GrpcTransport, UnaryCall, UnaryMethod } from '../../src/frontends/grpc/transport.ts';
 import { noParameters } from '../../src/inference/request.ts';
 import type { InferenceResponse } from '../../src/inference/response.ts';
 import { type Logger, silentLogger } from '../../src/logger.ts';
@@ -34,7 +34,7 @@ const configOf = (transport: GrpcConfig['transport']): GrpcConfig => ({
   maxConnectionAgeGraceMs: 0,
 });
 
-async function echo(message: Buffer): Promise<OutgoingMessage> {
+function echo(message: Buffer, call: UnaryCall): void {
   const { modelName, id, inputs } = decodeInferRequest(message, null);
   const [input] = inputs;
   if (input === undefined) throw new Error('expected an input');
@@ -57,7 +57,7 @@ async function echo(message: Buffer): Promise<OutgoingMessage> {
     isBatched: true,
     release: keepNothing,
   };
-  return new InferResponseMessage(response, false);
+  call.respond(new InferResponseMessage(response, 'unary'));
 }
 
 type TransportMaker = (dependencies: { readonly clock: Clock; readonly logger: Logger }) => GrpcTransport;

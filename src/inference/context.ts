@@ -1,15 +1,17 @@
 /** What travels with a request and is not its content: when it came, until when it matters, whether its caller left. */
 
-/** Who wants to know that a caller has left; an object may stand for the function, so that a request makes none. */
+/** Told once when a caller has left; an object may stand for the function, so that a request makes none. */
 export type CancellationListener = (() => void) | { callerLeft(): void };
 
 /**
- * Says that the caller has left. One listener only, the scheduler that holds the request; it is much cheaper than an
- * AbortController (measured 3.7 µs against 0.01 µs per request).
+ * Says that the caller has left. The first listener lies in a field, because the scheduler that holds the request is the
+ * only one in the usual case; further ones (interceptors) get a list. It is much cheaper than an AbortController (measured
+ * 3.7 µs against 0.01 µs per request).
  */
 export class Cancellation {
   #cancelled = false;
-  #listener: CancellationListener | null = null;
+  #first: CancellationListener | null = null;
+  #others: CancellationListener[] | null = null;
 
   get cancelled(): boolean {
     return this.#cancelled;
@@ -19,16 +21,33 @@ export class Cancellation {
   cancel(): void {
     if (this.#cancelled) return;
     this.#cancelled = true;
-    const listener = this.#listener;
-    this.#listener = null;
-    if (typeof listener === 'function') listener();
-    else listener?.callerLeft();
+    const first = this.#first;
+    const others = this.#others;
+    this.#first = null;
+    this.#others = null;
+    if (first !== null) tell(first);
+    if (others !== null) for (const listener of others) tell(listener);
   }
 
-  /** Sets or removes (null) the listener. A listener set after the fact is not called: look at `cancelled` first. */
-  onCancel(listener: CancellationListener | null): void {
-    this.#listener = listener;
+  /** A listener added after the fact is not called: look at `cancelled` first. */
+  add(listener: CancellationListener): void {
+    if (this.#first === null) this.#first = listener;
+    else {
+      this.#others ??= [];
+      this.#others.push(listener);
+    }
   }
+
+  /** Forgets the listener; nothing happens when it is not there. */
+  remove(listener: CancellationListener): void {
+    if (this.#first === listener) this.#first = null;
+    else if (this.#others !== null) this.#others = this.#others.filter((other) => other !== listener);
+  }
+}
+
+function tell(listener: CancellationListener): void {
+  if (typeof listener === 'function') listener();
+  else listener.callerLeft();
 }
 
 export interface InferenceContext {

@@ -1,15 +1,36 @@
-/** The one verb of the data plane and how it is wrapped. */
+/** The one verb of the data plane, where its answers go, and how it is wrapped. */
 
+import type { InferenceError } from '../errors.ts';
 import type { InferenceContext } from './context.ts';
 import type { InferenceRequest } from './request.ts';
 import type { InferenceResponse } from './response.ts';
 
-/** Answers a request or rejects with an `InferenceError`. The receiver of the response owns its `release()`. */
-export type Infer = (request: InferenceRequest, context: InferenceContext) => Promise<InferenceResponse>;
+/**
+ * Takes the answers of one request, on the event loop. A request ends exactly once: with a final response, or with a
+ * failure; nothing follows either. A sink does not throw.
+ *
+ * The call object of a protocol is its own sink, so that a request costs neither a promise nor a closure.
+ */
+export interface ResponseSink {
+  /**
+   * One response. The sink owns it: it calls `release()` when the bytes are written or copied.
+   *
+   * @param isFinal false where more responses follow, as for models that answer one request in several parts
+   */
+  next(response: InferenceResponse, isFinal: boolean): void;
+  /** The request has failed. Responses that came before stay valid. */
+  fail(error: InferenceError): void;
+}
 
-/** Wraps the verb: caches, limits, traces, shadow traffic. */
+/**
+ * Answers a request through its sink, and never throws. The sink may be called before this returns: what can be refused
+ * at once is refused at once.
+ */
+export type Infer = (request: InferenceRequest, context: InferenceContext, sink: ResponseSink) => void;
+
+/** Wraps the verb: caches, limits, traces, shadow traffic. Whoever wants to see the answers wraps the sink as well. */
 export type Interceptor = (next: Infer) => Infer;
 
-/** The first interceptor becomes the outermost. */
+/** The first interceptor becomes the outermost; without any, the verb itself is given back and nothing is paid. */
 export const compose = (interceptors: readonly Interceptor[], infer: Infer): Infer =>
   interceptors.reduceRight((next, interceptor) => interceptor(next), infer);

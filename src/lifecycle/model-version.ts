@@ -5,8 +5,8 @@
 
 import { type InferenceError, toInferenceError, unavailable } from '../errors.ts';
 import type { InferenceContext } from '../inference/context.ts';
+import type { ResponseSink } from '../inference/infer.ts';
 import type { InferenceRequest } from '../inference/request.ts';
-import type { InferenceResponse } from '../inference/response.ts';
 import type { ModelConfig } from '../model-config/model-config.ts';
 import type { ModelSignature } from '../model-config/signature.ts';
 import { type AdmissionPlan, type AdmittedRequest, admit } from '../scheduling/admission.ts';
@@ -77,18 +77,22 @@ export class ModelVersion {
   }
 
   /** Admits and schedules. The caller has found this version ready in the same turn of the event loop. */
-  infer(request: InferenceRequest, context: InferenceContext): Promise<InferenceResponse> {
+  infer(request: InferenceRequest, context: InferenceContext, sink: ResponseSink): void {
     const loaded = this.#loaded;
-    if (!loaded) return Promise.reject(notReady(this.model, this.version));
+    if (!loaded) {
+      sink.fail(notReady(this.model, this.version));
+      return;
+    }
     let admitted: AdmittedRequest;
     try {
       admitted = admit(loaded.plan, request);
     } catch (error) {
       const totalNs = Math.round((this.#clock.now() - context.receivedAtMs) * 1e6);
       loaded.statistics.requestFailed(totalNs, 'OTHER', false);
-      return Promise.reject(error);
+      sink.fail(toInferenceError(error));
+      return;
     }
-    return loaded.scheduler.schedule(admitted, context);
+    loaded.scheduler.schedule(admitted, context, sink);
   }
 
   /** Changes the instances in place; the version serves all the while. */

@@ -1,11 +1,15 @@
 /**
- * The last step of every request: its promise is settled once, the fact is told, and those who wait for the end of all
- * requests are told too. With `preserve_ordering` an answer is held until all earlier ones are out (behaviour.md §3.5).
+ * The last step of every request: it is settled once, the fact is told to the observer, and its sink gets the answer. With
+ * `preserve_ordering` an answer is held until all earlier ones are out (behaviour.md §3.5).
+ *
+ * Sinks are called in one microtask for all requests that were settled together: writing answers must not keep the
+ * instance from its next batch, and nothing of this room is half changed when a sink asks for something new.
  */
 
 import type { InferenceError } from '../errors.ts';
 import type { InflightBytes } from '../inference/inflight-bytes.ts';
 import type { InferenceResponse } from '../inference/response.ts';
+import type { Logger } from '../logger.ts';
 import type { Clock } from '../time.ts';
 import type { Batch } from './batch.ts';
 import type { QueuedRequest } from './queued-request.ts';
@@ -20,15 +24,27 @@ export class Answers {
   readonly #clock: Clock;
   readonly #observer: SchedulingObserver;
   readonly #inflight: InflightBytes;
+  readonly #logger: Logger;
   readonly #keepsOrder: boolean;
   #firstInOrder: QueuedRequest | null = null;
   #lastInOrder: QueuedRequest | null = null;
   #openCount = 0;
+  /** Settled, and their sinks not told yet. */
+  #settled: QueuedRequest[] = [];
+  /** The other list of the two that take turns. */
+  #told: QueuedRequest[] = [];
 
-  constructor(clock: Clock, observer: SchedulingObserver, inflight: InflightBytes, keepsOrder: boolean) {
+  constructor(
+    clock: Clock,
+    observer: SchedulingObserver,
+    inflight: InflightBytes,
+    logger: Logger,
+    keepsOrder: boolean,
+  ) {
     this.#clock = clock;
     this.#observer = observer;
     this.#inflight = inflight;
+    this.#logger = logger;
     this.#keepsOrder = keepsOrder;
   }
 
@@ -105,16 +121,32 @@ export class Answers {
     request.state = 'settled';
     this.#openCount--;
     this.#inflight.remove(request.request.byteSize);
-    request.context.cancellation.onCancel(null);
+    request.context.cancellation.remove(request);
     const totalNs = elapsedNs(request.context.receivedAtMs, nowMs);
-    const { response, error } = request;
-    if (response !== null) {
+    if (request.response !== null) {
       const { startedAtMs, durations } = request.batch as Batch;
       this.#observer.requestSucceeded(totalNs, elapsedNs(request.queuedAtMs, startedAtMs), durations, request.rows);
-      request.resolve(response);
-    } else if (error !== null) {
+    } else {
       this.#observer.requestFailed(totalNs, request.failureReason, true);
-      request.reject(error);
+    }
+    if (this.#settled.length === 0) queueMicrotask(this.#tell);
+    this.#settled.push(request);
+  }
+
+  readonly #tell = (): void => {
+    const settled = this.#settled;
+    this.#settled = this.#told;
+    for (let i = 0; i < settled.length; i++) this.#tellOne(settled[i] as QueuedRequest);
+    settled.length = 0;
+    this.#told = settled;
+  };
+
+  #tellOne({ sink, response, error }: QueuedRequest): void {
+    try {
+      if (response !== null) sink.next(response, true);
+      else if (error !== null) sink.fail(error);
+    } catch (thrown) {
+      this.#logger.error({ err: thrown }, 'an answer could not be taken: the sink of a request threw');
     }
   }
 }

@@ -13,8 +13,8 @@
 import type { EngineInstance } from '../engine/engine.ts';
 import type { InferenceError } from '../errors.ts';
 import type { InferenceContext } from '../inference/context.ts';
+import type { ResponseSink } from '../inference/infer.ts';
 import type { InflightBytes } from '../inference/inflight-bytes.ts';
-import type { InferenceResponse } from '../inference/response.ts';
 import type { Logger } from '../logger.ts';
 import type { DynamicBatchingConfig } from '../model-config/model-config.ts';
 import type { Clock } from '../time.ts';
@@ -38,17 +38,6 @@ const coarseDelayMs = 10;
 /** A batch is handed over ahead only if all that wait have so many runs of the model left before they expire. */
 const runsBeforeExpiry = 4;
 
-/** Both ends of a promise, taken out by one function for all requests instead of one closure for each. */
-class PromiseEnds {
-  resolve: (response: InferenceResponse) => void = () => undefined;
-  reject: (error: InferenceError) => void = () => undefined;
-
-  readonly take = (resolve: (response: InferenceResponse) => void, reject: (error: InferenceError) => void): void => {
-    this.resolve = resolve;
-    this.reject = reject;
-  };
-}
-
 export interface BatcherParts {
   readonly identity: ResponseIdentity;
   readonly rule: BatchRule;
@@ -69,7 +58,6 @@ export class DynamicBatcher implements Scheduler, RequestKeeper {
   readonly #runner: BatchRunner;
   readonly #delayTimer: WakeTimer;
   readonly #expiryTimer: WakeTimer;
-  readonly #ends = new PromiseEnds();
   readonly #arrivals = new LoneArrivals();
   #isPumping = false;
   #isPumpDue = false;
@@ -77,11 +65,11 @@ export class DynamicBatcher implements Scheduler, RequestKeeper {
   #drained: (() => void)[] = [];
 
   constructor(parts: BatcherParts) {
-    const { batching, clock, rule } = parts;
+    const { batching, clock, rule, observer, inflight, logger } = parts;
     const pump = (): void => this.#pump();
     this.#parts = parts;
     this.#queue = new RequestQueue(batching, parts.maxQueuedRequests);
-    this.#answers = new Answers(clock, parts.observer, parts.inflight, batching?.preserveOrdering ?? false);
+    this.#answers = new Answers(clock, observer, inflight, logger, batching?.preserveOrdering ?? false);
     this.#runner = new BatchRunner({
       ...parts,
       answers: this.#answers,
@@ -101,26 +89,34 @@ export class DynamicBatcher implements Scheduler, RequestKeeper {
     return this.#queue.length;
   }
 
-  schedule(request: AdmittedRequest, context: InferenceContext): Promise<InferenceResponse> {
+  schedule(request: AdmittedRequest, context: InferenceContext, sink: ResponseSink): void {
     const { clock, identity, batching } = this.#parts;
     const nowMs = clock.now();
-    if (this.#isClosed) return this.#refuse(context, nowMs, scheduleRefusal.closed(identity), 'OTHER');
-    if (context.cancellation.cancelled) return this.#refuse(context, nowMs, scheduleRefusal.cancelled(), 'CANCELED');
-    if (context.deadlineMs <= nowMs)
-      return this.#refuse(context, nowMs, scheduleRefusal.deadline(identity), 'REJECTED');
+    if (this.#isClosed) {
+      this.#refuse(context, sink, nowMs, scheduleRefusal.closed(identity), 'OTHER');
+      return;
+    }
+    if (context.cancellation.cancelled) {
+      this.#refuse(context, sink, nowMs, scheduleRefusal.cancelled(), 'CANCELED');
+      return;
+    }
+    if (context.deadlineMs <= nowMs) {
+      this.#refuse(context, sink, nowMs, scheduleRefusal.deadline(identity), 'REJECTED');
+      return;
+    }
     const level = levelOf(request.priority, batching);
-    if (!this.#makesRoom(level)) return this.#refuse(context, nowMs, scheduleRefusal.queueFull(request.id), 'REJECTED');
+    if (!this.#makesRoom(level)) {
+      this.#refuse(context, sink, nowMs, scheduleRefusal.queueFull(request.id), 'REJECTED');
+      return;
+    }
     const waitMs = timeoutMs(this.#queue.policyOf(level), request.timeoutUs);
     const expiresAtMs = Math.min(nowMs + waitMs, context.deadlineMs);
-    const promise = new Promise<InferenceResponse>(this.#ends.take);
-    const { resolve, reject } = this.#ends;
-    const queued = new QueuedRequest(request, context, nowMs, level, expiresAtMs, resolve, reject);
+    const queued = new QueuedRequest(request, context, nowMs, level, expiresAtMs, sink);
     queued.keeper = this;
-    context.cancellation.onCancel(queued);
+    context.cancellation.add(queued);
     this.#answers.owe(queued);
     this.#queue.push(queued);
     this.#afterArrival(expiresAtMs, this.#arrivals.note(nowMs));
-    return promise;
   }
 
   /** For its requests: the caller has left. Takes the request out of the queue, or out of its batch. */
@@ -160,12 +156,13 @@ export class DynamicBatcher implements Scheduler, RequestKeeper {
 
   #refuse(
     context: InferenceContext,
+    sink: ResponseSink,
     nowMs: number,
     error: InferenceError,
     reason: FailureReason,
-  ): Promise<InferenceResponse> {
+  ): void {
     this.#parts.observer.requestFailed(elapsedNs(context.receivedAtMs, nowMs), reason, false);
-    return Promise.reject(error);
+    sink.fail(error);
   }
 
   /** What could start right now does not count as waiting, so a full queue is looked at twice. */

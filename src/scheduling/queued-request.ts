@@ -5,6 +5,7 @@
 
 import type { InferenceError } from '../errors.ts';
 import type { InferenceContext } from '../inference/context.ts';
+import type { ResponseSink } from '../inference/infer.ts';
 import type { InferenceResponse } from '../inference/response.ts';
 import type { AdmittedRequest } from './admission.ts';
 import type { Batch } from './batch.ts';
@@ -52,8 +53,7 @@ export class QueuedRequest {
 
   /** Its scheduler, from the moment that it is accepted. */
   keeper: RequestKeeper | null = null;
-  readonly resolve: (response: InferenceResponse) => void;
-  readonly reject: (error: InferenceError) => void;
+  readonly sink: ResponseSink;
 
   constructor(
     request: AdmittedRequest,
@@ -61,8 +61,7 @@ export class QueuedRequest {
     queuedAtMs: number,
     level: number,
     expiresAtMs: number,
-    resolve: (response: InferenceResponse) => void,
-    reject: (error: InferenceError) => void,
+    sink: ResponseSink,
   ) {
     this.request = request;
     this.context = context;
@@ -71,8 +70,7 @@ export class QueuedRequest {
     this.expiresAtMs = expiresAtMs;
     this.rows = request.rows;
     this.batchKey = request.batchKey;
-    this.resolve = resolve;
-    this.reject = reject;
+    this.sink = sink;
   }
 
   /** For the request's `Cancellation`, which holds it as its listener. */

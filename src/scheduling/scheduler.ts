@@ -5,15 +5,15 @@
 
 import type { InferenceError } from '../errors.ts';
 import type { InferenceContext } from '../inference/context.ts';
-import type { InferenceResponse } from '../inference/response.ts';
+import type { ResponseSink } from '../inference/infer.ts';
 import type { AdmittedRequest } from './admission.ts';
 
 export interface Scheduler {
   /**
-   * Queues an admitted request. The promise settles exactly once: with the response, or with an `InferenceError` –
-   * `unavailable` when the queue is full, closed or timed out, `deadline_exceeded`, `cancelled`, or the engine's error.
+   * Queues an admitted request. Its sink gets the response, or an `InferenceError` – `unavailable` when the queue is full,
+   * closed or timed out, `deadline_exceeded`, `cancelled`, or the engine's error. A refusal may come before this returns.
    */
-  schedule(request: AdmittedRequest, context: InferenceContext): Promise<InferenceResponse>;
+  schedule(request: AdmittedRequest, context: InferenceContext, sink: ResponseSink): void;
   /** Requests waiting or running. */
   readonly pendingCount: number;
   /** From now on `schedule` rejects with `unavailable`; what was accepted is finished. Resolves when nothing is left. */

@@ -3,12 +3,11 @@
  * version, bounds the bytes in flight, and passes on.
  */
 
-import { type InferenceError, resourceExhausted, unavailable } from '../errors.ts';
+import { type InferenceError, resourceExhausted, toInferenceError, unavailable } from '../errors.ts';
 import type { InferenceContext } from '../inference/context.ts';
-import { compose, type Infer, type Interceptor } from '../inference/infer.ts';
+import { compose, type Infer, type Interceptor, type ResponseSink } from '../inference/infer.ts';
 import type { InflightBytes } from '../inference/inflight-bytes.ts';
 import type { InferenceRequest } from '../inference/request.ts';
-import type { InferenceResponse } from '../inference/response.ts';
 import type { ModelControl } from '../lifecycle/model-control.ts';
 import type { ModelIndexEntry } from '../lifecycle/model-index.ts';
 import { type ModelVersion, notReady } from '../lifecycle/model-version.ts';
@@ -59,7 +58,7 @@ export class LocalServer implements InferenceServer {
     this.#models = models;
     this.#inflight = inflight;
     this.#metadata = { name: config.id, version: config.version, extensions };
-    this.infer = compose(interceptors, (request, context) => this.#infer(request, context));
+    this.infer = compose(interceptors, (request, context, sink) => this.#infer(request, context, sink));
   }
 
   /** Bytes of request tensors accepted and not yet answered, over all models. */
@@ -130,15 +129,16 @@ export class LocalServer implements InferenceServer {
     await this.#models.unload(name);
   }
 
-  /** Not async: a request has one promise, which its scheduler makes, and none of the rooms on its way adds another. */
-  #infer(request: InferenceRequest, context: InferenceContext): Promise<InferenceResponse> {
+  #infer(request: InferenceRequest, context: InferenceContext, sink: ResponseSink): void {
+    let version: ModelVersion;
     try {
-      const version = this.#models.find(request.modelName, request.modelVersion);
+      version = this.#models.find(request.modelName, request.modelVersion);
       this.#refuseBeyondLimit(request);
-      return version.infer(request, context);
     } catch (error) {
-      return Promise.reject(error);
+      sink.fail(toInferenceError(error));
+      return;
     }
+    version.infer(request, context, sink);
   }
 
   /** One request is always taken, however large. */

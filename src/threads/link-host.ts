@@ -3,8 +3,9 @@
  * thread and sends the answers back.
  */
 
-import { type InferenceError, toInferenceError } from '../errors.ts';
+import { type InferenceError, toInferenceError, unimplemented } from '../errors.ts';
 import { Cancellation, type InferenceContext } from '../inference/context.ts';
+import type { ResponseSink } from '../inference/infer.ts';
 import type { InferenceResponse } from '../inference/response.ts';
 import type { InferenceServer } from '../server/inference-server.ts';
 import { answerControlCalls } from './control-calls.ts';
@@ -15,17 +16,33 @@ import { readRequest } from './request-record.ts';
 import { writeError, writeResponse } from './response-record.ts';
 
 /** A request of the other thread, from its arrival until its answer was read there. */
-class HostedCall implements InferenceContext {
+class HostedCall implements InferenceContext, ResponseSink {
   readonly receivedAtMs: number;
   readonly deadlineMs: number;
   readonly cancellation = new Cancellation();
   /** What the answer took, once it was sent. */
   page: Page | null = null;
   blocks: Uint8Array[] | null = null;
+  readonly #host: LinkHost;
+  readonly #call: number;
 
-  constructor(receivedAtMs: number, deadlineMs: number) {
+  constructor(host: LinkHost, call: number, receivedAtMs: number, deadlineMs: number) {
+    this.#host = host;
+    this.#call = call;
     this.receivedAtMs = receivedAtMs;
     this.deadlineMs = deadlineMs;
+  }
+
+  next(response: InferenceResponse, isFinal: boolean): void {
+    if (isFinal) this.#host.answer(this.#call, this, response);
+    else {
+      response.release();
+      this.#host.fail(this.#call, this, unimplemented('a frontend thread takes one response for each request'));
+    }
+  }
+
+  fail(error: InferenceError): void {
+    this.#host.fail(this.#call, this, error);
   }
 }
 
@@ -83,15 +100,12 @@ export class LinkHost {
     const { numbers, bytes } = pages.find(pageId);
     reader.begin(numbers, bytes, offset);
     const request = readRequest(pages, reader);
-    const hosted = new HostedCall(request.receivedAtMs, request.deadlineMs);
+    const hosted = new HostedCall(this, call, request.receivedAtMs, request.deadlineMs);
     this.#calls[call] = hosted;
-    this.#server.infer(request, hosted).then(
-      (response) => this.#answer(call, hosted, response),
-      (error: unknown) => this.#fail(call, hosted, toInferenceError(error)),
-    );
+    this.#server.infer(request, hosted, hosted);
   }
 
-  #answer(call: number, hosted: HostedCall, response: InferenceResponse): void {
+  answer(call: number, hosted: HostedCall, response: InferenceResponse): void {
     if (this.#isClosed) {
       response.release();
       return;
@@ -103,13 +117,13 @@ export class LinkHost {
       hosted.blocks = blocks;
       side.push(toFrontend.answer, call, page.id, start);
     } catch (error) {
-      this.#fail(call, hosted, toInferenceError(error));
+      this.fail(call, hosted, toInferenceError(error));
     } finally {
       response.release();
     }
   }
 
-  #fail(call: number, hosted: HostedCall, error: InferenceError): void {
+  fail(call: number, hosted: HostedCall, error: InferenceError): void {
     if (this.#isClosed) return;
     const side = this.#side;
     const { page, start } = writeError(side.arena, side.writer, error);

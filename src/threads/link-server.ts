@@ -3,24 +3,47 @@
  * Requests go through shared memory; the control plane, which is rare, through messages.
  */
 
+import { toInferenceError } from '../errors.ts';
 import type { InferenceContext } from '../inference/context.ts';
+import type { Infer, ResponseSink } from '../inference/infer.ts';
 import type { InferenceRequest } from '../inference/request.ts';
-import type { InferenceResponse } from '../inference/response.ts';
 import type { InferenceServer } from '../server/inference-server.ts';
 import { ControlCaller } from './control-calls.ts';
 import { type NativeLink, fromFrontend, type LinkEnd, toFrontend } from './link.ts';
 import { LinkSide } from './link-side.ts';
 import type { Page, PageArena } from './page-arena.ts';
-import { writeRequest } from './request-record.ts';
+import { type WrittenRecord, writeRequest } from './request-record.ts';
 import { readError, readResponse } from './response-record.ts';
 
-/** A request on its way: what its answer settles and sets free. */
-interface PendingCall {
-  readonly resolve: (response: InferenceResponse) => void;
-  readonly reject: (error: unknown) => void;
+/** A request on its way: who gets its answer, and what that sets free. Listens to the leaving of its caller. */
+class PendingCall {
+  readonly sink: ResponseSink;
   readonly context: InferenceContext;
   readonly page: Page;
   readonly blocks: Uint8Array[] | null;
+  readonly #side: LinkSide;
+  readonly #call: number;
+
+  constructor(
+    side: LinkSide,
+    call: number,
+    context: InferenceContext,
+    sink: ResponseSink,
+    page: Page,
+    blocks: Uint8Array[] | null,
+  ) {
+    this.#side = side;
+    this.#call = call;
+    this.context = context;
+    this.sink = sink;
+    this.page = page;
+    this.blocks = blocks;
+  }
+
+  /** The answer comes all the same, and says what became of the request. */
+  callerLeft(): void {
+    this.#side.push(fromFrontend.cancel, this.#call, 0, 0);
+  }
 }
 
 export class LinkServer implements InferenceServer {
@@ -69,21 +92,23 @@ export class LinkServer implements InferenceServer {
     this.#side.connect(otherDoorbell);
   }
 
-  readonly infer = (request: InferenceRequest, context: InferenceContext): Promise<InferenceResponse> =>
-    new Promise((resolve, reject) => {
-      const side = this.#side;
-      const { page, start, blocks } = writeRequest(side.arena, side.writer, request, context);
-      const call = this.#freeCalls.pop() ?? this.#calls.length;
-      this.#calls[call] = { resolve, reject, context, page, blocks };
-      side.push(fromFrontend.infer, call, page.id, start);
-      // The answer comes all the same, and says what became of the request.
-      if (context.cancellation.cancelled) side.push(fromFrontend.cancel, call, 0, 0);
-      else context.cancellation.onCancel(() => this.#cancel(call, context));
-    });
-
-  #cancel(call: number, context: InferenceContext): void {
-    if (this.#calls[call]?.context === context) this.#side.push(fromFrontend.cancel, call, 0, 0);
-  }
+  readonly infer: Infer = (request: InferenceRequest, context: InferenceContext, sink: ResponseSink): void => {
+    const side = this.#side;
+    let written: WrittenRecord;
+    try {
+      written = writeRequest(side.arena, side.writer, request, context);
+    } catch (error) {
+      sink.fail(toInferenceError(error));
+      return;
+    }
+    const { page, start, blocks } = written;
+    const call = this.#freeCalls.pop() ?? this.#calls.length;
+    const pending = new PendingCall(side, call, context, sink, page, blocks);
+    this.#calls[call] = pending;
+    side.push(fromFrontend.infer, call, page.id, start);
+    if (context.cancellation.cancelled) pending.callerLeft();
+    else context.cancellation.add(pending);
+  };
 
   #receive(kind: number, call: number, pageId: number, offset: number): void {
     const { pages, reader } = this.#side;
@@ -91,16 +116,17 @@ export class LinkServer implements InferenceServer {
       pages.forget(pageId);
       return;
     }
-    const { resolve, reject, context, page, blocks } = this.#calls[call] as PendingCall;
+    const pending = this.#calls[call] as PendingCall;
+    const { sink, context, page, blocks } = pending;
     this.#calls[call] = null;
-    context.cancellation.onCancel(null);
+    context.cancellation.remove(pending);
     const { numbers, bytes } = pages.find(pageId);
     reader.begin(numbers, bytes, offset);
     if (kind === toFrontend.fail) {
       // A batch that runs may still read the bytes of a request that was cancelled: they are left to the collector.
       const error = readError(reader);
       this.#release(call);
-      reject(error);
+      sink.fail(error);
       return;
     }
     const { arena } = this.#side;
@@ -112,7 +138,7 @@ export class LinkServer implements InferenceServer {
       isReleased = true;
       this.#release(call);
     };
-    resolve(readResponse(pages, reader, release));
+    sink.next(readResponse(pages, reader, release), true);
   }
 
   /** The number of the call is free when the other side knows that its answer was read. */

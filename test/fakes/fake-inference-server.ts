@@ -3,8 +3,9 @@
  * Without further words it serves one model, `echo`, which gives every input back as an output of the same name.
  */
 
-import { notFound } from '../../src/errors.ts';
+import { notFound, toInferenceError } from '../../src/errors.ts';
 import type { InferenceContext } from '../../src/inference/context.ts';
+import type { Infer, ResponseSink } from '../../src/inference/infer.ts';
 import { type InferenceRequest, noParameters, type Parameters } from '../../src/inference/request.ts';
 import type { InferenceResponse, OutputTensor } from '../../src/inference/response.ts';
 import type { ModelIndexEntry } from '../../src/lifecycle/model-index.ts';
@@ -56,9 +57,17 @@ export class FakeInferenceServer implements InferenceServer {
   /** What `loadModel` and `unloadModel` reject with; null when they succeed. */
   loadFailure: Error | null = null;
 
-  readonly infer = (request: InferenceRequest, context: InferenceContext): Promise<InferenceResponse> => {
+  readonly infer: Infer = (request: InferenceRequest, context: InferenceContext, sink: ResponseSink): void => {
     this.seen.push({ request, context });
-    return this.answer(request, context);
+    this.stream(request, context, sink);
+  };
+
+  /** How answers reach the sink: the one of `answer`, unless a test has several to give. */
+  stream: Infer = (request, context, sink) => {
+    this.answer(request, context).then(
+      (response) => sink.next(response, true),
+      (error: unknown) => sink.fail(toInferenceError(error)),
+    );
   };
 
   /** A response of version 1 whose release is counted; a second release fails the test by going below zero. */

@@ -22,6 +22,7 @@ import { frameFlag, frameType, preface, setting } from '../http2/frame-bytes.ts'
 import { MemorySocket } from '../sockets/memory-socket.ts';
 import { HeldTurn } from '../sockets/held-turn.ts';
 import { SentFrames } from '../http2/sent-frames.ts';
+import { promised } from '../fakes/promised-method.ts';
 
 const seed = Number(process.env.FUZZ_SEED ?? Date.now() % 2 ** 31);
 const connectionCount = Number(process.env.FUZZ_RUNS ?? 4000);
@@ -564,7 +565,7 @@ async function anyCalls(chance: Chance): Promise<void> {
           if (chance.is(0.2)) throw new Error('as it happens');
           return Buffer.from(message.subarray(0, 100));
         };
-        const unary = { kind: 'unary' as const, ...method, handle };
+        const unary = { kind: 'unary' as const, ...method, handle: promised(handle) };
         stream.receiver = new Http2UnaryCall(stream, unary, fields, callHead, Infinity, surroundings);
         return;
       }

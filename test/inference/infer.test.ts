@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { compose, type Infer, type Interceptor } from '../../src/inference/infer.ts';
 import type { InferenceResponse } from '../../src/inference/response.ts';
+import { awaited } from '../fakes/awaited.ts';
 import { inferenceContext, inferenceRequest } from '../fakes/make-request.ts';
 
 const response: InferenceResponse = {
@@ -15,28 +16,32 @@ const response: InferenceResponse = {
 };
 
 describe('interceptors', () => {
-  it('wrap the verb in order, the first outermost', async () => {
+  it('wrap the verb and its sink in order, the first outermost', async () => {
     const trail: string[] = [];
     const named =
       (name: string): Interceptor =>
       (next) =>
-      async (request, context) => {
+      (request, context, sink) => {
         trail.push(`${name} in`);
-        const answer = await next(request, context);
-        trail.push(`${name} out`);
-        return answer;
+        next(request, context, {
+          next: (given, isFinal) => {
+            trail.push(`${name} out`);
+            sink.next(given, isFinal);
+          },
+          fail: (error) => sink.fail(error),
+        });
       };
-    const verb: Infer = async () => {
+    const verb: Infer = (_request, _context, sink) => {
       trail.push('verb');
-      return response;
+      sink.next(response, true);
     };
-    const answer = await compose([named('a'), named('b')], verb)(inferenceRequest(), inferenceContext());
+    const answer = await awaited(compose([named('a'), named('b')], verb), inferenceRequest(), inferenceContext());
     expect(answer).toBe(response);
     expect(trail).toEqual(['a in', 'b in', 'verb', 'b out', 'a out']);
   });
 
   it('may be none: then the verb is itself', () => {
-    const verb: Infer = async () => response;
+    const verb: Infer = (_request, _context, sink) => sink.next(response, true);
     expect(compose([], verb)).toBe(verb);
   });
 });

@@ -88,12 +88,14 @@ describe('a caller who leaves', () => {
 
   it('is no longer listened to after the answer', async () => {
     const cancellation = new Cancellation();
-    const listeners: (object | null)[] = [];
-    cancellation.onCancel = (listener) => listeners.push(listener);
+    const trail: (readonly [string, object])[] = [];
+    cancellation.add = (listener) => trail.push(['added', listener]);
+    cancellation.remove = (listener) => trail.push(['removed', listener]);
     const stage = new Stage({ instances: [new FakeInstance('inline')] });
     stage.send([4], {}, { cancellation });
     await stage.turn();
-    expect(listeners.map((listener) => listener === null)).toEqual([false, true]);
+    expect(trail.map(([what]) => what)).toEqual(['added', 'removed']);
+    expect(trail[1][1]).toBe(trail[0][1]);
   });
 
   it('after the answer changes nothing', async () => {

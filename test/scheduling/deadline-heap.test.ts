@@ -5,7 +5,7 @@ import { DeadlineHeap } from '../../src/scheduling/deadline-heap.ts';
 import { QueuedRequest } from '../../src/scheduling/queued-request.ts';
 import { inferenceContext } from '../fakes/make-request.ts';
 
-const ignore = (): void => undefined;
+const ignoringSink = { next: () => undefined, fail: () => undefined };
 
 const expiring = (atMs: number): QueuedRequest => {
   const request = {
@@ -18,7 +18,7 @@ const expiring = (atMs: number): QueuedRequest => {
     priority: 0,
     timeoutUs: 0,
   };
-  return new QueuedRequest(request, inferenceContext(), 0, 1, atMs, ignore, ignore);
+  return new QueuedRequest(request, inferenceContext(), 0, 1, atMs, ignoringSink);
 };
 
 describe('the deadline heap', () => {

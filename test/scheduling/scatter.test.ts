@@ -21,13 +21,13 @@ import {
 } from '../fakes/make-model.ts';
 import { fp32, inferenceContext, inferenceRequest, tensor } from '../fakes/make-request.ts';
 
-const ignore = (): void => undefined;
+const ignoringSink = { next: () => undefined, fail: () => undefined };
 
 const noLabels = new Map<string, readonly string[]>();
 
 function queued(config: ModelConfig, inputs: readonly Tensor[]): QueuedRequest {
   const plan = compileAdmission(config, signatureOf(config));
-  return new QueuedRequest(admit(plan, inferenceRequest({ inputs })), inferenceContext(), 0, 1, 0, ignore, ignore);
+  return new QueuedRequest(admit(plan, inferenceRequest({ inputs })), inferenceContext(), 0, 1, 0, ignoringSink);
 }
 
 const resultOf = (outputs: EngineResult['outputs']): EngineResult => ({
@@ -36,7 +36,7 @@ const resultOf = (outputs: EngineResult['outputs']): EngineResult => ({
   inputNs: 0,
   inferNs: 0,
   outputNs: 0,
-  release: ignore,
+  release: () => undefined,
 });
 
 describe('scatter after gather', () => {

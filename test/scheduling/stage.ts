@@ -48,6 +48,9 @@ export class Stage {
   readonly observer = new RecordingObserver();
   readonly inflight = new InflightBytes();
   readonly warnings: string[] = [];
+  readonly errors: string[] = [];
+  /** Called by the sink of each caller, within the scheduler's own call. */
+  onAnswer: (caller: Caller) => void = () => undefined;
   readonly instances: readonly FakeInstance[];
   readonly config: ModelConfig;
   readonly scheduler: ElasticScheduler;
@@ -74,7 +77,7 @@ export class Stage {
         debug: () => undefined,
         info: () => undefined,
         warn: (_fields, message) => this.warnings.push(message),
-        error: () => undefined,
+        error: (_fields, message) => this.errors.push(message),
       },
     });
   }
@@ -98,22 +101,22 @@ export class Stage {
       caller.settledCount++;
       caller.settledAtMs = this.clock.now();
       this.answered.push(caller);
+      this.onAnswer(caller);
     };
-    this.scheduler
-      .schedule(
-        admit(this.#plan, inferenceRequest(request)),
-        inferenceContext({ receivedAtMs: this.clock.now(), cancellation: caller.cancellation, ...context }),
-      )
-      .then(
-        (response) => {
+    this.scheduler.schedule(
+      admit(this.#plan, inferenceRequest(request)),
+      inferenceContext({ receivedAtMs: this.clock.now(), cancellation: caller.cancellation, ...context }),
+      {
+        next: (response) => {
           caller.response = response;
           settled();
         },
-        (error) => {
+        fail: (error) => {
           caller.error = error;
           settled();
         },
-      );
+      },
+    );
     return caller;
   }
 

@@ -2,14 +2,17 @@ import { describe, expect, it } from 'vitest';
 
 import { notFound } from '../../src/errors.ts';
 import { InflightBytes } from '../../src/inference/inflight-bytes.ts';
+import type { Infer } from '../../src/inference/infer.ts';
 import type { InferenceRequest } from '../../src/inference/request.ts';
 import type { InferenceResponse } from '../../src/inference/response.ts';
 import type { ModelControl } from '../../src/lifecycle/model-control.ts';
 import { LocalServer } from '../../src/server/local-server.ts';
 import type { ServerConfig } from '../../src/server/server-config.ts';
+import { awaited } from '../fakes/awaited.ts';
 import { fp32, inferenceContext, inferenceRequest } from '../fakes/make-request.ts';
 
 const answer = {} as InferenceResponse;
+const answering: Infer = (_request, _context, sink) => sink.next(answer, true);
 
 /** A server of one model that answers everything, with a limit of 16 bytes. */
 function serverWith(find: (name: string) => object, inflight = new InflightBytes()): LocalServer {
@@ -18,18 +21,17 @@ function serverWith(find: (name: string) => object, inflight = new InflightBytes
 }
 
 const infer = (server: LocalServer, request: Partial<InferenceRequest> = {}): Promise<InferenceResponse> =>
-  server.infer(inferenceRequest(request), inferenceContext());
+  awaited(server.infer, inferenceRequest(request), inferenceContext());
 
 const floats = (count: number) => ({ inputs: [fp32('INPUT', [count, 1], new Array(count).fill(0))] });
 
 describe('the inference of a local server', () => {
   it('is that of the version which serves the model', async () => {
-    const promise = Promise.resolve(answer);
-    const server = serverWith(() => ({ infer: () => promise }));
+    const server = serverWith(() => ({ infer: answering }));
     await expect(infer(server)).resolves.toBe(answer);
   });
 
-  it('rejects and never throws when there is no such model', async () => {
+  it('fails the sink and never throws when there is no such model', async () => {
     const server = serverWith((name) => {
       throw notFound(`no '${name}'`);
     });
@@ -38,7 +40,7 @@ describe('the inference of a local server', () => {
 
   it('refuses what would go beyond the limit of bytes in flight', async () => {
     const inflight = new InflightBytes();
-    const server = serverWith(() => ({ infer: () => Promise.resolve(answer) }), inflight);
+    const server = serverWith(() => ({ infer: answering }), inflight);
     inflight.add(12);
     await expect(infer(server, floats(1))).resolves.toBe(answer);
     await expect(infer(server, floats(2))).rejects.toMatchObject({
@@ -50,7 +52,7 @@ describe('the inference of a local server', () => {
   });
 
   it('takes one request of any size when nothing is in flight', async () => {
-    const server = serverWith(() => ({ infer: () => Promise.resolve(answer) }));
+    const server = serverWith(() => ({ infer: answering }));
     await expect(infer(server, floats(100))).resolves.toBe(answer);
   });
 });

@@ -7,6 +7,7 @@ import { makeLinkEnds } from '../../src/threads/link-ends.ts';
 import { LinkHost } from '../../src/threads/link-host.ts';
 import { LinkServer } from '../../src/threads/link-server.ts';
 import { RingReader } from '../../src/threads/ring.ts';
+import { awaited } from '../fakes/awaited.ts';
 import { FakeInferenceServer, output } from '../fakes/fake-inference-server.ts';
 import { inferenceContext, inferenceRequest, tensor } from '../fakes/make-request.ts';
 import { FakeDoorbells, type LinkFixture, linkFixture, loopTurns } from './link-fixture.ts';
@@ -41,7 +42,8 @@ describe('pages of a link', () => {
     const caller = async (): Promise<void> => {
       while (next < lengths.length) {
         const i = next++;
-        const { outputs, release } = await link.server.infer(
+        const { outputs, release } = await awaited(
+          link.server.infer,
           inferenceRequest({ id: `${i}`, inputs: [bytes(lengths[i], i % 251)] }),
           inferenceContext(),
         );
@@ -59,7 +61,7 @@ describe('pages of a link', () => {
   it('are the same ones again when one request follows another', async () => {
     const ask = async (): Promise<void> => {
       const request = inferenceRequest({ inputs: [bytes(60_000, 1), bytes(600_000, 2)] });
-      (await link.server.infer(request, inferenceContext())).release();
+      (await awaited(link.server.infer, request, inferenceContext())).release();
       await link.settle();
     };
     await ask();
@@ -73,7 +75,7 @@ describe('pages of a link', () => {
     link.fake.answer = async (request) => link.fake.respond(request, []);
     const block = link.server.arena.take(1000).fill(3);
     const request = inferenceRequest({ inputs: [tensor('IN', 'UINT8', [10], block.subarray(0, 10))] });
-    (await link.server.infer(request, inferenceContext())).release();
+    (await awaited(link.server.infer, request, inferenceContext())).release();
     const { data } = link.fake.last.request.inputs[0];
     block[0] = 77;
     expect(data[0]).toBe(77);
@@ -114,7 +116,7 @@ describe('numbers of calls', () => {
 
   it('are used again only after the answer was read and released', async () => {
     const { server, settle, close } = watched();
-    const ask = () => server.infer(inferenceRequest(), inferenceContext());
+    const ask = () => awaited(server.infer, inferenceRequest(), inferenceContext());
     const [first, second] = [ask(), ask()];
     expect(await settle()).toEqual([0, 1]);
     const third = ask();
@@ -132,7 +134,7 @@ describe('numbers of calls', () => {
     const { fake, server, settle, close } = watched();
     fake.answer = () => Promise.reject(new Error('no'));
     for (let i = 0; i < 3; i++) {
-      const failed = expect(server.infer(inferenceRequest(), inferenceContext())).rejects.toThrow('no');
+      const failed = expect(awaited(server.infer, inferenceRequest(), inferenceContext())).rejects.toThrow('no');
       expect(await settle()).toEqual([0]);
       await failed;
     }
@@ -151,7 +153,7 @@ describe('an answer that cannot be written', () => {
       });
       return link.fake.respond(request, [broken]);
     };
-    const failed = link.server.infer(inferenceRequest(), inferenceContext());
+    const failed = awaited(link.server.infer, inferenceRequest(), inferenceContext());
     await expect(failed).rejects.toMatchObject({ code: 'internal', message: 'no shape' });
     expect(link.fake.unreleased).toBe(0);
   });

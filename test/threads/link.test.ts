@@ -5,6 +5,7 @@ import { cancelled, errorCodes, InferenceError } from '../../src/errors.ts';
 import { Cancellation, type InferenceContext } from '../../src/inference/context.ts';
 import type { InferenceRequest } from '../../src/inference/request.ts';
 import type { InferenceResponse } from '../../src/inference/response.ts';
+import { awaited } from '../fakes/awaited.ts';
 import { output } from '../fakes/fake-inference-server.ts';
 import { inferenceContext, inferenceRequest, tensor } from '../fakes/make-request.ts';
 import { deferred, type LinkFixture, linkFixture } from './link-fixture.ts';
@@ -42,7 +43,7 @@ const textOf = ({ outputs }: InferenceResponse): string => Buffer.from(outputs[0
 describe('a request over a link', () => {
   it('reaches the server as it was sent, with its times', async () => {
     const sent = inferenceRequest({ id: 'r1', modelName: 'echo', parameters: new Map([['a', 1n]]), priority: 3 });
-    const response = await link.server.infer(sent, inferenceContext({ receivedAtMs: 7.25, deadlineMs: 99.5 }));
+    const response = await awaited(link.server.infer, sent, inferenceContext({ receivedAtMs: 7.25, deadlineMs: 99.5 }));
     const { request, context } = link.fake.last;
     expect(request).toMatchObject({ id: 'r1', modelName: 'echo', priority: 3, parameters: new Map([['a', 1n]]) });
     expect(context).toMatchObject({ receivedAtMs: 7.25, deadlineMs: 99.5 });
@@ -54,7 +55,7 @@ describe('a request over a link', () => {
     const sizes = [0, 1, 5, 100, 70_000, 300_000];
     const responses = await Promise.all(
       Array.from({ length: 120 }, (_, i) =>
-        link.server.infer(bytesRequest(`r${i}`, sizes[i % sizes.length], i), inferenceContext()),
+        awaited(link.server.infer, bytesRequest(`r${i}`, sizes[i % sizes.length], i), inferenceContext()),
       ),
     );
     for (const [i, { id, outputs, release }] of responses.entries()) {
@@ -69,7 +70,9 @@ describe('a request over a link', () => {
     const { give } = holdAnswers();
     const done: string[] = [];
     const all = ['a', 'b', 'c'].map((id) =>
-      link.server.infer(inferenceRequest({ id }), inferenceContext()).then((response) => done.push(textOf(response))),
+      awaited(link.server.infer, inferenceRequest({ id }), inferenceContext()).then((response) =>
+        done.push(textOf(response)),
+      ),
     );
     await link.settle();
     for (const id of ['b', 'c', 'a']) {
@@ -81,7 +84,7 @@ describe('a request over a link', () => {
   });
 
   it('frees the server’s response as soon as it was copied', async () => {
-    const response = await link.server.infer(bytesRequest('r', 10, 4), inferenceContext());
+    const response = await awaited(link.server.infer, bytesRequest('r', 10, 4), inferenceContext());
     expect(link.fake.unreleased).toBe(0);
     expect([...response.outputs[0].data]).toEqual(new Array(10).fill(4));
     response.release();
@@ -89,7 +92,7 @@ describe('a request over a link', () => {
 
   it('may be sent before the other side is connected', async () => {
     const late = linkFixture(false);
-    const response = late.server.infer(inferenceRequest({ id: 'early' }), inferenceContext());
+    const response = awaited(late.server.infer, inferenceRequest({ id: 'early' }), inferenceContext());
     await late.settle();
     expect((await response).id).toBe('early');
     late.close();
@@ -97,13 +100,13 @@ describe('a request over a link', () => {
 
   it.each(errorCodes)('fails with the code %s and the text of the server', async (code) => {
     link.fake.answer = () => Promise.reject(new InferenceError(code, `because of ${code} – ü`));
-    const failed = link.server.infer(inferenceRequest(), inferenceContext());
+    const failed = awaited(link.server.infer, inferenceRequest(), inferenceContext());
     await expect(failed).rejects.toMatchObject({ name: 'InferenceError', code, message: `because of ${code} – ü` });
   });
 
   it('fails as internal when the server fails in an unknown way', async () => {
     link.fake.answer = () => Promise.reject(new TypeError('no such thing'));
-    const failed = link.server.infer(inferenceRequest(), inferenceContext());
+    const failed = awaited(link.server.infer, inferenceRequest(), inferenceContext());
     await expect(failed).rejects.toMatchObject({ code: 'internal', message: 'no such thing' });
   });
 
@@ -113,7 +116,9 @@ describe('a request over a link', () => {
         ? Promise.reject(new InferenceError('invalid_argument', 'bad'))
         : Promise.resolve(link.fake.respond(request, []));
     const results = await Promise.allSettled(
-      ['a', 'bad', 'b', 'bad', 'c'].map((id) => link.server.infer(inferenceRequest({ id }), inferenceContext())),
+      ['a', 'bad', 'b', 'bad', 'c'].map((id) =>
+        awaited(link.server.infer, inferenceRequest({ id }), inferenceContext()),
+      ),
     );
     expect(results.map(({ status }) => status)).toEqual([
       'fulfilled',
@@ -128,7 +133,7 @@ describe('a request over a link', () => {
     const { give } = holdAnswers();
     const count = 10_000;
     const all = Array.from({ length: count }, (_, i) =>
-      link.server.infer(inferenceRequest({ id: `r${i}` }), inferenceContext()),
+      awaited(link.server.infer, inferenceRequest({ id: `r${i}` }), inferenceContext()),
     );
     await link.settle();
     // Nothing was answered yet, so nothing but the room itself can have brought the rest over.
@@ -146,13 +151,13 @@ describe('a caller that leaves', () => {
     new Promise((_resolve, reject) => {
       const leave = (): void => reject(cancelled('the caller has left'));
       if (cancellation.cancelled) leave();
-      else cancellation.onCancel(leave);
+      else cancellation.add(leave);
     });
 
   it('is known to the server', async () => {
     link.fake.answer = untilCancelled;
     const cancellation = new Cancellation();
-    const failed = link.server.infer(inferenceRequest(), inferenceContext({ cancellation }));
+    const failed = awaited(link.server.infer, inferenceRequest(), inferenceContext({ cancellation }));
     const expected = expect(failed).rejects.toMatchObject({ code: 'cancelled', message: 'the caller has left' });
     await link.settle();
     expect(link.fake.last.context.cancellation.cancelled).toBe(false);
@@ -165,7 +170,7 @@ describe('a caller that leaves', () => {
     link.fake.answer = untilCancelled;
     const cancellation = new Cancellation();
     cancellation.cancel();
-    const failed = link.server.infer(inferenceRequest(), inferenceContext({ cancellation }));
+    const failed = awaited(link.server.infer, inferenceRequest(), inferenceContext({ cancellation }));
     await expect(failed).rejects.toMatchObject({ code: 'cancelled' });
   });
 
@@ -173,7 +178,7 @@ describe('a caller that leaves', () => {
     const { give } = holdAnswers();
     const cancellations = Array.from({ length: 5 }, () => new Cancellation());
     const all = cancellations.map((cancellation, i) =>
-      link.server.infer(inferenceRequest({ id: `r${i}` }), inferenceContext({ cancellation })),
+      awaited(link.server.infer, inferenceRequest({ id: `r${i}` }), inferenceContext({ cancellation })),
     );
     await link.settle();
     cancellations[3].cancel();
@@ -192,11 +197,11 @@ describe('a caller that leaves', () => {
   it('does not cancel a later request that has the number of its call', async () => {
     const { give } = holdAnswers();
     const cancellation = new Cancellation();
-    const first = link.server.infer(inferenceRequest({ id: 'first' }), inferenceContext({ cancellation }));
+    const first = awaited(link.server.infer, inferenceRequest({ id: 'first' }), inferenceContext({ cancellation }));
     await link.settle();
     give('first');
     (await first).release();
-    const second = link.server.infer(inferenceRequest({ id: 'second' }), inferenceContext());
+    const second = awaited(link.server.infer, inferenceRequest({ id: 'second' }), inferenceContext());
     cancellation.cancel();
     await link.settle();
     expect(link.fake.last.context.cancellation.cancelled).toBe(false);
@@ -207,14 +212,14 @@ describe('a caller that leaves', () => {
   it('leaves the bytes of its request alone, which a batch may still read', async () => {
     link.fake.answer = untilCancelled;
     const cancellation = new Cancellation();
-    const failed = link.server.infer(bytesRequest('gone', 60_000, 1), inferenceContext({ cancellation }));
+    const failed = awaited(link.server.infer, bytesRequest('gone', 60_000, 1), inferenceContext({ cancellation }));
     await link.settle();
     const { data } = link.fake.last.request.inputs[0];
     cancellation.cancel();
     await expect(failed).rejects.toMatchObject({ code: 'cancelled' });
     link.fake.answer = async (request) => link.fake.respond(request, []);
     for (let i = 0; i < 100; i++) {
-      (await link.server.infer(bytesRequest(`r${i}`, 60_000, 2), inferenceContext())).release();
+      (await awaited(link.server.infer, bytesRequest(`r${i}`, 60_000, 2), inferenceContext())).release();
     }
     expect(data.every((byte) => byte === 1)).toBe(true);
   });
@@ -222,7 +227,7 @@ describe('a caller that leaves', () => {
 
 describe('an answer over a link', () => {
   const ask = (id: string): Promise<InferenceResponse> =>
-    link.server.infer(bytesRequest(id, 50_000, id.charCodeAt(0)), inferenceContext());
+    awaited(link.server.infer, bytesRequest(id, 50_000, id.charCodeAt(0)), inferenceContext());
 
   it('keeps its bytes until it is released', async () => {
     const kept = await ask('k');
@@ -245,7 +250,7 @@ describe('an answer over a link', () => {
 
   it('that is empty needs its release all the same', async () => {
     link.fake.answer = async (request) => link.fake.respond(request, []);
-    const response = await link.server.infer(inferenceRequest({ id: 'empty' }), inferenceContext());
+    const response = await awaited(link.server.infer, inferenceRequest({ id: 'empty' }), inferenceContext());
     expect(response.outputs).toEqual([]);
     response.release();
   });
@@ -254,7 +259,7 @@ describe('an answer over a link', () => {
 describe('the end of a link', () => {
   it('cancels what is open', async () => {
     holdAnswers();
-    for (const id of ['a', 'b']) void link.server.infer(inferenceRequest({ id }), inferenceContext());
+    for (const id of ['a', 'b']) void awaited(link.server.infer, inferenceRequest({ id }), inferenceContext());
     await link.settle();
     link.host.close();
     expect(link.fake.seen.map(({ context }) => context.cancellation.cancelled)).toEqual([true, true]);
@@ -262,7 +267,7 @@ describe('the end of a link', () => {
 
   it('releases answers that come late, and drops errors that do', async () => {
     const { give, held } = holdAnswers();
-    for (const id of ['a', 'b', 'c']) void link.server.infer(inferenceRequest({ id }), inferenceContext());
+    for (const id of ['a', 'b', 'c']) void awaited(link.server.infer, inferenceRequest({ id }), inferenceContext());
     await link.settle();
     link.host.close();
     give('a');
@@ -278,7 +283,7 @@ describe('the end of a link', () => {
     link.host.close();
     link.host.close();
     expect(link.doorbells.count).toBe(before - 1);
-    void link.server.infer(inferenceRequest(), inferenceContext());
+    void awaited(link.server.infer, inferenceRequest(), inferenceContext());
     await link.settle();
     expect(link.fake.seen).toEqual([]);
   });

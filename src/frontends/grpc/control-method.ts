@@ -33,9 +33,15 @@ export function controlMethod<Request>(
     kind: 'unary',
     path: `/${service}/${name}`,
     isCompressible: false,
-    async handle(message) {
-      check(message);
-      return codec.encode(await handle(codec.decode(message) as Request));
+    handle(message, call) {
+      const answer = async (): Promise<Buffer> => {
+        check(message);
+        return codec.encode(await handle(codec.decode(message) as Request));
+      };
+      answer().then(
+        (encoded) => call.respond(encoded),
+        (error: unknown) => call.fail(error),
+      );
     },
   };
 }

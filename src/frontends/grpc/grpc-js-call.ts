@@ -128,7 +128,7 @@ export abstract class GrpcJsCall extends ServerInterceptingCall implements CallC
     else this.#deflating = this.#deflate(message, this.#compression, this.#deflating, written);
   }
 
-  protected fail(error: unknown): void {
+  fail(error: unknown): void {
     this.finish(statusOf(error, this.#path, this.surroundings.logger));
   }
 

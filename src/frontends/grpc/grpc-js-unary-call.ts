@@ -5,9 +5,9 @@ import { internal, unimplemented } from '../../errors.ts';
 import { type CallSurroundings, GrpcJsCall } from './grpc-js-call.ts';
 import type { OpenCalls } from './open-calls.ts';
 import { okStatus } from './status.ts';
-import type { OutgoingMessage, UnaryMethod } from './transport.ts';
+import type { OutgoingMessage, UnaryCall, UnaryMethod } from './transport.ts';
 
-export class GrpcJsUnaryCall extends GrpcJsCall {
+export class GrpcJsUnaryCall extends GrpcJsCall implements UnaryCall {
   readonly #method: UnaryMethod;
   readonly #calls: OpenCalls;
   #message: Buffer | null = null;
@@ -59,15 +59,17 @@ export class GrpcJsUnaryCall extends GrpcJsCall {
     if (this.#isAccepted) this.#calls.remove();
   }
 
-  readonly #handle = (message: Buffer): void => {
-    this.#method.handle(message, this).then(this.#answer, this.#fail);
-  };
+  get isOpen(): boolean {
+    return !this.isEnded;
+  }
 
-  readonly #answer = (message: OutgoingMessage): void => {
+  respond(message: OutgoingMessage): void {
     // Status and trailers leave with the message; waiting for its bytes to be written would cost a second packet.
     this.send(message, null);
     this.finish(okStatus);
-  };
+  }
+
+  readonly #handle = (message: Buffer): void => this.#method.handle(message, this);
 
   readonly #fail = (error: unknown): void => this.fail(error);
 }

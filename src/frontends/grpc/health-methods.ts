@@ -62,7 +62,7 @@ class HealthWatch implements StreamReceiver {
     this.#codec = codec;
     this.#isServing = isServing;
     this.#dependencies = dependencies;
-    call.cancellation.onCancel(() => this.#stop());
+    call.cancellation.add(() => this.#stop());
     call.read();
   }
 

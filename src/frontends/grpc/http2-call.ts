@@ -104,7 +104,7 @@ export abstract class Http2Call implements CallContext, InferenceContext, Stream
     else this.#deflating = this.#deflate(message, this.#answerEncoding, this.#deflating, onWritten);
   }
 
-  protected fail(error: unknown): void {
+  fail(error: unknown): void {
     this.finish(statusOf(error, this.#path, this.surroundings.logger));
   }
 

@@ -8,9 +8,9 @@ import type { CallHead } from './call-head.ts';
 import { Http2Call, type Http2CallSurroundings } from './http2-call.ts';
 import { MessageAssembler, prefixBytes, tooLarge } from './message-assembler.ts';
 import { okStatus } from './status.ts';
-import type { OutgoingMessage, UnaryMethod } from './transport.ts';
+import type { OutgoingMessage, UnaryCall, UnaryMethod } from './transport.ts';
 
-export class Http2UnaryCall extends Http2Call {
+export class Http2UnaryCall extends Http2Call implements UnaryCall {
   readonly #method: UnaryMethod;
   #message: Buffer | null = null;
   #flag = 0;
@@ -59,8 +59,8 @@ export class Http2UnaryCall extends Http2Call {
     this.surroundings.calls.add();
     try {
       const inflated = this.inflated(message, this.#flag);
-      if (Buffer.isBuffer(inflated)) this.#handle(inflated);
-      else inflated.then((whole) => this.#handle(whole)).catch((error: unknown) => this.fail(error));
+      if (Buffer.isBuffer(inflated)) this.#method.handle(inflated, this);
+      else inflated.then((whole) => this.#method.handle(whole, this)).catch((error: unknown) => this.fail(error));
     } catch (error) {
       this.fail(error);
     }
@@ -108,14 +108,11 @@ export class Http2UnaryCall extends Http2Call {
     if (at < end) throw unimplemented(`a call of ${this.#method.path} has one request message, got a second one`);
   }
 
-  #handle(message: Buffer): void {
-    this.#method.handle(message, this).then(
-      (answer) => this.#answer(answer),
-      (error) => this.fail(error),
-    );
+  get isOpen(): boolean {
+    return !this.isEnded;
   }
 
-  #answer(message: OutgoingMessage): void {
+  respond(message: OutgoingMessage): void {
     const isAnswered = !this.isEnded;
     this.send(message, null);
     this.finish(okStatus);

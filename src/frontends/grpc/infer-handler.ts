@@ -1,16 +1,17 @@
 /** Unary ModelInfer: one request message in, one response message out. */
 
-import { invalidArgument } from '../../errors.ts';
+import { type InferenceError, invalidArgument, unimplemented } from '../../errors.ts';
+import type { ResponseSink } from '../../inference/infer.ts';
 import type { InferenceResponse } from '../../inference/response.ts';
 import type { Logger } from '../../logger.ts';
 import type { InferenceServer } from '../../server/inference-server.ts';
 import type { Clock } from '../../time.ts';
 import { parametersWith, selectHeaders } from './forwarded-headers.ts';
 import { decodeInferRequest } from './infer-request-codec.ts';
-import { InferResponseMessage } from './infer-response-codec.ts';
+import { InferResponseMessage, type ResponsePlace } from './infer-response-codec.ts';
 import { type IsLeaving, leavingError } from './leaving.ts';
 import { inferenceService } from './protocol.ts';
-import type { OutgoingMessage, UnaryMethod } from './transport.ts';
+import type { UnaryCall, UnaryMethod } from './transport.ts';
 
 /** What both infer rpcs need. */
 export interface InferDependencies {
@@ -25,32 +26,65 @@ export interface InferDependencies {
 
 export const inferMethod = (dependencies: InferDependencies): UnaryMethod => {
   const { server, isLeaving, headerForwardPattern, maxMessageBytes } = dependencies;
-  const toMessage = (response: InferenceResponse): OutgoingMessage => responseMessage(response, false, maxMessageBytes);
   return {
     kind: 'unary',
     path: `/${inferenceService}/ModelInfer`,
     isCompressible: true,
-    // Neither async nor a closure per request: both would be more garbage than the request itself.
     handle(message, call) {
       try {
         if (isLeaving()) throw leavingError();
         const forwarded =
           headerForwardPattern === null ? null : parametersWith(selectHeaders(call, headerForwardPattern));
-        return server.infer(decodeInferRequest(message, forwarded), call).then(toMessage);
+        server.infer(decodeInferRequest(message, forwarded), call, new UnarySink(call, maxMessageBytes));
       } catch (error) {
-        return Promise.reject(error);
+        call.fail(error);
       }
     },
   };
 };
 
+/** Answers one call with the one response of its request. */
+class UnarySink implements ResponseSink {
+  readonly #call: UnaryCall;
+  readonly #maxMessageBytes: number;
+
+  constructor(call: UnaryCall, maxMessageBytes: number) {
+    this.#call = call;
+    this.#maxMessageBytes = maxMessageBytes;
+  }
+
+  next(response: InferenceResponse, isFinal: boolean): void {
+    const call = this.#call;
+    if (!isFinal || !call.isOpen) {
+      response.release();
+      if (!isFinal) call.fail(severalResponses(response.modelName));
+      return;
+    }
+    try {
+      call.respond(responseMessage(response, 'unary', this.#maxMessageBytes));
+    } catch (error) {
+      call.fail(error);
+    }
+  }
+
+  fail(error: InferenceError): void {
+    this.#call.fail(error);
+  }
+}
+
+/** Triton's sentence for models whose requests have any number of responses. */
+const severalResponses = (model: string): InferenceError =>
+  unimplemented(
+    `ModelInfer RPC doesn't support models with decoupled transaction policy; use ModelStreamInfer for model '${model}'`,
+  );
+
 /** @throws InferenceError when it cannot be sent; the response is released then. */
 export function responseMessage(
   response: InferenceResponse,
-  isInStream: boolean,
+  place: ResponsePlace,
   maxMessageBytes: number,
 ): InferResponseMessage {
-  const message = new InferResponseMessage(response, isInStream);
+  const message = new InferResponseMessage(response, place);
   if (message.byteLength <= maxMessageBytes) return message;
   message.discard();
   throw invalidArgument(

@@ -21,8 +21,11 @@ import {
   writeVarint64,
 } from './wire-writer.ts';
 
-/** Response parameter that tells the last answer to a request of a stream; here each is the only one. */
+/** Response parameter of a stream's answers: whether it is the last one to its request. */
 const finalKey = 'triton_final_response';
+
+/** Where a response is written: as the answer of a unary call, or in a stream as its request's last one or not. */
+export type ResponsePlace = 'unary' | 'streamPart' | 'streamFinal';
 
 /**
  * A response ready to be written. Made in one turn and written in the same or a later one; the response behind it is
@@ -34,26 +37,28 @@ export class InferResponseMessage implements OutgoingMessage {
   readonly #outputs: readonly Tensor[];
   /** Of the ModelInferResponse inside a ModelStreamInferResponse; -1 outside of streams. */
   readonly #nestedBytes: number;
+  readonly #place: ResponsePlace;
   #isReleased = false;
 
   /** @throws InferenceError when an output cannot be classified; the response is released then. */
-  constructor(response: InferenceResponse, isInStream: boolean) {
+  constructor(response: InferenceResponse, place: ResponsePlace) {
     this.#response = response;
+    this.#place = place;
     try {
       this.#outputs = classifiedOutputs(response);
     } catch (error) {
       response.release();
       throw error;
     }
-    const bytes = responseSize(response, this.#outputs, isInStream);
-    this.#nestedBytes = isInStream ? bytes : -1;
-    this.byteLength = isInStream ? lengthFieldSize(bytes) : bytes;
+    const bytes = responseSize(response, this.#outputs, place);
+    this.#nestedBytes = place === 'unary' ? -1 : bytes;
+    this.byteLength = place === 'unary' ? bytes : lengthFieldSize(bytes);
   }
 
   copy(target: Buffer, at: number): void {
-    const isInStream = this.#nestedBytes >= 0;
-    const to = isInStream ? writeLengthTag(target, at, 0x12, this.#nestedBytes) : at;
-    writeResponse(target, to, this.#response, this.#outputs, isInStream);
+    const place = this.#place;
+    const to = place === 'unary' ? at : writeLengthTag(target, at, 0x12, this.#nestedBytes);
+    writeResponse(target, to, this.#response, this.#outputs, place);
     this.discard();
   }
 
@@ -104,12 +109,12 @@ const classifyAll = ({ outputs, isBatched }: InferenceResponse): readonly Tensor
     return { name: output.name, datatype: 'BYTES', shape, data };
   });
 
-function responseSize(response: InferenceResponse, outputs: readonly Tensor[], isFinal: boolean): number {
+function responseSize(response: InferenceResponse, outputs: readonly Tensor[], place: ResponsePlace): number {
   let size = textFieldSize(response.modelName) + textFieldSize(response.modelVersion) + textFieldSize(response.id);
   if (response.parameters.size > 0) {
     for (const [key, value] of response.parameters) size += lengthFieldSize(parameterSize(key, value));
   }
-  if (isFinal) size += lengthFieldSize(parameterSize(finalKey, true));
+  if (place !== 'unary') size += lengthFieldSize(parameterSize(finalKey, true));
   for (let i = 0; i < outputs.length; i++) {
     const output = outputs[i] as Tensor;
     size += lengthFieldSize(outputSize(output)) + lengthFieldSize(output.data.length);
@@ -122,7 +127,7 @@ function writeResponse(
   at: number,
   response: InferenceResponse,
   outputs: readonly Tensor[],
-  isFinal: boolean,
+  place: ResponsePlace,
 ): void {
   let to = writeTextField(target, at, 0x0a, response.modelName);
   to = writeTextField(target, to, 0x12, response.modelVersion);
@@ -130,7 +135,7 @@ function writeResponse(
   if (response.parameters.size > 0) {
     for (const [key, value] of response.parameters) to = writeParameter(target, to, key, value);
   }
-  if (isFinal) to = writeParameter(target, to, finalKey, true);
+  if (place !== 'unary') to = writeParameter(target, to, finalKey, place === 'streamFinal');
   for (let i = 0; i < outputs.length; i++) to = writeOutput(target, to, outputs[i] as Tensor);
   for (let i = 0; i < outputs.length; i++) to = writeBytesField(target, to, 0x32, (outputs[i] as Tensor).data);
 }

@@ -1,11 +1,12 @@
 /**
- * ModelStreamInfer: each message is a request of its own and is handed on as soon as it is read; answers leave in the
- * order of the requests; a failed request is answered in the stream (grpc.md §6). Reading pauses while more is
- * outstanding than one caller should be able to hold.
+ * ModelStreamInfer: each message is a request of its own and is handed on as soon as it is read. Answers leave in the
+ * order of the requests, except those of a request with several responses: they leave as they come. A failed request is
+ * answered in the stream (grpc.md §6). Reading pauses while more is outstanding than one caller should be able to hold.
  */
 
-import { toInferenceError } from '../../errors.ts';
-import { Cancellation } from '../../inference/context.ts';
+import { type InferenceError, toInferenceError } from '../../errors.ts';
+import { Cancellation, type InferenceContext } from '../../inference/context.ts';
+import type { ResponseSink } from '../../inference/infer.ts';
 import type { InferenceRequest } from '../../inference/request.ts';
 import type { InferenceResponse } from '../../inference/response.ts';
 import { parametersWith, selectHeaders } from './forwarded-headers.ts';
@@ -36,13 +37,36 @@ export const streamInferMethod = (dependencies: InferDependencies): StreamMethod
 });
 
 /** One request of the stream, in the list of those not yet answered. */
-interface Pending {
-  readonly cancellation: Cancellation;
+class StreamedRequest implements InferenceContext, ResponseSink {
+  readonly receivedAtMs: number;
+  readonly deadlineMs: number;
+  readonly cancellation = new Cancellation();
+  /** Null until it is decoded, and for a message that cannot be. */
+  request: InferenceRequest | null = null;
   /** Set when it is decided and those before it are not. */
-  answer: OutgoingMessage | null;
+  answer: OutgoingMessage | null = null;
   /** In strict mode, what ends the stream when its turn comes. */
-  failure: unknown;
-  next: Pending | null;
+  failure: InferenceError | null = null;
+  /** It has several responses, which wait for nobody. */
+  isUnordered = false;
+  /** Its final answer has left out of order. */
+  isAnswered = false;
+  following: StreamedRequest | null = null;
+  readonly #stream: InferStream;
+
+  constructor(stream: InferStream, receivedAtMs: number, deadlineMs: number) {
+    this.#stream = stream;
+    this.receivedAtMs = receivedAtMs;
+    this.deadlineMs = deadlineMs;
+  }
+
+  next(response: InferenceResponse, isFinal: boolean): void {
+    this.#stream.respond(this, response, isFinal);
+  }
+
+  fail(error: InferenceError): void {
+    this.#stream.fail(this, error, null);
+  }
 }
 
 class InferStream implements StreamReceiver {
@@ -50,8 +74,8 @@ class InferStream implements StreamReceiver {
   readonly #dependencies: InferDependencies;
   readonly #headers: ReturnType<typeof selectHeaders>;
   readonly #isStrict: boolean;
-  #first: Pending | null = null;
-  #last: Pending | null = null;
+  #first: StreamedRequest | null = null;
+  #last: StreamedRequest | null = null;
   #outstanding = 0;
   #largestBytes = 0;
   #isReading = false;
@@ -63,22 +87,22 @@ class InferStream implements StreamReceiver {
     this.#dependencies = dependencies;
     this.#headers = selectHeaders(call, dependencies.headerForwardPattern);
     this.#isStrict = call.metadataValue(strictKey) === 'true';
-    call.cancellation.onCancel(() => this.#end());
+    call.cancellation.add(() => this.#end());
     this.#read();
   }
 
   onMessage(message: Buffer): void {
+    const { server, clock, isLeaving } = this.#dependencies;
     this.#isReading = false;
     this.#grow(message.length);
-    const pending: Pending = { cancellation: new Cancellation(), answer: null, failure: null, next: null };
-    this.#append(pending);
-    let request: InferenceRequest | null = null;
+    const streamed = new StreamedRequest(this, clock.now(), this.#call.deadlineMs);
+    this.#append(streamed);
     try {
-      if (this.#dependencies.isLeaving()) throw leavingError();
-      request = decodeInferRequest(message, parametersWith(this.#headers));
-      this.#infer(request, pending);
+      if (isLeaving()) throw leavingError();
+      streamed.request = decodeInferRequest(message, parametersWith(this.#headers));
+      server.infer(streamed.request, streamed, streamed);
     } catch (error) {
-      this.#fail(pending, request, error, message);
+      this.fail(streamed, error, message);
     }
     this.#read();
   }
@@ -93,74 +117,75 @@ class InferStream implements StreamReceiver {
     this.#finishIfDone();
   }
 
-  #infer(request: InferenceRequest, pending: Pending): void {
-    const { server, clock, maxMessageBytes } = this.#dependencies;
-    const context = {
-      receivedAtMs: clock.now(),
-      deadlineMs: this.#call.deadlineMs,
-      cancellation: pending.cancellation,
-    };
-    server.infer(request, context).then(
-      (response) => this.#answer(pending, request, response, maxMessageBytes),
-      (error) => this.#fail(pending, request, error),
-    );
-  }
-
-  #answer(pending: Pending, request: InferenceRequest, response: InferenceResponse, maxMessageBytes: number): void {
+  /** A response of one of its requests. */
+  respond(streamed: StreamedRequest, response: InferenceResponse, isFinal: boolean): void {
     if (this.#isEnded) {
       response.release();
       return;
     }
     try {
-      this.#settle(pending, responseMessage(response, true, maxMessageBytes));
+      const message = responseMessage(
+        response,
+        isFinal ? 'streamFinal' : 'streamPart',
+        this.#dependencies.maxMessageBytes,
+      );
+      if (isFinal) this.#settle(streamed, message);
+      else {
+        streamed.isUnordered = true;
+        this.#call.send(message, null);
+      }
     } catch (error) {
-      this.#fail(pending, request, error);
+      this.fail(streamed, error, null);
     }
   }
 
-  /** `message` where there is no request: the id is looked for in it. */
-  #fail(pending: Pending, request: InferenceRequest | null, error: unknown, message: Buffer | null = null): void {
-    if (this.#isEnded) return;
+  /** @param message the request where it could not be decoded: the id is looked for in it */
+  fail(streamed: StreamedRequest, error: unknown, message: Buffer | null): void {
+    if (this.#isEnded || streamed.isAnswered) return;
     const known = toInferenceError(error);
     if (known !== error) {
       this.#dependencies.logger.error({ method: path, error }, 'a request of a gRPC stream failed unexpectedly');
     }
     if (this.#isStrict) {
-      pending.failure = known;
+      streamed.failure = known;
       this.#flush();
       return;
     }
+    const { request } = streamed;
     const isFromModel = known.code === 'internal' || known.code === 'deadline_exceeded' || known.code === 'cancelled';
     const model = request !== null && isFromModel ? { name: request.modelName, version: request.modelVersion } : null;
     const id = request?.id ?? (message === null ? '' : requestIdOf(message));
-    this.#settle(pending, encodeStreamError(known.message || known.code, id, model));
+    this.#settle(streamed, encodeStreamError(known.message || known.code, id, model));
   }
 
   /** An answer whose turn has not come is written down at once: holding the response would hold slabs of the engine. */
-  #settle(pending: Pending, answer: OutgoingMessage): void {
+  #settle(streamed: StreamedRequest, answer: OutgoingMessage): void {
     this.#grow(answer.byteLength);
-    if (pending === this.#first || Buffer.isBuffer(answer)) {
-      pending.answer = answer;
+    if (streamed.isUnordered) {
+      streamed.isAnswered = true;
+      this.#call.send(answer, this.#onWritten);
+    } else if (streamed === this.#first || Buffer.isBuffer(answer)) {
+      streamed.answer = answer;
     } else {
       const written = Buffer.allocUnsafe(answer.byteLength);
       answer.copy(written, 0);
-      pending.answer = written;
+      streamed.answer = written;
     }
     this.#flush();
   }
 
   #flush(): void {
     while (this.#first !== null && !this.#isEnded) {
-      const { answer, failure } = this.#first;
+      const { answer, failure, isAnswered } = this.#first;
       if (failure !== null) {
         this.#call.finish(statusOf(failure, path, this.#dependencies.logger));
         this.#end();
         return;
       }
-      if (answer === null) return;
-      this.#first = this.#first.next;
+      if (answer === null && !isAnswered) return;
+      this.#first = this.#first.following;
       if (this.#first === null) this.#last = null;
-      this.#call.send(answer, this.#onWritten);
+      if (answer !== null) this.#call.send(answer, this.#onWritten);
     }
     this.#finishIfDone();
   }
@@ -191,18 +216,18 @@ class InferStream implements StreamReceiver {
   #end(): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    for (let pending = this.#first; pending !== null; pending = pending.next) {
-      pending.answer?.discard?.();
-      pending.cancellation.cancel();
+    for (let streamed = this.#first; streamed !== null; streamed = streamed.following) {
+      streamed.answer?.discard?.();
+      streamed.cancellation.cancel();
     }
     this.#first = null;
     this.#last = null;
   }
 
-  #append(pending: Pending): void {
-    if (this.#last === null) this.#first = pending;
-    else this.#last.next = pending;
-    this.#last = pending;
+  #append(streamed: StreamedRequest): void {
+    if (this.#last === null) this.#first = streamed;
+    else this.#last.following = streamed;
+    this.#last = streamed;
     this.#outstanding++;
   }
 

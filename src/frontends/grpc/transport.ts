@@ -36,6 +36,15 @@ export interface CallContext extends InferenceContext {
   metadataEntries(): Iterable<readonly [key: string, value: string]>;
 }
 
+/** A call with one request message, as its method sees it. It takes the first answer and ignores what comes after its end. */
+export interface UnaryCall extends CallContext {
+  /** Whether an answer can still be given. */
+  readonly isOpen: boolean;
+  respond(message: OutgoingMessage): void;
+  /** Anything thrown; an `InferenceError` becomes its status. */
+  fail(error: unknown): void;
+}
+
 export interface UnaryMethod {
   readonly kind: 'unary';
   /** `/package.Service/Method` */
@@ -43,10 +52,11 @@ export interface UnaryMethod {
   /** Whether the configured response compression applies. */
   readonly isCompressible: boolean;
   /**
+   * Answers the call now or later, and never throws.
+   *
    * @param message One whole message, owned by the method until it has answered.
-   * @returns A promise that may reject with anything; an `InferenceError` becomes its status.
    */
-  handle(message: Buffer, call: CallContext): Promise<OutgoingMessage>;
+  handle(message: Buffer, call: UnaryCall): void;
 }
 
 /** A stream of messages each way, as its method sees it. Calls after the end, from either side, do nothing. */

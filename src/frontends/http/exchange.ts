@@ -2,17 +2,19 @@
 
 import type { InferenceError } from '../../errors.ts';
 import type { RequestListener } from '../../http1/request.ts';
-import { Cancellation } from '../../inference/context.ts';
+import { Cancellation, type InferenceContext } from '../../inference/context.ts';
 import { errorStatus } from '../error-status.ts';
 import type { Reply } from './reply.ts';
 import { errorText, jsonHeaders, type ReceivedRequest } from './transport.ts';
 
 const noBytes: readonly Uint8Array[] = [];
 
-export class Exchange implements RequestListener {
+export class Exchange implements RequestListener, InferenceContext {
   readonly request: ReceivedRequest;
   /** When the head of the request had arrived, on the server's clock (ms). */
   readonly receivedAtMs: number;
+  /** HTTP has no deadline of its own; the `timeout` parameter is the queue's. */
+  readonly deadlineMs = Number.POSITIVE_INFINITY;
   /** Cancelled when the connection closes before the answer was given. */
   readonly cancellation = new Cancellation();
 

@@ -1,5 +1,7 @@
 /** One `POST …/infer`: from its received body to its written answer. Which body to receive is `infer-handler.ts`. */
 
+import { type InferenceError, unimplemented } from '../../errors.ts';
+import type { ResponseSink } from '../../inference/infer.ts';
 import type { InferenceResponse } from '../../inference/response.ts';
 import type { RequestParameters } from '../v2/parameters.ts';
 import { type ContentCoding, deflated, inflated, oversizedInflated, responseCoding } from './compression.ts';
@@ -19,7 +21,7 @@ import { jsonReply } from './reply.ts';
 import type { BodyReceiver } from './request-body.ts';
 import { jsonHeaders } from './transport.ts';
 
-export class InferCall implements BodyReceiver {
+export class InferCall implements BodyReceiver, ResponseSink {
   readonly #context: HttpContext;
   readonly #exchange: Exchange;
   readonly #target: InferTarget;
@@ -86,11 +88,8 @@ export class InferCall implements BodyReceiver {
   }
 
   readonly #run = (decoded: DecodedInfer): void => {
-    const { receivedAtMs, cancellation } = this.#exchange;
     this.#decoded = decoded;
-    this.#context.server
-      .infer(decoded.request, { receivedAtMs, deadlineMs: Number.POSITIVE_INFINITY, cancellation })
-      .then(this.#answer, this.#fail);
+    this.#context.server.infer(decoded.request, this.#exchange, this);
   };
 
   #forwarder(pattern: RegExp): HeaderForwarder {
@@ -103,8 +102,14 @@ export class InferCall implements BodyReceiver {
     };
   }
 
-  readonly #answer = (response: InferenceResponse): void => {
+  next(response: InferenceResponse, isFinal: boolean): void {
     const exchange = this.#exchange;
+    if (!isFinal) {
+      response.release();
+      this.#block = null;
+      this.fail(severalResponses(response.modelName));
+      return;
+    }
     this.#response = response;
     if (!exchange.isOpen) {
       // Who was cut off may still be read by an instance: the block is left to the collector.
@@ -125,7 +130,11 @@ export class InferCall implements BodyReceiver {
       this.#release();
       this.#fail(error);
     }
-  };
+  }
+
+  fail(error: InferenceError): void {
+    this.#fail(error);
+  }
 
   #answerCompressed({ json, binary, binaryBytes }: EncodedInfer, coding: 'gzip' | 'deflate'): void {
     const head = Buffer.from(json);
@@ -152,6 +161,12 @@ export class InferCall implements BodyReceiver {
 
   readonly #fail = (error: unknown): void => answerFailure(this.#context, this.#exchange, error);
 }
+
+const severalResponses = (model: string): InferenceError =>
+  unimplemented(
+    `model '${model}' gives several responses to a request (decoupled transaction policy), which HTTP cannot carry; use ` +
+      'ModelStreamInfer over gRPC',
+  );
 
 /** The JSON length is told only where bytes follow it (http.md §5.3). */
 const bodyHeaders = (jsonBytes: number, binaryBytes: number): readonly string[] =>

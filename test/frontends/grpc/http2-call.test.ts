@@ -17,6 +17,7 @@ import {
   resetStream,
 } from '../../http2/frame-bytes.ts';
 import { block, type RecordedRequest, Scene, type SceneOptions } from '../../http2/scene.ts';
+import { promised } from '../../fakes/promised-method.ts';
 
 const end = frameFlag.endStream;
 const method = { path: '/service/Method', isCompressible: false } as const;
@@ -39,7 +40,7 @@ function calls(options: SceneOptions, take: (request: RecordedRequest, surroundi
 /** A method whose answers are these. */
 const unaryCalls = (answers: (() => Promise<OutgoingMessage>)[], options: SceneOptions = {}) =>
   calls(options, ({ stream, fields }, surroundings) => {
-    const handle = () => (answers.shift() as () => Promise<OutgoingMessage>)();
+    const handle = promised(() => (answers.shift() as () => Promise<OutgoingMessage>)());
     const unary = { kind: 'unary', ...method, handle } as const;
     stream.receiver = new Http2UnaryCall(stream, unary, fields, new CallHead(), Infinity, surroundings);
   });
@@ -122,7 +123,7 @@ describe('a large message', () => {
         asked.push(Buffer.from(request));
         return Buffer.from('answer');
       };
-      const unary = { kind: 'unary', ...method, handle } as const;
+      const unary = { kind: 'unary', ...method, handle: promised(handle) } as const;
       const all = { ...surroundings, pool };
       stream.receiver = new Http2UnaryCall(stream, unary, fields, new CallHead(), Infinity, all);
     });

@@ -38,7 +38,7 @@ class RecordedResponse implements InferenceResponse {
 
 /** Written into the middle of a larger buffer, as a transport does. */
 function bytesOf(response: InferenceResponse, isInStream = false): Buffer {
-  const message = new InferResponseMessage(response, isInStream);
+  const message = new InferResponseMessage(response, isInStream ? 'streamFinal' : 'unary');
   const frame = Buffer.alloc(message.byteLength + 10, 0xee);
   message.copy(frame, 5);
   expect(frame.subarray(0, 5).equals(Buffer.alloc(5, 0xee))).toBe(true);
@@ -60,12 +60,12 @@ describe('a response', () => {
 
   it('is released when it has been written, and when it is thrown away', () => {
     const response = new RecordedResponse([tensor()]);
-    const message = new InferResponseMessage(response, false);
+    const message = new InferResponseMessage(response, 'unary');
     expect(response.releases).toBe(0);
     message.copy(Buffer.alloc(message.byteLength), 0);
     expect(response.releases).toBe(1);
     const discarded = new RecordedResponse([tensor()]);
-    new InferResponseMessage(discarded, false).discard();
+    new InferResponseMessage(discarded, 'unary').discard();
     expect(discarded.releases).toBe(1);
   });
 
@@ -105,7 +105,7 @@ describe('a response', () => {
 
   it('is released when an output cannot be classified', () => {
     const response = new RecordedResponse([tensor({ datatype: 'BYTES', classificationCount: 1 })]);
-    expect(() => new InferResponseMessage(response, false)).toThrow(`due to unsupported type 'BYTES'`);
+    expect(() => new InferResponseMessage(response, 'unary')).toThrow(`due to unsupported type 'BYTES'`);
     expect(response.releases).toBe(1);
   });
 

@@ -1,10 +1,20 @@
 import * as grpc from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { internal, notFound } from '../../../src/errors.ts';
+import { type InferenceError, internal, notFound } from '../../../src/errors.ts';
+import type { ResponseSink } from '../../../src/inference/infer.ts';
 import type { InferenceRequest } from '../../../src/inference/request.ts';
 import type { InferenceResponse } from '../../../src/inference/response.ts';
 import { output } from '../../fakes/fake-inference-server.ts';
-import { deferred, echoRequest, openStream, type Running, startFrontend, until } from './running-frontend.ts';
+import {
+  call,
+  deferred,
+  echoRequest,
+  failure,
+  openStream,
+  type Running,
+  startFrontend,
+  until,
+} from './running-frontend.ts';
 
 let running: Running;
 beforeEach(async () => {
@@ -153,6 +163,93 @@ describe('ModelStreamInfer', () => {
     expect(String(await answer)).toContain('unable to parse the request message');
     stream.end();
     await ended;
+  });
+});
+
+describe('a request with several responses', () => {
+  const part = (request: InferenceRequest, value: number): InferenceResponse =>
+    running.server.respond(request, [output({ name: 'Y', datatype: 'UINT8', shape: [1], data: Uint8Array.of(value) })]);
+
+  /** Sinks by id of the request, for the test to answer through. */
+  function heldSinks() {
+    const held = new Map<string, { request: InferenceRequest; sink: ResponseSink }>();
+    running.server.stream = (request, _context, sink) => void held.set(request.id, { request, sink });
+    return {
+      seen: (count: number) => until(() => held.size === count, `${count} requests`),
+      part: (id: string, value: number) => held.get(id)!.sink.next(part(held.get(id)!.request, value), false),
+      last: (id: string, value: number) => held.get(id)!.sink.next(part(held.get(id)!.request, value), true),
+      fail: (id: string, error: InferenceError) => held.get(id)!.sink.fail(error),
+    };
+  }
+
+  const valuesOf = (messages: readonly { infer_response: { id: string; raw_output_contents: Buffer[] } }[]) =>
+    messages.map(({ infer_response: { id, raw_output_contents } }) => [id, raw_output_contents[0]?.[0]]);
+
+  it('has them sent as they come, the last one marked as final', async () => {
+    const sinks = heldSinks();
+    const { stream, messages, received, ended } = openStream(running.client);
+    stream.write(echoRequest('a'));
+    await sinks.seen(1);
+    sinks.part('a', 1);
+    await received(1);
+    sinks.part('a', 2);
+    sinks.last('a', 3);
+    stream.end();
+    expect((await ended).code).toBe(0);
+    expect(valuesOf(messages)).toEqual([
+      ['a', 1],
+      ['a', 2],
+      ['a', 3],
+    ]);
+    const finals = messages.map(({ infer_response }) => infer_response.parameters.triton_final_response.bool_param);
+    expect(finals).toEqual([false, false, true]);
+    expect(running.server.unreleased).toBe(0);
+  });
+
+  it('waits for no earlier request, and holds up no later one', async () => {
+    const sinks = heldSinks();
+    const { stream, messages, received, ended } = openStream(running.client);
+    for (const id of ['whole', 'parts', 'after']) stream.write(echoRequest(id));
+    stream.end();
+    await sinks.seen(3);
+    sinks.part('parts', 1);
+    sinks.last('parts', 2);
+    await received(2);
+    sinks.last('after', 4);
+    sinks.last('whole', 3);
+    expect((await ended).code).toBe(0);
+    expect(valuesOf(messages)).toEqual([
+      ['parts', 1],
+      ['parts', 2],
+      ['whole', 3],
+      ['after', 4],
+    ]);
+    expect(running.server.unreleased).toBe(0);
+  });
+
+  it('may fail after some of them', async () => {
+    const sinks = heldSinks();
+    const { stream, messages, ended } = openStream(running.client);
+    for (const id of ['first', 'parts']) stream.write(echoRequest(id));
+    stream.end();
+    await sinks.seen(2);
+    sinks.part('parts', 1);
+    sinks.fail('parts', internal('the model failed'));
+    sinks.last('first', 2);
+    expect((await ended).code).toBe(0);
+    expect(messages.map(({ error_message }) => error_message)).toEqual(['', 'the model failed', '']);
+    expect(messages[1].infer_response.parameters).toMatchObject({ triton_final_response: { bool_param: true } });
+  });
+
+  it('is refused by ModelInfer, which has one answer', async () => {
+    running.server.stream = (request, _context, sink) => {
+      sink.next(part(request, 1), false);
+      sink.next(part(request, 2), true);
+    };
+    const refused = await failure(call(running.client, 'ModelInfer', echoRequest('a')));
+    expect(refused).toMatchObject({ code: grpc.status.UNIMPLEMENTED });
+    expect(refused.details).toContain("doesn't support models with decoupled transaction policy");
+    expect(running.server.unreleased).toBe(0);
   });
 });
 

@@ -195,6 +195,22 @@ describe('compressed bodies', () => {
   });
 });
 
+describe('a model that gives several responses', () => {
+  it('is refused, because HTTP has one answer', async () => {
+    const { server } = http;
+    const { stream } = server;
+    server.stream = (request, _context, sink) => {
+      sink.next(server.respond(request, []), false);
+      sink.next(server.respond(request, []), true);
+    };
+    const answer = await http.infer(tensor('INT32', [1]));
+    server.stream = stream;
+    expect(answer.status).toBe(501);
+    expect(answer.body.toString()).toContain('decoupled transaction policy');
+    expect(server.unreleased).toBe(0);
+  });
+});
+
 describe('connections', () => {
   const post = (body: string) =>
     `POST /v2/models/echo/infer HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
@@ -225,7 +241,7 @@ describe('connections', () => {
     let finish = (): void => undefined;
     server.answer = (request) =>
       new Promise((resolve) => {
-        finish = () => resolve(server.respond(request, []));
+        finish = () => resolve(http.server.respond(request, []));
       });
     const socket = connect(gone.listening.port, '127.0.0.1');
     socket.write(post(JSON.stringify(tensor('INT32', [1]))));

@@ -22,6 +22,7 @@ import { HeldTurn } from '../../../sockets/held-turn.ts';
 import { MemorySocket } from '../../../sockets/memory-socket.ts';
 import { type FuzzTarget, must } from '../target.ts';
 import { changedScript, filler, scriptSeeds, scriptWords, type Step, stepOfFrame, stepsOf } from './http2-script.ts';
+import { promised } from '../../../fakes/promised-method.ts';
 
 const limits = {
   ...defaultLimits,
@@ -72,7 +73,7 @@ class Play {
         if (message[0] === 0x21) throw new Error('as it happens');
         return Buffer.from(message.subarray(0, 100));
       };
-      stream.receiver = new Http2UnaryCall(stream, { kind: 'unary', ...method, handle }, ...shared);
+      stream.receiver = new Http2UnaryCall(stream, { kind: 'unary', ...method, handle: promised(handle) }, ...shared);
       return;
     }
     const open = (one: StreamCall) => {
