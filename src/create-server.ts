@@ -28,6 +28,18 @@ export class StartupError extends Error {
   override readonly name = 'StartupError';
 }
 
+/** Thrown when `stopping` was aborted before the server was up; everything that was started is stopped again. */
+export class StartEndedError extends Error {
+  override readonly name = 'StartEndedError';
+  /** False when the time limit cut something off. */
+  readonly isOrderly: boolean;
+
+  constructor(isOrderly: boolean) {
+    super('the start was ended because the server was asked to stop');
+    this.isOrderly = isOrderly;
+  }
+}
+
 export interface RunningServer {
   /** Where each frontend listens, by its name. */
   readonly addresses: ReadonlyMap<string, string>;
@@ -43,11 +55,14 @@ export interface ServerParts {
   readonly logger: Logger;
   readonly engine?: Engine;
   readonly clock?: Clock;
+  /** When aborted before the server is up, the start ends: `StartEndedError`. Afterwards the caller calls `stop`. */
+  readonly stopping?: AbortSignal;
 }
 
 /** Starts a server; on failure everything that was started is stopped again. */
 export async function createServer(config: ServerConfig, parts: ServerParts): Promise<RunningServer> {
-  const { logger } = parts;
+  const { logger, stopping } = parts;
+  if (stopping?.aborted) throw new StartEndedError(true);
   const clock = parts.clock ?? systemClock;
   const engine = parts.engine ?? createNativeEngine({ ...engineOptions(config), logger });
   logEngine(engine, logger);
@@ -65,9 +80,12 @@ export async function createServer(config: ServerConfig, parts: ServerParts): Pr
   const models = createControl(config, engine, metrics, inflight, clock, logger);
   const server: LocalServer = new LocalServer(config, models, inflight);
   const running = new Composed(config, server, models, logger, clock, () => processReading.close());
+  // The clock of the stop runs from the signal on, whatever the start is waiting for.
+  const endStart = (): void => void running.stop();
+  stopping?.addEventListener('abort', endStart, { once: true });
   try {
     await running.listen(frontendsOf(config, server, metrics, clock, logger));
-    const failed = await models.start();
+    const failed = await running.unlessStopped(models.start());
     if (failed.length > 0 && config.repository.exitOnError) {
       const names = failed.map((name) => `'${name}'`).join(', ');
       throw new StartupError(
@@ -76,8 +94,10 @@ export async function createServer(config: ServerConfig, parts: ServerParts): Pr
     }
     return running;
   } catch (error) {
-    await running.stop();
-    throw error;
+    const isOrderly = await running.stop();
+    throw stopping?.aborted ? new StartEndedError(isOrderly) : error;
+  } finally {
+    stopping?.removeEventListener('abort', endStart);
   }
 }
 
@@ -184,6 +204,7 @@ class Composed implements RunningServer {
   readonly #closeProbes: () => void;
   readonly #listening = new Map<string, Listening>();
   #stopped: Promise<boolean> | null = null;
+  #whenStopping: (() => void) | null = null;
 
   constructor(
     config: ServerConfig,
@@ -204,10 +225,23 @@ class Composed implements RunningServer {
   async listen(frontends: readonly Frontend[]): Promise<void> {
     for (const frontend of frontends) {
       const listening = await frontend.start();
+      if (this.#stopped) {
+        listening.close();
+        throw unavailable('Server exiting');
+      }
       this.#listening.set(frontend.name, listening);
       this.addresses.set(frontend.name, listening.address);
       this.#logger.info({ frontend: frontend.name, address: listening.address }, `${frontend.name} is listening`);
     }
+  }
+
+  /** The outcome of a step of the start, or a rejection as soon as the server is asked to stop. */
+  unlessStopped<T>(step: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#whenStopping = () => reject(unavailable('Server exiting'));
+      if (this.#stopped) this.#whenStopping();
+      step.then(resolve, reject);
+    });
   }
 
   stop(): Promise<boolean> {
@@ -217,6 +251,7 @@ class Composed implements RunningServer {
 
   async #stop(): Promise<boolean> {
     this.#server.beginExit();
+    this.#whenStopping?.();
     const pending = this.#models.pendingCount;
     this.#logger.info({ pending }, 'stopping: accepted requests are finished, new connections are refused');
     const isInTime = await this.#within(this.#exitTimeoutMs, this.#drain());

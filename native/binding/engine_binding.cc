@@ -180,6 +180,11 @@ Napi::Value EndBatches(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), is_idle);
 }
 
+// leaveProcess(exitCode): ends the process at once. `exit` would wait for libuv's pool, where a read of a
+// dead file system may hang for ever, and for threads that run the runtime while its static destructors take
+// it apart.
+Napi::Value LeaveProcess(const Napi::CallbackInfo& info) { _exit(IdOf(info, 0)); }
+
 }  // namespace
 
 void DefineEngine(Napi::Env env, Napi::Object exports) {
@@ -196,6 +201,7 @@ void DefineEngine(Napi::Env env, Napi::Object exports) {
   define("createFrame", CreateFrame);
   define("discardBuffer", DiscardBuffer);
   define("endBatches", EndBatches);
+  define("leaveProcess", LeaveProcess);
   exports.Set("datatypes", DatatypeTable(env));
   exports.Set("errorCodes", ErrorCodeTable(env));
   exports.Set("frameInputBytes", Napi::Number::New(env, static_cast<double>(kFrameInputBytes)));

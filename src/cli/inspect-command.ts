@@ -8,7 +8,7 @@ import { printable } from '../observability/printable.ts';
 import { columns } from './table.ts';
 import { parseToolArguments } from './tool-arguments.ts';
 
-/** What the tools are given by `main.ts`. */
+/** What the tools are given by `run-command.ts`. */
 export interface ToolSurroundings {
   readonly cwd: string;
   /** Rejects or throws with a sentence when there is no usable runtime. */

@@ -1,6 +1,10 @@
 // A process or a worker that uses the built engine; what it does is told by its first argument or its worker data.
 
+import { execFileSync } from 'node:child_process';
+import { open } from 'node:fs';
+import { join } from 'node:path';
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
+import { leaveProcess } from '../../dist/engine/leave-process.js';
 import { createNativeEngine } from '../../dist/engine/native-engine.js';
 
 const [what, path, folder] = isMainThread ? process.argv.slice(2) : workerData;
@@ -53,6 +57,14 @@ else if (what === 'close') {
   await new Promise((resolve) => setTimeout(resolve, 50));
   say('running');
   if (what === 'exit') process.exit(7);
+  if (what === 'leave at once') {
+    // A pipe without a writer: the open never returns, and `process.exit` would wait for it.
+    const pipe = join(folder, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    open(pipe, () => undefined);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    leaveProcess(9);
+  }
   if (what === 'throw') throw new Error('on purpose');
   if (what === 'terminate') instance.terminate();
 }

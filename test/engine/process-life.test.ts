@@ -35,6 +35,7 @@ describe('a process', () => {
     ['ends by itself with everything left open', 'leave open', 0, 'left'],
     ['ends by itself after all was closed', 'close', 0, 'closed'],
     ['exits with its code while a batch runs', 'exit', 7, 'running'],
+    ['leaves with its code while a read hangs and a batch runs', 'leave at once', 9, 'running'],
     ['ends with an uncaught error while a batch runs', 'throw', 1, 'running'],
     ['ends by itself once its batch was ended early', 'terminate', 0, 'running'],
   ])('%s', async (_, what, code, said) => {

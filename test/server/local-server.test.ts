@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
 import { notFound } from '../../src/errors.ts';
-import { InflightBytes } from '../../src/inference/inflight-bytes.ts';
 import type { Infer } from '../../src/inference/infer.ts';
+import { InflightBytes } from '../../src/inference/inflight-bytes.ts';
 import type { InferenceRequest } from '../../src/inference/request.ts';
 import type { InferenceResponse } from '../../src/inference/response.ts';
 import type { ModelControl } from '../../src/lifecycle/model-control.ts';

@@ -1,0 +1,71 @@
+/** Chooses the command of a command line, runs it, and ends the process with its exit code. */
+
+import { readFileSync } from 'node:fs';
+
+import { createNativeEngine } from '../engine/native-engine.ts';
+import { silentLogger } from '../logger.ts';
+import type { ProcessSignals } from '../server/process-signals.ts';
+import { checkRepository } from './check-repository.ts';
+import { type Command, chooseCommand } from './command-line.ts';
+import { doctorCommand } from './doctor-command.ts';
+import { doctorHelp, generalHelp, inspectHelp, serveHelp, validateHelp } from './help-text.ts';
+import { inspectCommand, type ToolSurroundings } from './inspect-command.ts';
+import { serveCommand } from './serve-command.ts';
+import { UsageError } from './usage-error.ts';
+import { validateCommand } from './validate-command.ts';
+
+const version = (
+  JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
+).version;
+
+/** Lines of the runtime do not belong between a tool's answer; what is wrong reaches the caller as an error. */
+const toolSurroundings: ToolSurroundings = {
+  cwd: process.cwd(),
+  openEngine: (libraryPath) => createNativeEngine({ libraryPath, globalThreadPool: null, logger: silentLogger }),
+  write: (text) => process.stdout.write(text),
+};
+
+const helpOf = { serve: serveHelp, inspect: () => inspectHelp, validate: () => validateHelp, doctor: () => doctorHelp };
+
+/** @param words the command line without the interpreter and the script */
+export async function runCommandLine(words: readonly string[], signals: ProcessSignals): Promise<never> {
+  try {
+    const command = chooseCommand(words);
+    if (command.kind !== 'serve') leaveToNode(signals);
+    process.exit(await run(command, signals));
+  } catch (error) {
+    if (error instanceof UsageError) {
+      for (const problem of error.problems) process.stderr.write(`nereid: ${problem}\n`);
+      process.stderr.write('nereid: see nereid --help\n');
+    } else {
+      process.stderr.write(`nereid: ${error instanceof Error ? error.message : String(error)}\n`);
+    }
+    process.exit(1);
+  }
+}
+
+/** A tool ends as programs do, also by a signal that has come already. */
+function leaveToNode(signals: ProcessSignals): void {
+  for (const signal of signals.release()) process.kill(process.pid, signal);
+}
+
+async function run(command: Command, signals: ProcessSignals): Promise<number> {
+  switch (command.kind) {
+    case 'help':
+      process.stdout.write(command.topic === null ? generalHelp : helpOf[command.topic]());
+      return 0;
+    case 'version':
+      process.stdout.write(`nereid ${version}\n`);
+      return 0;
+    case 'inspect':
+      return inspectCommand(command.words, toolSurroundings);
+    case 'validate':
+      return validateCommand(command.words, toolSurroundings, checkRepository);
+    case 'doctor': {
+      const host = { version, nodeVersion: process.version, platform: `${process.platform} ${process.arch}` };
+      return doctorCommand(command.words, toolSurroundings, host);
+    }
+    case 'serve':
+      return serveCommand(command.words, { version, signals });
+  }
+}

@@ -1,0 +1,59 @@
+/** `nereid serve`: from the command line to a server that serves until a signal ends it. */
+
+import { statSync } from 'node:fs';
+
+import { createServer, StartEndedError } from '../create-server.ts';
+import { cpuCores } from '../engine/cpu-cores.ts';
+import { leaveProcess } from '../engine/leave-process.ts';
+import type { Logger } from '../logger.ts';
+import { openLog } from '../observability/log.ts';
+import { ProcessLife } from '../server/process-life.ts';
+import type { ProcessSignals } from '../server/process-signals.ts';
+import type { ServerConfig } from '../server/server-config.ts';
+import { parseServeArguments } from './serve-arguments.ts';
+
+export interface ServeSurroundings {
+  readonly version: string;
+  readonly signals: ProcessSignals;
+}
+
+const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+
+/**
+ * Ends the process: with 0 after an orderly end, with 1 when the time limit cut something off or the start failed. Rejects
+ * for a command line or a log file that is wrong.
+ */
+export async function serveCommand(words: readonly string[], { version, signals }: ServeSurroundings): Promise<never> {
+  const { env } = process;
+  const config = parseServeArguments(words, { env, cwd: process.cwd(), version, isFolder, cpuCores: cpuCores() });
+  const log = await openLog(config.log);
+  const life = new ProcessLife(log.logger);
+  signals.deliver((signal) => life.receive(signal));
+  log.logger.info({ version, config }, 'starting with these settings');
+  // The timers of the server do not keep the process; without this one it would end when nothing else is left to do.
+  setInterval(() => undefined, 1000);
+  const exitCode = await serve(config, life, log.logger).catch((error: unknown) => {
+    process.stderr.write(`nereid: ${error instanceof Error ? error.message : String(error)}\n`);
+    return 1;
+  });
+  log.close();
+  return leaveProcess(exitCode);
+}
+
+async function serve(config: ServerConfig, life: ProcessLife, logger: Logger): Promise<number> {
+  const isOrderly = await serveUntilStopped(config, life, logger);
+  logger.info({}, isOrderly ? 'stopped' : 'stopped before everything was finished');
+  return isOrderly ? 0 : 1;
+}
+
+async function serveUntilStopped(config: ServerConfig, life: ProcessLife, logger: Logger): Promise<boolean> {
+  try {
+    const server = await createServer(config, { logger, stopping: life.stopping });
+    if (life.beginServing()) logger.info(Object.fromEntries(server.addresses), 'ready');
+    await life.untilStopping();
+    return await server.stop();
+  } catch (error) {
+    if (error instanceof StartEndedError) return error.isOrderly;
+    throw error;
+  }
+}

@@ -1,0 +1,63 @@
+/**
+ * The life of the serving process: starting → serving → stopping, or starting → stopping. The first signal that asks for
+ * an end begins `stopping`, whatever goes on; the others are told and change nothing.
+ */
+
+import type { Logger } from '../logger.ts';
+import type { ProcessSignal } from './process-signals.ts';
+
+export type ProcessState = 'starting' | 'serving' | 'stopping';
+
+export class ProcessLife {
+  readonly #logger: Logger;
+  readonly #stopping = new AbortController();
+  #state: ProcessState = 'starting';
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  get state(): ProcessState {
+    return this.#state;
+  }
+
+  /** Aborted when the state becomes `stopping`. */
+  get stopping(): AbortSignal {
+    return this.#stopping.signal;
+  }
+
+  /** The server is up. False when it was asked to stop in the meantime. */
+  beginServing(): boolean {
+    if (this.#state === 'starting') this.#state = 'serving';
+    return this.#state === 'serving';
+  }
+
+  /** Resolves when the process is asked to stop. */
+  untilStopping(): Promise<void> {
+    const { signal } = this.#stopping;
+    if (signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  }
+
+  /**
+   * SIGTERM and SIGINT ask for the orderly end. So does SIGHUP, which a terminal that closes sends: there is no log file to
+   * open anew, and requests must not be cut. SIGUSR1 means nothing here.
+   */
+  receive(signal: ProcessSignal): void {
+    if (signal === 'SIGUSR1') {
+      this.#logger.warn(
+        { signal },
+        'SIGUSR1 is ignored: it would open the inspector of Node; start with --inspect for that',
+      );
+      return;
+    }
+    if (this.#state === 'stopping') {
+      this.#logger.info({ signal }, 'already stopping');
+      return;
+    }
+    const wasStarting = this.#state === 'starting';
+    this.#state = 'stopping';
+    this.#logger.info({ signal }, wasStarting ? 'asked to stop, the start is ended' : 'asked to stop');
+    this.#stopping.abort();
+  }
+}

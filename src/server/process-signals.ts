@@ -1,0 +1,49 @@
+/**
+ * The signals of the process, taken from its first line on: one that comes before there is a log or a server is kept until
+ * somebody asks. What a signal means is decided in `process-life.ts`.
+ */
+
+export type ProcessSignal = 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGUSR1';
+
+const signals: readonly ProcessSignal[] = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1'];
+
+/** `process`, or a test's. */
+export interface SignalSource {
+  on(signal: ProcessSignal, listener: () => void): unknown;
+  removeListener(signal: ProcessSignal, listener: () => void): unknown;
+}
+
+export class ProcessSignals {
+  readonly #source: SignalSource;
+  readonly #listeners = new Map<ProcessSignal, () => void>();
+  #kept: ProcessSignal[] = [];
+  #receiver: ((signal: ProcessSignal) => void) | null = null;
+
+  /** A listener of its own also keeps Node from what it does by default: SIGUSR1 would open the inspector. */
+  constructor(source: SignalSource) {
+    this.#source = source;
+    for (const signal of signals) {
+      const listener = (): void => this.#take(signal);
+      this.#listeners.set(signal, listener);
+      source.on(signal, listener);
+    }
+  }
+
+  /** Gives `receiver` every signal, first those that have come already. */
+  deliver(receiver: (signal: ProcessSignal) => void): void {
+    this.#receiver = receiver;
+    for (const signal of this.#kept.splice(0)) receiver(signal);
+  }
+
+  /** Leaves the signals to Node again; returns those that came meanwhile. */
+  release(): readonly ProcessSignal[] {
+    for (const [signal, listener] of this.#listeners) this.#source.removeListener(signal, listener);
+    this.#listeners.clear();
+    return this.#kept.splice(0);
+  }
+
+  #take(signal: ProcessSignal): void {
+    if (this.#receiver === null) this.#kept.push(signal);
+    else this.#receiver(signal);
+  }
+}

@@ -1,0 +1,91 @@
+/** Signals at every time of the server's life, and ends that nothing may hold up. */
+
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, it } from 'vitest';
+
+import { loopModel } from '../engine/loop-model.ts';
+import { placeVersion } from '../models/versioned-model.ts';
+import { ServerProcess, temporaryFolder } from './server-process.ts';
+
+const closers: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+async function newRepository(): Promise<string> {
+  const { path, dispose } = await temporaryFolder();
+  closers.push(dispose);
+  return path;
+}
+
+async function spawned(repository: string, flags: readonly string[] = []): Promise<ServerProcess> {
+  const server = await ServerProcess.spawn(repository, flags);
+  closers.push(() => server.kill());
+  return server;
+}
+
+/** A model whose warm-up sample runs for longer than anybody waits. */
+async function placeEndless(repository: string): Promise<void> {
+  const folder = join(repository, 'endless');
+  await mkdir(join(folder, '1'), { recursive: true });
+  await mkdir(join(folder, 'warmup'));
+  await writeFile(join(folder, '1', 'model.onnx'), loopModel());
+  await writeFile(join(folder, 'warmup', 'many'), new Uint8Array(new BigInt64Array([1n << 60n]).buffer));
+  await writeFile(
+    join(folder, 'config.pbtxt'),
+    `input [ { name: "n" data_type: TYPE_INT64 dims: [ 1 ] },
+             { name: "x" data_type: TYPE_FP32 dims: [ 1 ] } ]
+     output [ { name: "y" data_type: TYPE_FP32 dims: [ 1 ] } ]
+     model_warmup [ { name: "long" batch_size: 1
+       inputs { key: "n" value { data_type: TYPE_INT64 dims: [ 1 ] input_data_file: "many" } }
+       inputs { key: "x" value { data_type: TYPE_FP32 dims: [ 1 ] zero_data: true } } } ]`,
+  );
+}
+
+async function untilLogged(server: ServerProcess, text: string): Promise<void> {
+  for (let i = 0; i < 600 && !server.log.includes(text); i++) await sleep(50);
+  expect(server.log).toContain(text);
+}
+
+describe('a signal while the server starts', () => {
+  it.each(['SIGTERM', 'SIGINT'] as const)('ends a start whose warm-up never ends (%s)', async (signal) => {
+    const repository = await newRepository();
+    await placeEndless(repository);
+    const server = await spawned(repository, ['--exit-timeout-secs=2']);
+    await untilLogged(server, 'http is listening');
+    await sleep(1000);
+    process.kill(server.pid, signal);
+    const live = await fetch(`${server.url}/v2/health/live`).then(
+      ({ status }) => status,
+      () => 0,
+    );
+    expect(live).not.toBe(200);
+    expect((await server.exited).signal).toBe(null);
+    expect(server.log).toContain('asked to stop, the start is ended');
+  });
+
+  it('ends it when nothing has been loaded yet', async () => {
+    const repository = await newRepository();
+    const server = await spawned(repository);
+    await untilLogged(server, 'starting with these settings');
+    process.kill(server.pid, 'SIGTERM');
+    expect(await server.exited).toEqual({ code: 0, signal: null });
+  });
+});
+
+describe('the end of the process', () => {
+  it('is an orderly one for the hang-up of a terminal', async () => {
+    const repository = await newRepository();
+    await placeVersion(repository, 'adder', 1);
+    const server = await ServerProcess.start(repository);
+    closers.push(() => server.kill());
+    process.kill(server.pid, 'SIGUSR1');
+    await untilLogged(server, 'SIGUSR1 is ignored');
+    expect(server.log).not.toContain('Debugger listening');
+    process.kill(server.pid, 'SIGHUP');
+    expect(await server.exited).toEqual({ code: 0, signal: null });
+    expect(server.log).toContain('"stopped"');
+  });
+});
