@@ -62,6 +62,8 @@ export class InstanceSet {
   readonly #maxRows: number;
   readonly #sessions = new Map<string, EngineSession>();
   #held: readonly HeldInstance[] = [];
+  /** Closings of instances whose run does not end; their sessions stay open until it does. */
+  readonly #givenUp = new Set<Promise<void>>();
 
   private constructor(engine: Engine, template: SessionTemplate, maxRows: number) {
     this.#engine = engine;
@@ -134,6 +136,18 @@ export class InstanceSet {
     return { added, removed };
   }
 
+  /** Gives up an instance that runs without end; a new one on the same session takes its place. */
+  replace(stuck: EngineInstance): void {
+    this.#held = this.#held.map((held) => {
+      const session = this.#sessions.get(deviceText(held.wanted.device));
+      if (held.instance !== stuck || session === undefined) return held;
+      const closing = stuck.close().finally(() => this.#givenUp.delete(closing));
+      this.#givenUp.add(closing);
+      const instance = session.createInstance({ name: held.wanted.name, maxRows: this.#maxRows });
+      return { wanted: held.wanted, instance };
+    });
+  }
+
   /** Closes the sessions that no instance uses any more; call after removed instances were closed. */
   async closeIdleSessions(): Promise<void> {
     const used = new Set(this.#held.map(({ wanted }) => deviceText(wanted.device)));
@@ -144,12 +158,16 @@ export class InstanceSet {
     }
   }
 
-  /** Waits for running batches, then frees instances and weights. */
+  /**
+   * Waits for running batches, then frees instances and weights. It does not wait for instances that were given up: their
+   * sessions are closed when they end.
+   */
   async close(): Promise<void> {
     const held = this.#held;
     this.#held = [];
     await Promise.all(held.map(({ instance }) => instance.close()));
-    await this.closeIdleSessions();
+    if (this.#givenUp.size === 0) await this.closeIdleSessions();
+    else void Promise.allSettled(this.#givenUp).then(() => this.closeIdleSessions());
   }
 
   async #session(entry: WantedInstance, wanted: readonly WantedInstance[]): Promise<EngineSession> {

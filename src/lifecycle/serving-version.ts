@@ -1,11 +1,15 @@
 /** The parts of a version that serves, and how they change and end together. */
 
+import type { EngineInstance } from '../engine/engine.ts';
+import type { Logger } from '../logger.ts';
 import type { ModelConfig } from '../model-config/model-config.ts';
 import type { ModelSignature } from '../model-config/signature.ts';
 import type { AdmissionPlan } from '../scheduling/admission.ts';
 import type { ElasticScheduler } from '../scheduling/create-scheduler.ts';
+import type { Clock } from '../time.ts';
 import type { InstanceSet } from './instance-set.ts';
 import type { LoadedVersion } from './model-version.ts';
+import { processMemory } from './process-memory.ts';
 import type { VersionStatistics } from './version-statistics.ts';
 import { warmUp } from './warmup.ts';
 
@@ -18,6 +22,9 @@ interface ServingParts {
   readonly instances: InstanceSet;
   /** Absolute; warm-up files lie below it. */
   readonly modelFolder: string;
+  readonly version: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
 }
 
 export class ServingVersion implements LoadedVersion {
@@ -49,10 +56,13 @@ export class ServingVersion implements LoadedVersion {
 
   /** New instances are warmed up before they get a batch; dropped ones finish theirs and are closed in the background. */
   async adjust(config: ModelConfig): Promise<LoadedVersion> {
-    const { instances, scheduler, signature, modelFolder } = this.#parts;
+    const { instances, scheduler, signature, modelFolder, version, clock, logger } = this.#parts;
+    const before = new Set(instances.active);
     const { added, removed } = await instances.adjust(config.instanceGroups);
-    await warmUp({ config, signature, instances: added, modelFolder });
-    for (const instance of added) scheduler.addInstance(instance);
+    const replace = (stuck: EngineInstance): void => instances.replace(stuck);
+    const task = { version, config, signature, modelFolder, instances: added, replace, signal: null };
+    await warmUp(task, { clock, logger, memory: processMemory });
+    for (const instance of instances.active.filter((each) => !before.has(each))) scheduler.addInstance(instance);
     await Promise.all(
       removed.map(async (instance) => {
         await scheduler.retireInstance(instance);

@@ -19,6 +19,7 @@ import type { Clock } from '../time.ts';
 import { InstanceSet, type SessionTemplate } from './instance-set.ts';
 import { findModelFile } from './model-files.ts';
 import type { LoadedVersion } from './model-version.ts';
+import { processMemory } from './process-memory.ts';
 import { ServingVersion } from './serving-version.ts';
 import type { StatisticsFactory } from './version-statistics.ts';
 import { warmUp } from './warmup.ts';
@@ -73,7 +74,18 @@ export async function loadVersion(task: VersionTask, tools: LoaderTools, warming
       if (fallbackReason) logger.warn({ model, version, device: device.kind }, `running on the CPU: ${fallbackReason}`);
     }
     warming();
-    await warmUp({ config, signature, instances: instances.active, modelFolder: task.modelFolder });
+    await warmUp(
+      {
+        version,
+        config,
+        signature,
+        modelFolder: task.modelFolder,
+        instances: instances.active,
+        replace: (stuck) => instances.replace(stuck),
+        signal: null,
+      },
+      { clock: tools.clock, logger, memory: processMemory },
+    );
     const scheduler = createScheduler({
       config,
       signature,
@@ -94,6 +106,9 @@ export async function loadVersion(task: VersionTask, tools: LoaderTools, warming
       statistics,
       instances,
       modelFolder: task.modelFolder,
+      version,
+      clock: tools.clock,
+      logger,
     });
   } catch (error) {
     statistics.retire();

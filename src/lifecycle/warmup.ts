@@ -1,211 +1,59 @@
 /**
  * Runs a new version's instances before it takes traffic: the samples of `model_warmup`, or zeros where there are none.
  * The batches go through the engine's real gather and run, of the sizes that requests will have; only scheduler and
- * admission are left out, so warm-up is not counted. A failing configured sample fails the load, as Triton does; a
- * failing automatic one does not, because zeros need not be valid input.
+ * admission are left out, so warm-up is not counted. A failing configured sample fails the load, as Triton does; the
+ * automatic one decides nothing (`automatic-warmup.ts`).
  */
 
-import { join } from 'node:path';
+import type { EngineBatch, EngineInstance } from '../engine/engine.ts';
+import { cancelled, invalidArgument } from '../errors.ts';
+import type { WarmupSample } from '../model-config/model-config.ts';
+import { type AutomaticTask, type AutomaticTools, warmUpWithZeros } from './automatic-warmup.ts';
+import { type SampleTask, sampleBatch } from './warmup-samples.ts';
+import { watchedRun } from './watched-run.ts';
 
-import type { BatchInput, EngineBatch, EngineInstance } from '../engine/engine.ts';
-import { type InferenceError, invalidArgument } from '../errors.ts';
-import type { InputConfig, ModelConfig, WarmupInput, WarmupSample } from '../model-config/model-config.ts';
-import type { ModelSignature, TensorSpec } from '../model-config/signature.ts';
-import { quoted } from '../model-config/source-tree.ts';
-import { readRegularFile } from '../repository/read-file.ts';
-import { type Datatype, datatypes } from '../tensor/datatype.ts';
-import { elementCount, type Shape } from '../tensor/shape.ts';
-
-/** Automatic warm-up stops growing the batch when one run takes longer than this. */
-const slowRunMs = 250;
-
-/** Automatic warm-up makes no tensors larger than this. */
-const maxAutomaticBytes = 64 * 1024 * 1024;
-
-/** A configured sample has at most so many bytes in an input of one row. */
-const mostSampleBytes = 1024 * 1024 * 1024;
-
-/** A file of strings, or a file that is longer than what is taken of it. */
-const mostFileBytes = 64 * 1024 * 1024;
-
-/** Arbitrary numbers are made for so many elements and then repeated. */
-const randomElements = 4096;
-
-interface WarmupTask {
-  readonly config: ModelConfig;
-  readonly signature: ModelSignature;
-  readonly instances: readonly EngineInstance[];
-  /** Absolute folder of the model; sample files lie in its `warmup` folder. */
-  readonly modelFolder: string;
+export interface WarmupTask extends AutomaticTask, SampleTask {
+  /** Takes an instance out whose run does not end, and puts a new one in its place. */
+  replace(instance: EngineInstance): void;
 }
 
-/** Warms every instance up. Rejects with `invalid_argument` naming the sample that failed. */
-export async function warmUp(task: WarmupTask): Promise<void> {
+/**
+ * Warms every instance up.
+ *
+ * @throws InferenceError naming the sample that failed; `cancelled` when `signal` called it off
+ */
+export async function warmUp(task: WarmupTask, tools: AutomaticTools): Promise<void> {
   const samples = task.config.warmup.filter(({ batchSize }) => batchSize > 0);
   if (samples.length === 0) {
-    await Promise.all(task.instances.map((instance) => warmUpWithZeros(task, instance)));
+    for (const instance of await warmUpWithZeros(task, tools)) task.replace(instance);
+    refuseWhenAborted(task);
     return;
   }
   for (const sample of samples) {
     const batch = await sampleBatch(task, sample);
     for (const instance of task.instances) {
-      for (let i = 0; i < sample.count; i++) await runSample(sample, instance, batch);
+      for (let i = 0; i < sample.count; i++) await runSample(task, sample, instance, batch, tools);
     }
   }
 }
 
-async function runSample(sample: WarmupSample, instance: EngineInstance, batch: EngineBatch): Promise<void> {
-  const { error } = await runOnce(instance, batch);
+/** Configured samples run as long as they need; only the caller of the load may call them off. */
+async function runSample(
+  task: WarmupTask,
+  sample: WarmupSample,
+  instance: EngineInstance,
+  batch: EngineBatch,
+  tools: AutomaticTools,
+): Promise<void> {
+  refuseWhenAborted(task);
+  const limits = { untilMs: Number.POSITIVE_INFINITY, maxGrowthBytes: Number.POSITIVE_INFINITY, signal: task.signal };
+  const { error, isStuck } = await watchedRun(instance, batch, limits, tools);
+  if (isStuck) task.replace(instance);
+  refuseWhenAborted(task);
   if (error) throw invalidArgument(`failed to run warmup sample '${sample.name}': ${error.message}`, error);
 }
 
-function runOnce(
-  instance: EngineInstance,
-  batch: EngineBatch,
-): Promise<{ error: InferenceError | null; tookMs: number }> {
-  return new Promise((resolve) => {
-    instance.run(batch, (result) => {
-      const tookMs = (result.inputNs + result.inferNs + result.outputNs) / 1e6;
-      result.release();
-      resolve({ error: result.error, tookMs });
-    });
-  });
-}
-
-// ---- configured samples ----
-
-async function sampleBatch(task: WarmupTask, sample: WarmupSample): Promise<EngineBatch> {
-  const inputs: BatchInput[] = [];
-  for (const [name, input] of sample.inputs) {
-    const index = task.signature.inputs.findIndex((spec) => spec.name === name);
-    const config = task.config.inputs.find((entry) => entry.name === name);
-    if (index < 0 || !config) {
-      throw invalidArgument(
-        `warmup sample '${sample.name}' has input '${name}', which model '${task.config.name}' lacks`,
-      );
-    }
-    inputs.push(await sampleInput(task, sample, config, index, input));
-  }
-  const missing = task.config.inputs.filter(({ isOptional, name }) => !isOptional && !sample.inputs.has(name));
-  if (missing.length > 0) {
-    const names = missing.map(({ name }) => `'${name}'`).join(', ');
-    throw invalidArgument(`warmup sample '${sample.name}' of model '${task.config.name}' lacks input(s) ${names}`);
-  }
-  inputs.sort((a, b) => a.index - b.index);
-  return { inputs, outputs: configuredOutputs(task) };
-}
-
-async function sampleInput(
-  task: WarmupTask,
-  sample: WarmupSample,
-  config: InputConfig,
-  index: number,
-  input: WarmupInput,
-): Promise<BatchInput> {
-  const isBatched = task.config.maxBatchSize > 0;
-  const rows = isBatched ? sample.batchSize : 1;
-  const modelDims = config.reshape && !config.reshape.includes(-1) ? config.reshape : input.dims;
-  const shape = isBatched ? [rows, ...modelDims] : modelDims;
-  const part = await sampleBytes(task, sample, config.name, input);
-  return { index, shape, parts: new Array<Uint8Array>(rows).fill(part) };
-}
-
-/** The bytes of one row. */
-async function sampleBytes(
-  task: WarmupTask,
-  sample: WarmupSample,
-  name: string,
-  input: WarmupInput,
-): Promise<Uint8Array> {
-  const count = elementCount(input.dims);
-  if (count === null) {
-    throw invalidArgument(`warmup setting expects all variable-size dimensions are specified for input '${name}'`);
-  }
-  if (bytesOf(input.datatype, count) > mostSampleBytes) {
-    throw invalidArgument(
-      `warmup sample '${sample.name}' of model '${task.config.name}' has ${count} elements in input '${name}', ` +
-        `expected at most ${mostSampleBytes} bytes`,
-    );
-  }
-  if (input.source.kind === 'zero') return zeroBytes(input.datatype, count);
-  if (input.source.kind === 'random') return randomBytes(input.datatype, count);
-  const { file } = input.source;
-  const expected = bytesOf(input.datatype, count);
-  const subject = `warmup file ${quoted(file)} of model '${task.config.name}'`;
-  const bytes = await readRegularFile(join(task.modelFolder, 'warmup', file), {
-    subject,
-    // Longer files are allowed, their beginning counts; of BYTES nobody knows the size beforehand.
-    maxBytes: Math.max(expected, mostFileBytes),
-  });
-  if (input.datatype === 'BYTES') return bytes;
-  if (bytes.length < expected) {
-    throw invalidArgument(
-      `warmup setting expects ${expected} bytes, but the data provided from ${file} only has ${bytes.length} bytes`,
-    );
-  }
-  return bytes.subarray(0, expected);
-}
-
-/** For BYTES the bytes of empty strings. */
-const bytesOf = (datatype: Datatype, count: number): number => count * (datatypes[datatype].byteSize || 4);
-
-/** Zeros; for BYTES that many empty strings. */
-const zeroBytes = (datatype: Datatype, count: number): Uint8Array => new Uint8Array(bytesOf(datatype, count));
-
-/** Arbitrary numbers that are small and finite in every datatype; empty strings for BYTES. */
-function randomBytes(datatype: Datatype, count: number): Uint8Array {
-  const bytes = zeroBytes(datatype, count);
-  if (datatype === 'BYTES') return bytes;
-  const { byteSize } = datatypes[datatype];
-  const isFloat = datatype.startsWith('FP') || datatype === 'BF16';
-  const view = new DataView(bytes.buffer);
-  const made = Math.min(count, randomElements);
-  for (let i = 0; i < made; i++) {
-    if (datatype === 'FP32') view.setFloat32(i * 4, Math.random(), true);
-    else if (datatype === 'FP64') view.setFloat64(i * 8, Math.random(), true);
-    else if (isFloat) view.setUint16(i * 2, datatype === 'FP16' ? 0x3800 : 0x3f00, true);
-    else bytes[i * byteSize] = Math.random() * (datatype === 'BOOL' ? 2 : 128);
-  }
-  for (let filled = made * byteSize; filled < bytes.length; filled *= 2) bytes.copyWithin(filled, 0, filled);
-  return bytes;
-}
-
-// ---- automatic warm-up ----
-
-/** One row, then the largest batch, with zeros; open extents are 1. Failures and slow models end it early. */
-async function warmUpWithZeros(task: WarmupTask, instance: EngineInstance): Promise<void> {
-  const { maxBatchSize } = task.config;
-  const sizes = maxBatchSize > 1 ? [1, maxBatchSize] : [1];
-  for (const rows of sizes) {
-    const batch = zeroBatch(task, rows);
-    if (!batch) return;
-    const { error, tookMs } = await runOnce(instance, batch);
-    if (error || tookMs > slowRunMs) return;
-  }
-}
-
-function zeroBatch(task: WarmupTask, rows: number): EngineBatch | null {
-  const inputs: BatchInput[] = [];
-  let totalBytes = 0;
-  for (const [index, spec] of task.signature.inputs.entries()) {
-    if (spec.isOptional) continue;
-    const shape = zeroShape(task, spec, rows);
-    const count = elementCount(shape);
-    if (count === null) return null;
-    totalBytes += count * (datatypes[spec.datatype].byteSize || 4);
-    if (totalBytes > maxAutomaticBytes) return null;
-    inputs.push({ index, shape, parts: [zeroBytes(spec.datatype, count)] });
-  }
-  return { inputs, outputs: configuredOutputs(task) };
-}
-
-function zeroShape(task: WarmupTask, spec: TensorSpec, rows: number): Shape {
-  const shape = (spec.shape ?? []).map((dim) => (dim < 0 ? 1 : dim));
-  return task.config.maxBatchSize > 0 ? [rows, ...shape.slice(1)] : shape;
-}
-
-function configuredOutputs({ config, signature }: WarmupTask): readonly number[] {
-  return config.outputs
-    .map(({ name }) => signature.outputs.findIndex((spec) => spec.name === name))
-    .sort((a, b) => a - b);
+function refuseWhenAborted({ signal, config, version }: WarmupTask): void {
+  if (signal?.aborted)
+    throw cancelled(`loading version ${version} of model '${config.name}' was called off`, signal.reason);
 }

@@ -1,0 +1,205 @@
+/**
+ * Runs a version that has no warm-up samples with zeros, so that the first requests find memory allocated and kernels
+ * chosen. Nobody asked for it, so it decides nothing: it ends after a few seconds whatever the model does, it takes little
+ * memory, and a failure is none – zeros need not be valid input. The order of its runs: one row on one instance, which
+ * shows what a row costs; one row on the other instances; then as many rows as that cost allows
+ * (docs/decisions/0015-bounded-warm-up.md).
+ */
+
+import type { BatchInput, EngineBatch, EngineInstance } from '../engine/engine.ts';
+import type { Logger } from '../logger.ts';
+import type { ModelConfig } from '../model-config/model-config.ts';
+import type { ModelSignature, TensorSpec } from '../model-config/signature.ts';
+import { type Datatype, datatypes } from '../tensor/datatype.ts';
+import { elementCount, type Shape } from '../tensor/shape.ts';
+import { configuredOutputs } from './warmup-samples.ts';
+import { type RunOutcome, type RunTools, watchedRun } from './watched-run.ts';
+
+/** All of it together. */
+export const automaticLimitMs = 5000;
+
+/** Batches of more than one row are left out where a row takes longer than this. */
+const slowRunMs = 250;
+
+/** Inputs of a batch are at most so large. */
+const mostInputBytes = 64 * 1024 * 1024;
+
+const mebibyte = 1024 * 1024;
+
+/** What the larger batches of all instances may be expected to take, of memory that is available. */
+const expectedGrowth = { mostBytes: 128 * mebibyte, share: 1 / 16 };
+
+/** Where a run is ended; more than is expected, because a large model takes as much for one row. */
+const endedGrowth = { mostBytes: 512 * mebibyte, share: 1 / 4 };
+
+export interface AutomaticTask {
+  readonly version: number;
+  readonly config: ModelConfig;
+  readonly signature: ModelSignature;
+  readonly instances: readonly EngineInstance[];
+  /** Null where nobody can call the load off. */
+  readonly signal: AbortSignal | null;
+}
+
+export interface AutomaticTools extends RunTools {
+  readonly logger: Logger;
+}
+
+/** Resolves within `automaticLimitMs` and the grace of a run. Never rejects. Gives the instances that still run and must not be used. */
+export async function warmUpWithZeros(task: AutomaticTask, tools: AutomaticTools): Promise<readonly EngineInstance[]> {
+  const warmup = new AutomaticWarmup(task, tools);
+  await warmup.run();
+  return warmup.stuck;
+}
+
+class AutomaticWarmup {
+  readonly stuck: EngineInstance[] = [];
+  readonly #task: AutomaticTask;
+  readonly #tools: AutomaticTools;
+  readonly #startMs: number;
+  readonly #endedBytes: number;
+  readonly #expectedBytes: number;
+  /** Rows of the batches that were run to their end. */
+  readonly #rows: number[] = [];
+  #mostGrowth = 0;
+  /** Why there was no larger batch; null when everything was run. */
+  #stopped: string | null = null;
+
+  constructor(task: AutomaticTask, tools: AutomaticTools) {
+    this.#task = task;
+    this.#tools = tools;
+    this.#startMs = tools.clock.now();
+    const available = tools.memory.availableBytes();
+    this.#endedBytes = Math.min(endedGrowth.mostBytes, available * endedGrowth.share);
+    this.#expectedBytes = Math.min(expectedGrowth.mostBytes, available * expectedGrowth.share);
+  }
+
+  async run(): Promise<void> {
+    const [first, ...others] = this.#task.instances;
+    if (first === undefined) return;
+    await this.#runAll(first, others);
+    this.#report();
+  }
+
+  async #runAll(first: EngineInstance, others: readonly EngineInstance[]): Promise<void> {
+    const one = await this.#batch(1, [first]);
+    if (one === null) return;
+    if (one.growthBytes * others.length > this.#expectedBytes) {
+      this.#stopped = `a row took ${mebibytes(one.growthBytes)} MiB, too much for ${others.length} more instances`;
+      return;
+    }
+    if ((await this.#batch(1, others)) === null) return;
+    const { maxBatchSize } = this.#task.config;
+    if (maxBatchSize < 2) return;
+    const rows = this.#affordableRows(one);
+    if (rows < maxBatchSize) this.#stopped = `${this.#costOf(one)}, so ${rows} of ${maxBatchSize} rows were run`;
+    if (rows < 2) return;
+    if ((await this.#batch(rows, [first])) !== null) await this.#batch(rows, others);
+  }
+
+  #affordableRows({ tookMs, growthBytes }: RunOutcome): number {
+    if (tookMs > slowRunMs) return 1;
+    const leftMs = this.#startMs + automaticLimitMs - this.#tools.clock.now();
+    const byTime = Math.floor(leftMs / 2 / Math.max(tookMs, 0.001));
+    const byMemory = Math.floor(this.#expectedBytes / Math.max(growthBytes * this.#task.instances.length, 1));
+    return Math.max(1, Math.min(this.#task.config.maxBatchSize, byTime, byMemory));
+  }
+
+  #costOf = ({ tookMs, growthBytes }: RunOutcome): string =>
+    `a row took ${tookMs.toFixed(1)} ms and ${mebibytes(growthBytes)} MiB`;
+
+  /** The costliest of the runs; null when there is no point in going on. */
+  async #batch(rows: number, instances: readonly EngineInstance[]): Promise<RunOutcome | null> {
+    const batch = zeroBatch(this.#task, rows);
+    if (batch === null) {
+      this.#stopped = `${rows} rows of its inputs are too large`;
+      return null;
+    }
+    const limits = {
+      untilMs: this.#startMs + automaticLimitMs,
+      maxGrowthBytes: this.#endedBytes,
+      signal: this.#task.signal,
+    };
+    const outcomes = await Promise.all(
+      instances.map(async (instance) => {
+        const outcome = await watchedRun(instance, batch, limits, this.#tools);
+        if (outcome.isStuck) this.stuck.push(instance);
+        return outcome;
+      }),
+    );
+    let costliest: RunOutcome = { ended: null, isStuck: false, error: null, tookMs: 0, growthBytes: 0 };
+    for (const outcome of outcomes) {
+      this.#mostGrowth = Math.max(this.#mostGrowth, outcome.growthBytes);
+      this.#stopped ??= stopReason(rows, outcome);
+      if (outcome.growthBytes >= costliest.growthBytes) costliest = outcome;
+    }
+    if (outcomes.some(({ ended, error }) => ended !== null || error !== null)) return null;
+    if (instances.length > 0) this.#rows.push(rows);
+    return costliest;
+  }
+
+  #report(): void {
+    const { clock, logger } = this.#tools;
+    const fields = {
+      model: this.#task.config.name,
+      version: this.#task.version,
+      rows: [...new Set(this.#rows)],
+      tookMs: Math.round(clock.now() - this.#startMs),
+      grewMiB: mebibytes(this.#mostGrowth),
+    };
+    if (this.stuck.length > 0) {
+      const text = `its run with zeros did not end; ${this.stuck.length} instance(s) were replaced, the old ones run on`;
+      logger.warn(fields, `automatic warm-up: ${text}`);
+    }
+    if (this.#stopped === null) logger.debug(fields, 'automatic warm-up is done');
+    else logger.info(fields, `automatic warm-up stopped early, the model serves all the same: ${this.#stopped}`);
+  }
+}
+
+function stopReason(rows: number, { ended, error, growthBytes }: RunOutcome): string | null {
+  const run = `a run of ${rows} row(s) with zeros`;
+  switch (ended) {
+    case 'time':
+      return `${run} was ended because all of it may take ${automaticLimitMs} ms`;
+    case 'memory':
+      return `${run} was ended after it had taken ${mebibytes(growthBytes)} MiB of memory`;
+    case 'aborted':
+      return `${run} was ended because the load was called off`;
+    case null:
+      return error === null ? null : `${run} failed: ${error.message}`;
+  }
+}
+
+const mebibytes = (bytes: number): number => Math.round(bytes / mebibyte);
+
+/** Null when its inputs are too large. Open extents are 1. */
+function zeroBatch(task: AutomaticTask, rows: number): EngineBatch | null {
+  const inputs: BatchInput[] = [];
+  let totalBytes = 0;
+  for (const [index, spec] of task.signature.inputs.entries()) {
+    if (spec.isOptional) continue;
+    const shape = zeroShape(task, spec, rows);
+    const count = elementCount(shape);
+    if (count === null) return null;
+    totalBytes += count * elementBytes(spec.datatype);
+    if (totalBytes > mostInputBytes) return null;
+    inputs.push({ index, shape, parts: [zeros(spec.datatype, count)] });
+  }
+  return { inputs, outputs: configuredOutputs(task.config, task.signature) };
+}
+
+function zeroShape(task: AutomaticTask, spec: TensorSpec, rows: number): Shape {
+  const shape = (spec.shape ?? []).map((dim) => (dim < 0 ? 1 : dim));
+  return task.config.maxBatchSize > 0 ? [rows, ...shape.slice(1)] : shape;
+}
+
+/** The text `0` as an element of BYTES: models that make numbers of strings take it, and refuse an empty one. */
+const zeroText = new Uint8Array([1, 0, 0, 0, 0x30]);
+
+const elementBytes = (datatype: Datatype): number => datatypes[datatype].byteSize || zeroText.length;
+
+function zeros(datatype: Datatype, count: number): Uint8Array {
+  const bytes = new Uint8Array(count * elementBytes(datatype));
+  if (datatype === 'BYTES') for (let at = 0; at < bytes.length; at += zeroText.length) bytes.set(zeroText, at);
+  return bytes;
+}

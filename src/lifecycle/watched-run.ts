@@ -1,0 +1,95 @@
+/**
+ * One run of an instance that must not go on for ever nor take all memory: it is ended when its time is over, when the
+ * process has grown too much, or when nobody wants it any more. A run is ended between two operators of the model, so an
+ * operator that never returns cannot be ended at all; then the instance is given up.
+ */
+
+import type { EngineBatch, EngineInstance } from '../engine/engine.ts';
+import type { InferenceError } from '../errors.ts';
+import type { Clock } from '../time.ts';
+import type { MemoryProbe } from './process-memory.ts';
+
+/** How often time and memory are looked at while the model runs. */
+const lookMs = 10;
+
+/** How long a run that was told to end may take to do so. */
+export const graceMs = 1000;
+
+export interface RunLimits {
+  /** On the clock. */
+  readonly untilMs: number;
+  /** Bytes by which the process may grow meanwhile; other work of the process counts too. */
+  readonly maxGrowthBytes: number;
+  /** Null where nobody can call the run off. */
+  readonly signal: AbortSignal | null;
+}
+
+/** Why a run was told to end. */
+export type EndReason = 'time' | 'memory' | 'aborted';
+
+export interface RunOutcome {
+  /** Null: it came to its own end. */
+  readonly ended: EndReason | null;
+  /** True: it did not end although it was told to; the instance still runs it and must not be used. */
+  readonly isStuck: boolean;
+  /** What it failed with; null also where it is stuck. */
+  readonly error: InferenceError | null;
+  readonly tookMs: number;
+  /** By how much the process grew at most, as far as that was seen. */
+  readonly growthBytes: number;
+}
+
+export interface RunTools {
+  readonly clock: Clock;
+  readonly memory: MemoryProbe;
+}
+
+/** Resolves when the batch is done, or `graceMs` after it was told to end. Never rejects. */
+export function watchedRun(
+  instance: EngineInstance,
+  batch: EngineBatch,
+  limits: RunLimits,
+  { clock, memory }: RunTools,
+): Promise<RunOutcome> {
+  const startMs = clock.now();
+  const startBytes = memory.residentBytes();
+  const startPeak = memory.peakResidentBytes();
+  let highest = startBytes;
+  let ended: EndReason | null = null;
+  let endedMs = 0;
+  return new Promise((resolve) => {
+    let cancel = (): void => undefined;
+    let isOver = false;
+    const finish = (error: InferenceError | null, isStuck: boolean): void => {
+      isOver = true;
+      cancel();
+      const peak = memory.peakResidentBytes();
+      // A peak between two looks is seen where it is the highest of all times; a lower one was affordable before.
+      highest = Math.max(highest, memory.residentBytes(), peak > startPeak ? peak : 0);
+      resolve({ ended, isStuck, error, tookMs: clock.now() - startMs, growthBytes: highest - startBytes });
+    };
+    const reasonToEnd = (): EndReason | null => {
+      if (limits.signal?.aborted) return 'aborted';
+      if (highest - startBytes > limits.maxGrowthBytes) return 'memory';
+      return clock.now() >= limits.untilMs ? 'time' : null;
+    };
+    const look = (): void => {
+      highest = Math.max(highest, memory.residentBytes());
+      if (ended === null) {
+        ended = reasonToEnd();
+        endedMs = clock.now();
+        if (ended !== null) instance.terminate();
+      } else if (clock.now() - endedMs >= graceMs) {
+        finish(null, true);
+        return;
+      }
+      cancel = clock.schedule(clock.now() + lookMs, look);
+    };
+    instance.run(batch, (result) => {
+      const { error } = result;
+      result.release();
+      if (!isOver) finish(error, false);
+    });
+    if (!isOver) cancel = clock.schedule(clock.now() + lookMs, look);
+  });
+}
