@@ -10,6 +10,8 @@ import type { Frontend, Listening } from './frontends/frontend.ts';
 import { createGrpcFrontend } from './frontends/grpc/grpc-frontend.ts';
 import { createHttpFrontend } from './frontends/http/http-frontend.ts';
 import { InflightBytes } from './inference/inflight-bytes.ts';
+import { serverRing } from './interceptors/server-ring.ts';
+import { versionRing } from './interceptors/version-ring.ts';
 import { DiskView } from './lifecycle/disk-view.ts';
 import { loadSlots } from './lifecycle/load-slots.ts';
 import { ModelControl } from './lifecycle/model-control.ts';
@@ -19,7 +21,7 @@ import { ServerMetrics } from './observability/metrics.ts';
 import { MetricsFrontend } from './observability/metrics-frontend.ts';
 import { LocalServer } from './server/local-server.ts';
 import type { ServerConfig } from './server/server-config.ts';
-import { loadNativeThreads } from './threads/native-threads.ts';
+import { loadNativeThreads, type NativeThreads } from './threads/native-threads.ts';
 import { threadedFrontends } from './threads/threaded-frontends.ts';
 import { type Clock, systemClock } from './time.ts';
 
@@ -78,7 +80,9 @@ export async function createServer(config: ServerConfig, parts: ServerParts): Pr
     inflightBytes: () => inflight.total,
   });
   const models = createControl(config, engine, metrics, inflight, clock, logger);
-  const server: LocalServer = new LocalServer(config, models, inflight);
+  // Frontend threads have a ring of their own, where callers are known.
+  const ring = hasFrontendThreads(config, loadNativeThreads()) ? [] : serverRing(config.requestLog, { clock, logger });
+  const server: LocalServer = new LocalServer(config, models, inflight, ring);
   const running = new Composed(config, server, models, logger, clock, () => processReading.close());
   // The clock of the stop runs from the signal on, whatever the start is waiting for.
   const endStart = (): void => void running.stop();
@@ -115,7 +119,7 @@ function logEngine(engine: Engine, logger: Logger): void {
 }
 
 function createControl(
-  { repository, engine: settings, limits }: ServerConfig,
+  { repository, engine: settings, limits, requestLog }: ServerConfig,
   engine: Engine,
   metrics: ServerMetrics,
   inflight: InflightBytes,
@@ -131,6 +135,7 @@ function createControl(
     maxQueuedRequests: limits.maxQueuedRequests,
     autoComplete: repository.autoComplete,
     defaultMaxBatchSize: settings.defaultMaxBatchSize,
+    interceptors: versionRing(requestLog, { clock, logger }),
   });
   return new ModelControl({
     view,
@@ -165,19 +170,24 @@ function frontendsOf(
   return frontends;
 }
 
-/** On threads of their own where several are asked for and the system shares ports between them, else on this one. */
+/** Where several are asked for and the system shares ports between them. */
+const hasFrontendThreads = ({ frontendThreads, http, grpc }: ServerConfig, { sharesPorts }: NativeThreads): boolean =>
+  frontendThreads > 1 && (http.listen !== null || grpc.listen !== null) && sharesPorts;
+
+/** On threads of their own, or on this one. */
 function protocolFrontends(
-  { http, grpc, frontendThreads }: ServerConfig,
+  config: ServerConfig,
   server: LocalServer,
   clock: Clock,
   logger: Logger,
 ): readonly Frontend[] {
+  const { http, grpc, requestLog, frontendThreads } = config;
   const native = loadNativeThreads();
-  if (frontendThreads > 1 && (http.listen || grpc.listen)) {
-    if (native.sharesPorts) {
-      logger.info({ frontendThreads }, 'the frontends have threads of their own');
-      return threadedFrontends({ threadCount: frontendThreads, server, native, clock, logger, http, grpc });
-    }
+  if (hasFrontendThreads(config, native)) {
+    logger.info({ frontendThreads }, 'the frontends have threads of their own');
+    return threadedFrontends({ threadCount: frontendThreads, server, native, clock, logger, http, grpc, requestLog });
+  }
+  if (frontendThreads > 1 && !native.sharesPorts) {
     logger.warn(
       { frontendThreads },
       'this system does not share a port between threads: the frontends run on one thread',

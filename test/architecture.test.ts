@@ -29,6 +29,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   repository: ['ground', 'tensor', 'inference', 'model-config', 'engine'],
   lifecycle: ['ground', 'tensor', 'inference', 'model-config', 'engine', 'scheduling', 'repository'],
   server: ['ground', 'tensor', 'inference', 'model-config', 'engine', 'scheduling', 'repository', 'lifecycle'],
+  interceptors: ['ground', 'tensor', 'inference', 'model-config', 'scheduling', 'server'],
   frontends: ['ground', 'sockets', 'http1', 'http2', 'tensor', 'inference', 'model-config', 'server', 'lifecycle'],
   observability: ['ground', 'tensor', 'inference', 'model-config', 'scheduling', 'lifecycle', 'server', 'frontends'],
   threads: [
@@ -41,6 +42,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'scheduling',
     'lifecycle',
     'server',
+    'interceptors',
     'frontends',
   ],
   cli: ['anything'],

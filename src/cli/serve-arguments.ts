@@ -1,7 +1,7 @@
 /** From the command line and the environment to a `ServerConfig`: pure, complete, frozen. */
 
 import { resolve } from 'node:path';
-import type { GrpcConfig, HttpConfig, LogConfig, ServerConfig } from '../server/server-config.ts';
+import type { GrpcConfig, HttpConfig, LogConfig, RequestLogConfig, ServerConfig } from '../server/server-config.ts';
 import type { Flag, FlagTable } from './flag.ts';
 import { FlagValues, valueProblem } from './flag-values.ts';
 import { readBackendSettings, readMetricsSettings } from './keyed-settings.ts';
@@ -164,6 +164,10 @@ export function parseServeArguments(words: readonly string[], surroundings: Surr
       ...metrics.settings,
     },
     log: logConfig(values, surroundings.cwd),
+    requestLog: {
+      requests: values.choice('log-requests') as RequestLogConfig['requests'],
+      slowRequestMs: values.number('log-slow-requests-ms'),
+    },
     ignoredFlags: [...ignored, ...backend.ignored],
   };
   if (problems.length > 0) throw new UsageError(problems);

@@ -232,6 +232,20 @@ export const serveFlags = {
     choices: ['default', 'ISO8601', 'json', 'text'],
     help: 'json: one object per line. text, ISO8601: readable lines. default: text in a terminal, json elsewhere.',
   },
+  'log-requests': {
+    type: 'choice',
+    effect: honoured,
+    group: 'Logging',
+    initial: 'none',
+    choices: ['none', 'failed', 'all'],
+    help: 'A line for each inference request when it has ended: caller, model, version, request id, outcome, milliseconds and bytes.',
+  },
+  'log-slow-requests-ms': {
+    ...milliseconds,
+    group: 'Logging',
+    initial: '0',
+    help: 'A warning for each inference request that takes longer, with where its time went: queue, input, model, output. 0 for none.',
+  },
   'log-file': {
     ...text,
     group: 'Logging',

@@ -7,6 +7,7 @@
 import type { Duplex } from 'node:stream';
 import type { ChunkPool } from '../sockets/chunk-pool.ts';
 import type { FlushTurn } from '../sockets/flush-turn.ts';
+import { addressOfPeer } from '../sockets/peer-address.ts';
 import type { SocketUser } from '../sockets/socket-keeper.ts';
 import { SocketWriter } from '../sockets/socket-writer.ts';
 import type { Clock } from '../time.ts';
@@ -73,6 +74,10 @@ export class Http1Connection implements RequestConnection, SocketUser {
     this.#writer = new AnswerWriter(output);
     this.#heads = new HeadReader(limits.maxHeadBytes);
     this.life = new ConnectionLife(this, socket, output, limits, clock.now());
+  }
+
+  get peerAddress(): string {
+    return addressOfPeer(this.#socket);
   }
 
   /** Whether no request is here and no answer on its way. The beginning of a head may be here. */

@@ -5,6 +5,8 @@ import type { RequestHead } from './request-head.ts';
 
 /** What a request asks of its connection. */
 export interface RequestConnection {
+  /** Address of the peer, '' when it is gone. */
+  readonly peerAddress: string;
   /** The request has its answer. */
   answered(request: Http1Request): void;
   /** Somebody wants the body of the request. */
@@ -45,6 +47,10 @@ export class Http1Request {
     this.isReceived = head.bodyBytes === 0;
     this.awaitsContinue = head.expectsContinue;
     this.#connection = connection;
+  }
+
+  get peerAddress(): string {
+    return this.#connection.peerAddress;
   }
 
   /** Whether there is no answer yet and somebody to take it. */

@@ -5,6 +5,7 @@
  */
 
 import type { Duplex } from 'node:stream';
+import { addressOfPeer } from '../sockets/peer-address.ts';
 import { StallWatch } from '../sockets/stall-watch.ts';
 import type { Http2Connection } from './connection.ts';
 import { type ConnectionError, calmDown, errorCode, protocolError } from './error-code.ts';
@@ -48,6 +49,11 @@ export class ConnectionLife {
     this.#heardAtMs = nowMs;
     // Connections that began together do not all come back together.
     this.#ageMs = limits.maxConnectionAgeMs * (0.9 + 0.2 * Math.random());
+  }
+
+  /** Address of the peer, '' when it is gone. */
+  get peerAddress(): string {
+    return addressOfPeer(this.#socket);
   }
 
   /** Our SETTINGS, and the window of the connection. */

@@ -50,10 +50,32 @@ function tell(listener: CancellationListener): void {
   else listener.callerLeft();
 }
 
+/** Who called, for logs. One object per connection. */
+export interface Caller {
+  readonly protocol: 'http' | 'grpc';
+  /** Of the peer as the socket tells it, without its port; '' when it is gone. */
+  readonly address: string;
+}
+
+/** Where the time of a request went; the scheduler fills it in before the answer. Integers, nanoseconds. */
+export class RequestTimings {
+  queueNs = 0;
+  computeInputNs = 0;
+  computeInferNs = 0;
+  computeOutputNs = 0;
+  /** Of the batch that answered it; 0 when none did. */
+  batchRows = 0;
+  batchRequests = 0;
+}
+
 export interface InferenceContext {
   /** When the first byte of the request was seen, on the server's clock (ms). */
   readonly receivedAtMs: number;
   /** Absolute deadline of the protocol (gRPC deadline) on the server's clock (ms); Infinity when there is none. */
   readonly deadlineMs: number;
   readonly cancellation: Cancellation;
+  /** Null where the call came through another thread, whose own ring has seen it. */
+  readonly caller: Caller | null;
+  /** Brought by those who want to know; a request has none in the usual case. */
+  readonly timings?: RequestTimings;
 }

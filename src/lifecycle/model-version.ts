@@ -11,6 +11,7 @@ import type { ModelConfig } from '../model-config/model-config.ts';
 import type { ModelSignature } from '../model-config/signature.ts';
 import { type AdmissionPlan, type AdmittedRequest, admit } from '../scheduling/admission.ts';
 import type { Scheduler } from '../scheduling/scheduler.ts';
+import type { AdmittedInfer } from '../scheduling/version-interceptor.ts';
 import type { Clock } from '../time.ts';
 import { type LifecycleObserver, VersionLife, type VersionState } from './version-state.ts';
 import type { VersionStatistics } from './version-statistics.ts';
@@ -20,6 +21,8 @@ export interface LoadedVersion {
   readonly signature: ModelSignature;
   readonly plan: AdmissionPlan;
   readonly scheduler: Scheduler;
+  /** Where admitted requests go in: the scheduler, or the ring around it. */
+  readonly entry: AdmittedInfer;
   readonly statistics: VersionStatistics;
   /** The configuration in force; changes when instances are adjusted in place. */
   readonly config: ModelConfig;
@@ -92,7 +95,7 @@ export class ModelVersion {
       sink.fail(toInferenceError(error));
       return;
     }
-    loaded.scheduler.schedule(admitted, context, sink);
+    loaded.entry.schedule(admitted, context, sink);
   }
 
   /** Changes the instances in place; the version serves all the while. */

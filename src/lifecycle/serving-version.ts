@@ -7,6 +7,7 @@ import type { ModelSignature } from '../model-config/signature.ts';
 import type { AdmissionPlan } from '../scheduling/admission.ts';
 import type { ElasticScheduler } from '../scheduling/create-scheduler.ts';
 import type { Clock } from '../time.ts';
+import type { AdmittedInfer } from '../scheduling/version-interceptor.ts';
 import type { InstanceSet } from './instance-set.ts';
 import type { LoadedVersion } from './model-version.ts';
 import { processMemory } from './process-memory.ts';
@@ -18,6 +19,7 @@ interface ServingParts {
   readonly signature: ModelSignature;
   readonly plan: AdmissionPlan;
   readonly scheduler: ElasticScheduler;
+  readonly entry: AdmittedInfer;
   readonly statistics: VersionStatistics;
   readonly instances: InstanceSet;
   /** Absolute; warm-up files lie below it. */
@@ -48,6 +50,10 @@ export class ServingVersion implements LoadedVersion {
 
   get scheduler(): ElasticScheduler {
     return this.#parts.scheduler;
+  }
+
+  get entry(): AdmittedInfer {
+    return this.#parts.entry;
   }
 
   get statistics(): VersionStatistics {

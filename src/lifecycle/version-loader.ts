@@ -15,6 +15,7 @@ import type { ModelSignature } from '../model-config/signature.ts';
 import { readLabels } from '../repository/labels.ts';
 import { compileAdmission } from '../scheduling/admission-plan.ts';
 import { createScheduler } from '../scheduling/create-scheduler.ts';
+import { type VersionInterceptor, wrapScheduler } from '../scheduling/version-interceptor.ts';
 import type { Clock } from '../time.ts';
 import { InstanceSet, type SessionTemplate } from './instance-set.ts';
 import { findModelFile } from './model-files.ts';
@@ -34,6 +35,8 @@ export interface LoaderTools {
   readonly maxQueuedRequests: number;
   readonly autoComplete: boolean;
   readonly defaultMaxBatchSize: number;
+  /** The ring around each version. */
+  readonly interceptors: readonly VersionInterceptor[];
 }
 
 /** One version to load. */
@@ -98,11 +101,13 @@ export async function loadVersion(task: VersionTask, tools: LoaderTools, warming
       limits: { maxQueuedRequests: tools.maxQueuedRequests },
       logger,
     });
+    const facts = { modelName: model, modelVersion: String(version), config, signature };
     return new ServingVersion({
       config,
       signature,
       plan,
       scheduler,
+      entry: wrapScheduler(tools.interceptors, facts, scheduler),
       statistics,
       instances,
       modelFolder: task.modelFolder,

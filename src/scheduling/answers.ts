@@ -7,6 +7,7 @@
  */
 
 import type { InferenceError } from '../errors.ts';
+import type { RequestTimings } from '../inference/context.ts';
 import type { InflightBytes } from '../inference/inflight-bytes.ts';
 import type { InferenceResponse } from '../inference/response.ts';
 import type { Logger } from '../logger.ts';
@@ -19,6 +20,15 @@ const nsPerMs = 1e6;
 
 /** Whole nanoseconds between two instants; a clock that was read in another order gives 0. */
 export const elapsedNs = (fromMs: number, toMs: number): number => Math.max(0, Math.round((toMs - fromMs) * nsPerMs));
+
+function fillTimings(timings: RequestTimings, queueNs: number, { durations, rows, requests }: Batch): void {
+  timings.queueNs = queueNs;
+  timings.computeInputNs = durations.computeInputNs;
+  timings.computeInferNs = durations.computeInferNs;
+  timings.computeOutputNs = durations.computeOutputNs;
+  timings.batchRows = rows;
+  timings.batchRequests = requests.length;
+}
 
 export class Answers {
   readonly #clock: Clock;
@@ -124,8 +134,12 @@ export class Answers {
     request.context.cancellation.remove(request);
     const totalNs = elapsedNs(request.context.receivedAtMs, nowMs);
     if (request.response !== null) {
-      const { startedAtMs, durations } = request.batch as Batch;
-      this.#observer.requestSucceeded(totalNs, elapsedNs(request.queuedAtMs, startedAtMs), durations, request.rows);
+      const batch = request.batch as Batch;
+      const { durations } = batch;
+      const queueNs = elapsedNs(request.queuedAtMs, batch.startedAtMs);
+      this.#observer.requestSucceeded(totalNs, queueNs, durations, request.rows);
+      const { timings } = request.context;
+      if (timings !== undefined) fillTimings(timings, queueNs, batch);
     } else {
       this.#observer.requestFailed(totalNs, request.failureReason, true);
     }

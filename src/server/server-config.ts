@@ -54,6 +54,14 @@ export interface LogConfig {
   readonly file: string | null;
 }
 
+/** Which inference requests the log tells of. */
+export interface RequestLogConfig {
+  /** Requests that get a line when they have ended. */
+  readonly requests: 'none' | 'failed' | 'all';
+  /** Requests that take longer get a line that says where their time went; 0 for none. */
+  readonly slowRequestMs: number;
+}
+
 export interface RepositoryConfig {
   /** Absolute paths, at least one. */
   readonly paths: readonly string[];
@@ -103,6 +111,7 @@ export interface ServerConfig {
   readonly grpc: GrpcConfig;
   readonly metrics: MetricsConfig;
   readonly log: LogConfig;
+  readonly requestLog: RequestLogConfig;
   /** Flags that were accepted and have no effect, each with its reason; logged once at start. */
   readonly ignoredFlags: readonly string[];
 }

@@ -6,7 +6,7 @@
 import { Worker } from 'node:worker_threads';
 import type { Logger } from '../logger.ts';
 import type { InferenceServer } from '../server/inference-server.ts';
-import type { GrpcConfig, HttpConfig } from '../server/server-config.ts';
+import type { GrpcConfig, HttpConfig, RequestLogConfig } from '../server/server-config.ts';
 import { type Clock, clockOriginMs } from '../time.ts';
 import { ConnectionCounts } from './connection-balance.ts';
 import { makeLinkEnds } from './link-ends.ts';
@@ -30,6 +30,7 @@ export interface FrontendPoolOptions {
   readonly grpcPort: SharedPort | null;
   readonly http: HttpConfig;
   readonly grpc: GrpcConfig;
+  readonly requestLog: RequestLogConfig;
   /** What the threads run; `frontend-thread.js` unless a test has another one. */
   readonly entry?: URL;
 }
@@ -188,12 +189,13 @@ export class FrontendPool {
     link: FrontendThreadSettings['link'],
     doorbell: number,
   ): FrontendThreadSettings {
-    const { http, grpc } = this.#options;
+    const { http, grpc, requestLog } = this.#options;
     return {
       index,
       connections: { http: this.#connections.http.memory, grpc: this.#connections.grpc.memory },
       http,
       grpc,
+      requestLog,
       ...sockets,
       link,
       doorbell,

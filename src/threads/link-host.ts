@@ -20,6 +20,8 @@ class HostedCall implements InferenceContext, ResponseSink {
   readonly receivedAtMs: number;
   readonly deadlineMs: number;
   readonly cancellation = new Cancellation();
+  /** The ring that tells callers apart stands in the frontend thread. */
+  readonly caller = null;
   /** What the answer took, once it was sent. */
   page: Page | null = null;
   blocks: Uint8Array[] | null = null;

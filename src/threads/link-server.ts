@@ -5,7 +5,7 @@
 
 import { toInferenceError } from '../errors.ts';
 import type { InferenceContext } from '../inference/context.ts';
-import type { Infer, ResponseSink } from '../inference/infer.ts';
+import { compose, type Infer, type Interceptor, type ResponseSink } from '../inference/infer.ts';
 import type { InferenceRequest } from '../inference/request.ts';
 import type { InferenceServer } from '../server/inference-server.ts';
 import { ControlCaller } from './control-calls.ts';
@@ -47,6 +47,7 @@ class PendingCall {
 }
 
 export class LinkServer implements InferenceServer {
+  readonly infer: Infer;
   readonly isLive: InferenceServer['isLive'];
   readonly isReady: InferenceServer['isReady'];
   readonly isModelReady: InferenceServer['isModelReady'];
@@ -62,7 +63,9 @@ export class LinkServer implements InferenceServer {
   readonly #calls: (PendingCall | null)[] = [];
   readonly #freeCalls: number[] = [];
 
-  constructor(end: LinkEnd, native: NativeLink) {
+  /** The first interceptor is the outermost. */
+  constructor(end: LinkEnd, native: NativeLink, interceptors: readonly Interceptor[] = []) {
+    this.infer = compose(interceptors, (request, context, sink) => this.#infer(request, context, sink));
     this.#side = new LinkSide(end, native, fromFrontend.forgetPage, (kind, call, page, offset) =>
       this.#receive(kind, call, page, offset),
     );
@@ -92,7 +95,7 @@ export class LinkServer implements InferenceServer {
     this.#side.connect(otherDoorbell);
   }
 
-  readonly infer: Infer = (request: InferenceRequest, context: InferenceContext, sink: ResponseSink): void => {
+  #infer(request: InferenceRequest, context: InferenceContext, sink: ResponseSink): void {
     const side = this.#side;
     let written: WrittenRecord;
     try {
@@ -108,7 +111,7 @@ export class LinkServer implements InferenceServer {
     side.push(fromFrontend.infer, call, page.id, start);
     if (context.cancellation.cancelled) pending.callerLeft();
     else context.cancellation.add(pending);
-  };
+  }
 
   #receive(kind: number, call: number, pageId: number, offset: number): void {
     const { pages, reader } = this.#side;

@@ -1,7 +1,7 @@
 /** What a frontend thread is given at its start, and what the two threads tell each other outside of the link. */
 
 import type { LogFields, Logger } from '../logger.ts';
-import type { GrpcConfig, HttpConfig } from '../server/server-config.ts';
+import type { GrpcConfig, HttpConfig, RequestLogConfig } from '../server/server-config.ts';
 import type { LinkEnd } from './link.ts';
 
 export type FrontendName = 'http' | 'grpc';
@@ -13,6 +13,7 @@ export interface FrontendThreadSettings {
   readonly connections: Readonly<Record<FrontendName, SharedArrayBuffer>>;
   readonly http: HttpConfig;
   readonly grpc: GrpcConfig;
+  readonly requestLog: RequestLogConfig;
   /** Descriptors of listening sockets, -1 for a frontend that is off. The thread owns each from its `took` on. */
   readonly httpFd: number;
   readonly grpcFd: number;

@@ -71,6 +71,7 @@ describe('the serve command line', () => {
         summaryQuantiles: [0.5, 0.9, 0.95, 0.99, 0.999],
       },
       log: { level: 'info', format: 'auto', file: null },
+      requestLog: { requests: 'none', slowRequestMs: 0 },
       ignoredFlags: [],
     });
   });

@@ -41,5 +41,6 @@ export const inferenceContext = (rest: Partial<InferenceContext> = {}): Inferenc
   receivedAtMs: 0,
   deadlineMs: Number.POSITIVE_INFINITY,
   cancellation: new Cancellation(),
+  caller: null,
   ...rest,
 });

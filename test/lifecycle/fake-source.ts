@@ -38,7 +38,7 @@ export class FakeLoaded {
 
   get parts(): LoadedVersion {
     const scheduler: Scheduler = {
-      schedule: () => Promise.reject(internal('not asked in these tests')),
+      schedule: (_request, _context, sink) => sink.fail(internal('not asked in these tests')),
       pendingCount: 0,
       drain: () => {
         this.isDraining = true;
@@ -50,6 +50,7 @@ export class FakeLoaded {
     };
     return {
       scheduler,
+      entry: scheduler,
       statistics: countingNothing,
       signature: {} as LoadedVersion['signature'],
       plan: {} as LoadedVersion['plan'],

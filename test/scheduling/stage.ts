@@ -9,6 +9,11 @@ import type { ModelConfig } from '../../src/model-config/model-config.ts';
 import { admit } from '../../src/scheduling/admission.ts';
 import { compileAdmission } from '../../src/scheduling/admission-plan.ts';
 import { createScheduler, type ElasticScheduler } from '../../src/scheduling/create-scheduler.ts';
+import {
+  type AdmittedInfer,
+  type VersionInterceptor,
+  wrapScheduler,
+} from '../../src/scheduling/version-interceptor.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { FakeInstance } from '../fakes/fake-engine.ts';
 import { modelConfig, signatureOf } from '../fakes/make-model.ts';
@@ -41,6 +46,8 @@ export interface StageOptions {
   readonly config?: Partial<ModelConfig>;
   readonly instances?: readonly FakeInstance[];
   readonly maxQueuedRequests?: number;
+  /** What stands around the scheduler. */
+  readonly ring?: (clock: FakeClock) => readonly VersionInterceptor[];
 }
 
 export class Stage {
@@ -55,6 +62,7 @@ export class Stage {
   readonly config: ModelConfig;
   readonly scheduler: ElasticScheduler;
   readonly #plan;
+  readonly #entry: AdmittedInfer;
   /** Callers in the order in which they were answered. */
   readonly answered: Caller[] = [];
 
@@ -80,8 +88,11 @@ export class Stage {
         error: (_fields, message) => this.errors.push(message),
       },
     });
+    const version = { modelName: this.config.name, modelVersion: '1', config: this.config, signature };
+    this.#entry = wrapScheduler(options.ring?.(this.clock) ?? [], version, this.scheduler);
   }
 
+  /** The first instance. */
   get instance(): FakeInstance {
     return this.instances[0];
   }
@@ -103,7 +114,7 @@ export class Stage {
       this.answered.push(caller);
       this.onAnswer(caller);
     };
-    this.scheduler.schedule(
+    this.#entry.schedule(
       admit(this.#plan, inferenceRequest(request)),
       inferenceContext({ receivedAtMs: this.clock.now(), cancellation: caller.cancellation, ...context }),
       {

@@ -122,6 +122,7 @@ export class Stage {
         maxConnectionAgeMs: 0,
         maxConnectionAgeGraceMs: 0,
       },
+      requestLog: { requests: 'none', slowRequestMs: 0 },
       entry,
     });
     for (const frontend of frontends) this.#listening.set(frontend.name, await frontend.start());

@@ -10,7 +10,7 @@ import {
   type ServerInterceptingCallInterface,
   Metadata as WireMetadata,
 } from '@grpc/grpc-js';
-import { Cancellation } from '../../inference/context.ts';
+import { type Caller, Cancellation } from '../../inference/context.ts';
 import type { Logger } from '../../logger.ts';
 import type { GrpcConfig } from '../../server/server-config.ts';
 import type { Clock } from '../../time.ts';
@@ -84,6 +84,10 @@ export abstract class GrpcJsCall extends ServerInterceptingCall implements CallC
   /** Called by grpc-js with the listener of its own handler, which is left alone. */
   override start(): void {
     this.inner.start(this);
+  }
+
+  get caller(): Caller {
+    return { protocol: 'grpc', address: this.inner.getPeer().replace(/:\d+$/, '') };
   }
 
   metadataValue(key: string): string | null {

@@ -1,6 +1,6 @@
 /** One call on the HTTP/2 of our own: what unary and streamed calls share. Its stream is the only one who calls it. */
 
-import { Cancellation, type InferenceContext } from '../../inference/context.ts';
+import { type Caller, Cancellation, type InferenceContext } from '../../inference/context.ts';
 import type { HeaderField } from '../../http2/header-field.ts';
 import { ConnectionError, errorCode } from '../../http2/error-code.ts';
 import { writeUint32 } from '../../http2/frame-format.ts';
@@ -62,6 +62,10 @@ export abstract class Http2Call implements CallContext, InferenceContext, Stream
     this.#encoding = head.encoding;
     this.#answerEncoding =
       isCompressible && config.responseCompressionLevel !== 'none' ? chooseEncoding(head.acceptedEncodings) : null;
+  }
+
+  get caller(): Caller {
+    return { protocol: 'grpc', address: this.stream.connection.life.peerAddress };
   }
 
   metadataValue(key: string): string | null {

@@ -52,12 +52,14 @@ class StreamedRequest implements InferenceContext, ResponseSink {
   /** Its final answer has left out of order. */
   isAnswered = false;
   following: StreamedRequest | null = null;
+  readonly caller: InferenceContext['caller'];
   readonly #stream: InferStream;
 
-  constructor(stream: InferStream, receivedAtMs: number, deadlineMs: number) {
+  constructor(stream: InferStream, receivedAtMs: number, { deadlineMs, caller }: StreamCall) {
     this.#stream = stream;
     this.receivedAtMs = receivedAtMs;
     this.deadlineMs = deadlineMs;
+    this.caller = caller;
   }
 
   next(response: InferenceResponse, isFinal: boolean): void {
@@ -95,7 +97,7 @@ class InferStream implements StreamReceiver {
     const { server, clock, isLeaving } = this.#dependencies;
     this.#isReading = false;
     this.#grow(message.length);
-    const streamed = new StreamedRequest(this, clock.now(), this.#call.deadlineMs);
+    const streamed = new StreamedRequest(this, clock.now(), this.#call);
     this.#append(streamed);
     try {
       if (isLeaving()) throw leavingError();

@@ -2,7 +2,7 @@
 
 import type { InferenceError } from '../../errors.ts';
 import type { RequestListener } from '../../http1/request.ts';
-import { Cancellation, type InferenceContext } from '../../inference/context.ts';
+import { type Caller, Cancellation, type InferenceContext } from '../../inference/context.ts';
 import { errorStatus } from '../error-status.ts';
 import type { Reply } from './reply.ts';
 import { errorText, jsonHeaders, type ReceivedRequest } from './transport.ts';
@@ -22,6 +22,10 @@ export class Exchange implements RequestListener, InferenceContext {
     this.request = request;
     this.receivedAtMs = receivedAtMs;
     request.listener = this;
+  }
+
+  get caller(): Caller {
+    return { protocol: 'http', address: this.request.peerAddress };
   }
 
   /** Whether an answer can still be given. */

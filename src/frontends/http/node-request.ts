@@ -44,6 +44,10 @@ export class NodeRequest implements ReceivedRequest {
     this.#connection = connection;
   }
 
+  get peerAddress(): string {
+    return this.#request.socket.remoteAddress ?? '';
+  }
+
   get isOpen(): boolean {
     return this.#isOpen;
   }

@@ -22,6 +22,8 @@ export interface ReceivedHead {
 
 export interface ReceivedRequest {
   readonly head: ReceivedHead;
+  /** Of the client, '' when it is gone. */
+  readonly peerAddress: string;
   /** Told when the caller is gone. */
   listener: RequestListener | null;
   /** Whether there is no answer yet and somebody to take it. */

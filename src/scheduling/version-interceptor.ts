@@ -1,0 +1,35 @@
+/**
+ * The ring around one model version: stands behind admission and before the scheduler, where configuration, signature and
+ * rows are known. Caches, single flight, traces and limits of a version are each one of these.
+ */
+
+import type { InferenceContext } from '../inference/context.ts';
+import type { ResponseSink } from '../inference/infer.ts';
+import type { ModelConfig } from '../model-config/model-config.ts';
+import type { ModelSignature } from '../model-config/signature.ts';
+import type { AdmittedRequest } from './admission.ts';
+
+/** The verb for admitted requests; a scheduler is one. */
+export interface AdmittedInfer {
+  schedule(request: AdmittedRequest, context: InferenceContext, sink: ResponseSink): void;
+}
+
+/** What an interceptor is told of the version when it is made. */
+export interface VersionFacts {
+  readonly modelName: string;
+  /** Decimal text. */
+  readonly modelVersion: string;
+  readonly config: ModelConfig;
+  readonly signature: ModelSignature;
+}
+
+/** Called once for each version that is loaded. Null leaves the version alone, at no cost. */
+export type VersionInterceptor = (version: VersionFacts, next: AdmittedInfer) => AdmittedInfer | null;
+
+/** The first interceptor becomes the outermost; the scheduler itself where none wants this version. */
+export const wrapScheduler = (
+  interceptors: readonly VersionInterceptor[],
+  version: VersionFacts,
+  scheduler: AdmittedInfer,
+): AdmittedInfer =>
+  interceptors.reduceRight((next: AdmittedInfer, interceptor) => interceptor(version, next) ?? next, scheduler);

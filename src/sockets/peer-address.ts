@@ -1,0 +1,7 @@
+/** Who is at the other end of a socket. */
+
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+
+/** The peer's address without its port; '' when the socket is closed or is none. Node asks the kernel once and keeps it. */
+export const addressOfPeer = (socket: Duplex): string => (socket instanceof Socket ? (socket.remoteAddress ?? '') : '');
