@@ -119,6 +119,8 @@ std::optional<SessionSpec> ReadSessionSpec(const Napi::Value& value) {
   spec.use_tensorrt = fields.Boolean("useTensorrt");
   spec.tensorrt_options = fields.Pairs("tensorrtOptions");
   spec.custom_op_libraries = fields.Texts("customOpLibraries");
+  spec.weight_files = fields.Texts("weightFiles");
+  spec.owns_weights = fields.Boolean("ownsWeights");
   if (!fields.ok()) return std::nullopt;
   return spec;
 }

@@ -73,6 +73,7 @@ Napi::Object SessionReply(Napi::Env env, int32_t id, const Session& session) {
   auto reply = IdReply(env, id);
   reply.Set("cudaOrdinal", Napi::Number::New(env, session.cuda_ordinal()));
   reply.Set("fallbackReason", TextOrNull(env, session.fallback_reason()));
+  reply.Set("mappingProblem", TextOrNull(env, session.mapping_problem()));
   reply.Set("signature", signature);
   return reply;
 }

@@ -1,5 +1,6 @@
 #include "engine/runtime.h"
 
+#include <cstdlib>
 #include <memory>
 #include <mutex>
 
@@ -78,6 +79,9 @@ Result<const Runtime*> LoadRuntime(const RuntimeOptions& options) noexcept {
                                                  "' and cannot open a second one at '" +
                                                  options.library_path + "'"};
   }
+  // Read once, when the library is opened: later its telemetry has written files already, whatever the
+  // interface is told. The C environment, because the library does not see Node's.
+  setenv("ORT_DISABLE_TELEMETRY", "1", 1);
   const std::string problem = ort::OpenLibrary(options.library_path, &process.library);
   if (!problem.empty()) return Status{Code::kFailedPrecondition, problem};
   ort::g_api = &process.library.api;

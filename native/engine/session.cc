@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/device.h"
+#include "engine/mapped_files.h"
 #include "engine/ort_status.h"
 #include "engine/session_options.h"
 
@@ -45,25 +46,30 @@ Result<std::shared_ptr<Session>> OpenOn(const Runtime& runtime, const SessionSpe
     auto status = AppendCuda(spec, options.value().get());
     if (!status.ok()) return Status{Code::kFailedPrecondition, std::move(status.message)};
   }
+  const MappedFiles files(spec.weight_files);
   auto handle = CreateHandle(runtime, spec, options.value().get());
   if (!handle.ok()) return AsLoadError(std::move(handle.status()));
+  Status detached;
+  if (spec.owns_weights) detached = files.Detach();
   auto signature = ReadSignature(handle.value().get(), runtime.cpu_allocator);
   if (!signature.ok()) return AsLoadError(std::move(signature.status()));
   return std::make_shared<Session>(&runtime, std::move(handle.value()), std::move(signature.value()),
                                    spec.run_entries, spec.label, std::move(fallback_reason),
-                                   on_cuda ? spec.cuda_ordinal : -1);
+                                   std::move(detached.message), on_cuda ? spec.cuda_ordinal : -1);
 }
 
 }  // namespace
 
 Session::Session(const Runtime* runtime, ort::OwnedSession handle, Signature signature, Entries run_entries,
-                 std::string label, std::string fallback_reason, int cuda_ordinal) noexcept
+                 std::string label, std::string fallback_reason, std::string mapping_problem,
+                 int cuda_ordinal) noexcept
     : runtime_(runtime),
       handle_(std::move(handle)),
       signature_(std::move(signature)),
       run_entries_(std::move(run_entries)),
       label_(std::move(label)),
       fallback_reason_(std::move(fallback_reason)),
+      mapping_problem_(std::move(mapping_problem)),
       cuda_ordinal_(cuda_ordinal),
       unpredictable_(signature_.outputs.size()) {
   const auto& inputs = signature_.inputs;

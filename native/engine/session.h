@@ -43,6 +43,10 @@ struct SessionSpec {
   bool use_tensorrt = false;
   Entries tensorrt_options;
   std::vector<std::string> custom_op_libraries;
+  /// Absolute paths of the files with weights that the runtime may map.
+  std::vector<std::string> weight_files;
+  /// Whether the weights in those files become memory of the process; false for a session that never runs.
+  bool owns_weights = true;
 };
 
 /// Threads: `handle()` may be run from many threads at once; the rest is read-only but for the atomics.
@@ -50,7 +54,8 @@ struct SessionSpec {
 class Session {
  public:
   Session(const Runtime* runtime, ort::OwnedSession handle, Signature signature, Entries run_entries,
-          std::string label, std::string fallback_reason, int cuda_ordinal) noexcept;
+          std::string label, std::string fallback_reason, std::string mapping_problem,
+          int cuda_ordinal) noexcept;
 
   const Runtime& runtime() const noexcept { return *runtime_; }
   ort::Session* handle() const noexcept { return handle_.get(); }
@@ -59,6 +64,8 @@ class Session {
   const std::string& label() const noexcept { return label_; }
   /// Why it is not on the GPU that was asked for; empty when it is.
   const std::string& fallback_reason() const noexcept { return fallback_reason_; }
+  /// Why weights still lie in files that others may change; empty when none do.
+  const std::string& mapping_problem() const noexcept { return mapping_problem_; }
   /// -1 on the CPU.
   int cuda_ordinal() const noexcept { return cuda_ordinal_; }
 
@@ -74,6 +81,7 @@ class Session {
   Entries run_entries_;
   std::string label_;
   std::string fallback_reason_;
+  std::string mapping_problem_;
   int cuda_ordinal_;
   std::vector<std::atomic<bool>> unpredictable_;
 };

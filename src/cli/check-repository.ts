@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 import type { Engine } from '../engine/engine.ts';
 import { toInferenceError, unavailable } from '../errors.ts';
+import { inspectionOptions } from '../lifecycle/engine-options.ts';
 import { findModelFile } from '../lifecycle/model-files.ts';
 import { versionPolicyOf } from '../model-config/build-config.ts';
 import type { ConfigSettings } from '../model-config/config-settings.ts';
@@ -52,7 +53,8 @@ async function checkModel(folder: ModelFolder, settings: ConfigSettings, engine:
       const task = { model: name, version, message, cudaDevices: engine.cudaDevices() };
       const versionFolder = join(folder.path, String(version));
       try {
-        const signature = await engine.inspect(await findModelFile({ ...task, versionFolder }));
+        const inspection = inspectionOptions(folder.path, message, settings);
+        const signature = await engine.inspect(await findModelFile({ ...task, versionFolder }), inspection);
         const config = resolveModelConfig({ modelName: name, source, settings, signature });
         for (const { labelFilename } of config.outputs) {
           if (labelFilename !== '') await readLabels(folder.path, labelFilename);

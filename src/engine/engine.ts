@@ -52,6 +52,11 @@ export interface SessionSpec {
   readonly customOpLibraries: readonly string[];
 }
 
+/** What of a `SessionSpec` decides whether a model opens at all: inspecting needs the same as serving. */
+export type InspectionSpec = Partial<
+  Pick<SessionSpec, 'device' | 'sessionEntries' | 'cudaOptions' | 'tensorrtOptions' | 'customOpLibraries'>
+>;
+
 export interface InstanceSpec {
   /** `<group>_<i>` as the configuration names it; for logs. */
   readonly name: string;
@@ -124,8 +129,12 @@ export interface EngineSession {
 }
 
 export interface Engine {
-  /** Reads a model's signature without running it. Rejects `invalid_argument` or `unimplemented` with the reason. */
-  inspect(file: ModelFile): Promise<ModelSignature>;
+  /**
+   * Reads a model's signature without running it. Rejects `invalid_argument` or `unimplemented` with the reason.
+   *
+   * @param spec what the model is to be served with; a plain CPU session unless given
+   */
+  inspect(file: ModelFile, spec?: InspectionSpec): Promise<ModelSignature>;
   /** Opens a session off the event loop. A failed open leaves nothing behind. */
   openSession(spec: SessionSpec): Promise<EngineSession>;
   /** Usable accelerators, by ordinal; empty on a machine without. Asked once and remembered. */

@@ -3,14 +3,22 @@
  * and the files it points to were found fit to be opened.
  */
 
-import { dirname } from 'node:path';
-import { unimplemented } from '../errors.ts';
+import type { BigIntStats } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
+import { unavailable, unimplemented } from '../errors.ts';
 import type { ModelFile } from './engine.ts';
 import type { DeclaredValue } from './onnx-file/declared-value.ts';
 import { checkExternalFiles } from './onnx-file/external-files.ts';
 import type { OnnxFileFacts } from './onnx-file/onnx-facts.ts';
 import { isOrtFile, readOnnxFile } from './onnx-file/read-onnx-file.ts';
 import { withoutZipMap } from './onnx-file/zip-map.ts';
+
+/** A file as it was when it was looked at. */
+interface SourceFile {
+  readonly path: string;
+  readonly facts: BigIntStats | null;
+}
 
 export interface ModelSource {
   readonly file: ModelFile;
@@ -20,6 +28,8 @@ export interface ModelSource {
   readonly sessionEntries: readonly string[];
   /** Null for ONNX Runtime's own format, which declares nothing that can be read here. */
   readonly facts: OnnxFileFacts | null;
+  /** What the runtime reads while it opens the model: the model's own file and its external data. */
+  readonly files: readonly SourceFile[];
   /** Class labels by output, where the model has them. */
   readonly labels: ReadonlyMap<string, readonly string[]>;
 }
@@ -34,16 +44,20 @@ const complexTypes: ReadonlyMap<unknown, string> = new Map([
 
 /** Rejects with what is wrong with the file, as `onnx-file` says it. */
 export async function readModelSource(file: ModelFile): Promise<ModelSource> {
-  if (await isOrtFile(file.path)) return { file, bytes: null, sessionEntries: [], facts: null, labels: noLabels };
+  const self = await lookAt(file.path);
+  if (await isOrtFile(file.path)) {
+    return { file, bytes: null, sessionEntries: [], facts: null, files: [self], labels: noLabels };
+  }
   const facts = await readOnnxFile(file.path);
   refuseComplex('input', facts.inputs);
   refuseComplex('output', facts.outputs);
-  await checkExternalFiles(facts, file);
+  const external = await checkExternalFiles(facts, file);
+  const files = [self, ...(await Promise.all(external.map(({ path }) => lookAt(path))))];
   const rewritten = facts.zipMapOutputs.length > 0 ? await withoutZipMap(file.path) : null;
-  if (rewritten === null) return { file, bytes: null, sessionEntries: [], facts, labels: noLabels };
+  if (rewritten === null) return { file, bytes: null, sessionEntries: [], facts, files, labels: noLabels };
   // A model in memory has no folder of its own to look for external data in.
   const sessionEntries = ['session.model_external_initializers_file_folder_path', dirname(file.path)];
-  return { file, bytes: rewritten.bytes, sessionEntries, facts, labels: rewritten.labels };
+  return { file, bytes: rewritten.bytes, sessionEntries, facts, files, labels: rewritten.labels };
 }
 
 function refuseComplex(subject: string, values: readonly DeclaredValue[]): void {
@@ -54,5 +68,19 @@ function refuseComplex(subject: string, values: readonly DeclaredValue[]): void 
         `${subject} '${name}' has type tensor(${type}), expected a tensor of BOOL, (U)INT8/16/32/64, FP16, FP32, FP64, BF16 or BYTES`,
       );
     }
+  }
+}
+
+const lookAt = async (path: string): Promise<SourceFile> => ({
+  path,
+  facts: await stat(path, { bigint: true }).catch(() => null),
+});
+
+/** Rejects `unavailable` when a file is another one now: what was opened may be half of the old and half of the new. */
+export async function checkUnchanged(source: ModelSource): Promise<void> {
+  for (const { path, facts: before } of source.files) {
+    const { facts: now } = await lookAt(path);
+    const isSame = now?.ino === before?.ino && now?.size === before?.size && now?.mtimeNs === before?.mtimeNs;
+    if (!isSame) throw unavailable(`'${basename(path)}' changed while the model was opened; it is to be loaded again`);
   }
 }

@@ -2,18 +2,28 @@
 
 import { basename } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
-import { toInferenceError } from '../errors.ts';
+import { InferenceError, toInferenceError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { ModelSignature } from '../model-config/signature.ts';
 import { cpuCores } from './cpu-cores.ts';
-import type { CudaDevice, Engine, EngineDescription, EngineSession, ModelFile, SessionSpec } from './engine.ts';
+import type {
+  CudaDevice,
+  Device,
+  Engine,
+  EngineDescription,
+  EngineSession,
+  InspectionSpec,
+  ModelFile,
+  SessionSpec,
+} from './engine.ts';
 import { findRuntimeLibrary, loadNative } from './load-native.ts';
 import { joinSignature } from './model-signature.ts';
-import { type ModelSource, readModelSource } from './model-source.ts';
+import { checkUnchanged, type ModelSource, readModelSource } from './model-source.ts';
 import type { NativeAddon, NativeDescription, NativeSessionReply, NativeSessionSpec } from './native.ts';
 import { modelFailure, nativeFailure } from './native-error.ts';
 import { FrameTable } from './native-instance.ts';
 import { NativeSession } from './native-session.ts';
+import { checkOpLibraries } from './op-libraries.ts';
 import { intraOpThreads, quietThreads } from './thread-shares.ts';
 import { isBoundedWork } from './work-bound.ts';
 
@@ -62,6 +72,7 @@ export function createNativeEngine(options: NativeEngineOptions): Engine {
     cores,
     hasGlobalPool: pool !== null,
     allowInline: options.allowInline ?? true,
+    logger: options.logger,
   });
 }
 
@@ -78,6 +89,7 @@ interface EngineSettings {
   readonly cores: number;
   readonly hasGlobalPool: boolean;
   readonly allowInline: boolean;
+  readonly logger: Logger;
 }
 
 class NativeEngine implements Engine {
@@ -92,30 +104,41 @@ class NativeEngine implements Engine {
     this.#settings = settings;
   }
 
-  async inspect(file: ModelFile): Promise<ModelSignature> {
+  async inspect(file: ModelFile, spec: InspectionSpec = {}): Promise<ModelSignature> {
+    await checkOpLibraries(spec.customOpLibraries ?? []);
     const source = await readModelSource(file);
-    const reply = await this.#openForInspection(source, file);
+    const reply = await this.#openForInspection(source, inspection(file, spec), spec.device ?? { kind: 'cpu' });
     await this.#addon.closeSession(reply.id);
     return joinSignature(reply.signature, source).signature;
   }
 
-  /** ONNX Runtime refuses some half-precision graphs unless it may optimise them, so a refusal is tried once more. */
-  async #openForInspection(source: ModelSource, file: ModelFile): Promise<NativeSessionReply> {
-    const cheap = inspection(file);
-    try {
-      return await this.#open(source, cheap);
-    } catch (refusal) {
-      const optimised = { ...cheap, graphOptimizationLevel: 99 };
-      return await this.#open(source, optimised).catch(() => {
-        throw refusal;
-      });
+  /**
+   * ONNX Runtime refuses some half-precision graphs unless it may optimise them, and operators that only a GPU's
+   * provider has unless that is there. What it says of the cheapest way is what the caller is told.
+   */
+  async #openForInspection(source: ModelSource, cheap: NativeSessionSpec, device: Device): Promise<NativeSessionReply> {
+    const ways = [cheap, { ...cheap, graphOptimizationLevel: 99 }];
+    if (device.kind === 'cuda') {
+      ways.push({ ...cheap, graphOptimizationLevel: 99, cudaOrdinal: device.ordinal, requireDevice: true });
     }
+    let refusal: unknown = null;
+    for (const way of ways) {
+      try {
+        return await this.#open(source, way);
+      } catch (error) {
+        refusal ??= error;
+      }
+    }
+    throw refusal;
   }
 
   async openSession(spec: SessionSpec): Promise<EngineSession> {
+    await checkOpLibraries(spec.customOpLibraries);
     const source = await readModelSource(spec.file);
-    const reply = await this.#open(source, this.#nativeSpec(spec, source));
+    const reply = await this.#openForServing(source, spec);
     try {
+      await checkUnchanged(source);
+      if (reply.mappingProblem !== null) this.#tellMapping(spec, reply.mappingProblem);
       const { signature, nativeInputs } = joinSignature(reply.signature, source);
       const onCuda = reply.cudaOrdinal >= 0;
       const mayRunInline =
@@ -134,6 +157,31 @@ class NativeEngine implements Engine {
       await this.#addon.closeSession(reply.id);
       throw toInferenceError(error);
     }
+  }
+
+  /**
+   * With the entries that we add for the better, or without them where the runtime refuses the model because of one: what
+   * it opens by itself is served. A model that is refused either way is refused as the runtime alone would.
+   */
+  async #openForServing(source: ModelSource, spec: SessionSpec): Promise<NativeSessionReply> {
+    const added = [...addedEntries].filter(([key]) => !spec.sessionEntries.has(key));
+    try {
+      return await this.#open(source, this.#nativeSpec(spec, source, added));
+    } catch (error) {
+      const isRefusal = error instanceof InferenceError && error.code !== 'unavailable';
+      if (added.length === 0 || !isRefusal) throw error;
+      const reply = await this.#open(source, this.#nativeSpec(spec, source, []));
+      const options = added.map(([key, value]) => `${key}=${value}`).join(', ');
+      const fields = { model: spec.label, options, reason: error.message };
+      this.#settings.logger.warn(fields, 'ONNX Runtime opens the model only without options that this server adds.');
+      return reply;
+    }
+  }
+
+  #tellMapping(spec: SessionSpec, reason: string): void {
+    const fields = { model: spec.label, reason };
+    const advice = 'The weights of the model stay in its files: do not overwrite or truncate them while it serves.';
+    this.#settings.logger.warn(fields, advice);
   }
 
   cudaDevices(): readonly CudaDevice[] {
@@ -161,13 +209,18 @@ class NativeEngine implements Engine {
     const reply = await this.#addon.openSession({
       ...spec,
       modelBytes: source.bytes,
+      weightFiles: weightFilesOf(source),
       sessionEntries: [...spec.sessionEntries, ...source.sessionEntries],
     });
     if (reply.error !== null) throw modelFailure(reply.error, source.file);
     return reply;
   }
 
-  #nativeSpec(spec: SessionSpec, source: ModelSource): NativeSessionSpec {
+  #nativeSpec(
+    spec: SessionSpec,
+    source: ModelSource,
+    added: readonly (readonly [string, string])[],
+  ): NativeSessionSpec {
     const { cores, hasGlobalPool } = this.#settings;
     return {
       label: spec.label,
@@ -181,12 +234,14 @@ class NativeEngine implements Engine {
       graphOptimizationLevel: spec.graphOptimizationLevel,
       enableMemoryArena: spec.enableMemoryArena,
       enableMemoryPattern: spec.enableMemoryPattern,
-      sessionEntries: [...new Map([...quietThreads, ...exactQuantization, ...spec.sessionEntries])].flat(),
+      sessionEntries: [...new Map([...added, ...spec.sessionEntries])].flat(),
       runEntries: [...spec.runEntries].flat(),
       cudaOptions: [...spec.cudaOptions].flat(),
       useTensorrt: spec.tensorrtOptions !== null,
       tensorrtOptions: [...(spec.tensorrtOptions ?? [])].flat(),
       customOpLibraries: spec.customOpLibraries,
+      weightFiles: [],
+      ownsWeights: true,
     };
   }
 }
@@ -197,8 +252,13 @@ class NativeEngine implements Engine {
  */
 const exactQuantization: ReadonlyMap<string, string> = new Map([['session.x64quantprecision', '1']]);
 
-/** As cheaply as a model can be opened: nothing is optimised or prepared for running. */
-const inspection = (file: ModelFile): NativeSessionSpec => ({
+/** What we ask of every session for the better; none may decide whether a model opens. */
+const addedEntries: ReadonlyMap<string, string> = new Map([...quietThreads, ...exactQuantization]);
+
+const weightFilesOf = ({ files }: ModelSource): readonly string[] => files.map(({ path }) => path);
+
+/** As cheaply as a model can be opened: nothing is optimised or prepared for running, and on the CPU. */
+const inspection = (file: ModelFile, spec: InspectionSpec): NativeSessionSpec => ({
   label: basename(file.path),
   path: file.path,
   modelBytes: null,
@@ -210,10 +270,12 @@ const inspection = (file: ModelFile): NativeSessionSpec => ({
   graphOptimizationLevel: 0,
   enableMemoryArena: false,
   enableMemoryPattern: false,
-  sessionEntries: ['session.disable_prepacking', '1'],
+  sessionEntries: [...new Map([...(spec.sessionEntries ?? []), ['session.disable_prepacking', '1'] as const])].flat(),
   runEntries: [],
-  cudaOptions: [],
-  useTensorrt: false,
-  tensorrtOptions: [],
-  customOpLibraries: [],
+  cudaOptions: [...(spec.cudaOptions ?? [])].flat(),
+  useTensorrt: (spec.tensorrtOptions ?? null) !== null,
+  tensorrtOptions: [...(spec.tensorrtOptions ?? [])].flat(),
+  customOpLibraries: spec.customOpLibraries ?? [],
+  weightFiles: [],
+  ownsWeights: false,
 });

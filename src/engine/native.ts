@@ -42,6 +42,10 @@ export interface NativeSessionSpec {
   readonly useTensorrt: boolean;
   readonly tensorrtOptions: readonly string[];
   readonly customOpLibraries: readonly string[];
+  /** Files with weights that the runtime may map. */
+  readonly weightFiles: readonly string[];
+  /** Whether weights in those files become memory of the process; false for a session that never runs. */
+  readonly ownsWeights: boolean;
 }
 
 export interface NativeTensorSpec {
@@ -68,6 +72,8 @@ export interface NativeSessionReply extends NativeReply {
   readonly id: number;
   readonly cudaOrdinal: number;
   readonly fallbackReason: string | null;
+  /** Why weights still lie in files that others may change; null when none do. */
+  readonly mappingProblem: string | null;
   readonly signature: NativeSignature;
 }
 

@@ -3,8 +3,6 @@
  * instances → scheduler → warm-up. Each step that holds something is undone when a later one fails.
  */
 
-import { isAbsolute, join } from 'node:path';
-
 import type { Engine } from '../engine/engine.ts';
 import type { InflightBytes } from '../inference/inflight-bytes.ts';
 import type { Logger } from '../logger.ts';
@@ -17,6 +15,7 @@ import { compileAdmission } from '../scheduling/admission-plan.ts';
 import { createScheduler } from '../scheduling/create-scheduler.ts';
 import { type VersionInterceptor, wrapScheduler } from '../scheduling/version-interceptor.ts';
 import type { Clock } from '../time.ts';
+import { engineOptions, inspectionOptions } from './engine-options.ts';
 import { InstanceSet, type SessionTemplate } from './instance-set.ts';
 import { findModelFile } from './model-files.ts';
 import type { LoadedVersion } from './model-version.ts';
@@ -57,12 +56,17 @@ export async function loadVersion(task: VersionTask, tools: LoaderTools, warming
   const { engine, logger } = tools;
   const { model, version } = task;
   const file = await findModelFile({ ...task, cudaDevices: engine.cudaDevices() });
-  const signature = await engine.inspect(file);
+  const inspection = inspectionOptions(task.modelFolder, task.message, configSettings(tools));
+  const signature = await engine.inspect(file, inspection);
   const config = resolveFor(task, tools, signature);
   for (const field of config.ignoredFields)
     logger.info({ model, version }, `configuration field without effect: ${field}`);
   const labels = await outputLabels(task.modelFolder, config, signature);
-  const template: SessionTemplate = { label: `${model}:${version}`, file, ...engineOptions(task.modelFolder, config) };
+  const template: SessionTemplate = {
+    label: `${model}:${version}`,
+    file,
+    ...engineOptions(task.modelFolder, config.engine),
+  };
   const plan = compileAdmission(config, signature);
   const instances = await InstanceSet.open(engine, template, config.instanceGroups, config.maxBatchSize);
   const statistics = tools.statistics({
@@ -136,11 +140,6 @@ export function resolveFor(task: VersionTask, tools: LoaderTools, signature: Mod
     signature,
     settings: configSettings(tools),
   });
-}
-
-function engineOptions(modelFolder: string, { engine }: ModelConfig): Omit<SessionTemplate, 'label' | 'file'> {
-  const customOpLibraries = engine.customOpLibraries.map((path) => (isAbsolute(path) ? path : join(modelFolder, path)));
-  return { ...engine, customOpLibraries };
 }
 
 /** Label files win over labels that the model itself carries (ZipMap). */

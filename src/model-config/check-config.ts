@@ -162,7 +162,9 @@ function checkFiles(name: string, message: ConfigMessage, { invalid }: Findings)
   }
   for (const file of textsOf(messageOf(message, 'model_operations') ?? {}, 'op_library_filename')) {
     if (pathWithin(file) === null) {
-      invalid.push(`op library ${quoted(file)} of model '${name}' must stay within the model's folder`);
+      invalid.push(
+        `op library ${quoted(file)} of model '${name}' must stay within the model's folder, and be written relative to it`,
+      );
     }
   }
   for (const capability of textMapOf(message, 'cc_model_filenames').keys()) {

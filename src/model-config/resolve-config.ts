@@ -14,7 +14,7 @@ import { readEngineConfig } from './engine-config.ts';
 import { newFindings, throwFindings } from './findings.ts';
 import { resolveInstanceGroups } from './instance-groups.ts';
 import { newMessage } from './message-fields.ts';
-import type { ConfigMessage, ConfigValue, ModelConfig } from './model-config.ts';
+import type { ConfigMessage, ConfigValue, EngineConfig, ModelConfig } from './model-config.ts';
 import { normaliseConfig } from './normalise-config.ts';
 import { readJsonConfig, readTextConfig } from './read-config.ts';
 import type { ModelSignature } from './signature.ts';
@@ -71,6 +71,21 @@ export function resolveModelConfig(query: ConfigQuery & { readonly signature: Mo
   const message = normaliseConfig(complete, messages);
   const ignoredFields = [...new Set(findings.ignored)];
   return deepFreeze(buildConfig({ message, signature, instanceGroups: groups, engine, ignoredFields }));
+}
+
+/** What the engine will be asked for, known before the model file is read. Faults are told by `resolveModelConfig`. */
+export interface EnginePlan {
+  readonly engine: EngineConfig;
+  /** Ordinal of the first GPU that has an instance; null when all are on the CPU. */
+  readonly gpu: number | null;
+}
+
+/** @param message as written, with names completed (`readConfigMessage`) */
+export function planEngine(message: ConfigMessage, settings: ConfigSettings): EnginePlan {
+  const findings = newFindings();
+  const { groups } = resolveInstanceGroups(message, settings, findings);
+  const gpu = groups.flatMap(({ gpus }) => gpus)[0] ?? null;
+  return { engine: readEngineConfig(message, gpu !== null, findings), gpu };
 }
 
 function readSource(modelName: string, source: ConfigSource, settings: ConfigSettings): ConfigMessage {

@@ -13,6 +13,7 @@ import type {
   EngineOutput,
   EngineResult,
   EngineSession,
+  InspectionSpec,
   InstanceSpec,
   ModelFile,
   SessionSpec,
@@ -183,7 +184,11 @@ export class FakeEngine implements Engine {
   devices: readonly CudaDevice[] = [];
   mode: FakeMode = 'inline';
 
-  async inspect(file: ModelFile): Promise<ModelSignature> {
+  /** What models were inspected with, by call. */
+  readonly inspections: InspectionSpec[] = [];
+
+  async inspect(file: ModelFile, spec: InspectionSpec = {}): Promise<ModelSignature> {
+    this.inspections.push(spec);
     return this.#modelAt(file).signature;
   }
 

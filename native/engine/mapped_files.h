@@ -1,0 +1,46 @@
+// Files that a model's weights lie in. The runtime maps them, so that who truncates or overwrites one of them
+// later ends this process or changes a model that serves. Here the pages become the process's own once a
+// session is open. Linux only; elsewhere mappings stay as the runtime made them.
+#ifndef NEREID_ENGINE_MAPPED_FILES_H_
+#define NEREID_ENGINE_MAPPED_FILES_H_
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/result.h"
+
+namespace nereid {
+
+/// The weight files of one session while it is being opened. Of sessions that share a file one is opened at a
+/// time, because mappings are told apart by file only, and one that is being opened comes and goes.
+///
+/// Threads: used by the one that made it. Lifetime: while the session is opened. Memory: names only.
+class MappedFiles {
+ public:
+  /// Waits for other sessions that are opening one of these files. Files that are not there are passed over.
+  explicit MappedFiles(const std::vector<std::string>& paths) noexcept;
+  MappedFiles(const MappedFiles&) = delete;
+  MappedFiles& operator=(const MappedFiles&) = delete;
+  ~MappedFiles();
+
+  /// Puts memory of this process, with the same bytes, in the place of every mapping of the files. Where that
+  /// fails the mappings stay, which work as long as nobody touches the files.
+  Status Detach() const noexcept;
+
+ private:
+  /// Device and inode.
+  using Key = std::pair<uint64_t, uint64_t>;
+
+  struct File {
+    Key key;
+    std::string path;
+  };
+
+  std::vector<File> files_;
+};
+
+}  // namespace nereid
+
+#endif  // NEREID_ENGINE_MAPPED_FILES_H_

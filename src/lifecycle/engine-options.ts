@@ -1,0 +1,32 @@
+/** What a configuration asks of the engine, with the paths of this machine. Inspecting and serving get the same. */
+
+import { join } from 'node:path';
+
+import type { InspectionSpec } from '../engine/engine.ts';
+import type { ConfigSettings } from '../model-config/config-settings.ts';
+import type { ConfigMessage, EngineConfig } from '../model-config/model-config.ts';
+import { pathWithin } from '../model-config/relative-path.ts';
+import { planEngine } from '../model-config/resolve-config.ts';
+
+/** `engine` with absolute paths; names that leave the model's folder are gone, the configuration's checks refuse them. */
+export function engineOptions(modelFolder: string, engine: EngineConfig): EngineConfig {
+  const libraries = engine.customOpLibraries.map(pathWithin).filter((path) => path !== null);
+  return { ...engine, customOpLibraries: libraries.map((path) => join(modelFolder, path)) };
+}
+
+/**
+ * What the model file is inspected with.
+ *
+ * @param modelFolder absolute
+ * @param message as written, with names completed (`readConfigMessage`)
+ */
+export function inspectionOptions(
+  modelFolder: string,
+  message: ConfigMessage,
+  settings: ConfigSettings,
+): InspectionSpec {
+  const { engine, gpu } = planEngine(message, settings);
+  const { sessionEntries, cudaOptions, tensorrtOptions, customOpLibraries } = engineOptions(modelFolder, engine);
+  const device = gpu === null ? ({ kind: 'cpu' } as const) : ({ kind: 'cuda', ordinal: gpu } as const);
+  return { device, sessionEntries, cudaOptions, tensorrtOptions, customOpLibraries };
+}

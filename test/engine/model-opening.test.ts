@@ -1,0 +1,126 @@
+/** What must not decide whether a model opens, and on what a model that is open must not depend any more. */
+
+import { truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import type { LogFields, Logger } from '../../src/logger.ts';
+import { silentLogger } from '../../src/logger.ts';
+import {
+  elem,
+  externalInitializer,
+  floats,
+  initializer,
+  int64s,
+  model,
+  node,
+  tensorType,
+  valueInfo,
+} from '../models/onnx-writer.ts';
+import {
+  bytesOf,
+  cpuSpec,
+  doublingModel,
+  engineForTests,
+  floatsIn,
+  modelFolder,
+  outputsOf,
+  withSession,
+} from './model-files.ts';
+
+const folder = modelFolder();
+afterAll(() => folder.remove());
+
+const warnings: { fields: LogFields; message: string }[] = [];
+const logger: Logger = { ...silentLogger, warn: (fields, message) => warnings.push({ fields, message }) };
+const engine = engineForTests(logger);
+
+/** Two quantized LSTMs with the same weights: with session.x64quantprecision=1 ONNX Runtime 1.30 replaces them twice. */
+function sharedQuantizedLstm(): Uint8Array {
+  const scale = (name: string) => initializer(name, elem.float, [1], floats([0.01]));
+  const zero = (name: string) => initializer(name, elem.int8, [1], Uint8Array.of(0));
+  const inputs = ['x', 'w', 'r', '', '', '', '', '', 'ws', 'wz', 'rs', 'rz'];
+  const lstm = (output: string) =>
+    node('DynamicQuantizeLSTM', inputs, [output], { hidden_size: { int: 4 } }, 'com.microsoft');
+  const narrow = initializer('w', elem.int8, [1, 2, 16], new Uint8Array(32).fill(1));
+  const recurrent = initializer('r', elem.int8, [1, 4, 16], new Uint8Array(64).fill(1));
+  return model({
+    nodes: [lstm('a'), lstm('b'), node('Add', ['a', 'b'], ['y'])],
+    inputs: [valueInfo('x', tensorType(elem.float, ['time', 1, 2]))],
+    outputs: [valueInfo('y', tensorType(elem.float, ['time', 1, 1, 4]))],
+    initializers: [narrow, recurrent, scale('ws'), zero('wz'), scale('rs'), zero('rz')],
+    domainOpsets: { 'com.microsoft': 1 },
+  });
+}
+
+describe('a model that ONNX Runtime opens by itself', () => {
+  it('opens here although it refuses an option that we add, and the log says so', async () => {
+    const file = folder.write('lstm.onnx', sharedQuantizedLstm());
+    await withSession(engine, cpuSpec(file), async (instance) => {
+      const input = { index: 0, shape: [1, 1, 2], parts: [bytesOf(Float32Array.of(1, 1))] };
+      const [output] = await outputsOf(instance, [input], [0]);
+      expect(output?.shape).toEqual([1, 1, 1, 4]);
+    });
+    // Where the processor has VNNI the option changes nothing, and nothing is to be told.
+    for (const { fields } of warnings) expect(fields).toMatchObject({ model: 'test:1' });
+  });
+});
+
+describe('libraries of custom operators', () => {
+  const file = folder.write('plain.onnx', doublingModel(2));
+
+  it('that are missing are named, by inspecting as by serving', async () => {
+    const customOpLibraries = [join(folder.path, 'libmissing.so')];
+    const refusal = { code: 'unavailable', message: expect.stringContaining("'libmissing.so' does not exist") };
+    await expect(engine.inspect(file, { customOpLibraries })).rejects.toMatchObject(refusal);
+    await expect(engine.openSession(cpuSpec(file, { customOpLibraries }))).rejects.toMatchObject(refusal);
+  });
+
+  it('that do not load refuse the model, by inspecting as by serving', async () => {
+    writeFileSync(join(folder.path, 'libtext.so'), 'no library');
+    const customOpLibraries = [join(folder.path, 'libtext.so')];
+    const refusal = { code: 'invalid_argument', message: expect.stringContaining('libtext.so') };
+    await expect(engine.inspect(file, { customOpLibraries })).rejects.toMatchObject(refusal);
+    await expect(engine.openSession(cpuSpec(file, { customOpLibraries }))).rejects.toMatchObject(refusal);
+  });
+});
+
+describe('the weights of an open model', () => {
+  const rows = 4096;
+  const table = (value: number): Uint8Array => floats(new Array<number>(rows * 4).fill(value));
+  const onnx = model({
+    nodes: [node('Gather', ['table', 'i'], ['x']), node('Add', ['x', 'bias'], ['y'])],
+    inputs: [valueInfo('i', tensorType(elem.int64, ['batch']))],
+    outputs: [valueInfo('y', tensorType(elem.float, ['batch', 4]))],
+    initializers: [
+      externalInitializer('table', elem.float, [rows, 4], { location: 'weights', length: rows * 16 }),
+      initializer('bias', elem.float, [4], floats([1, 1, 1, 1])),
+    ],
+  });
+  const last = { index: 0, shape: [1], parts: [int64s([rows - 1])] };
+
+  it.runIf(process.platform === 'linux')('do not change when their file is overwritten or cut', async () => {
+    const weights = join(folder.path, 'weights');
+    writeFileSync(weights, table(1));
+    await withSession(engine, cpuSpec(folder.write('external.onnx', onnx)), async (instance) => {
+      const answer = async () => floatsIn((await outputsOf(instance, [last], [0]))[0]?.data as Uint8Array);
+      expect(await answer()).toEqual([2, 2, 2, 2]);
+      writeFileSync(weights, table(7), { flag: 'r+' });
+      expect(await answer()).toEqual([2, 2, 2, 2]);
+      truncateSync(weights, 0);
+      expect(await answer()).toEqual([2, 2, 2, 2]);
+    });
+  });
+
+  it('are those of one file for all sessions that are opened at once', async () => {
+    writeFileSync(join(folder.path, 'weights'), table(3));
+    const file = folder.write('external.onnx', onnx);
+    const sessions = await Promise.all(Array.from({ length: 6 }, () => engine.openSession(cpuSpec(file))));
+    for (const session of sessions) {
+      const instance = session.createInstance({ name: 'test_0', maxRows: 0 });
+      const [output] = await outputsOf(instance, [last], [0]);
+      expect(floatsIn(output?.data as Uint8Array)).toEqual([4, 4, 4, 4]);
+      await instance.close();
+      await session.close();
+    }
+  });
+});
