@@ -9,6 +9,10 @@ import type { InferenceResponse } from './response.ts';
  * Takes the answers of one request, on the event loop. A request ends exactly once: with a final response, or with a
  * failure; nothing follows either. A sink does not throw.
  *
+ * With its end nobody reads the bytes of the request any more, so whoever owns them uses them again. Therefore a caller who
+ * leaves while a batch reads its request is told when the batch is over. (Only a server that gives up at its exit ends
+ * requests whose batches still run: it takes no new ones.)
+ *
  * The call object of a protocol is its own sink, so that a request costs neither a promise nor a closure.
  */
 export interface ResponseSink {

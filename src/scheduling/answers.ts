@@ -143,6 +143,16 @@ export class Answers {
     } else {
       this.#observer.requestFailed(totalNs, request.failureReason, true);
     }
+    if (!request.isReadOn) this.#tellSoon(request);
+  }
+
+  /** The batch of a request whose caller had left is over: nobody reads its inputs any more. */
+  unread(request: QueuedRequest): void {
+    request.isReadOn = false;
+    this.#tellSoon(request);
+  }
+
+  #tellSoon(request: QueuedRequest): void {
     if (this.#settled.length === 0) queueMicrotask(this.#tell);
     this.#settled.push(request);
   }

@@ -127,6 +127,7 @@ export class BatchRunner {
       computeOutputNs: result.outputNs,
     };
     const { observer, onFree, onEnd } = this.#parts;
+    if (batch.liveCount < batch.requests.length) this.#tellWhoLeft(batch);
     this.#lastRunMs = (result.inputNs + result.inferNs + result.outputNs) / 1e6;
     if (batch.instance.next === batch) observer.batchStarted?.(batch.requests.length);
     const promoted = this.#pool.giveBack(batch.instance, batch);
@@ -142,6 +143,10 @@ export class BatchRunner {
       onFree();
     }
     onEnd();
+  }
+
+  #tellWhoLeft(batch: Batch): void {
+    for (const request of batch.requests) if (request.isReadOn) this.#parts.answers.unread(request);
   }
 
   /** The engine has gone on to the batch that waited. */

@@ -124,6 +124,7 @@ export class DynamicBatcher implements Scheduler, RequestKeeper {
     const { batch, state } = request;
     if (state === 'settled') return;
     if (state === 'waiting') this.#queue.remove(request);
+    request.isReadOn = state === 'running';
     this.#answers.failNow(request, scheduleRefusal.cancelled(), 'CANCELED');
     if (state === 'running' && batch !== null) this.#runner.forget(batch);
     this.#noticeDrained();

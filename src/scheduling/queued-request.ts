@@ -48,6 +48,8 @@ export class QueuedRequest {
   response: InferenceResponse | null = null;
   error: InferenceError | null = null;
   failureReason: FailureReason = 'OTHER';
+  /** Its caller has left while its batch runs and reads it: its sink is told when that is over. */
+  isReadOn = false;
   /** The request that came after it, where answers keep the order of arrival. */
   nextInOrder: QueuedRequest | null = null;
 

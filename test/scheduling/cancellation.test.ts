@@ -41,15 +41,18 @@ describe('a caller who leaves', () => {
     expect(stage.send().isWaiting).toBe(true);
   });
 
-  it('while running is told at once; its batch goes on for the others', async () => {
+  it('while running counts as cancelled at once and is told when its batch reads the request no more', async () => {
     const stage = new Stage();
     const [first, second] = stage.sendMany(2);
     await stage.turn();
     first.leave();
     await stage.turn();
-    expect(told(first)).toEqual(['cancelled', '']);
+    expect(stage.observer.failureReasons).toEqual(['CANCELED']);
+    expect(first.isWaiting).toBe(true);
     expect(stage.instance.last.isTerminated).toBe(false);
     await stage.complete();
+    expect(told(first)).toEqual(['cancelled', '']);
+    expect(first.settledCount).toBe(1);
     expect(second.values).toEqual([1]);
     expect(stage.observer.batches).toMatchObject([{ requestCount: 2, failed: false }]);
   });

@@ -128,11 +128,14 @@ describe('callers of a batch that waits behind another', () => {
     await stage.turn();
     for (const caller of callers) caller.leave();
     await settle();
-    expect(callers.every(({ error }) => error?.code === 'cancelled')).toBe(true);
+    expect(stage.observer.failureReasons).toEqual(new Array(full).fill('CANCELED'));
+    expect(callers.every(({ isWaiting }) => isWaiting)).toBe(true);
     expect(stage.instance.terminateCount).toBe(0);
     stage.instance.running?.complete();
     expect(stage.instance.terminateCount).toBe(1);
     expect(stage.instance.running).toBeNull();
+    await settle();
+    expect(callers.every(({ error }) => error?.code === 'cancelled')).toBe(true);
   });
 
   it('are not harmed by the failure of the running one', async () => {
