@@ -46,7 +46,11 @@ for (const [name, datatype, data] of [
   const body = tensor(datatype, data);
   cases[`read ${name}`] = [() => decodeInferRequest(body, null, target, null), () => JSON.parse(body.toString('utf8'))];
 }
-const decoded = { isBinaryByDefault: false, binaryByName: null };
+const decoded = {
+  request: { outputs: [] },
+  isBinaryByDefault: false,
+  binaryNames: new Set(),
+};
 for (const [name, datatype, data, array] of [
   ['1024 FP32', 'FP32', floats, Float32Array],
   ['1024 INT32', 'INT32', integers, Int32Array],

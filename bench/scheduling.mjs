@@ -90,6 +90,7 @@ const request = () => ({
   priority: 0,
   timeoutUs: 0,
   sequence: null,
+  heldBytes: 0,
 });
 
 const cpuUs = () => {

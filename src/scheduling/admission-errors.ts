@@ -4,18 +4,14 @@
  */
 
 import { type InferenceError, invalidArgument } from '../errors.ts';
+import { shownName as clipped } from '../inference/request-limits.ts';
+import { requestPrefix } from '../inference/request-prefix.ts';
 import { type Shape, shapeText } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { AdmissionPlan, InputPlan } from './admission.ts';
 
-/** Names and lists come from outside and end up in headers: what is longer is cut. */
-const maxNameLength = 256;
+/** Lists come from outside and end up in headers: what is longer is cut, as names are. */
 const maxListed = 32;
-
-const clipped = (text: string): string => (text.length > maxNameLength ? `${text.slice(0, maxNameLength)}…` : text);
-
-/** How errors name a request. */
-export const requestPrefix = (id: string): string => `[request id: ${id === '' ? '<id_unknown>' : clipped(id)}] `;
 
 const refused = (id: string, text: string): InferenceError => invalidArgument(requestPrefix(id) + text);
 
@@ -37,8 +33,12 @@ const batchNote =
 type Plan = AdmissionPlan;
 
 export const refusal = {
-  unknownInput: (plan: Plan, id: string, name: string) =>
-    refused(id, `unexpected inference input '${clipped(name)}' for model '${plan.modelName}'`),
+  /** Without the id, as Triton tells it. */
+  unknownInput: (plan: Plan, name: string) =>
+    invalidArgument(
+      `unexpected inference input '${clipped(name)}' for model '${plan.modelName}', which has ` +
+        quoted(plan.inputs.map((input) => input.name)),
+    ),
 
   unknownOutput: (plan: Plan, id: string, name: string) =>
     refused(id, `unexpected inference output '${clipped(name)}' for model '${plan.modelName}'`),
@@ -49,7 +49,9 @@ export const refusal = {
 
   inputCount(plan: Plan, id: string, tensors: readonly Tensor[]): InferenceError {
     const names = tensors.map((tensor) => tensor.name);
-    const missing = plan.inputs.filter((input) => !input.isOptional && !names.includes(input.name));
+    // Only names of the model: very long ones of equal length have equal hashes.
+    const present = new Set(names.filter((name) => plan.inputsByName.has(name)));
+    const missing = plan.inputs.filter((input) => !input.isOptional && !present.has(input.name));
     const most = plan.inputs.length;
     const expected =
       plan.requiredCount === most

@@ -160,7 +160,7 @@ function tensorsInPlanOrder(plan: AdmissionPlan, request: InferenceRequest): rea
   if (given.length > plan.inputs.length || given.length < plan.requiredCount) {
     throw refusal.inputCount(plan, request.id, given);
   }
-  if (firstUnknown !== null) throw refusal.unknownInput(plan, request.id, firstUnknown.name);
+  if (firstUnknown !== null) throw refusal.unknownInput(plan, firstUnknown.name);
   for (let i = 0; i < tensors.length; i++) {
     if (tensors[i] === undefined && !(plan.inputs[i] as InputPlan).isOptional) {
       throw refusal.inputCount(plan, request.id, given);

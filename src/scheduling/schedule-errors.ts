@@ -1,7 +1,7 @@
 /** What a request is told that was not run: Triton's sentences where it has one (behaviour.md §3.3, §9, §10). */
 
 import { cancelled, deadlineExceeded, type InferenceError, unavailable } from '../errors.ts';
-import { requestPrefix } from './admission-errors.ts';
+import { requestPrefix } from '../inference/request-prefix.ts';
 import type { ResponseIdentity } from './batch-response.ts';
 
 export const scheduleRefusal = {

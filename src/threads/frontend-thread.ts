@@ -14,8 +14,8 @@ import { ConnectionBalance, ConnectionCounts } from './connection-balance.ts';
 import { LinkServer } from './link-server.ts';
 import { loadNativeThreads } from './native-threads.ts';
 import { SharedMessageMemory } from './shared-message-memory.ts';
-import type { FrontendName, FrontendThreadSettings, ThreadOrder, ThreadReport } from './thread-messages.ts';
 import { reportingLogger } from './thread-log.ts';
+import type { FrontendName, FrontendThreadSettings, ThreadOrder, ThreadReport } from './thread-messages.ts';
 
 async function run(port: MessagePort, settings: FrontendThreadSettings): Promise<void> {
   const report = (message: ThreadReport): void => port.postMessage(message);

@@ -17,21 +17,33 @@ const wordBytes = 8;
 /** More numbers than a text of that many characters takes. */
 export const textNumbers = (text: string): number => 3 + Math.ceil((text.length * 3) / wordBytes);
 
+/** A fault of ours: what is written was measured before, and what is read was written by `RecordWriter`. */
+const outOfRecord = (verb: 'written' | 'read'): Error => new RangeError(`more is ${verb} than the record has room for`);
+
 export class RecordWriter {
   readonly #names = new Map<string, number>();
   #numbers: Float64Array = new Float64Array(0);
   #bytes: Buffer = Buffer.alloc(0);
   #at = 0;
+  #end = 0;
 
-  /** From here on in a page; both are views on the whole of it. */
-  begin(numbers: Float64Array, bytes: Buffer, byteOffset: number): void {
+  /**
+   * From here on in a page; both are views on the whole of it.
+   *
+   * @param length Numbers that were reserved for the record: writing more of them is an error. It is the first of them.
+   */
+  begin(numbers: Float64Array, bytes: Buffer, byteOffset: number, length: number): void {
     this.#numbers = numbers;
     this.#bytes = bytes;
     this.#at = byteOffset / wordBytes;
+    this.#end = Math.min(this.#at + length, numbers.length);
+    this.number(length);
   }
 
   number(value: number): void {
-    this.#numbers[this.#at++] = value;
+    const at = this.#at++;
+    if (at >= this.#end) throw outOfRecord('written');
+    this.#numbers[at] = value;
   }
 
   /** A text that will come again. */
@@ -55,6 +67,9 @@ export class RecordWriter {
 
   #write(text: string): void {
     const start = (this.#at + 1) * wordBytes;
+    const room = this.#end * wordBytes - start;
+    // Three bytes is the most that a UTF-16 unit takes; a text that does not fit would be cut without a word.
+    if (text.length * 3 > room && Buffer.byteLength(text) > room) throw outOfRecord('written');
     const length = this.#bytes.write(text, start, 'utf8');
     this.number(length);
     this.#at += Math.ceil(length / wordBytes);
@@ -66,15 +81,30 @@ export class RecordReader {
   #numbers: Float64Array = new Float64Array(0);
   #bytes: Buffer = Buffer.alloc(0);
   #at = 0;
+  #end = 0;
 
   begin(numbers: Float64Array, bytes: Buffer, byteOffset: number): void {
     this.#numbers = numbers;
     this.#bytes = bytes;
     this.#at = byteOffset / wordBytes;
+    this.#end = numbers.length;
+    const start = this.#at;
+    const length = this.number();
+    if (!(length >= 1 && length <= numbers.length - start)) throw outOfRecord('read');
+    this.#end = start + length;
   }
 
   number(): number {
-    return this.#numbers[this.#at++] as number;
+    const at = this.#at++;
+    if (at >= this.#end) throw outOfRecord('read');
+    return this.#numbers[at] as number;
+  }
+
+  /** How many things follow, each of which takes a number at least. */
+  count(): number {
+    const count = this.number();
+    if (!(count >= 0 && count <= this.#end - this.#at)) throw outOfRecord('read');
+    return count;
   }
 
   text(): string {
@@ -82,6 +112,7 @@ export class RecordReader {
     if (known >= 0) return this.#names[known] as string;
     const length = this.number();
     const start = this.#at * wordBytes;
+    if (!(length >= 0 && length <= this.#end * wordBytes - start)) throw outOfRecord('read');
     this.#at += Math.ceil(length / wordBytes);
     const text = this.#bytes.toString('utf8', start, start + length);
     if (known === newName) this.#names.push(text);

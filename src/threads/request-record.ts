@@ -4,12 +4,13 @@
  */
 
 import type { InferenceRequest, Parameters, ParameterValue, RequestedOutput } from '../inference/request.ts';
-import { noParameters, type SequenceControl } from '../inference/request.ts';
+import { noParameters, RequestDraft } from '../inference/request.ts';
 import { type Datatype, datatypes } from '../tensor/datatype.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Page, PageArena } from './page-arena.ts';
 import type { PageTable } from './page-table.ts';
 import { type RecordReader, type RecordWriter, textNumbers } from './record.ts';
+import { fieldNumbers, readFields, writeFields } from './record-fields.ts';
 
 const datatypeNames = Object.keys(datatypes) as Datatype[];
 const datatypeCodes: ReadonlyMap<Datatype, number> = new Map(datatypeNames.map((name, code) => [name, code]));
@@ -41,17 +42,17 @@ export function writeRequest(
     blocks ??= [];
     blocks.push(copied(arena, data));
   }
-  const page = arena.reserve(requestNumbers(request) * 8);
+  const numbers = requestNumbers(request);
+  const page = arena.reserve(numbers * 8);
   const { start } = arena;
-  writer.begin(page.numbers, page.bytes, start);
+  writer.begin(page.numbers, page.bytes, start, numbers);
   writer.name(request.modelName);
   writer.name(request.modelVersion);
   writer.text(request.id);
   writer.number(receivedAtMs);
   writer.number(deadlineMs);
-  writer.number(request.priority);
-  writer.number(request.timeoutUs);
-  writeSequence(writer, request.sequence);
+  writer.number(request.heldBytes);
+  writeFields(writer, request);
   writeParameters(writer, request.parameters);
   writer.number(inputs.length);
   let copies = 0;
@@ -67,36 +68,31 @@ export function writeRequest(
   return { page, start, blocks };
 }
 
+class ReadRequest extends RequestDraft implements RequestTimes {
+  receivedAtMs = 0;
+  deadlineMs = 0;
+}
+
 /** The bytes of inputs are views on pages; the caller's times are on the clock that all threads share. */
 export function readRequest(pages: PageTable, reader: RecordReader): InferenceRequest & RequestTimes {
-  const modelName = reader.text();
-  const modelVersion = reader.text();
-  const id = reader.text();
-  const receivedAtMs = reader.number();
-  const deadlineMs = reader.number();
-  const priority = reader.number();
-  const timeoutUs = reader.number();
-  const sequence = readSequence(reader);
-  const parameters = readParameters(reader);
-  const inputCount = reader.number();
+  const request = new ReadRequest();
+  request.modelName = reader.text();
+  request.modelVersion = reader.text();
+  request.id = reader.text();
+  request.receivedAtMs = reader.number();
+  request.deadlineMs = reader.number();
+  request.heldBytes = reader.number();
+  readFields(reader, request);
+  request.parameters = readParameters(reader);
+  const inputCount = reader.count();
   const inputs: Tensor[] = [];
   for (let i = 0; i < inputCount; i++) inputs.push(readTensor(pages, reader));
-  const outputCount = reader.number();
+  request.inputs = inputs;
+  const outputCount = reader.count();
   const outputs: RequestedOutput[] = [];
   for (let i = 0; i < outputCount; i++) outputs.push({ name: reader.text(), classificationCount: reader.number() });
-  return {
-    modelName,
-    modelVersion,
-    id,
-    inputs,
-    outputs,
-    parameters,
-    priority,
-    timeoutUs,
-    sequence,
-    receivedAtMs,
-    deadlineMs,
-  };
+  request.outputs = outputs;
+  return request;
 }
 
 export function copied(arena: PageArena, data: Uint8Array): Uint8Array {
@@ -120,29 +116,23 @@ export function writeTensor(arena: PageArena, writer: RecordWriter, tensor: Tens
 export function readTensor(pages: PageTable, reader: RecordReader): Tensor {
   const name = reader.text();
   const datatype = datatypeNames[reader.number()] as Datatype;
-  const rank = reader.number();
+  const rank = reader.count();
   const shape: number[] = [];
   for (let d = 0; d < rank; d++) shape.push(reader.number());
   const { memory } = pages.find(reader.number());
   const offset = reader.number();
+  // What lies outside of the page is a RangeError.
   return { name, datatype, shape, data: new Uint8Array(memory, offset, reader.number()) };
 }
 
 /** Numbers that a tensor's part of a record takes at most. */
 export const tensorNumbers = ({ name, shape }: Tensor): number => textNumbers(name) + shape.length + 5;
 
-function requestNumbers({
-  modelName,
-  modelVersion,
-  id,
-  inputs,
-  outputs,
-  parameters,
-  sequence,
-}: InferenceRequest): number {
-  let numbers = textNumbers(modelName) + textNumbers(modelVersion) + textNumbers(id) + 16;
-  if (sequence !== null) numbers += textNumbers(String(sequence.id));
-  numbers += parametersNumbers(parameters);
+function requestNumbers(request: InferenceRequest): number {
+  const { modelName, modelVersion, id, inputs, outputs, parameters } = request;
+  // Its own length, the times, the bytes held, and how many inputs and outputs there are.
+  let numbers = textNumbers(modelName) + textNumbers(modelVersion) + textNumbers(id) + 6;
+  numbers += fieldNumbers(request) + parametersNumbers(parameters);
   for (const input of inputs) numbers += tensorNumbers(input);
   for (const { name } of outputs) numbers += textNumbers(name) + 1;
   return numbers;
@@ -169,7 +159,7 @@ export function writeParameters(writer: RecordWriter, parameters: Parameters): v
 }
 
 export function readParameters(reader: RecordReader): Parameters {
-  const count = reader.number();
+  const count = reader.count();
   if (count === 0) return noParameters;
   const parameters = new Map<string, ParameterValue>();
   for (let i = 0; i < count; i++) {
@@ -190,23 +180,4 @@ function readParameter(reader: RecordReader): ParameterValue {
     default:
       return reader.text();
   }
-}
-
-const noSequence = -1;
-
-function writeSequence(writer: RecordWriter, sequence: SequenceControl | null): void {
-  if (sequence === null) {
-    writer.number(noSequence);
-    return;
-  }
-  const { id, start, end } = sequence;
-  writer.number((typeof id === 'bigint' ? 4 : 0) + (start ? 2 : 0) + (end ? 1 : 0));
-  writer.text(String(id));
-}
-
-function readSequence(reader: RecordReader): SequenceControl | null {
-  const flags = reader.number();
-  if (flags === noSequence) return null;
-  const id = reader.text();
-  return { id: flags & 4 ? BigInt(id) : id, start: (flags & 2) !== 0, end: (flags & 1) !== 0 };
 }

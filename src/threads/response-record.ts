@@ -22,9 +22,10 @@ const noLabels: readonly string[] = [];
 export function writeResponse(arena: PageArena, writer: RecordWriter, response: InferenceResponse): WrittenRecord {
   const { outputs } = response;
   const blocks = outputs.map(({ data }) => copied(arena, data));
-  const page = arena.reserve(responseNumbers(response) * 8);
+  const numbers = responseNumbers(response);
+  const page = arena.reserve(numbers * 8);
   const { start } = arena;
-  writer.begin(page.numbers, page.bytes, start);
+  writer.begin(page.numbers, page.bytes, start, numbers);
   writer.name(response.modelName);
   writer.name(response.modelVersion);
   writer.text(response.id);
@@ -50,10 +51,10 @@ export function readResponse(pages: PageTable, reader: RecordReader, release: ()
   const isBatched = reader.number() === 1;
   const parameters = readParameters(reader);
   const outputs: OutputTensor[] = [];
-  for (let left = reader.number(); left > 0; left--) {
+  for (let left = reader.count(); left > 0; left--) {
     const { name, datatype, shape, data } = readTensor(pages, reader);
     const classificationCount = reader.number();
-    const count = reader.number();
+    const count = reader.count();
     const labels = count === 0 ? noLabels : Array.from({ length: count }, () => reader.text());
     outputs.push({ name, datatype, shape, data, classificationCount, labels });
   }
@@ -66,7 +67,7 @@ const labelsOf = ({ classificationCount, labels }: OutputTensor): readonly strin
 
 function responseNumbers(response: InferenceResponse): number {
   const { modelName, modelVersion, id, outputs, parameters } = response;
-  let numbers = textNumbers(modelName) + textNumbers(modelVersion) + textNumbers(id) + 4;
+  let numbers = textNumbers(modelName) + textNumbers(modelVersion) + textNumbers(id) + 5;
   numbers += parametersNumbers(parameters);
   for (const output of outputs) {
     numbers += tensorNumbers(output) + 2;
@@ -80,9 +81,10 @@ export function writeError(
   writer: RecordWriter,
   error: InferenceError,
 ): { page: Page; start: number } {
-  const page = arena.reserve((textNumbers(error.message) + 1) * 8);
+  const numbers = textNumbers(error.message) + 2;
+  const page = arena.reserve(numbers * 8);
   const { start } = arena;
-  writer.begin(page.numbers, page.bytes, start);
+  writer.begin(page.numbers, page.bytes, start, numbers);
   writer.number(errorCodes.indexOf(error.code));
   writer.text(error.message);
   return { page, start };

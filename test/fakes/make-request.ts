@@ -34,6 +34,7 @@ export const inferenceRequest = (rest: Partial<InferenceRequest> = {}): Inferenc
   priority: 0,
   timeoutUs: 0,
   sequence: null,
+  heldBytes: 0,
   ...rest,
 });
 

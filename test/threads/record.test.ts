@@ -14,7 +14,7 @@ function recordSides(bytes = 1 << 20) {
   const writer = new RecordWriter();
   const reader = new RecordReader();
   const begin = (byteOffset: number): void => {
-    writer.begin(numbers, page, byteOffset);
+    writer.begin(numbers, page, byteOffset, (bytes - byteOffset) / 8);
     reader.begin(numbers, page, byteOffset);
   };
   begin(0);
@@ -48,7 +48,8 @@ describe('a record', () => {
       const { writer, numbers } = recordSides();
       numbers.fill(-7);
       writer[write](text);
-      expect(numbers.findLastIndex((number) => number !== -7)).toBeLessThan(textNumbers(text));
+      // The first number of a record is its length.
+      expect(numbers.findLastIndex((number) => number !== -7)).toBeLessThan(1 + textNumbers(text));
     }
   });
 
@@ -71,17 +72,71 @@ describe('a record', () => {
     const { writer, reader, begin, numbers } = recordSides();
     begin(1024);
     writer.name('here');
-    expect(numbers.findIndex((number) => number !== 0)).toBe(128);
+    // The length of the record that was begun at 0, and the record.
+    expect(numbers.findIndex((number, i) => i > 0 && number !== 0)).toBe(128);
     expect(reader.text()).toBe('here');
   });
 
   it('ends at the very end of its page', () => {
     const bytes = 4096;
     const { writer, reader, begin } = recordSides(bytes);
-    begin(bytes - 5 * 8);
+    begin(bytes - 6 * 8);
     writer.text('äöüß');
     writer.text('');
     expect([reader.text(), reader.text()]).toEqual(['äöüß', '']);
+  });
+});
+
+describe('the bounds of a record', () => {
+  const bounded = (length: number) => {
+    const memory = new SharedArrayBuffer(4096);
+    const numbers = new Float64Array(memory);
+    const page = Buffer.from(memory);
+    const writer = new RecordWriter();
+    writer.begin(numbers, page, 64, length);
+    const reader = new RecordReader();
+    return { numbers, writer, reader, begin: () => reader.begin(numbers, page, 64) };
+  };
+
+  it.each([
+    ['a number', (writer: RecordWriter) => writer.number(1)],
+    ['a text', (writer: RecordWriter) => writer.text('a')],
+    ['a name', (writer: RecordWriter) => writer.name('a')],
+  ])('are kept when %s more is written than was measured', (_what, write) => {
+    const { writer, numbers } = bounded(3);
+    writer.number(1);
+    writer.number(2);
+    expect(() => write(writer)).toThrow('more is written than the record has room for');
+    expect([...numbers.subarray(11)].every((number) => number === 0)).toBe(true);
+  });
+
+  it('refuse a text that would be cut', () => {
+    const { writer } = bounded(1 + 2 + 2);
+    expect(() => writer.text('x'.repeat(17))).toThrow('more is written');
+  });
+
+  it('take a text that fits exactly although three bytes for each character would not', () => {
+    const { writer, reader, begin } = bounded(1 + 2 + 2);
+    writer.text('x'.repeat(16));
+    begin();
+    expect(reader.text()).toBe('x'.repeat(16));
+  });
+
+  it('are kept when more is read than was written', () => {
+    const { writer, reader, begin } = bounded(2);
+    writer.number(1);
+    begin();
+    reader.number();
+    expect(() => reader.number()).toThrow('more is read than the record has room for');
+  });
+
+  it.each([0, -1, 1e9, Number.NaN])('refuse the length %d of a record, and a count or text of it', (length) => {
+    const { numbers, begin, writer, reader } = bounded(3);
+    writer.number(length === 0 ? 1e9 : length);
+    begin();
+    expect(() => reader.count()).toThrow('more is read');
+    numbers[8] = length;
+    expect(begin).toThrow('more is read');
   });
 });
 
@@ -94,7 +149,7 @@ describe('a name', () => {
     page.fill(0);
     begin(0);
     for (const name of ['OUTPUT', 'INPUT', 'OUTPUT']) writer.name(name);
-    expect([...numbers.subarray(0, 4)]).toEqual([1, 0, 1, 0]);
+    expect([...numbers.subarray(1, 5)]).toEqual([1, 0, 1, 0]);
     expect([reader.text(), reader.text(), reader.text()]).toEqual(['OUTPUT', 'INPUT', 'OUTPUT']);
   });
 

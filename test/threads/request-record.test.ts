@@ -37,10 +37,20 @@ function roundTrip(request: InferenceRequest, times = someTimes): InferenceReque
   return readRequest(sides.pages, sides.reader);
 }
 
-const plain = ({ inputs, parameters, ...rest }: InferenceRequest) => ({
-  ...rest,
-  parameters: [...parameters],
-  inputs: inputs.map(plainTensor),
+/** What crosses; a draft has more. */
+const plain = (request: InferenceRequest & Partial<RequestTimes>) => ({
+  modelName: request.modelName,
+  modelVersion: request.modelVersion,
+  id: request.id,
+  priority: request.priority,
+  timeoutUs: request.timeoutUs,
+  sequence: request.sequence,
+  heldBytes: request.heldBytes,
+  receivedAtMs: request.receivedAtMs,
+  deadlineMs: request.deadlineMs,
+  outputs: request.outputs,
+  parameters: [...request.parameters],
+  inputs: request.inputs.map(plainTensor),
 });
 
 const anySequence: fc.Arbitrary<SequenceControl> = fc.record({
@@ -59,6 +69,7 @@ const anyRequest: fc.Arbitrary<InferenceRequest> = fc.record({
   priority: fc.nat({ max: 2 ** 32 - 1 }),
   timeoutUs: fc.maxSafeNat(),
   sequence: fc.option(anySequence),
+  heldBytes: fc.maxSafeNat(),
 });
 
 const anyTimes: fc.Arbitrary<RequestTimes> = fc.record({

@@ -3,12 +3,12 @@
  * what has arrived and is not asked for keeps the stream's window closed, so that the caller waits.
  */
 
+import { internal } from '../../errors.ts';
 import type { HeaderField } from '../../http2/header-field.ts';
 import type { Http2Stream } from '../../http2/stream.ts';
 import type { CallHead } from './call-head.ts';
 import { Http2Call, type Http2CallSurroundings } from './http2-call.ts';
 import { MessageAssembler } from './message-assembler.ts';
-import { internal } from '../../errors.ts';
 import type { StreamCall, StreamMethod, StreamReceiver } from './transport.ts';
 
 interface ArrivedMessage {

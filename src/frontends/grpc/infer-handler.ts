@@ -6,7 +6,7 @@ import type { InferenceResponse } from '../../inference/response.ts';
 import type { Logger } from '../../logger.ts';
 import type { InferenceServer } from '../../server/inference-server.ts';
 import type { Clock } from '../../time.ts';
-import { parametersWith, selectHeaders } from './forwarded-headers.ts';
+import { selectHeaders } from './forwarded-headers.ts';
 import { decodeInferRequest } from './infer-request-codec.ts';
 import { InferResponseMessage, type ResponsePlace } from './infer-response-codec.ts';
 import { type IsLeaving, leavingError } from './leaving.ts';
@@ -33,8 +33,7 @@ export const inferMethod = (dependencies: InferDependencies): UnaryMethod => {
     handle(message, call) {
       try {
         if (isLeaving()) throw leavingError();
-        const forwarded =
-          headerForwardPattern === null ? null : parametersWith(selectHeaders(call, headerForwardPattern));
+        const forwarded = selectHeaders(call, headerForwardPattern);
         server.infer(decodeInferRequest(message, forwarded), call, new UnarySink(call, maxMessageBytes));
       } catch (error) {
         call.fail(error);

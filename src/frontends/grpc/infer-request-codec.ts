@@ -5,71 +5,66 @@
  */
 
 import { invalidArgument } from '../../errors.ts';
-import { type InferenceRequest, noParameters, type RequestedOutput } from '../../inference/request.ts';
-import { RequestParameters } from '../v2/parameters.ts';
+import { countHeldBytes, type InferenceRequest, RequestDraft, type RequestedOutput } from '../../inference/request.ts';
+import { requestLimits, tooMany } from '../../inference/request-limits.ts';
+import { forwardHeader } from '../v2/parameters.ts';
+import { refuseRepeated } from '../v2/repeated-names.ts';
+import type { ForwardedHeader } from './forwarded-headers.ts';
 import { readParameterEntry } from './parameter-entry.ts';
-import { addRequestParameter, grpcDialect } from './request-parameters.ts';
-import {
-  type DecodedTensor,
-  maxRepeated,
-  rawAwaited,
-  readInput,
-  readRequestedOutput,
-  tooMany,
-} from './request-tensors.ts';
+import { requestParameters } from './request-parameters.ts';
+import { type DecodedTensor, rawAwaited, readInput, readRequestedOutput } from './request-tensors.ts';
 import { WireReader } from './wire-reader.ts';
-
-/** Up to this many names a comparison of each with each is cheaper than a set. */
-const maxComparedNames = 16;
-
-const noOutputs: readonly RequestedOutput[] = [];
 
 /**
  * @param message One whole message; the request keeps views on it, so it must not be reused before the answer.
- * @param forwarded The parameters that forwarded headers became, or null when there are none.
+ * @param forwarded Headers that become parameters, or null when there are none.
  * @throws InferenceError `invalid_argument`, or `not_found` for a region of shared memory. Nothing else.
  */
-export function decodeInferRequest(message: Buffer, forwarded: RequestParameters | null): InferenceRequest {
+export function decodeInferRequest(message: Buffer, forwarded: readonly ForwardedHeader[] | null): InferenceRequest {
   const reader = new WireReader(message);
   const inputs: DecodedTensor[] = [];
-  let parameters = forwarded;
+  const request = new RequestDraft();
+  if (forwarded !== null) for (const [key, value] of forwarded) forwardHeader(request, key, value);
   let parameterCount = 0;
   let outputs: RequestedOutput[] | null = null;
-  let modelName = '';
-  let modelVersion = '';
-  let id = '';
+  let typedBytes = 0;
   let typedName: string | null = null;
   let isRawSeen = false;
   let awaiting = 0;
   let early: Uint8Array[] | null = null;
 
   while (reader.at < reader.limit) {
+    reader.countField();
     const tag = reader.readTag();
     switch (tag) {
       case 0x0a:
-        modelName = reader.readName();
+        request.modelName = reader.readName();
         break;
       case 0x12:
-        modelVersion = reader.readName();
+        request.modelVersion = reader.readName();
         break;
       case 0x1a:
-        id = reader.readText();
+        request.id = reader.readText('the id');
         break;
-      case 0x22:
-        if (++parameterCount > maxRepeated) throw tooMany('parameters');
-        parameters ??= new RequestParameters(grpcDialect);
-        addRequestParameter(parameters, readParameterEntry(reader));
+      case 0x22: {
+        if (++parameterCount > requestLimits.parameters) throw tooMany('parameters', requestLimits.parameters);
+        const { key, kind, value } = readParameterEntry(reader);
+        requestParameters.add(request, key, kind, value);
         break;
+      }
       case 0x2a: {
-        if (inputs.length === maxRepeated) throw tooMany('inputs');
-        const input = readInput(reader, modelName);
-        if (input.data !== rawAwaited) typedName ??= input.name;
+        if (inputs.length === requestLimits.tensors) throw tooMany('inputs', requestLimits.tensors);
+        const input = readInput(reader, request.modelName);
+        if (input.data !== rawAwaited) {
+          typedName ??= input.name;
+          typedBytes += input.data.length;
+        }
         inputs.push(input);
         break;
       }
       case 0x32:
         outputs ??= [];
-        if (outputs.length === maxRepeated) throw tooMany('outputs');
+        if (outputs.length === requestLimits.tensors) throw tooMany('outputs', requestLimits.tensors);
         outputs.push(readRequestedOutput(reader));
         break;
       case 0x3a: {
@@ -80,7 +75,7 @@ export function decodeInferRequest(message: Buffer, forwarded: RequestParameters
           (inputs[awaiting++] as DecodedTensor).data = raw;
         } else {
           early ??= [];
-          if (early.length === maxRepeated) throw tooMany('raw_input_contents');
+          if (early.length === requestLimits.tensors) throw tooMany('raw_input_contents', requestLimits.tensors);
           early.push(raw);
         }
         break;
@@ -90,25 +85,21 @@ export function decodeInferRequest(message: Buffer, forwarded: RequestParameters
     }
   }
 
+  const { modelName } = request;
   if (isRawSeen && typedName !== null) {
     throw invalidArgument(
       `contents field must not be specified when using raw_input_contents for '${typedName}' for model '${modelName}'`,
     );
   }
   settleRaw(inputs, early, modelName);
-  refuseRepeated(inputs, 'input');
-  if (outputs !== null) refuseRepeated(outputs, 'output');
-  return {
-    modelName,
-    modelVersion,
-    id,
-    inputs,
-    outputs: outputs ?? noOutputs,
-    parameters: parameters === null ? noParameters : parameters.custom,
-    priority: parameters === null ? 0 : parameters.priority,
-    timeoutUs: parameters === null ? 0 : parameters.timeoutUs,
-    sequence: parameters === null ? null : parameters.sequence,
-  };
+  refuseRepeated(inputs, 'input', request.id);
+  request.inputs = inputs;
+  if (outputs !== null) {
+    refuseRepeated(outputs, 'output', request.id);
+    request.outputs = outputs;
+  }
+  countHeldBytes(request, message.length, typedBytes);
+  return request;
 }
 
 /** The id of a request that was refused before it was decoded, or could not be: whatever of it can be found, or ''. */
@@ -118,7 +109,7 @@ export function requestIdOf(message: Buffer): string {
   try {
     while (reader.at < reader.limit) {
       const tag = reader.readTag();
-      if (tag === 0x1a) id = reader.readText();
+      if (tag === 0x1a) id = reader.readText('the id');
       else reader.skipUnknown(tag, 0);
     }
   } catch {
@@ -147,20 +138,3 @@ function settleRaw(inputs: readonly DecodedTensor[], early: readonly Uint8Array[
     );
   }
 }
-
-function refuseRepeated(named: readonly { readonly name: string }[], kind: 'input' | 'output'): void {
-  if (named.length > maxComparedNames) {
-    const seen = new Set<string>();
-    for (const { name } of named) {
-      if (seen.has(name)) throw repeated(kind, name);
-      seen.add(name);
-    }
-    return;
-  }
-  for (let i = 1; i < named.length; i++) {
-    const name = (named[i] as { readonly name: string }).name;
-    for (let k = 0; k < i; k++) if ((named[k] as { readonly name: string }).name === name) throw repeated(kind, name);
-  }
-}
-
-const repeated = (kind: string, name: string) => invalidArgument(`${kind} '${name}' already exists in request`);

@@ -6,7 +6,7 @@
 import { type InferenceError, resourceExhausted } from '../../errors.ts';
 import type { Http2Connection } from '../../http2/connection.ts';
 import { readUint32 } from '../../http2/frame-format.ts';
-import { maxPooledBytes, type MessageMemory } from '../message-pool.ts';
+import { type MessageMemory, maxPooledBytes } from '../message-pool.ts';
 
 export const prefixBytes = 5;
 

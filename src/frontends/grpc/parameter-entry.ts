@@ -1,7 +1,7 @@
 /** One entry of a `map<string, InferParameter>` on the wire, whatever it belongs to. */
 
 import type { ParameterValue } from '../../inference/request.ts';
-import type { ParameterKind } from '../v2/parameters.ts';
+import type { ParameterKind } from '../../inference/request-fields.ts';
 import type { WireReader } from './wire-reader.ts';
 
 export interface ParameterEntry {
@@ -19,12 +19,14 @@ export function readParameterEntry(reader: WireReader): ParameterEntry {
   let value: ParameterValue = false;
   const outer = reader.enter();
   while (reader.at < reader.limit) {
+    reader.countField();
     const tag = reader.readTag();
     if (tag === 0x0a) {
       key = reader.readName();
     } else if (tag === 0x12) {
       const entry = reader.enter();
       while (reader.at < reader.limit) {
+        reader.countField();
         const choice = reader.readTag();
         switch (choice) {
           case 0x08:
@@ -39,7 +41,7 @@ export function readParameterEntry(reader: WireReader): ParameterEntry {
             break;
           case 0x1a:
             kind = 'string';
-            value = reader.readText();
+            value = reader.readText('the text of a parameter');
             break;
           case 0x21: {
             const { bytes, at } = reader;

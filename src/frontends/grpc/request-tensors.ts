@@ -1,20 +1,16 @@
 /** The two nested messages of ModelInferRequest: an input tensor, with its data where it is typed, and a wanted output. */
 
-import { type InferenceError, invalidArgument } from '../../errors.ts';
+import { invalidArgument } from '../../errors.ts';
 import type { RequestedOutput } from '../../inference/request.ts';
+import type { TensorParameters } from '../../inference/request-fields.ts';
+import { requestLimits, shownName } from '../../inference/request-limits.ts';
 import { datatypeNames, datatypeOf } from '../../tensor/datatype.ts';
 import { elementCount, shapeText } from '../../tensor/shape.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
-import { type ParameterEntry, readParameterEntry } from './parameter-entry.ts';
-import { addRegionParameter, type RegionReference, refuseRegion } from './region-reference.ts';
+import { namesRegion, refuseRegion } from './region-reference.ts';
+import { TensorParameterReader } from './request-parameters.ts';
 import { readTypedContents } from './typed-contents.ts';
 import type { WireReader } from './wire-reader.ts';
-
-/** More tensors or parameters than any model has would only cost memory: a few bytes become an object each. */
-export const maxRepeated = 65_536;
-
-/** ONNX Runtime and the protocol's clients stop far below. */
-const maxRank = 128;
 
 /** A tensor whose raw data is filled in when its entry is found. */
 export interface DecodedTensor extends Tensor {
@@ -23,9 +19,6 @@ export interface DecodedTensor extends Tensor {
 
 /** Stands in an input until its raw entry is found; told apart by identity. */
 export const rawAwaited = new Uint8Array(0);
-
-export const tooMany = (what: string): InferenceError =>
-  invalidArgument(`the request has more than ${maxRepeated} ${what}`);
 
 /**
  * Reads the InferInputTensor whose length follows.
@@ -38,9 +31,10 @@ export function readInput(reader: WireReader, modelName: string): DecodedTensor 
   let datatypeName = '';
   const shape: number[] = [];
   let contents: number[] | null = null;
-  let entries: ParameterEntry[] | null = null;
+  let parameters: TensorParameterReader | null = null;
   const outer = reader.enter();
   while (reader.at < reader.limit) {
+    reader.countField();
     const tag = reader.readTag();
     switch (tag) {
       case 0x0a:
@@ -59,7 +53,8 @@ export function readInput(reader: WireReader, modelName: string): DecodedTensor 
         pushDim(reader, shape, name);
         break;
       case 0x22:
-        entries = pushEntry(reader, entries);
+        parameters ??= new TensorParameterReader('input');
+        parameters.read(reader);
         break;
       case 0x2a: {
         const length = reader.readLength();
@@ -75,7 +70,7 @@ export function readInput(reader: WireReader, modelName: string): DecodedTensor 
   reader.leave(outer);
   if (name === '') throw invalidArgument(`an input tensor of the request for model '${modelName}' has no name`);
   const datatype = datatypeOf(datatypeName) ?? refuseDatatype(datatypeName, name);
-  if (entries !== null) refuseRegionOf(entries, name, contents !== null, modelName);
+  if (parameters !== null) refuseRegionOf(parameters.settle(name), name, contents !== null, modelName);
   if (contents === null) return { name, datatype, shape, data: rawAwaited };
   const data = readTypedContents(reader, contents, datatype, name, modelName);
   if (data.length === 0 && elementCount(shape) !== 0) {
@@ -90,24 +85,20 @@ export function readInput(reader: WireReader, modelName: string): DecodedTensor 
 /** Reads the InferRequestedOutputTensor whose length follows. */
 export function readRequestedOutput(reader: WireReader): RequestedOutput {
   let name = '';
-  let entries: ParameterEntry[] | null = null;
+  let parameters: TensorParameterReader | null = null;
   const outer = reader.enter();
   while (reader.at < reader.limit) {
+    reader.countField();
     const tag = reader.readTag();
     if (tag === 0x0a) name = reader.readName();
-    else if (tag === 0x12) entries = pushEntry(reader, entries);
-    else reader.skipUnknown(tag, 2);
+    else if (tag === 0x12) {
+      parameters ??= new TensorParameterReader('output');
+      parameters.read(reader);
+    } else reader.skipUnknown(tag, 2);
   }
   reader.leave(outer);
   if (name === '') throw invalidArgument('a requested output has no name');
-  return { name, classificationCount: entries === null ? 0 : classificationCount(entries, name) };
-}
-
-function pushEntry(reader: WireReader, entries: ParameterEntry[] | null): ParameterEntry[] {
-  const known = entries ?? [];
-  if (known.length === maxRepeated) throw tooMany('parameters of one tensor');
-  known.push(readParameterEntry(reader));
-  return known;
+  return { name, classificationCount: parameters === null ? 0 : classificationCount(parameters.settle(name), name) };
 }
 
 function pushDim(reader: WireReader, shape: number[], name: string): void {
@@ -115,53 +106,42 @@ function pushDim(reader: WireReader, shape: number[], name: string): void {
   const dim = reader.signed();
   if (dim === null) {
     const exact = BigInt.asIntN(64, (BigInt(reader.high) << 32n) | BigInt(reader.low));
-    throw invalidArgument(`input '${name}' has the dimension ${exact}, expected at most ${Number.MAX_SAFE_INTEGER}`);
+    throw invalidArgument(
+      `input '${shownName(name)}' has the dimension ${exact}, expected at most ${Number.MAX_SAFE_INTEGER}`,
+    );
   }
-  if (shape.length === maxRank) throw invalidArgument(`input '${name}' has more than ${maxRank} dimensions`);
+  if (shape.length === requestLimits.rank) {
+    throw invalidArgument(`input '${shownName(name)}' has more than ${requestLimits.rank} dimensions`);
+  }
   shape.push(dim);
 }
 
 function refuseDatatype(given: string, input: string): never {
   const shown = given.length > 32 ? `${given.slice(0, 32)}…` : given;
   throw invalidArgument(
-    `inference input '${input}' data-type is '${shown}', expected one of ${datatypeNames.join(', ')}`,
+    `inference input '${shownName(input)}' data-type is '${shown}', expected one of ${datatypeNames.join(', ')}`,
   );
 }
 
-function refuseRegionOf(
-  entries: readonly ParameterEntry[],
-  name: string,
-  hasContents: boolean,
-  modelName: string,
-): void {
-  let region: RegionReference | null = null;
-  for (const entry of entries) region = addRegionParameter(region, entry, name);
-  if (region === null) return;
-  if (hasContents && region.region !== null) {
+function refuseRegionOf(parameters: TensorParameters, name: string, hasContents: boolean, modelName: string): void {
+  if (!namesRegion(parameters)) return;
+  if (hasContents && parameters.region !== null) {
     throw invalidArgument(
       `unexpected 'content' provided when using shared memory for input tensor '${name}' for model '${modelName}'`,
     );
   }
-  refuseRegion(region, name);
+  refuseRegion(parameters, name);
 }
 
 /** The wanted number of classes; 0 for the tensor itself. */
-function classificationCount(entries: readonly ParameterEntry[], output: string): number {
-  let region: RegionReference | null = null;
-  let count = 0;
-  for (const entry of entries) {
-    region = addRegionParameter(region, entry, output);
-    if (entry.key !== 'classification') continue;
-    if (entry.kind !== 'int64') {
-      throw invalidArgument(`invalid value type for 'classification' parameter, expected int64_param`);
-    }
-    // Beyond 2^53 it means "all classes" just as well.
-    count = Number(entry.value);
-    if (count <= 0) throw invalidArgument(`invalid value for 'classification' parameter, expected >= 0`);
+function classificationCount(parameters: TensorParameters, output: string): number {
+  const { classificationCount: count, region } = parameters;
+  if (count !== null && count <= 0) {
+    throw invalidArgument(`invalid value for 'classification' parameter, expected >= 0`);
   }
-  if (region === null) return count;
-  if (region.region !== null && count > 0) {
+  if (!namesRegion(parameters)) return count ?? 0;
+  if (region !== null && count !== null) {
     throw invalidArgument(`output can't set both 'shared_memory_region' and 'classification'`);
   }
-  refuseRegion(region, output);
+  refuseRegion(parameters, output);
 }

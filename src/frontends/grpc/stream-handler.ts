@@ -9,7 +9,7 @@ import { Cancellation, type InferenceContext } from '../../inference/context.ts'
 import type { ResponseSink } from '../../inference/infer.ts';
 import type { InferenceRequest } from '../../inference/request.ts';
 import type { InferenceResponse } from '../../inference/response.ts';
-import { parametersWith, selectHeaders } from './forwarded-headers.ts';
+import { selectHeaders } from './forwarded-headers.ts';
 import { type InferDependencies, responseMessage } from './infer-handler.ts';
 import { decodeInferRequest, requestIdOf } from './infer-request-codec.ts';
 import { encodeStreamError } from './infer-response-codec.ts';
@@ -101,7 +101,7 @@ class InferStream implements StreamReceiver {
     this.#append(streamed);
     try {
       if (isLeaving()) throw leavingError();
-      streamed.request = decodeInferRequest(message, parametersWith(this.#headers));
+      streamed.request = decodeInferRequest(message, this.#headers);
       server.infer(streamed.request, streamed, streamed);
     } catch (error) {
       this.fail(streamed, error, message);

@@ -8,10 +8,14 @@
 
 import { isUtf8 } from 'node:buffer';
 import { type InferenceError, invalidArgument } from '../../errors.ts';
+import { requestLimits, tooLong, tooMany } from '../../inference/request-limits.ts';
 import { internedAscii } from './interned-names.ts';
 
 /** Deepest nesting of unknown groups that is walked over; protobuf's own recursion limit. */
 const maxGroupDepth = 100;
+
+/** Some times what the largest request within `requestLimits` has, in all its nested messages. */
+const maxFields = 524_288;
 
 const wireType = { varint: 0, fixed64: 1, length: 2, groupStart: 3, groupEnd: 4, fixed32: 5 } as const;
 
@@ -27,6 +31,8 @@ export class WireReader {
   /** Halves of the latest varint, both as unsigned 32 bits. */
   low = 0;
   high = 0;
+
+  #fields = 0;
 
   constructor(bytes: Buffer) {
     this.bytes = bytes;
@@ -101,14 +107,23 @@ export class WireReader {
   readName(): string {
     const length = this.readLength();
     const name = internedAscii(this.bytes, this.at, length);
-    if (name === null) return this.#text(length);
+    if (name === null) {
+      if (length > requestLimits.nameBytes) throw tooLong('a name in the request', requestLimits.nameBytes);
+      return this.#text(length);
+    }
     this.at += length;
     return name;
   }
 
-  /** A string that is different each time. */
-  readText(): string {
-    return this.#text(this.readLength());
+  /**
+   * A string that is different each time.
+   *
+   * @param what for the refusal of one that is longer than any request needs.
+   */
+  readText(what: string): string {
+    const length = this.readLength();
+    if (length > requestLimits.textBytes) throw tooLong(what, requestLimits.textBytes);
+    return this.#text(length);
   }
 
   /** A view, owned by the message. */
@@ -134,6 +149,11 @@ export class WireReader {
     const field = tag >>> 3;
     if (field <= knownFields) throw this.malformed(`field ${field} has the wrong wire type ${tag & 7}`);
     this.#skip(tag, 0);
+  }
+
+  /** Called for each field but elements of tensors: a message of two bytes for each would hold the event loop. */
+  countField(): void {
+    if (++this.#fields > maxFields) throw tooMany('fields', maxFields);
   }
 
   malformed(what: string): InferenceError {
@@ -168,6 +188,7 @@ export class WireReader {
     if (depth > maxGroupDepth) throw this.malformed(`groups are nested deeper than ${maxGroupDepth}`);
     for (;;) {
       if (this.at >= this.limit) throw this.malformed('a group does not end');
+      this.countField();
       const tag = this.readTag();
       if ((tag & 7) !== wireType.groupEnd) this.#skip(tag, depth);
       else if (tag >>> 3 === field) return;

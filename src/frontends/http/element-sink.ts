@@ -7,6 +7,7 @@ import { type JsonKind, type JsonReader, wrongKind } from './json-reader.ts';
 
 const comma = 0x2c;
 const openBracket = 0x5b;
+const openBrace = 0x7b;
 
 /** Takes elements one after the other; `read` consumes one element and leaves the reader behind it. */
 export abstract class ElementSink {
@@ -59,6 +60,9 @@ export function continuesRun(reader: JsonReader): boolean {
 /** What stands at the reader is another kind of value, or no value. */
 export function wrongElement(reader: JsonReader, key: string, kind: JsonKind): InferenceError {
   const start = reader.at;
+  const byte = reader.peek();
+  // Of an array or object its beginning says enough, however long it is.
+  if (byte === openBracket || byte === openBrace) return wrongKind(key, kind);
   try {
     reader.skip(0);
   } catch (error) {

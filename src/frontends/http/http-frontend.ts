@@ -10,8 +10,8 @@ import type { ConnectionPlacement, Frontend, Listening, ListeningSocket } from '
 import { type MessageMemory, MessagePool } from '../message-pool.ts';
 import { dispatch } from './dispatch.ts';
 import { Exchange } from './exchange.ts';
-import { createHttp1Transport } from './http1-transport.ts';
 import type { HttpContext } from './http-context.ts';
+import { createHttp1Transport } from './http1-transport.ts';
 import { InferHandler } from './infer-handler.ts';
 import { createNodeTransport } from './node-transport.ts';
 

@@ -10,7 +10,7 @@ import type { Clock } from '../../time.ts';
 import type { ConnectionPlacement, Listening } from '../frontend.ts';
 import type { TakenAddress } from '../listen.ts';
 import { listenForHttp } from './listen.ts';
-import { drainGraceMs, type HttpRequestHandler, type HttpTransport, jsonHeaders, errorText } from './transport.ts';
+import { drainGraceMs, errorText, type HttpRequestHandler, type HttpTransport, jsonHeaders } from './transport.ts';
 
 /**
  * @param placement   Who serves accepted connections; null means this transport.

@@ -2,8 +2,9 @@
 
 import { type InferenceError, unimplemented } from '../../errors.ts';
 import type { ResponseSink } from '../../inference/infer.ts';
+import type { RequestDraft } from '../../inference/request.ts';
 import type { InferenceResponse } from '../../inference/response.ts';
-import type { RequestParameters } from '../v2/parameters.ts';
+import { forwardHeader } from '../v2/parameters.ts';
 import { type ContentCoding, deflated, inflated, oversizedInflated, responseCoding } from './compression.ts';
 import type { Exchange } from './exchange.ts';
 import { answerFailure, type HttpContext } from './http-context.ts';
@@ -93,11 +94,11 @@ export class InferCall implements BodyReceiver, ResponseSink {
   };
 
   #forwarder(pattern: RegExp): HeaderForwarder {
-    return (parameters: RequestParameters) => {
+    return (request: RequestDraft) => {
       const { rawHeaders } = this.#exchange.request.head;
       for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
         const name = rawHeaders[i] as string;
-        if (pattern.test(name)) parameters.forwardHeader(name, rawHeaders[i + 1] as string);
+        if (pattern.test(name)) forwardHeader(request, name, rawHeaders[i + 1] as string);
       }
     };
   }

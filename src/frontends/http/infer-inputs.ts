@@ -1,12 +1,14 @@
 /** The `inputs` of an inference request: each from JSON numbers or from the binary part behind the JSON. */
 
 import { type InferenceError, invalidArgument, notFound } from '../../errors.ts';
-import { type Datatype, datatypeOf, datatypes } from '../../tensor/datatype.ts';
+import { TensorParameters } from '../../inference/request-fields.ts';
+import { requestLimits, shownName, tooMany } from '../../inference/request-limits.ts';
+import { type Datatype, datatypeNames, datatypeOf, datatypes } from '../../tensor/datatype.ts';
 import { elementCount, type Shape, shapeText } from '../../tensor/shape.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
+import { readInputParameters, readName } from './infer-parameters.ts';
 import { type JsonReader, missingMember, repeatedMember } from './json-reader.ts';
 import { passOverTensorData, readTensorData } from './json-tensor-elements.ts';
-import { ListedNames } from './listed-names.ts';
 
 const int64Max = '9223372036854775807';
 
@@ -52,11 +54,9 @@ export class BinaryPart {
 
 export function readInputs(reader: JsonReader, binary: BinaryPart, maxInputBytes: number): Tensor[] {
   const inputs: Tensor[] = [];
-  const names = new ListedNames('input');
   for (let more = reader.firstElement('inputs'); more; more = reader.nextElement()) {
-    const input = readInput(reader, binary, maxInputBytes);
-    names.add(input.name);
-    inputs.push(input);
+    if (inputs.length === requestLimits.tensors) throw tooMany('inputs', requestLimits.tensors);
+    inputs.push(readInput(reader, binary, maxInputBytes));
   }
   return inputs;
 }
@@ -65,19 +65,19 @@ function readInput(reader: JsonReader, binary: BinaryPart, maxInputBytes: number
   let name: string | null = null;
   let shape: Shape | null = null;
   let datatypeName: string | null = null;
-  let parameters: InputParameters | null = null;
+  let parameters: TensorParameters | null = null;
   let dataAt = -1;
   let data: Uint8Array | null = null;
   for (let key = reader.firstKey('inputs'); key !== null; key = reader.nextKey()) {
     if (key === 'name') {
       if (name !== null) throw repeatedMember(key);
-      name = reader.string(key);
+      name = readName(reader, key);
     } else if (key === 'shape') {
       if (shape !== null) throw repeatedMember(key);
       shape = readShape(reader);
     } else if (key === 'datatype') {
       if (datatypeName !== null) throw repeatedMember(key);
-      datatypeName = reader.string(key);
+      datatypeName = readName(reader, key);
     } else if (key === 'parameters') {
       if (parameters !== null) throw repeatedMember(key);
       parameters = readInputParameters(reader);
@@ -94,16 +94,16 @@ function readInput(reader: JsonReader, binary: BinaryPart, maxInputBytes: number
   if (name === null) throw missingMember('name');
   if (shape === null) throw missingMember('shape');
   if (datatypeName === null) throw missingMember('datatype');
-  const { binarySize, region } = parameters ?? noInputParameters;
-  if ((dataAt !== -1 ? 1 : 0) + (binarySize !== -1 ? 1 : 0) + (region !== null ? 1 : 0) !== 1) {
-    throw sourcesGiven(dataAt !== -1, binarySize !== -1, region !== null);
+  const { binaryBytes, region } = parameters ?? noParameters;
+  if ((dataAt !== -1 ? 1 : 0) + (binaryBytes !== null ? 1 : 0) + (region !== null ? 1 : 0) !== 1) {
+    throw sourcesGiven(name, dataAt !== -1, binaryBytes !== null, region !== null);
   }
-  if (region !== null) throw notFound(`Unable to find shared memory region: '${region}'`);
+  if (region !== null) throw notFound(`Unable to find shared memory region: '${shownName(region)}'`);
 
   const datatype = checkedDatatype(name, datatypeName);
-  if (binarySize !== -1) {
+  if (binaryBytes !== null) {
     checkedElementCount(name, datatype, shape);
-    data = binary.take(name, binarySize);
+    data = binary.take(name, binaryBytes);
   } else if (data === null) {
     // `data` stood before the members that tell how to read it.
     const next = reader.at;
@@ -114,38 +114,14 @@ function readInput(reader: JsonReader, binary: BinaryPart, maxInputBytes: number
   return { name, datatype, shape, data };
 }
 
-/** Where an input's bytes come from, as its `parameters` tell. */
-interface InputParameters {
-  /** -1 when not given. */
-  readonly binarySize: number;
-  /** Name of a shared memory region; this server has none, so there is nothing to be found in one. */
-  readonly region: string | null;
-}
-
-const noInputParameters: InputParameters = { binarySize: -1, region: null };
-
-function readInputParameters(reader: JsonReader): InputParameters {
-  let binarySize = -1;
-  let region: string | null = null;
-  for (let key = reader.firstKey('parameters'); key !== null; key = reader.nextKey()) {
-    if (key === 'binary_data_size') {
-      if (binarySize !== -1) throw repeatedMember(key);
-      binarySize = reader.unsigned(key);
-    } else if (key === 'shared_memory_region') {
-      if (region !== null) throw repeatedMember(key);
-      region = reader.string(key);
-    } else if (key === 'shared_memory_byte_size' || key === 'shared_memory_offset') {
-      reader.unsigned(key);
-    } else {
-      reader.skip(4);
-    }
-  }
-  return { binarySize, region };
-}
+const noParameters = new TensorParameters();
 
 function readShape(reader: JsonReader): Shape {
   const shape: number[] = [];
-  for (let more = reader.firstElement('shape'); more; more = reader.nextElement()) shape.push(reader.unsigned('shape'));
+  for (let more = reader.firstElement('shape'); more; more = reader.nextElement()) {
+    if (shape.length === requestLimits.jsonRank) throw tooMany('dimensions of one input', requestLimits.jsonRank);
+    shape.push(reader.unsigned('shape'));
+  }
   return shape;
 }
 
@@ -170,7 +146,11 @@ const elementBytes = (datatype: Datatype): number => datatypes[datatype].byteSiz
 
 function checkedDatatype(name: string, datatypeName: string): Datatype {
   const datatype = datatypeOf(datatypeName);
-  if (datatype === null) throw invalidArgument(`invalid datatype '${datatypeName}' for input '${name}'`);
+  if (datatype === null) {
+    throw invalidArgument(
+      `invalid datatype for input ${shownName(name)}: expected one of ${datatypeNames.join(', ')}, got '${shownName(datatypeName)}'`,
+    );
+  }
   return datatype;
 }
 
@@ -196,12 +176,12 @@ const oversizedInput = (name: string, byteSize: number, maxInputBytes: number): 
     `JSON input '${name}' has a byte_size (${byteSize} bytes) that exceeds the maximum allowed value of ${maxInputBytes} bytes. Use --http-max-input-size to increase the limit.`,
   );
 
-function sourcesGiven(hasData: boolean, hasBinary: boolean, hasRegion: boolean): InferenceError {
+function sourcesGiven(name: string, hasData: boolean, hasBinary: boolean, hasRegion: boolean): InferenceError {
   const given =
     (hasData ? " 'data'" : '') +
     (hasBinary ? " 'binary_data_size'" : '') +
     (hasRegion ? " 'shared_memory_region'" : '');
   return invalidArgument(
-    `Input must set only one of the following fields: 'data', 'binary_data_size' in 'parameters', 'shared_memory_region' in 'parameters'. But ${given === '' ? 'no field is set' : `set${given}`}`,
+    `Input must set only one of the following fields: 'data', 'binary_data_size' in 'parameters', 'shared_memory_region' in 'parameters'. But ${given === '' ? 'no field is set' : `set${given}`} for input '${shownName(name)}'`,
   );
 }

@@ -5,11 +5,11 @@
  */
 
 import { type InferenceError, invalidArgument } from '../../errors.ts';
-import type { InferenceRequest } from '../../inference/request.ts';
+import { countHeldBytes, type InferenceRequest, RequestDraft } from '../../inference/request.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
-import type { RequestParameters } from '../v2/parameters.ts';
+import { refuseRepeated } from '../v2/repeated-names.ts';
 import { BinaryPart, readInputs } from './infer-inputs.ts';
-import { absentParameters, type InferParameters, readInferParameters } from './infer-parameters.ts';
+import { readInferParameters } from './infer-parameters.ts';
 import { JsonReader, missingMember, repeatedMember } from './json-reader.ts';
 import { allOutputs, type RequestedOutputs, readOutputs } from './requested-outputs.ts';
 
@@ -25,13 +25,14 @@ export interface InferTarget {
 /** A request and how its answer is to be written. */
 export interface DecodedInfer {
   readonly request: InferenceRequest;
-  /** Whether an output without an entry in `binaryByName` is written in binary. */
+  /** Whether outputs are written in binary where the request lists none. */
   readonly isBinaryByDefault: boolean;
-  readonly binaryByName: ReadonlyMap<string, boolean> | null;
+  /** Of the outputs that the request lists, those that are written in binary. */
+  readonly binaryNames: ReadonlySet<string>;
 }
 
 /** Adds the headers that are configured to be passed on as parameters. */
-export type HeaderForwarder = (parameters: RequestParameters) => void;
+export type HeaderForwarder = (request: RequestDraft) => void;
 
 /**
  * @param body      the whole body, decompressed; tensors of the result may be views on it.
@@ -50,10 +51,13 @@ export function decodeInferRequest(
   const reader = new JsonReader(jsonBytes === null ? body : body.subarray(0, jsonBytes));
   const binary = new BinaryPart(body, jsonBytes, modelName);
 
-  let id: string | null = null;
+  const request = new RequestDraft();
+  request.modelName = modelName;
+  request.modelVersion = modelVersion;
   let inputs: readonly Tensor[] | null = null;
   let outputs: RequestedOutputs | null = null;
-  let given: InferParameters | null = null;
+  let hasId = false;
+  let hasParameters = false;
   for (let key = reader.firstKey('request'); key !== null; key = reader.nextKey()) {
     if (key === 'inputs') {
       if (inputs !== null) throw repeatedMember(key);
@@ -62,11 +66,13 @@ export function decodeInferRequest(
       if (outputs !== null) throw repeatedMember(key);
       outputs = readOutputs(reader);
     } else if (key === 'parameters') {
-      if (given !== null) throw repeatedMember(key);
-      given = readInferParameters(reader);
+      if (hasParameters) throw repeatedMember(key);
+      hasParameters = true;
+      readInferParameters(reader, request);
     } else if (key === 'id') {
-      if (id !== null) throw repeatedMember(key);
-      id = reader.string(key);
+      if (hasId) throw repeatedMember(key);
+      hasId = true;
+      request.id = reader.string(key);
     } else {
       reader.skip(1);
     }
@@ -74,25 +80,21 @@ export function decodeInferRequest(
   reader.end();
   if (inputs === null) throw missingMember('inputs');
   binary.end();
+  refuseRepeated(inputs, 'input', request.id);
+  forward?.(request);
+  request.inputs = inputs;
+  const { requested, binaryNames } = outputs ?? allOutputs;
+  if (requested.length > 0) refuseRepeated(requested, 'output', request.id);
+  request.outputs = requested;
+  countHeldBytes(request, body.length, decodedBytes(inputs, body));
+  return { request, isBinaryByDefault: request.isBinaryOutput, binaryNames };
+}
 
-  const { parameters, isBinaryOutput } = given ?? absentParameters();
-  forward?.(parameters);
-  const { requested, binaryByName } = outputs ?? allOutputs;
-  return {
-    request: {
-      modelName,
-      modelVersion,
-      id: id ?? '',
-      inputs,
-      outputs: requested,
-      parameters: parameters.custom,
-      priority: parameters.priority,
-      timeoutUs: parameters.timeoutUs,
-      sequence: parameters.sequence,
-    },
-    isBinaryByDefault: isBinaryOutput,
-    binaryByName,
-  };
+/** Bytes of the tensors that are no views on the body. */
+function decodedBytes(inputs: readonly Tensor[], body: Buffer): number {
+  let bytes = 0;
+  for (const { data } of inputs) if (data.buffer !== body.buffer) bytes += data.length;
+  return bytes;
 }
 
 export const oversizedJson = (jsonBytes: number, maxInputBytes: number): InferenceError =>

@@ -23,6 +23,7 @@ const noBinary: readonly Uint8Array[] = [];
 /** @throws InferenceError `invalid_argument` for outputs that cannot be given in the wanted form. */
 export function encodeInferResponse(response: InferenceResponse, decoded: DecodedInfer): EncodedInfer {
   const { id, outputs, parameters } = response;
+  const hasListed = decoded.request.outputs.length > 0;
   let json = id === '' ? '{' : `{"id":${JSON.stringify(id)},`;
   json += `"model_name":${JSON.stringify(response.modelName)},"model_version":"${response.modelVersion}"`;
   if (parameters.size > 0) json += `,"parameters":${parametersText(parameters)}`;
@@ -40,7 +41,7 @@ export function encodeInferResponse(response: InferenceResponse, decoded: Decode
       ({ shape, data } = classify(output, response.isBatched));
     }
     json += `${i === 0 ? '' : ','}{"name":${JSON.stringify(name)},"datatype":"${datatype}","shape":[${shape.join()}],`;
-    if (decoded.binaryByName?.get(name) ?? decoded.isBinaryByDefault) {
+    if (hasListed ? decoded.binaryNames.has(name) : decoded.isBinaryByDefault) {
       json += `"parameters":{"binary_data_size":${data.length}}}`;
       binary ??= [];
       binary.push(data);

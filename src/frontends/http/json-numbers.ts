@@ -3,7 +3,10 @@
  * (see bench/json.mjs), because nearly all of them are decided without making a string.
  */
 
+import { requestLimits } from '../../inference/request-limits.ts';
 import type { JsonReader } from './json-reader.ts';
+
+const { numberCharacters } = requestLimits;
 
 const zero = 0x30;
 const nine = 0x39;
@@ -67,6 +70,7 @@ export function scanDouble(reader: JsonReader, isSingle: boolean): number | null
       } else {
         scale++;
         isCut = true;
+        if (at - start > numberCharacters) throw reader.fail('Number with too many characters.');
       }
       byte = bytes[++at];
     } while (isDigit(byte));
@@ -79,11 +83,13 @@ export function scanDouble(reader: JsonReader, isSingle: boolean): number | null
         mantissa = mantissa * 10 + (byte - zero);
         scale--;
         if (mantissa !== 0) digits++;
+        else if (at - start > numberCharacters) throw reader.fail('Number with too many characters.');
       } else if (restCount < restDigits) {
         rest = rest * 10 + (byte - zero);
         restCount++;
       } else {
         isCut = true;
+        if (at - start > numberCharacters) throw reader.fail('Number with too many characters.');
       }
       byte = bytes[++at];
     } while (isDigit(byte));
@@ -97,6 +103,7 @@ export function scanDouble(reader: JsonReader, isSingle: boolean): number | null
     do {
       exponent = Math.min(exponent * 10 + (byte - zero), 99_999);
       byte = bytes[++at];
+      if (at - start > numberCharacters) throw reader.fail('Number with too many characters.');
     } while (isDigit(byte));
     scale += isBelowOne ? -exponent : exponent;
   }
@@ -152,6 +159,9 @@ function upperHalf(value: number): number {
   return scaledUp - (scaledUp - value);
 }
 
+/** Far beyond every datatype; what is larger is not read to its end. Zeros in front are noticed at the second digit. */
+const largestInteger = 1e100;
+
 /** Digits of an integer that surely fits 2^53; longer ones go through `bigint`. */
 const safeDigits = 15;
 
@@ -166,14 +176,13 @@ export function scanInteger(reader: JsonReader): number | null {
   const isNegative = byte === minus;
   if (isNegative) byte = bytes[++at];
   if (!isDigit(byte)) return null;
-  const first = at;
   const leading = byte;
   let value = 0;
   do {
     value = value * 10 + (byte - zero);
     byte = bytes[++at];
-  } while (isDigit(byte));
-  if (leading === zero && at - first > 1) throw reader.fail('Invalid value.');
+  } while (isDigit(byte) && value < largestInteger && leading !== zero);
+  if (isDigit(byte)) throw reader.fail(leading === zero ? 'Invalid value.' : 'Integer with too many digits.');
   if (byte === dot || byte === 0x65 || byte === 0x45) return null;
   reader.at = at;
   return isNegative ? -value : value;

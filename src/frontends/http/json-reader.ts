@@ -7,6 +7,7 @@
 
 import { isUtf8 } from 'node:buffer';
 import { type InferenceError, invalidArgument } from '../../errors.ts';
+import { requestLimits, shownName, tooLong } from '../../inference/request-limits.ts';
 
 /** Arrays and objects inside each other, in tensor data and elsewhere (http.md §2). */
 export const maxJsonDepth = 100;
@@ -14,15 +15,21 @@ export const maxJsonDepth = 100;
 /** The kinds of JSON values as Triton's error texts name them. */
 export type JsonKind = 'array' | 'string' | 'boolean' | 'unsigned-integer' | 'signed-integer' | 'double' | 'object';
 
+/** Triton's sentences; a double is the only kind that they call by two names. */
+export const wrongKindText = (kind: JsonKind): string =>
+  `attempt to access JSON non-${kind === 'double' ? 'number' : kind} as ${kind}`;
+
 export const wrongKind = (key: string, kind: JsonKind): InferenceError =>
-  invalidArgument(`Unable to parse '${key}': attempt to access JSON non-${kind} as ${kind}`);
+  invalidArgument(
+    `Unable to ${key === 'classification' ? 'set' : 'parse'} '${shownName(key)}': ${wrongKindText(kind)}`,
+  );
 
 export const missingMember = (key: string): InferenceError =>
   invalidArgument(`Unable to parse '${key}': attempt to access non-existing object member '${key}'`);
 
 /** A member that decides something must not be there twice: which of the two is meant cannot be known. */
 export const repeatedMember = (key: string): InferenceError =>
-  invalidArgument(`Unable to parse '${key}': the object has this member twice`);
+  invalidArgument(`Unable to parse '${shownName(key)}': the object has this member twice`);
 
 export const depthExceeded = (): InferenceError =>
   invalidArgument(`JSON nesting depth exceeds maximum allowed limit (${maxJsonDepth})`);
@@ -43,6 +50,12 @@ const closeBrace = 0x7d;
 const cachedLength = 32;
 const cachedStrings: string[] = new Array<string>(512).fill('');
 
+/** One digit more than 2^53 has: what is longer is beyond it, or begins with a zero. */
+const maxUnsignedDigits = 17;
+
+/** Counted for each value that is skipped: a text of one byte still takes a step. */
+const skippedValueBytes = 16;
+
 const integerText = /^-?(?:0|[1-9]\d*)$/;
 const numberText = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 const loneSurrogate = /\p{Surrogate}/u;
@@ -52,6 +65,8 @@ export class JsonReader {
   readonly bytes: Buffer;
   /** Offset of the next byte; `json-tensor-elements.ts` moves it. */
   at: number;
+  /** What `skip` has walked over, in bytes and a constant for each value. */
+  #skipped = 0;
 
   constructor(bytes: Buffer) {
     this.bytes = bytes;
@@ -113,9 +128,10 @@ export class JsonReader {
     return byte === comma;
   }
 
-  string(key: string): string {
+  /** @param maxBytes what is longer is refused. */
+  string(key: string, maxBytes: number = requestLimits.textBytes): string {
     if (this.peek() !== quote) throw this.#unexpected(key, 'string');
-    return this.#string();
+    return this.#string(maxBytes);
   }
 
   boolean(key: string): boolean {
@@ -133,7 +149,7 @@ export class JsonReader {
     let { at } = this;
     let value = 0;
     let byte: number | undefined = first;
-    while (byte !== undefined && byte >= zero && byte <= nine) {
+    while (byte !== undefined && byte >= zero && byte <= nine && at - this.at < maxUnsignedDigits) {
       value = value * 10 + (byte - zero);
       byte = bytes[++at];
     }
@@ -166,9 +182,10 @@ export class JsonReader {
     return true;
   }
 
-  /** Checks and consumes a value of any kind, `depth` levels deep already. */
+  /** Checks and consumes a value of any kind, `depth` levels deep already; what a request may have of it is bounded. */
   skip(depth: number): void {
     const byte = this.peek();
+    const start = this.at;
     if (byte === quote) {
       this.skipString();
     } else if (byte === openBrace || byte === openBracket) {
@@ -183,6 +200,11 @@ export class JsonReader {
     } else if (!this.word('true') && !this.word('false') && !this.word('null')) {
       throw this.fail('Invalid value.');
     }
+    if (byte === openBrace || byte === openBracket) return;
+    this.#skipped += this.at - start + skippedValueBytes;
+    if (this.#skipped > requestLimits.allTextBytes) {
+      throw tooLong('what the JSON holds besides the members of the protocol', requestLimits.allTextBytes);
+    }
   }
 
   /** Nothing but white space may follow the document. */
@@ -193,16 +215,18 @@ export class JsonReader {
   /**
    * Consumes a string without decoding it.
    *
+   * @param maxBytes between the quotes; what is longer is refused without looking at the rest.
    * @returns true when its bytes between the quotes are the text itself, false when there are escapes in it.
    */
-  skipString(): boolean {
+  skipString(maxBytes: number = requestLimits.textBytes): boolean {
     const { bytes } = this;
     const start = this.at + 1;
+    const end = Math.min(bytes.length, start + maxBytes);
     let at = start;
     let isAscii = true;
     let isPlain = true;
     for (let byte = bytes[at]; byte !== quote; byte = bytes[++at]) {
-      if (byte === undefined) throw this.fail('Missing a closing quotation mark in string.', this.at);
+      if (byte === undefined || at >= end) throw this.#endlessString(end);
       if (byte < 0x20) throw this.fail('Invalid encoding in string: a control character must be escaped.', at);
       if (byte >= 0x80) isAscii = false;
       if (byte === backslash) {
@@ -228,15 +252,20 @@ export class JsonReader {
     return text;
   }
 
+  #endlessString(end: number): InferenceError {
+    if (end < this.bytes.length) return tooLong(`the string at ${this.at}`, end - this.at - 1);
+    return this.fail('Missing a closing quotation mark in string.', this.at);
+  }
+
   #key(): string {
     if (this.peek() !== quote) throw this.fail('Missing a name for object member.');
-    const key = this.#string();
+    const key = this.#string(requestLimits.textBytes);
     if (this.peek() !== colon) throw this.fail('Missing a colon after a name of object member.');
     this.at++;
     return key;
   }
 
-  #string(): string {
+  #string(maxBytes: number): string {
     const { bytes, at: open } = this;
     let hash = 0;
     const limit = open + 1 + cachedLength;
@@ -249,14 +278,16 @@ export class JsonReader {
       if (byte === undefined || byte < 0x20 || byte >= 0x80 || byte === backslash) break;
       hash = (Math.imul(hash, 31) + byte) | 0;
     }
-    const isPlain = this.skipString();
+    const isPlain = this.skipString(maxBytes);
     return isPlain ? bytes.toString('utf8', open + 1, this.at - 1) : this.unescaped(open, this.at);
   }
 
   #numberText(): string {
     const { bytes, at } = this;
+    const longest = at + requestLimits.numberCharacters;
     let end = at;
-    while (isNumberByte(bytes[end])) end++;
+    while (end <= longest && isNumberByte(bytes[end])) end++;
+    if (end > longest) throw this.fail('Number with too many characters.');
     const text = bytes.toString('latin1', at, end);
     if (!numberText.test(text)) throw this.fail('Invalid value.');
     this.at = end;
@@ -270,10 +301,12 @@ export class JsonReader {
 
   /** A value of another kind is told as such; what is no value at all is a syntax error. */
   #unexpected(key: string, kind: JsonKind): InferenceError {
-    if (this.peek() === -1) return this.fail(this.bytes.length === 0 ? 'The document is empty.' : 'Invalid value.');
+    const byte = this.peek();
+    if (byte === -1) return this.fail(this.bytes.length === 0 ? 'The document is empty.' : 'Invalid value.');
     const start = this.at;
     try {
-      this.skip(0);
+      // Of an array or object its beginning says enough, however long it is.
+      if (byte !== openBrace && byte !== openBracket) this.skip(0);
     } catch {
       return this.fail('Invalid value.', start);
     }

@@ -57,7 +57,7 @@ export function passOverTensorData(reader: JsonReader): void {
   for (let depth = 0; reader.at < bytes.length; ) {
     const byte = bytes[reader.at];
     if (byte === quote) {
-      reader.skipString();
+      reader.skipString(Number.POSITIVE_INFINITY);
       continue;
     }
     reader.at++;

@@ -3,6 +3,7 @@
  * can touch a prototype; integers stay exact.
  */
 
+import { shownName, tooMany } from '../../inference/request-limits.ts';
 import { depthExceeded, JsonReader, maxJsonDepth, wrongKind } from './json-reader.ts';
 
 export type JsonValue =
@@ -25,22 +26,31 @@ export type JsonObject = ReadonlyMap<string, JsonValue>;
 export function readJsonObject(body: Buffer): JsonObject {
   const reader = new JsonReader(body);
   if (reader.peek() === -1) return new Map();
-  const object = readObject(reader, 0, 'request body');
+  const object = readObject(reader, 0, 'request body', { left: maxValues });
   reader.end();
   return object;
 }
 
-function readValue(reader: JsonReader, depth: number): JsonValue {
+/** Far more than any control call has; each becomes an object. */
+const maxValues = 65_536;
+
+/** How many values the body may still have. */
+interface Budget {
+  left: number;
+}
+
+function readValue(reader: JsonReader, depth: number, budget: Budget): JsonValue {
+  if (--budget.left < 0) throw tooMany('values', maxValues);
   switch (reader.peek()) {
     case 0x22:
-      return reader.string('');
+      return reader.string('', Number.POSITIVE_INFINITY);
     case 0x7b:
-      return readObject(reader, depth, '');
+      return readObject(reader, depth, '', budget);
     case 0x5b: {
       if (depth >= maxJsonDepth) throw depthExceeded();
       const elements: JsonValue[] = [];
       for (let more = reader.firstElement(''); more; more = reader.nextElement()) {
-        elements.push(readValue(reader, depth + 1));
+        elements.push(readValue(reader, depth + 1, budget));
       }
       return elements;
     }
@@ -55,12 +65,12 @@ function readValue(reader: JsonReader, depth: number): JsonValue {
   }
 }
 
-function readObject(reader: JsonReader, depth: number, key: string): JsonObject {
+function readObject(reader: JsonReader, depth: number, key: string, budget: Budget): JsonObject {
   if (depth >= maxJsonDepth) throw depthExceeded();
   const members = new Map<string, JsonValue>();
   for (let name = reader.firstKey(key); name !== null; name = reader.nextKey()) {
-    if (members.has(name)) throw reader.fail(`Object member '${name}' is given twice.`);
-    members.set(name, readValue(reader, depth + 1));
+    if (members.has(name)) throw reader.fail(`Object member '${shownName(name)}' is given twice.`);
+    members.set(name, readValue(reader, depth + 1, budget));
   }
   return members;
 }

@@ -5,7 +5,7 @@ import { defaultLimits } from '../../http1/limits.ts';
 import { responseHead } from '../../http1/response-head.ts';
 import type { Clock } from '../../time.ts';
 import type { NodeRequest } from './node-request.ts';
-import { jsonHeaders, errorText } from './transport.ts';
+import { errorText, jsonHeaders } from './transport.ts';
 
 export interface ConnectionOwner {
   /** Whether connections end with their newest answer. */

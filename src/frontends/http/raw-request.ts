@@ -4,18 +4,17 @@
  */
 
 import { type InferenceError, invalidArgument } from '../../errors.ts';
-import { noParameters } from '../../inference/request.ts';
+import { countHeldBytes, RequestDraft } from '../../inference/request.ts';
+import { requestPrefix } from '../../inference/request-prefix.ts';
 import type { InferenceServer, ModelMetadata } from '../../server/inference-server.ts';
 import { encodeBytesElements } from '../../tensor/bytes-elements.ts';
 import { datatypes } from '../../tensor/datatype.ts';
 import type { Shape } from '../../tensor/shape.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
-import { RequestParameters } from '../v2/parameters.ts';
-import { httpDialect } from './infer-parameters.ts';
 import type { DecodedInfer, HeaderForwarder, InferTarget } from './infer-request.ts';
 
 /** Raw requests carry no id; Triton prints this in its place. */
-const refused = (message: string): InferenceError => invalidArgument(`[request id: <id_unknown>] ${message}`);
+const refused = (message: string): InferenceError => invalidArgument(`${requestPrefix('')}${message}`);
 
 export const oversizedRaw = (bodyBytes: number, maxInputBytes: number): InferenceError =>
   refused(
@@ -37,23 +36,13 @@ export async function decodeRawRequest(
   const metadata = await server.modelMetadata(modelName, modelVersion);
   const { max_batch_size: maxBatchSize = 0 } = await server.modelConfig(modelName, modelVersion);
   const input = rawInput(body, metadata, Number(maxBatchSize) > 0, maxInputBytes);
-  const parameters = new RequestParameters(httpDialect);
-  forward?.(parameters);
-  return {
-    request: {
-      modelName,
-      modelVersion,
-      id: '',
-      inputs: [input],
-      outputs: [],
-      parameters: forward === null ? noParameters : parameters.custom,
-      priority: 0,
-      timeoutUs: 0,
-      sequence: null,
-    },
-    isBinaryByDefault: true,
-    binaryByName: null,
-  };
+  const request = new RequestDraft();
+  request.modelName = modelName;
+  request.modelVersion = modelVersion;
+  request.inputs = [input];
+  forward?.(request);
+  countHeldBytes(request, body.length, input.data.buffer === body.buffer ? 0 : input.data.length);
+  return { request, isBinaryByDefault: true, binaryNames: new Set() };
 }
 
 function rawInput(body: Buffer, metadata: ModelMetadata, isBatching: boolean, maxInputBytes: number): Tensor {

@@ -5,7 +5,7 @@
  */
 
 import type { BodySink } from '../../http1/body-sink.ts';
-import { maxPooledBytes, type MessageMemory } from '../message-pool.ts';
+import { type MessageMemory, maxPooledBytes } from '../message-pool.ts';
 import type { ReceivedRequest } from './transport.ts';
 
 /** Bodies announced longer than this get their memory as they arrive, so that an announcement alone costs nothing. */

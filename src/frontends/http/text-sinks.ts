@@ -45,7 +45,7 @@ export class StringSink extends ElementSink {
       if (this.index === this.count) throw this.tooMany();
       const start = reader.at;
       if (reader.bytes[start] !== quote) throw wrongElement(reader, 'data', 'string');
-      const isPlain = reader.skipString();
+      const isPlain = reader.skipString(Number.POSITIVE_INFINITY);
       if (isPlain) this.#append(reader.bytes, start + 1, reader.at - 1);
       else this.#appendText(reader.unescaped(start, reader.at));
       this.index++;

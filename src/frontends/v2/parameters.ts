@@ -1,143 +1,121 @@
 /**
- * Parameters of an inference request that both protocols know: sequence control, priority, timeout; everything else is
- * custom. How a wrong type is told differs between the protocols, so each brings its own sentences.
+ * Parameters of an inference request, the same for both protocols: what the table of `inference/request-fields.ts` knows
+ * lands in its field, everything else is custom. How a wrong type is told differs between the protocols, so each brings
+ * its own sentences.
  */
 
-import type { InferenceError } from '../../errors.ts';
-import { invalidArgument } from '../../errors.ts';
-import { noParameters, type Parameters, type ParameterValue, type SequenceControl } from '../../inference/request.ts';
+import { type InferenceError, invalidArgument } from '../../errors.ts';
+import { noParameters, type ParameterValue, type RequestDraft } from '../../inference/request.ts';
+import {
+  type FieldType,
+  type FieldValue,
+  fieldsByKey,
+  type ParameterField,
+  type ParameterKind,
+  requestFields,
+} from '../../inference/request-fields.ts';
+import { requestLimits, shownName, tooLong, tooMany } from '../../inference/request-limits.ts';
 
-/** How a value was typed on the wire. In JSON an integer is `int64`, or `uint64` from 2^63 on. */
-export type ParameterKind = 'bool' | 'int64' | 'uint64' | 'double' | 'string';
-
-export type KnownParameter = 'sequence_id' | 'sequence_start' | 'sequence_end' | 'priority' | 'timeout';
+type AnyField = Pick<ParameterField<never>, 'key' | 'type' | 'grpc'>;
 
 /** The sentences of one protocol. */
 export interface ParameterDialect {
+  readonly protocol: 'http' | 'grpc';
   /** A known parameter has a type that it cannot have. */
-  wrongType(key: KnownParameter): InferenceError;
-  /** `priority` or `timeout` is below zero. */
-  negative(key: KnownParameter): InferenceError;
+  wrongType(field: AnyField): InferenceError;
+  /** A count is below zero. */
+  negative(field: AnyField): InferenceError;
   /** A custom parameter has a type that custom parameters cannot have. */
   unsupportedType(key: string): InferenceError;
-  /** Starts with `triton_` and is not listed in `allowedReserved`. */
+  /** Starts with `triton_` and means nothing here. */
   reserved(key: string): InferenceError;
-  /** Names starting with `triton_` that the protocol takes and handles itself: accepted and left out here. */
-  readonly allowedReserved: ReadonlySet<string>;
-  /** Whether custom parameters may be `uint64` beyond int64. */
-  readonly takesCustomUint64: boolean;
 }
 
 const reservedPrefix = 'triton_';
 
 /** Headers of these names would change what the request means and are never forwarded (http.md §5.8). */
-const reservedHeaders: ReadonlySet<string> = new Set([
-  'sequence_id',
-  'sequence_start',
-  'sequence_end',
-  'priority',
-  'timeout',
-  'headers',
-  'binary_data_output',
-]);
+const reservedHeaders: ReadonlySet<string> = new Set([...requestFields.map(({ key }) => key), 'headers']);
 
-/**
- * Collects the parameters of one request: `add` each of them, `forwardHeader` what the server is configured to pass on,
- * then read the fields.
- */
-export class RequestParameters {
+/** Reads the parameters of requests of one protocol, one request after the other. */
+export class ParameterReader {
   readonly #dialect: ParameterDialect;
-  #custom: Map<string, ParameterValue> | null = null;
-  #sequenceId: bigint | string | null = null;
-  #sequenceStart: boolean | null = null;
-  #sequenceEnd: boolean | null = null;
-  #priority = 0;
-  #timeoutUs = 0;
+  readonly #fields: ReadonlyMap<string, (typeof requestFields)[number]>;
 
   constructor(dialect: ParameterDialect) {
     this.#dialect = dialect;
-  }
-
-  /** @throws InferenceError `invalid_argument` in the words of the dialect. */
-  add(key: string, kind: ParameterKind, value: ParameterValue): void {
-    switch (key) {
-      case 'sequence_id':
-        this.#sequenceId = this.#correlationId(kind, value);
-        return;
-      case 'sequence_start':
-        this.#sequenceStart = this.#flag(key, value);
-        return;
-      case 'sequence_end':
-        this.#sequenceEnd = this.#flag(key, value);
-        return;
-      case 'priority':
-        this.#priority = this.#unsigned(key, kind, value);
-        return;
-      case 'timeout':
-        this.#timeoutUs = this.#unsigned(key, kind, value);
-        return;
-      default:
-        this.#addCustom(key, kind, value);
-    }
+    this.#fields = fieldsByKey(requestFields, dialect.protocol);
   }
 
   /**
-   * A header that the configured pattern selects becomes a string parameter of its name.
-   *
-   * @throws InferenceError `invalid_argument` for a reserved name.
+   * @param kind null where the value has no type at all.
+   * @throws InferenceError `invalid_argument` in the words of the dialect, or for more than a request may have.
    */
-  forwardHeader(name: string, value: string): void {
-    const lower = name.toLowerCase();
-    if (reservedHeaders.has(lower) || lower.startsWith(reservedPrefix)) {
-      throw invalidArgument(`Header '${name}' is reserved for Triton usage and cannot be forwarded.`);
-    }
-    this.#custom ??= new Map();
-    this.#custom.set(name, value);
+  add(request: RequestDraft, key: string, kind: ParameterKind | null, value: ParameterValue): void {
+    const field = this.#fields.get(key);
+    if (field !== undefined) field.set(request, fieldValue(field, kind, value, this.#dialect));
+    else this.#addCustom(request, key, kind, value);
   }
 
-  get custom(): Parameters {
-    return this.#custom ?? noParameters;
+  #addCustom(request: RequestDraft, key: string, kind: ParameterKind | null, value: ParameterValue): void {
+    if (key.startsWith(reservedPrefix)) throw this.#dialect.reserved(key);
+    if (kind === null || kind === 'uint64') throw this.#dialect.unsupportedType(key);
+    addCustomParameter(request, key, value);
   }
+}
 
-  get priority(): number {
-    return this.#priority;
-  }
-
-  get timeoutUs(): number {
-    return this.#timeoutUs;
-  }
-
-  /** Null when none of the three was given. */
-  get sequence(): SequenceControl | null {
-    if (this.#sequenceId === null && this.#sequenceStart === null && this.#sequenceEnd === null) return null;
-    return { id: this.#sequenceId ?? 0n, start: this.#sequenceStart ?? false, end: this.#sequenceEnd ?? false };
-  }
-
-  #addCustom(key: string, kind: ParameterKind, value: ParameterValue): void {
-    if (key.startsWith(reservedPrefix)) {
-      if (this.#dialect.allowedReserved.has(key)) return;
-      throw this.#dialect.reserved(key);
-    }
-    if (kind === 'uint64' && !this.#dialect.takesCustomUint64) throw this.#dialect.unsupportedType(key);
-    this.#custom ??= new Map();
-    this.#custom.set(key, value);
-  }
-
-  #correlationId(kind: ParameterKind, value: ParameterValue): bigint | string {
-    if (typeof value === 'string') return value;
-    if (kind !== 'int64' && kind !== 'uint64') throw this.#dialect.wrongType('sequence_id');
-    // A negative int64 is the upper half of the unsigned range: gRPC has no other way to send it.
-    return BigInt.asUintN(64, BigInt(value));
-  }
-
-  #flag(key: 'sequence_start' | 'sequence_end', value: ParameterValue): boolean {
-    if (typeof value !== 'boolean') throw this.#dialect.wrongType(key);
-    return value;
-  }
-
-  #unsigned(key: 'priority' | 'timeout', kind: ParameterKind, value: ParameterValue): number {
-    if (kind !== 'int64' && kind !== 'uint64') throw this.#dialect.wrongType(key);
-    if (Number(value) < 0) throw this.#dialect.negative(key);
+/** The value as its field wants it. */
+export function fieldValue(
+  field: AnyField,
+  kind: ParameterKind | null,
+  value: ParameterValue,
+  dialect: ParameterDialect,
+): FieldValue {
+  const { protocol } = dialect;
+  const accepted = protocol === 'grpc' ? (field.grpc as readonly ParameterKind[]) : httpKinds[field.type];
+  if (kind === null || !accepted.includes(kind)) throw dialect.wrongType(field);
+  if (field.type === 'count') {
+    if ((value as number | bigint) < 0) throw dialect.negative(field);
     return Number(value);
   }
+  if (field.type === 'correlation' && kind !== 'string') {
+    // A negative int64 is the upper half of the unsigned range: gRPC has no other way to send it.
+    if (protocol === 'http' && (value as number | bigint) < 0) throw dialect.negative(field);
+    return BigInt.asUintN(64, BigInt(value as number | bigint));
+  }
+  return value;
+}
+
+/** JSON does not tell integers of 64 bits apart. */
+const httpKinds: Readonly<Record<FieldType, readonly ParameterKind[]>> = {
+  flag: ['bool'],
+  count: ['int64', 'uint64'],
+  correlation: ['int64', 'uint64', 'string'],
+  text: ['string'],
+};
+
+/**
+ * A header that the configured pattern selects becomes a string parameter of its name.
+ *
+ * @throws InferenceError `invalid_argument` for a reserved name.
+ */
+export function forwardHeader(request: RequestDraft, name: string, value: string): void {
+  const lower = name.toLowerCase();
+  if (reservedHeaders.has(lower) || lower.startsWith(reservedPrefix)) {
+    throw invalidArgument(`Header '${name}' is reserved for Triton usage and cannot be forwarded.`);
+  }
+  addCustomParameter(request, name, value);
+}
+
+function addCustomParameter(request: RequestDraft, key: string, value: ParameterValue): void {
+  if (key.length > requestLimits.nameBytes) throw tooLong('the name of a parameter', requestLimits.nameBytes);
+  const bytes = key.length + (typeof value === 'string' ? value.length : 8);
+  if (bytes > requestLimits.textBytes) throw tooLong(`parameter '${shownName(key)}'`, requestLimits.textBytes);
+  request.parameterBytes += bytes;
+  if (request.parameterBytes > requestLimits.allTextBytes) {
+    throw tooLong('the text of all parameters of the request', requestLimits.allTextBytes);
+  }
+  const custom = request.parameters === noParameters ? new Map<string, ParameterValue>() : request.parameters;
+  if (custom.size === requestLimits.parameters) throw tooMany('parameters', requestLimits.parameters);
+  (custom as Map<string, ParameterValue>).set(key, value);
+  request.parameters = custom;
 }

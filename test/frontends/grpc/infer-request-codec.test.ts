@@ -2,8 +2,6 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { InferenceError } from '../../../src/errors.ts';
 import { decodeInferRequest } from '../../../src/frontends/grpc/infer-request-codec.ts';
-import { grpcDialect } from '../../../src/frontends/grpc/request-parameters.ts';
-import { RequestParameters } from '../../../src/frontends/v2/parameters.ts';
 import { type Datatype, datatypeNames } from '../../../src/tensor/datatype.ts';
 import { encodeRequest, wire } from './protobuf-oracle.ts';
 
@@ -134,9 +132,8 @@ describe('a well-formed request', () => {
   });
 
   it('has the forwarded headers among its parameters', () => {
-    const parameters = new RequestParameters(grpcDialect);
-    parameters.forwardHeader('x-tenant', 'a');
-    const request = decodeInferRequest(encodeRequest({ ...good, parameters: { k: { bool_param: true } } }), parameters);
+    const message = encodeRequest({ ...good, parameters: { k: { bool_param: true } } });
+    const request = decodeInferRequest(message, [['x-tenant', 'a']]);
     expect([...request.parameters]).toEqual([
       ['x-tenant', 'a'],
       ['k', true],
@@ -205,7 +202,9 @@ describe('an input', () => {
 
   it('comes once', () => {
     const twice = { ...good, inputs: [input, input], raw_input_contents: [raw, raw] };
-    expect(refusal(encodeRequest(twice)).message).toBe(`input 'X' already exists in request`);
+    expect(refusal(encodeRequest(twice)).message).toBe(
+      `[request id: <id_unknown>] input 'X' already exists in request`,
+    );
     const many = Array.from({ length: 40 }, (_, i) => ({ ...input, name: `I${i % 39}` }));
     const raws = many.map(() => raw);
     expect(refusal(encodeRequest({ inputs: many, raw_input_contents: raws })).message).toContain(`input 'I0' already`);
@@ -359,7 +358,7 @@ describe('requested outputs', () => {
   it('have a name and come once', () => {
     expect(refusal(encodeRequest({ ...good, outputs: [{}] })).message).toContain('no name');
     expect(refusal(encodeRequest({ ...good, outputs: [{ name: 'Y' }, { name: 'Y' }] })).message).toBe(
-      `output 'Y' already exists in request`,
+      `[request id: <id_unknown>] output 'Y' already exists in request`,
     );
   });
 

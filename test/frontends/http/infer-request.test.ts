@@ -66,10 +66,7 @@ describe('decodeInferRequest', () => {
       { name: 'C', classificationCount: 3 },
     ]);
     expect(decoded.isBinaryByDefault).toBe(true);
-    expect([...(decoded.binaryByName ?? [])]).toEqual([
-      ['B', false],
-      ['C', true],
-    ]);
+    expect([...decoded.binaryNames]).toEqual(['C']);
   });
 
   it('reads the parameters of both kinds', () => {
@@ -136,7 +133,7 @@ describe('decodeInferRequest', () => {
     ],
     [
       '{"inputs":[{"name":"X","shape":[2],"datatype":"TYPE_INT32","data":[1,2]}]}',
-      "invalid datatype 'TYPE_INT32' for input 'X'",
+      'invalid datatype for input X: expected one of BOOL',
     ],
     [input('"data":"12"'), "Unable to parse 'data': attempt to access JSON non-array as array"],
     [input('"data":null'), "Unable to parse 'data': attempt to access JSON non-array as array"],
@@ -164,7 +161,10 @@ describe('decodeInferRequest', () => {
     [withData('"outputs":[{}]'), "non-existing object member 'name'"],
     [withData('"outputs":["A"]'), 'non-object as object'],
     [withData('"outputs":[{"name":"A"},{"name":"A"}]'), "output 'A' already exists in request"],
-    [withData('"outputs":[{"name":"A","parameters":{"classification":"3"}}]'), "Unable to parse 'classification'"],
+    [
+      withData('"outputs":[{"name":"A","parameters":{"classification":"3"}}]'),
+      "Unable to set 'classification': attempt to access JSON non-unsigned-integer as unsigned-integer",
+    ],
     [withData('"outputs":[{"name":"A","parameters":{"binary_data":"yes"}}]'), "Unable to parse 'binary_data'"],
     [
       withData('"outputs":[{"name":"A","parameters":{"shared_memory_region":"r"}}]'),

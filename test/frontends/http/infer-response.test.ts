@@ -11,7 +11,7 @@ import { inferenceRequest } from '../../fakes/make-request.ts';
 const asJson: DecodedInfer = {
   request: inferenceRequest({ id: 'an "id"' }),
   isBinaryByDefault: false,
-  binaryByName: null,
+  binaryNames: new Set(),
 };
 
 const encode = (
@@ -75,7 +75,9 @@ describe('encodeInferResponse', () => {
   it('puts binary outputs behind the JSON without copying them', () => {
     const data = Uint8Array.of(1, 2, 3, 4);
     const outputs = ['A', 'B', 'C'].map((name) => output({ name, datatype: 'UINT8', shape: [4], data }));
-    const decoded = { ...asJson, isBinaryByDefault: true, binaryByName: new Map([['B', false]]) };
+    const request = inferenceRequest({ outputs: outputs.map(({ name }) => ({ name, classificationCount: 0 })) });
+    // What is listed and does not ask for binary data is JSON, whatever the default.
+    const decoded = { request, isBinaryByDefault: true, binaryNames: new Set(['A', 'C']) };
     const { json, binary, binaryBytes } = encode(outputs, decoded);
     expect(JSON.parse(json).outputs).toEqual([
       { name: 'A', datatype: 'UINT8', shape: [4], parameters: { binary_data_size: 4 } },

@@ -100,7 +100,7 @@ describe('inference in JSON', () => {
     ['FP32', [1e39], 'out of range'],
     ['BOOL', [1], 'non-boolean'],
     ['BYTES', [1], 'non-string'],
-    ['FP128', [1], "invalid datatype 'FP128'"],
+    ['FP128', [1], 'invalid datatype for input IN'],
   ])('refuses %s of %j', async (datatype, data, expected) => {
     expect(await refusal(tensor(datatype, data))).toContain(expected);
   });
@@ -109,7 +109,9 @@ describe('inference in JSON', () => {
     expect(await refusal(tensor('INT32', [1], [2]))).toContain('fewer elements');
     expect(await refusal(tensor('INT32', [1, 2, 3], [2]))).toContain('more elements');
     const [input] = tensor('INT32', [1]).inputs;
-    expect(await refusal({ inputs: [input, input] })).toBe("input 'IN' already exists in request");
+    expect(await refusal({ inputs: [input, input] })).toBe(
+      "[request id: <id_unknown>] input 'IN' already exists in request",
+    );
     const deep = `{"inputs":[{"name":"IN","datatype":"INT32","shape":[1],"data":${'['.repeat(101)}1${']'.repeat(101)}}]}`;
     expect(await refusal(deep)).toContain('nesting depth');
   });

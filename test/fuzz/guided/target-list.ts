@@ -49,7 +49,11 @@ export const targets: Readonly<Record<string, ListedTarget>> = {
       ...['frontends/http/infer-request.js', 'frontends/http/infer-inputs.js', 'frontends/http/infer-parameters.js'],
       ...['frontends/http/json-reader.js', 'frontends/http/json-tensor-elements.js', 'frontends/http/json-value.js'],
       ...['frontends/http/json-numbers.js', 'frontends/http/number-sinks.js', 'frontends/http/text-sinks.js'],
-      ...['frontends/http/element-sink.js', 'frontends/http/requested-outputs.js', 'frontends/http/listed-names.js'],
+      ...[
+        'frontends/http/element-sink.js',
+        'frontends/http/requested-outputs.js',
+        'frontends/http/infer-parameters.js',
+      ],
       ...['frontends/v2/parameters.js', 'tensor/float16.js', 'tensor/shape.js'],
     ],
     load: async () => (await import('./targets/json-request.ts')).target,

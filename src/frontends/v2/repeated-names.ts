@@ -1,0 +1,34 @@
+/** Names of inputs or outputs of a request: each may appear once (http.md §5.1, grpc.md §4). */
+
+import { type InferenceError, invalidArgument } from '../../errors.ts';
+import { shownName } from '../../inference/request-limits.ts';
+import { requestPrefix } from '../../inference/request-prefix.ts';
+
+/** Up to this many names a comparison of each with each is cheaper than a set. */
+const maxCompared = 16;
+
+interface Named {
+  readonly name: string;
+}
+
+/**
+ * @param id of the request, for the text.
+ * @throws InferenceError `invalid_argument` when a name is there twice.
+ */
+export function refuseRepeated(named: readonly Named[], kind: 'input' | 'output', id: string): void {
+  if (named.length > maxCompared) {
+    const seen = new Set<string>();
+    for (const { name } of named) {
+      if (seen.has(name)) throw repeated(kind, name, id);
+      seen.add(name);
+    }
+    return;
+  }
+  for (let i = 1; i < named.length; i++) {
+    const { name } = named[i] as Named;
+    for (let k = 0; k < i; k++) if ((named[k] as Named).name === name) throw repeated(kind, name, id);
+  }
+}
+
+const repeated = (kind: string, name: string, id: string): InferenceError =>
+  invalidArgument(`${requestPrefix(id)}${kind} '${shownName(name)}' already exists in request`);

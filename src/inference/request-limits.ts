@@ -1,0 +1,39 @@
+/**
+ * How much of each thing one request may have, over every protocol and between threads. A few bytes on the wire become an
+ * object each: without these bounds a small message would cost far more memory and time than its size tells.
+ */
+
+import { type InferenceError, invalidArgument } from '../errors.ts';
+
+export const requestLimits = {
+  /** Inputs, and outputs asked for: more than any model has. */
+  tensors: 16_384,
+  /** Parameters of the request. */
+  parameters: 65_536,
+  /** Parameters of one input or output. */
+  tensorParameters: 256,
+  /** Dimensions of a shape; ONNX Runtime and the protocol's clients stop far below. */
+  rank: 128,
+  /** The same in JSON, where a dimension is two bytes at least: up to here admission says what the model has. */
+  jsonRank: 4096,
+  /** Bytes of the name of a model, a tensor, a datatype or a parameter. */
+  nameBytes: 4096,
+  /** Bytes of an id, or of the text of one parameter. */
+  textBytes: 1024 * 1024,
+  /** Bytes of the values of all parameters together, and of what a JSON request has besides the members that mean something. */
+  allTextBytes: 4 * 1024 * 1024,
+  /** Characters of one number in JSON: what Triton's parser takes for a double is decided long before. */
+  numberCharacters: 1024,
+} as const;
+
+/** @param what in the plural: `inputs`, `parameters of one tensor`. */
+export const tooMany = (what: string, limit: number): InferenceError =>
+  invalidArgument(`the request has more than ${limit} ${what}`);
+
+export const tooLong = (what: string, limit: number): InferenceError =>
+  invalidArgument(`${what} is longer than ${limit} bytes`);
+
+const maxShown = 256;
+
+/** A name from outside as error messages show it: what is longer is cut. */
+export const shownName = (name: string): string => (name.length > maxShown ? `${name.slice(0, maxShown)}…` : name);
