@@ -9,7 +9,7 @@ import { type ConfigSource, readConfigMessage } from '../model-config/resolve-co
 import { differenceBetween } from '../repository/difference.ts';
 import { type ModelFolder, readConfigSource } from '../repository/layout.ts';
 import { selectVersions } from '../repository/version-policy.ts';
-import type { ModelSource, SourceChange } from './model-life.ts';
+import type { ModelSource, SourceChange } from './model-source.ts';
 import type { LoadVersion, ModelVersion } from './model-version.ts';
 import { configSettings, type LoaderTools, loadVersion, resolveFor, type VersionTask } from './version-loader.ts';
 
@@ -57,7 +57,7 @@ export class DiskSource implements ModelSource {
   }
 
   loader(version: number): LoadVersion {
-    return (warming) => loadVersion(this.#task(version), this.#tools, warming);
+    return (warming, signal) => loadVersion(this.#task(version), this.#tools, warming, signal);
   }
 
   configFor(version: ModelVersion): ModelConfig {

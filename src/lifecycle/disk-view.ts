@@ -77,6 +77,10 @@ export class DiskView implements RepositoryView {
     return {
       fingerprint: folder.fingerprint.whole,
       newestMs: folder.fingerprint.newestMs,
+      configFingerprint: folder.fingerprint.config,
+      override: null,
+      isInRepository: false,
+      discard: () => temporary.remove(),
       source: async () => {
         try {
           return await DiskSource.read(folder, override, this.#tools, () => temporary.remove());
@@ -89,8 +93,16 @@ export class DiskView implements RepositoryView {
   }
 
   #sighting(folder: ModelFolder, override: ConfigSource | null = null): Sighting {
-    const { whole, newestMs } = folder.fingerprint;
-    return { fingerprint: whole, newestMs, source: () => DiskSource.read(folder, override, this.#tools) };
+    const { whole, newestMs, config } = folder.fingerprint;
+    return {
+      fingerprint: whole,
+      newestMs,
+      configFingerprint: config,
+      override: override?.kind === 'json' ? String(override.text) : null,
+      isInRepository: true,
+      discard: () => Promise.resolve(),
+      source: () => DiskSource.read(folder, override, this.#tools),
+    };
   }
 
   /** Looks until two looks agree, or until one look shows no young files. */

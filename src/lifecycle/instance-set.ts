@@ -13,6 +13,7 @@ import {
 } from '../engine/engine.ts';
 import type { InstanceGroupConfig } from '../model-config/model-config.ts';
 import type { ModelSignature } from '../model-config/signature.ts';
+import { unlessAborted } from './abortable.ts';
 
 /** What all sessions of the version have in common. */
 export type SessionTemplate = Omit<SessionSpec, 'device' | 'requireDevice' | 'instanceCount'>;
@@ -31,10 +32,18 @@ interface HeldInstance {
   readonly instance: EngineInstance;
 }
 
-/** What `adjust` has changed: take `added` into use, stop using `removed`, then call `closeRemoved`. */
-export interface InstanceChange {
-  readonly added: readonly EngineInstance[];
+/** A change that is made ready aside. Exactly one of `commit` and `undo` is called, once. */
+export interface PreparedInstances {
+  /** New instances that take requests after the commit. */
+  added(): readonly EngineInstance[];
+  /** Instances that take none any more then. */
   readonly removed: readonly EngineInstance[];
+  /** As `InstanceSet.replace`, for one of `added`. */
+  replace(stuck: EngineInstance): void;
+  /** The set is what was asked for. The caller closes `removed` when they are idle, then calls `closeIdleSessions`. */
+  commit(): void;
+  /** Closes what was opened; the set stays what it was. */
+  undo(): Promise<void>;
 }
 
 /** The instances that `groups` ask for; instances of the same name and device are numbered, so keys are unique. */
@@ -77,20 +86,16 @@ export class InstanceSet {
     template: SessionTemplate,
     groups: readonly InstanceGroupConfig[],
     maxRows: number,
+    signal: AbortSignal,
   ): Promise<InstanceSet> {
     const set = new InstanceSet(engine, template, maxRows);
-    try {
-      await set.adjust(groups);
-      return set;
-    } catch (error) {
-      await set.close();
-      throw error;
-    }
+    (await set.prepare(groups, signal)).commit();
+    return set;
   }
 
   /** Instances that take requests. */
   get active(): readonly EngineInstance[] {
-    return this.#held.filter(({ wanted }) => !wanted.isPassive).map(({ instance }) => instance);
+    return active(this.#held);
   }
 
   /** All sessions, for their fall-back reasons and devices. */
@@ -105,14 +110,19 @@ export class InstanceSet {
   }
 
   /**
-   * Makes the set what `groups` say: keeps instances that both have, adds missing ones, drops surplus ones from the
-   * set. The dropped instances still run what they run; the caller closes them when they are idle.
+   * Opens what `groups` ask for and the set lacks, beside what it has. One change at a time. On failure everything that was
+   * opened is closed again.
    */
-  async adjust(groups: readonly InstanceGroupConfig[]): Promise<InstanceChange> {
+  async prepare(groups: readonly InstanceGroupConfig[], signal: AbortSignal): Promise<PreparedInstances> {
     const wanted = wantedInstances(groups);
     const before = new Map(this.#held.map((held) => [held.wanted.key, held]));
+    const sessions = new Map<string, EngineSession>();
     const after: HeldInstance[] = [];
-    const added: EngineInstance[] = [];
+    const opened: HeldInstance[] = [];
+    const undo = async (): Promise<void> => {
+      await Promise.all(opened.map(({ instance }) => instance.close()));
+      await this.#afterGivenUp(() => Promise.all([...sessions.values()].map((session) => session.close())));
+    };
     try {
       for (const entry of wanted) {
         const kept = before.get(entry.key);
@@ -120,32 +130,54 @@ export class InstanceSet {
           after.push({ wanted: entry, instance: kept.instance });
           continue;
         }
-        const session = await this.#session(entry, wanted);
+        const session = await this.#session(entry, wanted, sessions, signal);
         const instance = session.createInstance({ name: entry.name, maxRows: this.#maxRows });
         after.push({ wanted: entry, instance });
-        if (!entry.isPassive) added.push(instance);
+        opened.push({ wanted: entry, instance });
       }
     } catch (error) {
-      const fresh = after.filter(({ instance }) => !this.#held.some((held) => held.instance === instance));
-      await Promise.all(fresh.map(({ instance }) => instance.close()));
+      await undo();
       throw error;
     }
     const stays = new Set(after.map(({ instance }) => instance));
-    const removed = this.#held.filter(({ instance }) => !stays.has(instance)).map(({ instance }) => instance);
-    this.#held = after;
-    return { added, removed };
+    return {
+      added: () => active(opened),
+      replace: (stuck) => {
+        const at = opened.findIndex(({ instance }) => instance === stuck);
+        const held = opened[at];
+        const key = held && deviceText(held.wanted.device);
+        const session = key && (sessions.get(key) ?? this.#sessions.get(key));
+        if (!held || !session) return;
+        opened[at] = this.#replacement(held, session);
+        after[after.indexOf(held)] = opened[at];
+      },
+      removed: this.#held.map(({ instance }) => instance).filter((instance) => !stays.has(instance)),
+      commit: () => {
+        this.#held = after;
+        for (const [device, session] of sessions) this.#sessions.set(device, session);
+      },
+      undo,
+    };
   }
 
   /** Gives up an instance that runs without end; a new one on the same session takes its place. */
   replace(stuck: EngineInstance): void {
     this.#held = this.#held.map((held) => {
       const session = this.#sessions.get(deviceText(held.wanted.device));
-      if (held.instance !== stuck || session === undefined) return held;
-      const closing = stuck.close().finally(() => this.#givenUp.delete(closing));
-      this.#givenUp.add(closing);
-      const instance = session.createInstance({ name: held.wanted.name, maxRows: this.#maxRows });
-      return { wanted: held.wanted, instance };
+      return held.instance === stuck && session !== undefined ? this.#replacement(held, session) : held;
     });
+  }
+
+  #replacement({ wanted, instance: stuck }: HeldInstance, session: EngineSession): HeldInstance {
+    const closing = stuck.close().finally(() => this.#givenUp.delete(closing));
+    this.#givenUp.add(closing);
+    return { wanted, instance: session.createInstance({ name: wanted.name, maxRows: this.#maxRows }) };
+  }
+
+  /** Closes sessions: now, or when the instances that were given up have ended, which nobody waits for. */
+  async #afterGivenUp(close: () => Promise<unknown>): Promise<void> {
+    if (this.#givenUp.size === 0) await close();
+    else void Promise.allSettled(this.#givenUp).then(close);
   }
 
   /** Closes the sessions that no instance uses any more; call after removed instances were closed. */
@@ -166,22 +198,32 @@ export class InstanceSet {
     const held = this.#held;
     this.#held = [];
     await Promise.all(held.map(({ instance }) => instance.close()));
-    if (this.#givenUp.size === 0) await this.closeIdleSessions();
-    else void Promise.allSettled(this.#givenUp).then(() => this.closeIdleSessions());
+    await this.#afterGivenUp(() => this.closeIdleSessions());
   }
 
-  async #session(entry: WantedInstance, wanted: readonly WantedInstance[]): Promise<EngineSession> {
+  /** The session of a device: of the set, of this change, or a new one. */
+  async #session(
+    entry: WantedInstance,
+    wanted: readonly WantedInstance[],
+    sessions: Map<string, EngineSession>,
+    signal: AbortSignal,
+  ): Promise<EngineSession> {
     const key = deviceText(entry.device);
-    const known = this.#sessions.get(key);
+    const known = this.#sessions.get(key) ?? sessions.get(key);
     if (known) return known;
     const onDevice = wanted.filter(({ device }) => deviceText(device) === key);
-    const session = await this.#engine.openSession({
+    const opening = this.#engine.openSession({
       ...this.#template,
       device: entry.device,
       instanceCount: onDevice.length,
       requireDevice: onDevice.some(({ isDemanded }) => isDemanded),
     });
-    this.#sessions.set(key, session);
+    // The runtime cannot be interrupted: what it has opened in the end is closed, and nobody waits for it.
+    const session = await unlessAborted(opening, signal, (late) => late.close());
+    sessions.set(key, session);
     return session;
   }
 }
+
+const active = (held: readonly HeldInstance[]): readonly EngineInstance[] =>
+  held.filter(({ wanted }) => !wanted.isPassive).map(({ instance }) => instance);

@@ -1,6 +1,9 @@
 /** A bound on how many loads happen at once, so that a repository of many models does not load them all together. */
 
-import type { Slots } from './model-life.ts';
+import { unlessAborted } from './abortable.ts';
+
+/** Runs a task when a slot is free. An aborted wait gives its place up; so does an aborted task when it returns. */
+export type Slots = <T>(task: () => Promise<T>, signal: AbortSignal) => Promise<T>;
 
 /** At most `count` tasks run; the others wait their turn in order. */
 export function loadSlots(count: number): Slots {
@@ -18,8 +21,8 @@ export function loadSlots(count: number): Slots {
     if (next) next();
     else free++;
   };
-  return async (task) => {
-    await enter();
+  return async (task, signal) => {
+    await unlessAborted(enter(), signal, leave);
     try {
       return await task();
     } finally {

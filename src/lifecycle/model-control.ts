@@ -1,18 +1,20 @@
 /**
- * All models of the server and who changes them: start-up, the poll of the repositories, and load and unload calls. It
- * decides which model gets which source when; `ModelLife` does the rest, each model on its own, so that no model's trouble
- * is another's.
+ * All models of the server and who wishes what of them: start-up, the poll of the repositories, and load and unload calls.
+ * It keeps the table of models and gives each wish to the `ModelLife` of its model, so that no model's trouble is another's.
+ * Queries change nothing; an entry leaves the table only when its life says so.
  */
 
-import { InferenceError, invalidArgument, notFound, toInferenceError, unavailable } from '../errors.ts';
+import { type InferenceError, invalidArgument, notFound, unavailable } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { checkModelName } from '../repository/model-name.ts';
 import type { ModelIndexEntry } from './model-index.ts';
-import { type LifeSurroundings, ModelLife, type ModelSource, versionNumber } from './model-life.ts';
+import { type LifeSurroundings, ModelLife } from './model-life.ts';
 import type { ModelVersion } from './model-version.ts';
 import type { LoadFiles, RepositoryView, Sighting } from './repository-view.ts';
 import { RepositoryWatch } from './repository-watch.ts';
 import type { ModelStatistics } from './version-statistics.ts';
+import { versionNumber } from './version-table.ts';
+import type { LoadWish, WishOrigin } from './wish.ts';
 
 export interface ControlSettings {
   readonly mode: 'none' | 'poll' | 'explicit';
@@ -27,6 +29,8 @@ export interface ControlParts extends LifeSurroundings {
   readonly logger: Logger;
 }
 
+const nothingBrought = (brought: LoadFiles): boolean => brought.config === null && brought.files.size === 0;
+
 export class ModelControl {
   readonly #parts: ControlParts;
   readonly #lives = new Map<string, ModelLife>();
@@ -34,6 +38,7 @@ export class ModelControl {
   /** What start-up was asked for and could not load; a later load or unload settles it. */
   readonly #startupFailures = new Set<string>();
   #hasStarted = false;
+  #stopping: InferenceError | null = null;
 
   constructor(parts: ControlParts) {
     this.#parts = parts;
@@ -42,43 +47,49 @@ export class ModelControl {
       clock: parts.clock,
       intervalMs: parts.settings.pollIntervalMs,
       logger: parts.logger,
-      onChange: (name, sighting) => this.#adopt(name, sighting),
-      onGone: (name) => this.#forget(name),
+      onChange: (name, sighting) => this.#fulfil(name, seen(sighting, 'poll')).catch(() => undefined),
+      onGone: (name) => this.#gone(name),
     });
   }
 
   /**
    * Loads what start-up asks for and begins to poll. Resolves to the names of the models that failed; their reasons are
-   * in the log and in the index.
+   * in the log and in the index. Rejects when `stop` is called meanwhile.
    */
   async start(): Promise<readonly string[]> {
     const { settings, view } = this.#parts;
     const isSelective = settings.mode === 'explicit' && !settings.startupModels.includes('*');
-    const attempt = async (name: string, load: Promise<void>): Promise<void> => {
-      await load.catch((error: unknown) => {
+    const attempt = (name: string, load: Promise<void>): Promise<void> =>
+      load.catch(() => {
         this.#startupFailures.add(name);
-        this.#parts.logger.error({ model: name }, toInferenceError(error).message.trim());
       });
-    };
     if (isSelective) {
-      await Promise.all(settings.startupModels.map((name) => attempt(name, this.#loadFromDisk(name))));
+      await Promise.all(settings.startupModels.map((name) => attempt(name, this.#loadFromDisk(name, 'start'))));
     } else {
       const sightings = await view.scanUntilStable();
       this.#watch.remember(sightings);
-      await Promise.all([...sightings].map(([name, sighting]) => attempt(name, this.#apply(name, sighting))));
+      await Promise.all(
+        [...sightings].map(([name, sighting]) => attempt(name, this.#fulfil(name, seen(sighting, 'start')))),
+      );
     }
+    if (this.#stopping) throw this.#stopping;
     this.#hasStarted = true;
     if (settings.mode === 'poll') this.#watch.start();
     return [...this.#startupFailures].sort();
   }
 
-  /** Stops polling and takes every model out of service; resolves when all of them are gone. */
+  /**
+   * Takes no more wishes, ends the loads that are under way and takes every model out of service; resolves when all of them
+   * are gone.
+   */
   async stop(): Promise<void> {
     this.#watch.stop();
-    const lives = [...this.#lives.values()];
+    this.#stopping ??= unavailable('Server exiting');
+    const reason = this.#stopping;
     await Promise.all(
-      lives.map(async (life) => {
-        await life.unload();
+      [...this.#lives.values()].map(async (life) => {
+        life.endLoads(reason);
+        await life.fulfil({ kind: 'unload', by: 'shutdown' });
         await life.settled();
       }),
     );
@@ -92,8 +103,9 @@ export class ModelControl {
   /** Accepted requests of all models that are not answered yet. */
   get pendingCount(): number {
     let count = 0;
-    for (const life of this.#lives.values()) {
-      for (const { loaded } of life.ready) count += loaded?.scheduler.pendingCount ?? 0;
+    for (const { table } of this.#lives.values()) {
+      for (const { loaded } of [...table.serving.values(), ...table.leaving])
+        count += loaded?.scheduler.pendingCount ?? 0;
     }
     return count;
   }
@@ -101,14 +113,14 @@ export class ModelControl {
   /** The version that serves such a request; throws `not_found`, `unavailable` or `invalid_argument`. */
   find(name: string, version: string): ModelVersion {
     const life = this.#lives.get(name);
-    if (life) return life.find(version);
+    if (life) return life.table.find(version);
     if (version !== '') versionNumber(version);
     throw notFound(`Request for unknown model: '${name}' is not found`);
   }
 
   /** Ready versions of one model, ascending; empty for an unknown one. */
   readyVersions(name: string): readonly ModelVersion[] {
-    return this.#lives.get(name)?.ready ?? [];
+    return this.#lives.get(name)?.table.ready ?? [];
   }
 
   /** Statistics of ready versions: of all models for '', of one, or of one version. */
@@ -134,13 +146,10 @@ export class ModelControl {
   /** One entry per known version, and one per folder that was never loaded; by name. */
   async index(readyOnly: boolean): Promise<readonly ModelIndexEntry[]> {
     const names = new Set(await this.#parts.view.names());
-    for (const [name, life] of this.#lives) {
-      if (!life.isIdle) names.add(name);
-      else if (!names.has(name)) this.#lives.delete(name);
-    }
+    for (const [name, { table }] of this.#lives) if (!table.isIdle) names.add(name);
     const entries: ModelIndexEntry[] = [];
     for (const name of [...names].sort()) {
-      const known = this.#lives.get(name)?.index() ?? [];
+      const known = this.#lives.get(name)?.table.index() ?? [];
       entries.push(...(known.length > 0 ? known : [{ name, version: '', state: '' as const, reason: '' }]));
     }
     return readyOnly ? entries.filter(({ state }) => state === 'READY') : entries;
@@ -149,7 +158,7 @@ export class ModelControl {
   /** Loads or reloads a model from its folder, or from what the call brings along. */
   async load(name: string, brought: LoadFiles): Promise<void> {
     this.#refuseUnlessExplicit();
-    if (brought.config === null && brought.files.size === 0) await this.#loadFromDisk(name);
+    if (nothingBrought(brought)) await this.#loadFromDisk(name, 'call');
     else await this.#loadBrought(name, brought);
   }
 
@@ -157,64 +166,52 @@ export class ModelControl {
   async unload(name: string): Promise<void> {
     this.#refuseUnlessExplicit();
     this.#startupFailures.delete(name);
-    await this.#lives.get(name)?.unload();
+    await this.#lives.get(name)?.fulfil({ kind: 'unload', by: 'call' });
   }
 
-  async #loadFromDisk(name: string): Promise<void> {
+  /** As the folder is now; with the configuration that a call brought earlier, until config.pbtxt changes. */
+  async #loadFromDisk(name: string, by: WishOrigin): Promise<void> {
     checkModelName(name);
-    let sighting: Sighting;
-    try {
-      sighting = await this.#parts.view.look(name);
-    } catch (error) {
-      throw pollFailed(name, error);
-    }
-    await this.#apply(name, sighting);
+    const { view } = this.#parts;
+    const look = async (): Promise<Sighting> => {
+      const sighting = await view.look(name);
+      const current = this.#lives.get(name)?.sighting;
+      const config = current?.override ?? null;
+      if (config === null || current?.configFingerprint !== sighting.configFingerprint) return sighting;
+      return view.brought(name, { config, files: new Map() });
+    };
+    const peek = async (): Promise<string> => (await view.look(name)).fingerprint;
+    await this.#fulfil(name, { kind: 'load', by, look, peek });
   }
 
   async #loadBrought(name: string, brought: LoadFiles): Promise<void> {
     checkModelName(name);
-    const sighting = await this.#parts.view.brought(name, brought);
-    await this.#apply(name, sighting);
+    const { view } = this.#parts;
+    await this.#fulfil(name, { kind: 'load', by: 'call', look: () => view.brought(name, brought), peek: null });
   }
 
-  async #apply(name: string, sighting: Sighting): Promise<void> {
-    const life = this.#life(name);
-    let source: ModelSource;
-    try {
-      source = await sighting.source();
-    } catch (error) {
-      life.fail(toInferenceError(error));
-      throw pollFailed(name, error);
-    }
-    await life.apply(source);
+  async #fulfil(name: string, wish: LoadWish): Promise<void> {
+    if (this.#stopping) throw this.#stopping;
+    await this.#life(name).fulfil(wish);
     this.#startupFailures.delete(name);
-    this.#parts.logger.info({ model: name, versions: source.versions }, 'model is ready');
-  }
-
-  /** A change that the watch has seen; its failure concerns this model only. */
-  async #adopt(name: string, sighting: Sighting): Promise<void> {
-    try {
-      await this.#apply(name, sighting);
-    } catch (error) {
-      this.#parts.logger.error({ model: name }, toInferenceError(error).message.trim());
-    }
   }
 
   /** The folder is gone: what served it drains, and the name is unknown afterwards. */
-  async #forget(name: string): Promise<void> {
+  async #gone(name: string): Promise<void> {
     this.#startupFailures.delete(name);
-    const life = this.#lives.get(name);
-    if (!life) return;
-    this.#parts.logger.info({ model: name }, 'model folder is gone, unloading');
-    await life.unload();
-    await life.settled();
-    if (this.#lives.get(name) === life && life.isIdle) this.#lives.delete(name);
+    if (this.#stopping) return;
+    await this.#lives.get(name)?.fulfil({ kind: 'forget', by: 'poll' });
   }
 
   #life(name: string): ModelLife {
     const known = this.#lives.get(name);
     if (known) return known;
-    const life = new ModelLife(name, this.#parts);
+    const life: ModelLife = new ModelLife(name, this.#parts, {
+      forget: () => {
+        if (this.#lives.get(name) === life) this.#lives.delete(name);
+      },
+      changed: () => undefined,
+    });
     this.#lives.set(name, life);
     return life;
   }
@@ -233,8 +230,10 @@ export class ModelControl {
   }
 }
 
-/** Triton's sentence for a model that could not even be read, and then why. */
-function pollFailed(name: string, error: unknown): InferenceError {
-  const { code, message } = toInferenceError(error);
-  return new InferenceError(code, `failed to load '${name}', failed to poll from model repository: ${message}`, error);
-}
+/** To load what a look at the repositories has found. */
+const seen = (sighting: Sighting, by: WishOrigin): LoadWish => ({
+  kind: 'load',
+  by,
+  look: () => Promise.resolve(sighting),
+  peek: () => Promise.resolve(sighting.fingerprint),
+});

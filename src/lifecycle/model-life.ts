@@ -1,140 +1,94 @@
 /**
- * One model over time: which of its versions serve, which are on their way in or out, and why the last attempt failed.
- * Changes of one model happen one after the other; changes of different models know nothing of each other. What is to be
- * served comes as a `ModelSource`; this file decides the order of things and never touches files.
+ * One model over time: a loop that takes wishes in the order in which they were asked and makes the model what each of them
+ * says, step by step (`reconcile.ts`). Changes of different models know nothing of each other. What is to be served comes
+ * as a `ModelSource`; this file decides the order of things and never touches files.
  */
 
-import { type InferenceError, invalidArgument, notFound, toInferenceError } from '../errors.ts';
-import type { ModelConfig } from '../model-config/model-config.ts';
-import type { Clock } from '../time.ts';
+import { cancelled, InferenceError, invalidArgument, toInferenceError } from '../errors.ts';
+import type { Logger } from '../logger.ts';
+import { unlessAborted } from './abortable.ts';
 import { indexReason } from './index-reason.ts';
-import type { ModelIndexEntry } from './model-index.ts';
-import { type LoadVersion, ModelVersion, notReady } from './model-version.ts';
-import { type LifecycleObserver, versionStates } from './version-state.ts';
+import { type ChangeSurroundings, ModelChange } from './model-change.ts';
+import type { ModelSource } from './model-source.ts';
+import type { ModelVersion } from './model-version.ts';
+import { reconcile } from './reconcile.ts';
+import type { Sighting } from './repository-view.ts';
+import { VersionTable } from './version-table.ts';
+import type { LoadWish, Wish, WishOrigin } from './wish.ts';
 
-/** What differs between two sources of the same model. */
-export interface SourceChange {
-  /** Whether a version that already serves has to be loaded anew. */
-  reloads(version: number): boolean;
-  /** The versions that stay need another set of instances. */
-  readonly adjustsInstances: boolean;
-}
-
-/** One look at what a model ought to be. */
-export interface ModelSource {
-  /** The version numbers that the version policy selects, ascending. */
-  readonly versions: readonly number[];
-  loader(version: number): LoadVersion;
-  /** The configuration that a version already loaded would get from this source. */
-  configFor(version: ModelVersion): ModelConfig;
-  changeSince(before: ModelSource): SourceChange;
-  /** Frees what the source holds, such as a temporary folder; called once no version of it is loaded any more. */
-  release(): Promise<void>;
-}
-
-/** Runs a task when a slot is free; bounds how many loads happen at once. */
-export type Slots = <T>(task: () => Promise<T>) => Promise<T>;
-
-export interface LifeSurroundings {
-  readonly observer: LifecycleObserver;
-  readonly clock: Clock;
-  readonly loadSlots: Slots;
-  /** How often a failed load is tried again before it counts. */
-  readonly retryCount: number;
-  /** A source that could not be released leaves files behind; somebody should know. */
+export interface LifeSurroundings extends ChangeSurroundings {
+  readonly logger: Logger;
+  /** Something that could not be closed or released leaves memory or files behind; somebody should know. */
   readonly onReleaseError: (error: unknown) => void;
 }
 
-const byVersion = (a: ModelVersion, b: ModelVersion): number => a.version - b.version;
+/** What a life tells whoever keeps the models. */
+export interface LifeListener {
+  /** The `forget` step: nothing serves, drains or is wished for, and there is nothing to remember. */
+  forget(): void;
+  /** Other versions serve than before. */
+  changed(by: WishOrigin): void;
+}
+
+/** A wish that waits or is being fulfilled. */
+interface Turn {
+  readonly wish: Wish;
+  readonly abort: AbortController;
+  /** Of what is being loaded; null before it was read. */
+  fingerprint: string | null;
+}
 
 export class ModelLife {
-  readonly name: string;
+  readonly table: VersionTable;
   readonly #around: LifeSurroundings;
-  /** Replaced as a whole, so that a request sees the versions of one source only. */
-  #serving: ReadonlyMap<number, ModelVersion> = new Map();
-  #coming: readonly ModelVersion[] = [];
-  readonly #leaving = new Set<ModelVersion>();
+  readonly #listener: LifeListener;
+  /** In the order of asking; the first one is being fulfilled. */
+  readonly #turns: Turn[] = [];
   /** What goes on in the background: versions draining, sources being released. */
   readonly #departures = new Set<Promise<unknown>>();
-  #source: ModelSource | null = null;
-  /** Why the last attempt failed, by version; 0 for what concerns the whole model. */
-  #failures: ReadonlyMap<number, string> = new Map();
-  #unloaded: readonly number[] = [];
   #tail: Promise<unknown> = Promise.resolve();
+  #source: ModelSource | null = null;
+  #sighting: Sighting | null = null;
+  /** The entry of the model is to leave the table when it is at rest. */
+  #isToBeForgotten = false;
 
-  constructor(name: string, around: LifeSurroundings) {
-    this.name = name;
+  constructor(name: string, around: LifeSurroundings, listener: LifeListener) {
+    this.table = new VersionTable(name);
     this.#around = around;
+    this.#listener = listener;
   }
 
-  /** Ready versions, ascending. */
-  get ready(): readonly ModelVersion[] {
-    return [...this.#serving.values()].sort(byVersion);
+  get name(): string {
+    return this.table.model;
   }
 
-  /** Nothing serves, comes or goes. */
-  get isIdle(): boolean {
-    return this.#serving.size === 0 && this.#coming.length === 0 && this.#leaving.size === 0;
+  /** What the model is loaded from; null when it is not loaded. */
+  get sighting(): Sighting | null {
+    return this.#sighting;
   }
 
-  /** The source in force; null when the model is not loaded. */
-  get source(): ModelSource | null {
-    return this.#source;
-  }
-
-  /** Whether the last attempt to load left something that ought to serve and does not. */
-  get hasFailed(): boolean {
-    return this.#failures.size > 0;
-  }
-
-  get isLoading(): boolean {
-    return this.#coming.length > 0;
+  /** Nothing is wished for, serves or drains. */
+  get isAtRest(): boolean {
+    return this.#turns.length === 0 && this.#departures.size === 0 && this.table.isIdle;
   }
 
   /**
-   * The version that answers a request: the newest ready one for '', else that one.
-   *
-   * @throws InferenceError `not_found`, `unavailable` or `invalid_argument` with Triton's sentences (grpc.md §4.1, §8).
+   * Resolves when the wish has been fulfilled: the versions serve, or are out of service (what they accepted is finished
+   * in the background). Rejects with the reason why not; what served before then goes on serving. A load that a newer
+   * wish makes pointless is ended: it rejects with `cancelled`.
    */
-  find(text: string): ModelVersion {
-    if (text !== '') return this.#findNumber(text);
-    let newest: ModelVersion | null = null;
-    for (const version of this.#serving.values()) if (!newest || version.version > newest.version) newest = version;
-    if (newest) return newest;
-    throw notFound(`Request for unknown model: '${this.name}' has no available versions`);
+  fulfil(wish: Wish): Promise<void> {
+    const turn: Turn = { wish, abort: new AbortController(), fingerprint: null };
+    this.#endPointless(wish);
+    this.#turns.push(turn);
+    const outcome = this.#tail.then(() => this.#take(turn));
+    this.#tail = outcome.catch(() => undefined);
+    return outcome;
   }
 
-  #findNumber(text: string): ModelVersion {
-    const number = versionNumber(text);
-    const serving = this.#serving.get(number);
-    if (serving) return serving;
-    const isUnderWay = [...this.#coming, ...this.#leaving].some(({ version }) => version === number);
-    if (isUnderWay || this.#failures.has(number)) throw notReady(this.name, number);
-    throw notFound(`Request for unknown model: '${this.name}' version ${number} is not found`);
-  }
-
-  /**
-   * Makes the model what `source` says. New versions load beside the serving ones; only when all are ready do they take
-   * over, in one step, and the replaced ones drain in the background. If any fails, everything new is dropped and what
-   * served before goes on serving.
-   */
-  apply(source: ModelSource): Promise<void> {
-    return this.#inTurn(() => this.#apply(source));
-  }
-
-  /** Takes the model out of service; resolves at once, accepted requests are finished in the background. */
-  unload(): Promise<void> {
-    return this.#inTurn(() => {
-      this.#unloaded = this.ready.map(({ version }) => version);
-      this.#failures = new Map();
-      this.#replace(new Map(), null);
-      return Promise.resolve();
-    });
-  }
-
-  /** Records that the model could not even be read; what serves goes on serving. */
-  fail(error: InferenceError): void {
-    this.#failures = new Map([[0, indexReason(error)]]);
+  /** Ends every load that waits or is under way. */
+  endLoads(reason: InferenceError): void {
+    for (const { wish, abort } of this.#turns) if (wish.kind === 'load') abort.abort(reason);
   }
 
   /** Resolves when every version that was leaving is gone. */
@@ -145,144 +99,210 @@ export class ModelLife {
 
   /** Fails what waits and ends what runs in all versions. */
   abort(error: InferenceError): void {
-    for (const version of [...this.#serving.values(), ...this.#leaving]) version.abort(error);
+    for (const version of [...this.table.serving.values(), ...this.table.leaving]) version.abort(error);
   }
 
-  /** One entry per version; one without a version when nothing more is known. */
-  index(): readonly ModelIndexEntry[] {
-    const entries = new Map<number, ModelIndexEntry>();
-    const put = (version: number, state: ModelIndexEntry['state'], reason: string): void => {
-      entries.set(version, { name: this.name, version: version === 0 ? '' : String(version), state, reason });
-    };
-    for (const version of this.#unloaded) put(version, 'UNAVAILABLE', 'unloaded');
-    for (const { version, state } of this.#leaving) put(version, versionStates[state].index, '');
-    for (const [version, reason] of this.#failures) put(version, 'UNAVAILABLE', reason);
-    for (const { version, state } of this.#coming) put(version, versionStates[state].index, '');
-    const whole = this.#failures.get(0) ?? '';
-    for (const version of this.#serving.keys()) put(version, 'READY', this.#failures.get(version) ?? whole);
-    if (this.#serving.size > 0) entries.delete(0);
-    return [...entries].sort(([a], [b]) => a - b).map(([, entry]) => entry);
-  }
-
-  #inTurn<T>(task: () => Promise<T>): Promise<T> {
-    const turn = this.#tail.then(task);
-    this.#tail = turn.catch(() => undefined);
-    return turn;
-  }
-
-  async #apply(source: ModelSource): Promise<void> {
-    if (source.versions.length === 0) {
-      const error = invalidArgument(
-        `at least one version must be available under the version policy of model '${this.name}'`,
-      );
-      this.fail(error);
-      await source.release();
-      throw error;
+  /** An unload ends all loads before it; a load ends the one under way unless both are of the same files. */
+  #endPointless(wish: Wish): void {
+    if (wish.kind !== 'load') {
+      this.endLoads(cancelled(`the load of model '${this.name}' was ended because the model was unloaded meanwhile`));
+      return;
     }
-    const before = this.#source;
-    const change = before && source.changeSince(before);
-    const kept = new Map<number, ModelVersion>();
-    const fresh: ModelVersion[] = [];
-    for (const number of source.versions) {
-      const serving = this.#serving.get(number);
-      if (serving && change && !change.reloads(number)) kept.set(number, serving);
-      else fresh.push(new ModelVersion(this.name, number, this.#around.observer, this.#around.clock));
+    const current = this.#turns[0];
+    if (current?.wish.kind !== 'load') return;
+    const reason = cancelled(`the load of model '${this.name}' was ended because a newer one was asked for`);
+    if (wish.peek === null) {
+      current.abort.abort(reason);
+      return;
     }
-    try {
-      await this.#load(source, fresh);
-      if (change?.adjustsInstances) await this.#adjust(source, kept);
-    } catch (error) {
-      await this.#drop(fresh);
-      await source.release();
-      throw error;
-    }
-    this.#failures = new Map();
-    this.#unloaded = [];
-    for (const version of fresh) kept.set(version.version, version);
-    this.#replace(kept, source);
-  }
-
-  async #adjust(source: ModelSource, versions: ReadonlyMap<number, ModelVersion>): Promise<void> {
-    try {
-      for (const version of versions.values()) await version.adjust(source.configFor(version));
-    } catch (error) {
-      this.fail(toInferenceError(error));
-      throw error;
-    }
-  }
-
-  /** Loads all of `fresh`; rejects with one error that names every version that failed. */
-  async #load(source: ModelSource, fresh: readonly ModelVersion[]): Promise<void> {
-    this.#coming = fresh;
-    const results = await Promise.allSettled(
-      fresh.map((version) => this.#around.loadSlots(() => this.#loadOne(source, version))),
+    void wish.peek().then(
+      (fingerprint) => {
+        if (current.fingerprint !== null && current.fingerprint !== fingerprint) current.abort.abort(reason);
+      },
+      // Its own turn will say what is wrong with it; until then the other one goes on.
+      () => undefined,
     );
-    this.#coming = [];
-    const failures = new Map<number, string>();
-    let first: InferenceError | null = null;
-    for (const [i, result] of results.entries()) {
-      const version = fresh[i];
-      if (result.status === 'fulfilled' || !version) continue;
-      const error = toInferenceError(result.reason);
-      first ??= error;
-      failures.set(version.version, indexReason(error));
-    }
-    if (!first) return;
-    this.#failures = failures;
-    throw loadFailed(this.name, failures, first);
   }
 
-  async #loadOne(source: ModelSource, version: ModelVersion): Promise<void> {
-    for (let attempt = 0; ; attempt++) {
-      try {
-        await version.load(source.loader(version.version));
-        return;
-      } catch (error) {
-        if (attempt >= this.#around.retryCount) throw error;
+  async #take(turn: Turn): Promise<void> {
+    const { wish } = turn;
+    try {
+      if (wish.kind === 'load') await this.#load(turn, wish);
+      else this.#takeOut(wish);
+    } finally {
+      this.#turns.splice(this.#turns.indexOf(turn), 1);
+      this.#considerForgetting();
+    }
+  }
+
+  // ---- out of service ----
+
+  #takeOut({ kind, by }: Exclude<Wish, LoadWish>): void {
+    this.table.failures = new Map();
+    // Nothing in the repository stands for a model that was brought by a call.
+    this.#isToBeForgotten = kind === 'forget' || this.#sighting?.isInRepository === false;
+    const steps = reconcile({ kind: this.#isToBeForgotten ? 'gone' : 'unloaded' }, this.#servingNumbers());
+    for (const step of steps) if (step.kind === 'commit') this.#replace(new Map(), null, null, by);
+  }
+
+  #considerForgetting(): void {
+    if (!this.isAtRest) return;
+    const { failures, unloaded } = this.table;
+    if (this.#isToBeForgotten || (failures.size === 0 && unloaded.size === 0)) this.#listener.forget();
+  }
+
+  // ---- into service ----
+
+  async #load(turn: Turn, wish: LoadWish): Promise<void> {
+    const { signal } = turn.abort;
+    const { logger } = this.#around;
+    try {
+      signal.throwIfAborted();
+      const sighting = await this.#look(wish, signal);
+      turn.fingerprint = sighting.fingerprint;
+      const source = await this.#read(sighting, signal);
+      await this.#become(source, sighting, wish.by, signal);
+      this.#isToBeForgotten = false;
+    } catch (cause) {
+      const error = toInferenceError(cause);
+      const fields = { model: this.name, by: wish.by };
+      if (signal.aborted) logger.info(fields, error.message);
+      else logger.error(fields, error.message.trim());
+      throw error;
+    }
+  }
+
+  async #look({ look, peek }: LoadWish, signal: AbortSignal): Promise<Sighting> {
+    const looking = look();
+    try {
+      return await unlessAborted(looking, signal);
+    } catch (error) {
+      if (!signal.aborted) throw pollFailed(this.name, error);
+      // Files that a call brought may still be being written; they have to be removed.
+      if (peek === null)
+        this.#depart(
+          looking.then(
+            (sighting) => sighting.discard(),
+            () => undefined,
+          ),
+        );
+      throw error;
+    }
+  }
+
+  async #read(sighting: Sighting, signal: AbortSignal): Promise<ModelSource> {
+    try {
+      return await unlessAborted(sighting.source(), signal, (late) => this.#depart(late.release()));
+    } catch (error) {
+      if (signal.aborted) throw error;
+      if (sighting.isInRepository) this.table.failures = new Map([[0, indexReason(toInferenceError(error))]]);
+      throw pollFailed(this.name, error);
+    }
+  }
+
+  /**
+   * Makes the model what `source` says. New versions load beside the serving ones; only when everything is ready do they
+   * take over, in one step, and the replaced ones drain in the background. If anything fails, all that is new is dropped.
+   */
+  async #become(source: ModelSource, sighting: Sighting, by: WishOrigin, signal: AbortSignal): Promise<void> {
+    const { clock, logger } = this.#around;
+    const startedMs = clock.now();
+    const change = new ModelChange(source, this.table, this.#around, signal);
+    const before = this.#servingNumbers();
+    try {
+      if (source.versions.length === 0) throw this.#withoutVersion();
+      const difference = this.#source && source.changeSince(this.#source);
+      const steps = reconcile(
+        {
+          kind: 'serve',
+          versions: source.versions,
+          reloads: (version) => difference?.reloads(version) ?? true,
+          resizes: difference?.adjustsInstances ?? false,
+        },
+        before,
+      );
+      for (const step of steps) {
+        if (step.kind === 'load') {
+          logger.info({ model: this.name, versions: step.versions, by }, 'loading');
+          await change.load(step.versions);
+        } else if (step.kind === 'resize') await change.resize(step.versions);
+        else if (step.kind === 'commit') this.#replace(change.commit(step.stay), source, sighting, by);
       }
+    } catch (error) {
+      // Also where nothing in the repository stands for the model: then nobody asks for the reason any more.
+      if (!sighting.isInRepository && this.table.isIdle) this.table.failures = new Map();
+      this.#depart(change.undo());
+      this.#seeOff(change.fresh, source);
+      throw error;
     }
+    const fresh = change.fresh.map(({ version }) => version);
+    const removed = before.filter((version) => !source.versions.includes(version));
+    const tookMs = Math.round(clock.now() - startedMs);
+    logger.info({ model: this.name, versions: source.versions, new: fresh, removed, by, tookMs }, 'model is ready');
   }
 
-  async #drop(versions: readonly ModelVersion[]): Promise<void> {
-    await Promise.all(versions.map((version) => version.retire()));
+  #withoutVersion(): InferenceError {
+    const error = invalidArgument(
+      `at least one version must be available under the version policy of model '${this.name}'`,
+    );
+    this.table.failures = new Map([[0, indexReason(error)]]);
+    return error;
   }
 
-  /** The one step in which versions take over; what is no longer among them drains in the background. */
-  #replace(next: ReadonlyMap<number, ModelVersion>, source: ModelSource | null): void {
-    const left = [...this.#serving.values()].filter((version) => next.get(version.version) !== version);
+  // ---- the one step that callers see ----
+
+  /** Versions take over; what is no longer among them drains in the background. */
+  #replace(
+    next: ReadonlyMap<number, ModelVersion>,
+    source: ModelSource | null,
+    sighting: Sighting | null,
+    by: WishOrigin,
+  ): void {
     const replaced = this.#source;
-    this.#serving = next;
+    const left = this.table.replaceServing(next);
     this.#source = source;
-    for (const version of left) this.#leaving.add(version);
+    this.#sighting = sighting;
     const departure = this.#seeOff(left, replaced === source ? null : replaced);
+    if (source === null && left.length > 0) {
+      const versions = left.map(({ version }) => version);
+      void departure.then(() => this.#around.logger.info({ model: this.name, versions, by }, 'model is unloaded'));
+    }
+    this.#listener.changed(by);
+  }
+
+  /** Drains versions that were replaced or not needed, then releases the source they came from. Never rejects. */
+  #seeOff(versions: readonly ModelVersion[], source: ModelSource | null): Promise<void> {
+    for (const version of versions) this.table.leaving.add(version);
+    const retired = versions.map((version) => version.retire().finally(() => this.table.leaving.delete(version)));
+    const departure = async (): Promise<void> => {
+      const results = await Promise.allSettled(retired);
+      for (const result of results) if (result.status === 'rejected') this.#around.onReleaseError(result.reason);
+      await source?.release();
+    };
+    return this.#depart(departure());
+  }
+
+  #depart(work: Promise<unknown>): Promise<void> {
+    const departure = work.then(
+      () => undefined,
+      (error: unknown) => this.#around.onReleaseError(error),
+    );
     this.#departures.add(departure);
-    departure.finally(() => this.#departures.delete(departure));
+    return departure.then(() => {
+      this.#departures.delete(departure);
+      this.#considerForgetting();
+    });
   }
 
-  /** Drains versions that were replaced, then releases the source they came from. Never rejects. */
-  async #seeOff(versions: readonly ModelVersion[], source: ModelSource | null): Promise<void> {
-    const retired = versions.map((version) => version.retire().finally(() => this.#leaving.delete(version)));
-    await Promise.allSettled(retired);
-    await source?.release().catch(this.#around.onReleaseError);
+  #servingNumbers(): readonly number[] {
+    return this.table.ready.map(({ version }) => version);
   }
 }
 
-/** @throws InferenceError `invalid_argument` with Triton's sentence unless the text is an integer above 0. */
-export function versionNumber(text: string): number {
-  if (/^[1-9]\d{0,18}$/.test(text)) {
-    const number = Number(text);
-    if (Number.isSafeInteger(number)) return number;
-  }
-  const isNumber = /^[+-]?\d+$/.test(text);
-  throw invalidArgument(
-    isNumber
-      ? `invalid model version specified '${text}' , version should be an integral value > 0`
-      : `failed to get model version from specified version string '${text}' (details: stol), version should be an integral value > 0`,
-  );
-}
-
-/** Triton's sentence for a load that failed, one clause per version; always `invalid_argument`, as Triton answers. */
-function loadFailed(model: string, failures: ReadonlyMap<number, string>, first: InferenceError): InferenceError {
-  const clauses = [...failures].map(([version, reason]) => `version ${version} is at UNAVAILABLE state: ${reason};`);
-  return invalidArgument(`load failed for model '${model}': ${clauses.join(' ')}\n`, first);
+/** Triton's sentence for a model that could not even be read, and then why. */
+function pollFailed(name: string, error: unknown): InferenceError {
+  const { code, message } = toInferenceError(error);
+  const sentence = `failed to load '${name}', failed to poll from model repository`;
+  if (message.startsWith(sentence)) return toInferenceError(error);
+  return new InferenceError(code, `${sentence}: ${message}`, error);
 }

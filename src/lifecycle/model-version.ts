@@ -13,6 +13,7 @@ import { type AdmissionPlan, type AdmittedRequest, admit } from '../scheduling/a
 import type { Scheduler } from '../scheduling/scheduler.ts';
 import type { AdmittedInfer } from '../scheduling/version-interceptor.ts';
 import type { Clock } from '../time.ts';
+import type { Lease } from './lease.ts';
 import { type LifecycleObserver, VersionLife, type VersionState } from './version-state.ts';
 import type { VersionStatistics } from './version-statistics.ts';
 
@@ -24,22 +25,38 @@ export interface LoadedVersion {
   /** Where admitted requests go in: the scheduler, or the ring around it. */
   readonly entry: AdmittedInfer;
   readonly statistics: VersionStatistics;
-  /** The configuration in force; changes when instances are adjusted in place. */
+  /** The configuration in force; changes when instances are changed in place. */
   readonly config: ModelConfig;
-  /** Takes another number of instances into use, for a configuration that differs in `instance_group` only. */
-  adjust(config: ModelConfig): Promise<LoadedVersion>;
+  /**
+   * Makes ready, aside, the instances that a configuration asks for which differs in `instance_group` only. Nothing that
+   * serves has changed until the change is committed; a rejection leaves nothing behind.
+   */
+  resize(config: ModelConfig, signal: AbortSignal): Promise<InstanceChange>;
   /** Frees sessions and instances; the scheduler has been drained before. */
   close(): Promise<void>;
 }
 
-/** Loads the version's parts and calls `warming` when they are there and warm-up begins. Undoes itself on failure. */
-export type LoadVersion = (warming: () => void) => Promise<LoadedVersion>;
+/** Other instances for a version that serves, warmed up and not in use yet. Exactly one of both is called, once. */
+export interface InstanceChange {
+  /** Takes the new instances into use and the dropped ones out; those finish what they run and are closed later. */
+  commit(): LoadedVersion;
+  /** Closes what was opened. */
+  undo(): Promise<void>;
+}
+
+/**
+ * Loads the version's parts and calls `warming` when they are there and warm-up begins. Undoes itself on failure; rejects
+ * with the reason of `signal` soon after that is aborted.
+ */
+export type LoadVersion = (warming: () => void, signal: AbortSignal) => Promise<LoadedVersion>;
 
 export class ModelVersion {
   readonly model: string;
   readonly version: number;
   readonly #life: VersionLife;
   readonly #clock: Clock;
+  readonly #leases = new Set<Lease>();
+  #whenUnleased: (() => void) | null = null;
   #loaded: LoadedVersion | null = null;
   #gone: Promise<void> | null = null;
 
@@ -64,11 +81,11 @@ export class ModelVersion {
   }
 
   /** From found to ready, or to failed: then the promise rejects with the reason and nothing is left behind. */
-  async load(load: LoadVersion): Promise<void> {
+  async load(load: LoadVersion, signal: AbortSignal): Promise<void> {
     this.#life.move('loading');
     const startedMs = this.#clock.now();
     try {
-      const loaded = await load(() => this.#life.move('warming'));
+      const loaded = await load(() => this.#life.move('warming'), signal);
       this.#loaded = loaded;
       loaded.statistics.loaded((this.#clock.now() - startedMs) / 1000);
     } catch (error) {
@@ -98,12 +115,35 @@ export class ModelVersion {
     loaded.entry.schedule(admitted, context, sink);
   }
 
-  /** Changes the instances in place; the version serves all the while. */
-  async adjust(config: ModelConfig): Promise<void> {
-    if (this.#loaded) this.#loaded = await this.#loaded.adjust(config);
+  /** Makes other instances ready for a version that serves; the caller commits or undoes it. */
+  async resize(config: ModelConfig, signal: AbortSignal): Promise<{ commit(): void; undo(): Promise<void> }> {
+    const loaded = this.#loaded;
+    if (!loaded) throw notReady(this.model, this.version);
+    const change = await loaded.resize(config, signal);
+    return {
+      commit: () => {
+        this.#loaded = change.commit();
+      },
+      undo: () => change.undo(),
+    };
   }
 
-  /** Takes no more requests, finishes the accepted ones, frees everything. Resolves when it is gone. */
+  /** Holds a ready version; it does not drain before the hold is given up. */
+  lease(): Lease {
+    const lease: Lease = {
+      version: this,
+      release: () => {
+        if (this.#leases.delete(lease) && this.#leases.size === 0) this.#whenUnleased?.();
+      },
+    };
+    this.#leases.add(lease);
+    return lease;
+  }
+
+  /**
+   * Called when it has left the table of its model: waits for the leases, takes no more requests, finishes the accepted ones,
+   * frees everything. Resolves when it is gone.
+   */
   retire(): Promise<void> {
     this.#gone ??= this.#retire();
     return this.#gone;
@@ -121,6 +161,11 @@ export class ModelVersion {
       return;
     }
     this.#life.move('draining');
+    if (this.#leases.size > 0) {
+      await new Promise<void>((resolve) => {
+        this.#whenUnleased = resolve;
+      });
+    }
     await loaded.scheduler.drain();
     this.#life.move('unloading');
     this.#loaded = null;

@@ -1,6 +1,6 @@
 /** What model control needs to know of the repositories; `disk-view.ts` looks at folders, tests show what they like. */
 
-import type { ModelSource } from './model-life.ts';
+import type { ModelSource } from './model-source.ts';
 
 /** A model as a look at the repositories found it. */
 export interface Sighting {
@@ -8,8 +8,16 @@ export interface Sighting {
   readonly fingerprint: string;
   /** Milliseconds since the epoch of the youngest file. */
   readonly newestMs: number;
+  /** Of the configuration file alone; '' when there is none. */
+  readonly configFingerprint: string;
+  /** The configuration that a call brought for the files of the repository; null when the folder's own applies. */
+  readonly override: string | null;
+  /** False for a model made of files that a call brought: nothing in the repositories stands for it. */
+  readonly isInRepository: boolean;
   /** What to serve; rejects when the model cannot be read, with the reason. */
   source(): Promise<ModelSource>;
+  /** Frees what it holds, such as temporary files, when `source` is not called. */
+  discard(): Promise<void>;
 }
 
 /** What a load call brings along (`LoadOptions` of the server). */

@@ -6,10 +6,10 @@ import type { ModelConfig } from '../model-config/model-config.ts';
 import type { ModelSignature } from '../model-config/signature.ts';
 import type { AdmissionPlan } from '../scheduling/admission.ts';
 import type { ElasticScheduler } from '../scheduling/create-scheduler.ts';
-import type { Clock } from '../time.ts';
 import type { AdmittedInfer } from '../scheduling/version-interceptor.ts';
-import type { InstanceSet } from './instance-set.ts';
-import type { LoadedVersion } from './model-version.ts';
+import type { Clock } from '../time.ts';
+import type { InstanceSet, PreparedInstances } from './instance-set.ts';
+import type { InstanceChange, LoadedVersion } from './model-version.ts';
 import { processMemory } from './process-memory.ts';
 import type { VersionStatistics } from './version-statistics.ts';
 import { warmUp } from './warmup.ts';
@@ -31,9 +31,12 @@ interface ServingParts {
 
 export class ServingVersion implements LoadedVersion {
   readonly #parts: ServingParts;
+  readonly #closing: Promise<void>;
 
-  constructor(parts: ServingParts) {
+  /** @param closing the closing of instances that are in use no more */
+  constructor(parts: ServingParts, closing: Promise<void> = Promise.resolve()) {
     this.#parts = parts;
+    this.#closing = closing;
   }
 
   get config(): ModelConfig {
@@ -60,26 +63,39 @@ export class ServingVersion implements LoadedVersion {
     return this.#parts.statistics;
   }
 
-  /** New instances are warmed up before they get a batch; dropped ones finish theirs and are closed in the background. */
-  async adjust(config: ModelConfig): Promise<LoadedVersion> {
-    const { instances, scheduler, signature, modelFolder, version, clock, logger } = this.#parts;
-    const before = new Set(instances.active);
-    const { added, removed } = await instances.adjust(config.instanceGroups);
-    const replace = (stuck: EngineInstance): void => instances.replace(stuck);
-    const task = { version, config, signature, modelFolder, instances: added, replace, signal: null };
-    await warmUp(task, { clock, logger, memory: processMemory });
-    for (const instance of instances.active.filter((each) => !before.has(each))) scheduler.addInstance(instance);
-    await Promise.all(
-      removed.map(async (instance) => {
-        await scheduler.retireInstance(instance);
-        await instance.close();
-      }),
-    );
-    await instances.closeIdleSessions();
-    return new ServingVersion({ ...this.#parts, config });
+  /** New instances are opened and warmed up beside those that serve. */
+  async resize(config: ModelConfig, signal: AbortSignal): Promise<InstanceChange> {
+    const { instances, signature, modelFolder, version, clock, logger } = this.#parts;
+    const prepared = await instances.prepare(config.instanceGroups, signal);
+    try {
+      const replace = (stuck: EngineInstance): void => prepared.replace(stuck);
+      const task = { version, config, signature, modelFolder, instances: prepared.added(), replace, signal };
+      await warmUp(task, { clock, logger, memory: processMemory });
+    } catch (error) {
+      await prepared.undo();
+      throw error;
+    }
+    return { commit: () => this.#take(prepared, config), undo: () => prepared.undo() };
   }
 
-  close(): Promise<void> {
-    return this.#parts.instances.close();
+  #take(prepared: PreparedInstances, config: ModelConfig): LoadedVersion {
+    const { instances, scheduler } = this.#parts;
+    prepared.commit();
+    for (const instance of prepared.added()) scheduler.addInstance(instance);
+    const retired = prepared.removed.map(async (instance) => {
+      await scheduler.retireInstance(instance);
+      await instance.close();
+    });
+    const closing = Promise.all([this.#closing, ...retired]).then(() => instances.closeIdleSessions());
+    // Told by `close`, which waits for it.
+    closing.catch(() => undefined);
+    return new ServingVersion({ ...this.#parts, config }, closing);
+  }
+
+  /** Also of the instances that earlier changes have dropped. */
+  async close(): Promise<void> {
+    const earlier = await Promise.allSettled([this.#closing]);
+    await this.#parts.instances.close();
+    for (const result of earlier) if (result.status === 'rejected') throw result.reason;
   }
 }

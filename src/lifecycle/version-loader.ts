@@ -15,6 +15,7 @@ import { compileAdmission } from '../scheduling/admission-plan.ts';
 import { createScheduler } from '../scheduling/create-scheduler.ts';
 import { type VersionInterceptor, wrapScheduler } from '../scheduling/version-interceptor.ts';
 import type { Clock } from '../time.ts';
+import { unlessAborted } from './abortable.ts';
 import { engineOptions, inspectionOptions } from './engine-options.ts';
 import { InstanceSet, type SessionTemplate } from './instance-set.ts';
 import { findModelFile } from './model-files.ts';
@@ -51,24 +52,32 @@ export interface VersionTask {
   readonly message: ConfigMessage;
 }
 
-/** @param warming called when everything is there and only warm-up is left */
-export async function loadVersion(task: VersionTask, tools: LoaderTools, warming: () => void): Promise<LoadedVersion> {
+/**
+ * @param warming called when everything is there and only warm-up is left
+ * @param signal  ends the load: it rejects with its reason, and what cannot be interrupted is closed when it comes
+ */
+export async function loadVersion(
+  task: VersionTask,
+  tools: LoaderTools,
+  warming: () => void,
+  signal: AbortSignal,
+): Promise<LoadedVersion> {
   const { engine, logger } = tools;
   const { model, version } = task;
-  const file = await findModelFile({ ...task, cudaDevices: engine.cudaDevices() });
+  const file = await unlessAborted(findModelFile({ ...task, cudaDevices: engine.cudaDevices() }), signal);
   const inspection = inspectionOptions(task.modelFolder, task.message, configSettings(tools));
-  const signature = await engine.inspect(file, inspection);
+  const signature = await unlessAborted(engine.inspect(file, inspection), signal);
   const config = resolveFor(task, tools, signature);
   for (const field of config.ignoredFields)
     logger.info({ model, version }, `configuration field without effect: ${field}`);
-  const labels = await outputLabels(task.modelFolder, config, signature);
+  const labels = await unlessAborted(outputLabels(task.modelFolder, config, signature), signal);
   const template: SessionTemplate = {
     label: `${model}:${version}`,
     file,
     ...engineOptions(task.modelFolder, config.engine),
   };
   const plan = compileAdmission(config, signature);
-  const instances = await InstanceSet.open(engine, template, config.instanceGroups, config.maxBatchSize);
+  const instances = await InstanceSet.open(engine, template, config.instanceGroups, config.maxBatchSize, signal);
   const statistics = tools.statistics({
     model,
     version,
@@ -89,7 +98,7 @@ export async function loadVersion(task: VersionTask, tools: LoaderTools, warming
         modelFolder: task.modelFolder,
         instances: instances.active,
         replace: (stuck) => instances.replace(stuck),
-        signal: null,
+        signal,
       },
       { clock: tools.clock, logger, memory: processMemory },
     );
@@ -121,7 +130,12 @@ export async function loadVersion(task: VersionTask, tools: LoaderTools, warming
     });
   } catch (error) {
     statistics.retire();
-    await instances.close();
+    const closing = instances.close();
+    if (!signal.aborted) await closing;
+    else
+      closing.catch((late: unknown) =>
+        logger.error({ model, version, error: late }, 'a load that was ended could not be closed'),
+      );
     throw error;
   }
 }

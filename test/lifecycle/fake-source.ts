@@ -1,7 +1,8 @@
 /** Sources and loaded versions that a test completes by hand. */
 
 import { type InferenceError, internal } from '../../src/errors.ts';
-import type { ModelSource, SourceChange } from '../../src/lifecycle/model-life.ts';
+import { unlessAborted } from '../../src/lifecycle/abortable.ts';
+import type { ModelSource, SourceChange } from '../../src/lifecycle/model-source.ts';
 import type { LoadedVersion, LoadVersion, ModelVersion } from '../../src/lifecycle/model-version.ts';
 import type { VersionStatistics } from '../../src/lifecycle/version-statistics.ts';
 import type { ModelConfig } from '../../src/model-config/model-config.ts';
@@ -27,13 +28,20 @@ export class FakeLoaded {
   isDraining = false;
   aborted: InferenceError | null = null;
   adjustedTo: ModelConfig | null = null;
+  undoCount = 0;
   finishDrain: () => void = ignore;
   readonly #drained: Promise<void>;
+  #resizeFailure: InferenceError | null = null;
 
   constructor() {
     this.#drained = new Promise((resolve) => {
       this.finishDrain = resolve;
     });
+  }
+
+  /** From now on no other instances can be made ready. */
+  failResize(error: InferenceError): void {
+    this.#resizeFailure = error;
   }
 
   get parts(): LoadedVersion {
@@ -55,9 +63,17 @@ export class FakeLoaded {
       signature: {} as LoadedVersion['signature'],
       plan: {} as LoadedVersion['plan'],
       config: {} as ModelConfig,
-      adjust: async (config) => {
-        this.adjustedTo = config;
-        return this.parts;
+      resize: async (config) => {
+        if (this.#resizeFailure) throw this.#resizeFailure;
+        return {
+          commit: () => {
+            this.adjustedTo = config;
+            return this.parts;
+          },
+          undo: async () => {
+            this.undoCount++;
+          },
+        };
       },
       close: async () => {
         this.isClosed = true;
@@ -97,9 +113,9 @@ export class FakeSource implements ModelSource {
   }
 
   loader(version: number): LoadVersion {
-    return async (warming) => {
+    return async (warming, signal) => {
       this.loadCount++;
-      await this.#gate;
+      await unlessAborted(this.#gate, signal);
       const failure = this.#options.failing?.get(version);
       if (failure) throw failure;
       warming();

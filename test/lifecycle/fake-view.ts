@@ -12,7 +12,7 @@ export class FakeView implements RepositoryView {
 
   /** Puts a model in place; its source is `source` until it is put again. */
   put(name: string, fingerprint: string, source: () => Promise<FakeSource> = async () => new FakeSource([1])): void {
-    this.models.set(name, { fingerprint, newestMs: 0, source });
+    this.models.set(name, sighting(fingerprint, source));
   }
 
   async names(): Promise<readonly string[]> {
@@ -36,6 +36,17 @@ export class FakeView implements RepositoryView {
 
   async brought(_name: string, files: LoadFiles): Promise<Sighting> {
     this.broughtFiles = files;
-    return { fingerprint: 'brought', newestMs: 0, source: async () => new FakeSource([9]) };
+    return { ...sighting('brought', async () => new FakeSource([9])), isInRepository: false };
   }
 }
+
+/** What a look finds in a repository. */
+export const sighting = (fingerprint: string, source: () => Promise<FakeSource>): Sighting => ({
+  fingerprint,
+  newestMs: 0,
+  configFingerprint: '',
+  override: null,
+  isInRepository: true,
+  source,
+  discard: () => Promise.resolve(),
+});

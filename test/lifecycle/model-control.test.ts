@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { invalidArgument } from '../../src/errors.ts';
+import { loadSlots } from '../../src/lifecycle/load-slots.ts';
 import { type ControlSettings, ModelControl } from '../../src/lifecycle/model-control.ts';
 import { silentLogger } from '../../src/logger.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
@@ -21,7 +22,7 @@ function newControl(settings: Partial<ControlSettings> = {}): Story {
     clock,
     logger: silentLogger,
     settings: { mode: 'explicit', pollIntervalMs: 1000, startupModels: [], ...settings },
-    loadSlots: (task) => task(),
+    loadSlots: loadSlots(100),
     retryCount: 0,
     observer: { versionMoved: () => undefined },
     onReleaseError: (error) => {

@@ -1,10 +1,14 @@
 import { describe, expect, it } from 'vitest';
 
 import { InferenceError, invalidArgument, unavailable } from '../../src/errors.ts';
-import { ModelLife, versionNumber } from '../../src/lifecycle/model-life.ts';
+import { loadSlots } from '../../src/lifecycle/load-slots.ts';
+import { ModelLife } from '../../src/lifecycle/model-life.ts';
 import type { VersionState } from '../../src/lifecycle/version-state.ts';
+import { versionNumber } from '../../src/lifecycle/version-table.ts';
+import { silentLogger } from '../../src/logger.ts';
 import { systemClock } from '../../src/time.ts';
 import { FakeSource } from './fake-source.ts';
+import { sighting } from './fake-view.ts';
 
 interface Story {
   readonly life: ModelLife;
@@ -13,23 +17,38 @@ interface Story {
 
 function newLife(retryCount = 0): Story {
   const moves: string[] = [];
-  const life = new ModelLife('m', {
-    clock: systemClock,
-    loadSlots: (task) => task(),
-    retryCount,
-    onReleaseError: (error) => {
-      throw error;
+  const life = new ModelLife(
+    'm',
+    {
+      clock: systemClock,
+      loadSlots: loadSlots(100),
+      logger: silentLogger,
+      retryCount,
+      onReleaseError: (error) => {
+        throw error;
+      },
+      observer: {
+        versionMoved: (_model: string, version: number, _from: VersionState, to: VersionState) =>
+          moves.push(`${version} ${to}`),
+      },
     },
-    observer: {
-      versionMoved: (_model: string, version: number, _from: VersionState, to: VersionState) =>
-        moves.push(`${version} ${to}`),
-    },
-  });
+    { forget: () => moves.push('forget'), changed: () => undefined },
+  );
   return { life, moves };
 }
 
+let looks = 0;
+
+/** A wish to serve this source, which is unlike all others. */
+function apply(life: ModelLife, source: FakeSource): Promise<void> {
+  const seen = sighting(String(looks++), async () => source);
+  return life.fulfil({ kind: 'load', by: 'call', look: async () => seen, peek: async () => seen.fingerprint });
+}
+
+const unload = { kind: 'unload', by: 'call' } as const;
+
 const states = (life: ModelLife): string[] =>
-  life.index().map(({ version, state, reason }) => `${version} ${state} ${reason}`.trim());
+  life.table.index().map(({ version, state, reason }) => `${version} ${state} ${reason}`.trim());
 
 async function turns(): Promise<void> {
   for (let i = 0; i < 20; i++) await Promise.resolve();
@@ -48,34 +67,36 @@ function codeOf(action: () => unknown): string {
 describe('a model', () => {
   it('serves the newest version when none is asked for', async () => {
     const { life } = newLife();
-    await life.apply(new FakeSource([1, 3]));
-    expect(life.find('').version).toBe(3);
-    expect(life.find('1').version).toBe(1);
+    await apply(life, new FakeSource([1, 3]));
+    expect(life.table.find('').version).toBe(3);
+    expect(life.table.find('1').version).toBe(1);
     expect(states(life)).toEqual(['1 READY', '3 READY']);
   });
 
   it('says what is wrong with a version that it does not serve', async () => {
     const { life } = newLife();
-    expect(codeOf(() => life.find(''))).toBe("not_found: Request for unknown model: 'm' has no available versions");
-    await life.apply(new FakeSource([1]));
-    expect(codeOf(() => life.find('2'))).toBe("not_found: Request for unknown model: 'm' version 2 is not found");
-    expect(codeOf(() => life.find('0'))).toContain('invalid_argument: invalid model version specified');
-    expect(codeOf(() => life.find('abc'))).toContain('invalid_argument: failed to get model version');
+    expect(codeOf(() => life.table.find(''))).toBe(
+      "not_found: Request for unknown model: 'm' has no available versions",
+    );
+    await apply(life, new FakeSource([1]));
+    expect(codeOf(() => life.table.find('2'))).toBe("not_found: Request for unknown model: 'm' version 2 is not found");
+    expect(codeOf(() => life.table.find('0'))).toContain('invalid_argument: invalid model version specified');
+    expect(codeOf(() => life.table.find('abc'))).toContain('invalid_argument: failed to get model version');
   });
 
   it('keeps the old version serving until the new one is ready, and drains it then', async () => {
     const { life, moves } = newLife();
     const first = new FakeSource([1]);
-    await life.apply(first);
+    await apply(life, first);
     const second = new FakeSource([2], { holds: true });
-    const applied = life.apply(second);
+    const applied = apply(life, second);
     await turns();
-    expect(life.find('').version).toBe(1);
+    expect(life.table.find('').version).toBe(1);
     expect(states(life)).toEqual(['1 READY', '2 LOADING']);
 
     second.continueLoading();
     await applied;
-    expect(life.find('').version).toBe(2);
+    expect(life.table.find('').version).toBe(2);
     expect(states(life)).toEqual(['1 UNLOADING', '2 READY']);
     expect(first.loaded.get(1)?.isClosed).toBe(false);
     expect(first.isReleased).toBe(false);
@@ -84,7 +105,7 @@ describe('a model', () => {
     await life.settled();
     expect(first.loaded.get(1)?.isClosed).toBe(true);
     expect(first.isReleased).toBe(true);
-    expect(states(life)).toEqual(['2 READY']);
+    expect(states(life)).toEqual(['1 UNAVAILABLE unloaded', '2 READY']);
     expect(moves).toEqual([
       '1 loading',
       '1 warming',
@@ -100,12 +121,12 @@ describe('a model', () => {
 
   it('keeps the old version serving when the new one fails, and tells the reason', async () => {
     const { life } = newLife();
-    await life.apply(new FakeSource([1]));
+    await apply(life, new FakeSource([1]));
     const broken = new FakeSource([1, 2], { failing: new Map([[2, invalidArgument('no such operator')]]) });
-    await expect(life.apply(broken)).rejects.toThrow(
+    await expect(apply(life, broken)).rejects.toThrow(
       "load failed for model 'm': version 2 is at UNAVAILABLE state: Invalid argument: no such operator;",
     );
-    expect(life.find('').version).toBe(1);
+    expect(life.table.find('').version).toBe(1);
     expect(states(life)).toEqual(['1 READY', '2 UNAVAILABLE Invalid argument: no such operator']);
     expect(broken.isReleased).toBe(true);
   });
@@ -113,49 +134,49 @@ describe('a model', () => {
   it('drops the good half of a load whose other half failed', async () => {
     const { life } = newLife();
     const source = new FakeSource([1, 2], { failing: new Map([[1, invalidArgument('broken')]]) });
-    const applied = expect(life.apply(source)).rejects.toThrow('version 1 is at UNAVAILABLE state');
+    const applied = expect(apply(life, source)).rejects.toThrow('version 1 is at UNAVAILABLE state');
     await turns();
     source.loaded.get(2)?.finishDrain();
     await applied;
     expect(source.loaded.get(2)?.isClosed).toBe(true);
-    expect(life.ready).toEqual([]);
-    expect(codeOf(() => life.find('1'))).toContain('unavailable');
+    expect(life.table.ready).toEqual([]);
+    expect(codeOf(() => life.table.find('1'))).toContain('unavailable');
   });
 
   it('reloads only the versions whose files changed', async () => {
     const { life } = newLife();
-    await life.apply(new FakeSource([1, 2]));
-    const [one, two] = life.ready;
+    await apply(life, new FakeSource([1, 2]));
+    const [one, two] = life.table.ready;
     const next = new FakeSource([1, 2], { changed: [2] });
-    await life.apply(next);
+    await apply(life, next);
     expect(next.loadCount).toBe(1);
-    expect(life.find('1')).toBe(one);
-    expect(life.find('2')).not.toBe(two);
+    expect(life.table.find('1')).toBe(one);
+    expect(life.table.find('2')).not.toBe(two);
   });
 
   it('changes instances in place without a new life', async () => {
     const { life, moves } = newLife();
     const first = new FakeSource([1]);
-    await life.apply(first);
+    await apply(life, first);
     const next = new FakeSource([1], { adjustsInstances: true });
-    await life.apply(next);
+    await apply(life, next);
     expect(first.loaded.get(1)?.adjustedTo).toBe(next.config);
     expect(moves).toEqual(['1 loading', '1 warming', '1 ready']);
   });
 
   it('refuses a source without versions and keeps what it has', async () => {
     const { life } = newLife();
-    await life.apply(new FakeSource([1]));
-    await expect(life.apply(new FakeSource([]))).rejects.toThrow('at least one version must be available');
-    expect(life.find('').version).toBe(1);
+    await apply(life, new FakeSource([1]));
+    await expect(apply(life, new FakeSource([]))).rejects.toThrow('at least one version must be available');
+    expect(life.table.find('').version).toBe(1);
   });
 
   it('is out of service when unload returns, while accepted requests are finished', async () => {
     const { life } = newLife();
     const source = new FakeSource([1]);
-    await life.apply(source);
-    await life.unload();
-    expect(codeOf(() => life.find(''))).toContain('has no available versions');
+    await apply(life, source);
+    await life.fulfil(unload);
+    expect(codeOf(() => life.table.find(''))).toContain('has no available versions');
     expect(states(life)).toEqual(['1 UNLOADING']);
     expect(source.loaded.get(1)?.isDraining).toBe(true);
     source.loaded.get(1)?.finishDrain();
@@ -167,21 +188,92 @@ describe('a model', () => {
   it('tries a failed load again as often as it was told to', async () => {
     const { life } = newLife(2);
     const source = new FakeSource([1], { failing: new Map([[1, unavailable('not yet')]]) });
-    await expect(life.apply(source)).rejects.toThrow('not yet');
+    await expect(apply(life, source)).rejects.toThrow('not yet');
     expect(source.loadCount).toBe(3);
   });
 
-  it('does one change after the other', async () => {
+  it('ends a load that an unload makes pointless, and is unloaded', async () => {
     const { life } = newLife();
     const slow = new FakeSource([1], { holds: true });
-    const applied = life.apply(slow);
-    const unloaded = life.unload();
+    const applied = expect(apply(life, slow)).rejects.toMatchObject({
+      code: 'cancelled',
+      message: expect.stringContaining('unloaded meanwhile'),
+    });
     await turns();
-    expect(life.isLoading).toBe(true);
-    slow.continueLoading();
+    await life.fulfil(unload);
     await applied;
-    await unloaded;
-    expect(life.ready).toEqual([]);
+    await life.settled();
+    expect(life.table.ready).toEqual([]);
+    expect(slow.isReleased).toBe(true);
+  });
+
+  it('ends a load of other files than a newer wish wants, and serves those', async () => {
+    const { life } = newLife();
+    const slow = new FakeSource([1], { holds: true });
+    const ended = expect(apply(life, slow)).rejects.toMatchObject({ code: 'cancelled' });
+    await turns();
+    await apply(life, new FakeSource([2]));
+    await ended;
+    expect(life.table.find('').version).toBe(2);
+    expect(slow.isReleased).toBe(true);
+  });
+
+  it('lets a load of the same files go on', async () => {
+    const { life } = newLife();
+    const slow = new FakeSource([1], { holds: true });
+    const seen = sighting('same', async () => slow);
+    const wish = { kind: 'load', by: 'call', look: async () => seen, peek: async () => 'same' } as const;
+    const both = [life.fulfil(wish), life.fulfil(wish)];
+    await turns();
+    slow.continueLoading();
+    await Promise.all(both);
+    expect(slow.loadCount).toBe(1);
+  });
+
+  it('takes other instances into use for all versions or for none', async () => {
+    const { life } = newLife();
+    const first = new FakeSource([1, 2]);
+    await apply(life, first);
+    const next = new FakeSource([1, 2], { adjustsInstances: true });
+    first.loaded.get(2)?.failResize(invalidArgument('no room'));
+    await expect(apply(life, next)).rejects.toThrow('no room');
+    await life.settled();
+    expect([first.loaded.get(1)?.adjustedTo, first.loaded.get(2)?.adjustedTo]).toEqual([null, null]);
+    expect(first.loaded.get(1)?.undoCount).toBe(1);
+    expect(states(life)).toEqual(['1 READY Invalid argument: no room', '2 READY Invalid argument: no room']);
+  });
+
+  it('keeps a version that is leased until the lease is given up', async () => {
+    const { life } = newLife();
+    const first = new FakeSource([1]);
+    await apply(life, first);
+    const lease = life.table.find('').lease();
+    await apply(life, new FakeSource([2]));
+    await turns();
+    expect(first.loaded.get(1)?.isDraining).toBe(false);
+    lease.release();
+    lease.release();
+    await turns();
+    expect(first.loaded.get(1)?.isDraining).toBe(true);
+    first.loaded.get(1)?.finishDrain();
+    await life.settled();
+    expect(first.loaded.get(1)?.isClosed).toBe(true);
+  });
+
+  it('is forgotten once nothing of it drains, unless somebody wishes for it by then', async () => {
+    const { life, moves } = newLife();
+    const first = new FakeSource([1]);
+    await apply(life, first);
+    await life.fulfil({ kind: 'forget', by: 'poll' });
+    await apply(life, new FakeSource([1]));
+    first.loaded.get(1)?.finishDrain();
+    await life.settled();
+    await turns();
+    expect(moves).not.toContain('forget');
+    const second = life.table.find('');
+    await life.fulfil({ kind: 'forget', by: 'poll' });
+    expect(second.state).toBe('draining');
+    expect(moves).not.toContain('forget');
   });
 });
 

@@ -1,0 +1,32 @@
+/** Steps of a load that end as soon as the load is called off, whether or not what they wait for can be interrupted. */
+
+/**
+ * The outcome of `work`, or `signal.reason` as soon as that is aborted. What comes later goes to `discard`, which must not
+ * throw: an open of the runtime, or a read of a file system that hangs, cannot be interrupted and must not be waited for.
+ */
+export function unlessAborted<T>(
+  work: Promise<T>,
+  signal: AbortSignal,
+  discard: (late: T) => unknown = () => undefined,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    let isOver = false;
+    const abort = (): void => {
+      isOver = true;
+      reject(signal.reason);
+    };
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
+    work.then(
+      (value) => {
+        signal.removeEventListener('abort', abort);
+        if (isOver) discard(value);
+        else resolve(value);
+      },
+      (error: unknown) => {
+        signal.removeEventListener('abort', abort);
+        reject(error);
+      },
+    );
+  });
+}

@@ -1,0 +1,23 @@
+/** One look at what a model ought to be, as something that can be loaded. */
+
+import type { ModelConfig } from '../model-config/model-config.ts';
+import type { LoadVersion, ModelVersion } from './model-version.ts';
+
+/** What differs between two sources of the same model. */
+export interface SourceChange {
+  /** Whether a version that already serves has to be loaded anew. */
+  reloads(version: number): boolean;
+  /** The versions that stay need another set of instances. */
+  readonly adjustsInstances: boolean;
+}
+
+export interface ModelSource {
+  /** The version numbers that the version policy selects, ascending. */
+  readonly versions: readonly number[];
+  loader(version: number): LoadVersion;
+  /** The configuration that a version already loaded would get from this source. */
+  configFor(version: ModelVersion): ModelConfig;
+  changeSince(before: ModelSource): SourceChange;
+  /** Frees what the source holds, such as a temporary folder; called once no version of it is loaded any more. */
+  release(): Promise<void>;
+}

@@ -1,0 +1,43 @@
+/**
+ * What has to be done so that a model becomes what somebody wishes it to be. Pure: the loop of `model-life.ts` performs
+ * the steps one after the other, and a step that fails ends the change with everything undone that came before it.
+ */
+
+/** What the newest wish says of a model. */
+export type Aspired =
+  /** To serve these versions, ascending, none of them twice. */
+  | {
+      readonly kind: 'serve';
+      readonly versions: readonly number[];
+      /** Whether a version that serves already has to be loaded anew. */
+      readonly reloads: (version: number) => boolean;
+      /** Whether the versions that stay need another set of instances. */
+      readonly resizes: boolean;
+    }
+  /** To serve nothing; the model stays known as unloaded. */
+  | { readonly kind: 'unloaded' }
+  /** To be unknown. */
+  | { readonly kind: 'gone' };
+
+export type Step =
+  /** New lives, beside those that serve. */
+  | { readonly kind: 'load'; readonly versions: readonly number[] }
+  /** Other instances for versions that stay, made ready aside. */
+  | { readonly kind: 'resize'; readonly versions: readonly number[] }
+  /** The one step that callers see: the versions that stay and the new ones serve, what served besides drains. */
+  | { readonly kind: 'commit'; readonly stay: readonly number[]; readonly leave: readonly number[] }
+  /** When what drains is gone, the entry of the model leaves the table, unless somebody wishes for it by then. */
+  | { readonly kind: 'forget' };
+
+/** @param serving versions that serve now, ascending */
+export function reconcile(aspired: Aspired, serving: readonly number[]): readonly Step[] {
+  if (aspired.kind === 'unloaded') return [{ kind: 'commit', stay: [], leave: serving }];
+  if (aspired.kind === 'gone') return [{ kind: 'commit', stay: [], leave: serving }, { kind: 'forget' }];
+  const stay = serving.filter((version) => aspired.versions.includes(version) && !aspired.reloads(version));
+  const fresh = aspired.versions.filter((version) => !stay.includes(version));
+  const steps: Step[] = [];
+  if (fresh.length > 0) steps.push({ kind: 'load', versions: fresh });
+  if (aspired.resizes && stay.length > 0) steps.push({ kind: 'resize', versions: stay });
+  steps.push({ kind: 'commit', stay, leave: serving.filter((version) => !stay.includes(version)) });
+  return steps;
+}

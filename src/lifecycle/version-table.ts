@@ -1,0 +1,102 @@
+/**
+ * The versions of one model as requests and queries see them: which serve, which are on their way in or out, and why the
+ * last attempt failed. Only the loop of `model-life.ts` writes here; asking changes nothing.
+ */
+
+import { invalidArgument, notFound } from '../errors.ts';
+import type { ModelIndexEntry } from './model-index.ts';
+import { type ModelVersion, notReady } from './model-version.ts';
+import { versionStates } from './version-state.ts';
+
+/** A model whose versions come and go for ever must not be remembered without a bound. */
+const mostUnloaded = 100;
+
+const byVersion = (a: ModelVersion, b: ModelVersion): number => a.version - b.version;
+
+export class VersionTable {
+  readonly model: string;
+  /** Replaced as a whole, so that a request sees the versions of one source only. */
+  serving: ReadonlyMap<number, ModelVersion> = new Map();
+  coming: readonly ModelVersion[] = [];
+  readonly leaving = new Set<ModelVersion>();
+  /** Why the last attempt failed, by version; 0 for what concerns the whole model. */
+  failures: ReadonlyMap<number, string> = new Map();
+  /** Versions that served once and were taken out, the latest of them. */
+  unloaded: ReadonlySet<number> = new Set();
+
+  constructor(model: string) {
+    this.model = model;
+  }
+
+  /** Ready versions, ascending. */
+  get ready(): readonly ModelVersion[] {
+    return [...this.serving.values()].sort(byVersion);
+  }
+
+  /** What serves from now on; returns the versions that do not any more. */
+  replaceServing(next: ReadonlyMap<number, ModelVersion>): readonly ModelVersion[] {
+    const left = this.ready.filter((version) => next.get(version.version) !== version);
+    const unloaded = [...this.unloaded, ...left.map(({ version }) => version)].filter((number) => !next.has(number));
+    this.unloaded = new Set(unloaded.slice(-mostUnloaded));
+    this.failures = new Map();
+    this.serving = next;
+    return left;
+  }
+
+  /** Nothing serves, comes or goes. */
+  get isIdle(): boolean {
+    return this.serving.size === 0 && this.coming.length === 0 && this.leaving.size === 0;
+  }
+
+  /**
+   * The version that answers a request: the newest ready one for '', else that one.
+   *
+   * @throws InferenceError `not_found`, `unavailable` or `invalid_argument` with Triton's sentences (grpc.md §4.1, §8).
+   */
+  find(text: string): ModelVersion {
+    if (text !== '') return this.#findNumber(text);
+    let newest: ModelVersion | null = null;
+    for (const version of this.serving.values()) if (!newest || version.version > newest.version) newest = version;
+    if (newest) return newest;
+    throw notFound(`Request for unknown model: '${this.model}' has no available versions`);
+  }
+
+  #findNumber(text: string): ModelVersion {
+    const number = versionNumber(text);
+    const serving = this.serving.get(number);
+    if (serving) return serving;
+    const isUnderWay = [...this.coming, ...this.leaving].some(({ version }) => version === number);
+    if (isUnderWay || this.failures.has(number) || this.unloaded.has(number)) throw notReady(this.model, number);
+    throw notFound(`Request for unknown model: '${this.model}' version ${number} is not found`);
+  }
+
+  /** One entry per version; one without a version when nothing more is known. */
+  index(): readonly ModelIndexEntry[] {
+    const entries = new Map<number, ModelIndexEntry>();
+    const put = (version: number, state: ModelIndexEntry['state'], reason: string): void => {
+      entries.set(version, { name: this.model, version: version === 0 ? '' : String(version), state, reason });
+    };
+    for (const version of this.unloaded) put(version, 'UNAVAILABLE', 'unloaded');
+    for (const { version, state } of this.leaving) put(version, versionStates[state].index, '');
+    for (const [version, reason] of this.failures) put(version, 'UNAVAILABLE', reason);
+    for (const { version, state } of this.coming) put(version, versionStates[state].index, '');
+    const whole = this.failures.get(0) ?? '';
+    for (const version of this.serving.keys()) put(version, 'READY', this.failures.get(version) ?? whole);
+    if (this.serving.size > 0) entries.delete(0);
+    return [...entries].sort(([a], [b]) => a - b).map(([, entry]) => entry);
+  }
+}
+
+/** @throws InferenceError `invalid_argument` with Triton's sentence unless the text is an integer above 0. */
+export function versionNumber(text: string): number {
+  if (/^[1-9]\d{0,18}$/.test(text)) {
+    const number = Number(text);
+    if (Number.isSafeInteger(number)) return number;
+  }
+  const isNumber = /^[+-]?\d+$/.test(text);
+  throw invalidArgument(
+    isNumber
+      ? `invalid model version specified '${text}' , version should be an integral value > 0`
+      : `failed to get model version from specified version string '${text}' (details: stol), version should be an integral value > 0`,
+  );
+}
