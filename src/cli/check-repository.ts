@@ -4,14 +4,16 @@ import { join } from 'node:path';
 
 import type { Engine } from '../engine/engine.ts';
 import { toInferenceError, unavailable } from '../errors.ts';
+import { readWholeConfig } from '../lifecycle/disk-source.ts';
 import { inspectionOptions } from '../lifecycle/engine-options.ts';
 import { findModelFile } from '../lifecycle/model-files.ts';
 import { versionPolicyOf } from '../model-config/build-config.ts';
 import type { ConfigSettings } from '../model-config/config-settings.ts';
 import type { ModelConfig } from '../model-config/model-config.ts';
-import { readConfigMessage, resolveModelConfig } from '../model-config/resolve-config.ts';
+import { resolveModelConfig } from '../model-config/resolve-config.ts';
 import { readLabels } from '../repository/labels.ts';
-import { type ModelFolder, readConfigSource, scanRepositories } from '../repository/layout.ts';
+import { type ModelFolder, passedOverText, readConfigSource, scanRepositories } from '../repository/layout.ts';
+import { hintForRepository, noModelText } from '../repository/misplaced-files.ts';
 import { missingFiles } from '../repository/referenced-files.ts';
 import { selectVersions } from '../repository/version-policy.ts';
 import type { CheckRepository, ModelVerdict } from './validate-command.ts';
@@ -27,11 +29,14 @@ export const checkRepository: CheckRepository = async (repository, options, engi
     gpuOrdinals: engine.cudaDevices().map(({ ordinal }) => ordinal),
     gpuProblem: engine.describe().cudaProblem,
   };
-  const verdicts: ModelVerdict[] = [];
+  const models: ModelVerdict[] = [];
+  const notes: string[] = [];
   for (const folder of [...folders.values()].sort((a, b) => a.name.localeCompare(b.name))) {
-    verdicts.push(await checkModel(folder, settings, engine));
+    if (folder.holdsModel) models.push(await checkModel(folder, settings, engine));
+    else notes.push(passedOverText(folder.name));
   }
-  return verdicts;
+  if (models.length === 0) notes.push(noModelText(await hintForRepository(repository)));
+  return { models, notes };
 };
 
 async function checkModel(folder: ModelFolder, settings: ConfigSettings, engine: Engine): Promise<ModelVerdict> {
@@ -43,11 +48,10 @@ async function checkModel(folder: ModelFolder, settings: ConfigSettings, engine:
   try {
     if (folder.problem !== null) throw unavailable(folder.problem);
     const source = await readConfigSource(folder);
-    const message = readConfigMessage({ modelName: name, source, settings });
+    const message = await readWholeConfig(folder, { modelName: name, source, settings });
     const selection = selectVersions(versionPolicyOf(message), folder.versions);
     versions = selection.versions;
     for (const missing of selection.missing) notes.push(`version_policy names version ${missing}, which is not there`);
-    if (versions.length === 0) problems.push('no version is available under the version policy');
     for (const path of await missingFiles(folder, message, versions)) problems.push(`${path} is missing or empty`);
     for (const version of versions) {
       const task = { model: name, version, message, cudaDevices: engine.cudaDevices() };

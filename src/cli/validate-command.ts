@@ -24,11 +24,16 @@ export type CheckRepository = (
   repository: string,
   options: Pick<ValidateArguments, 'autoComplete' | 'configName'>,
   engine: Engine,
-) => Promise<readonly ModelVerdict[]>;
+) => Promise<RepositoryFindings>;
 
-interface RepositoryVerdict {
-  readonly repository: string;
+export interface RepositoryFindings {
   readonly models: readonly ModelVerdict[];
+  /** Oddities of the repository itself, one sentence each. */
+  readonly notes: readonly string[];
+}
+
+interface RepositoryVerdict extends RepositoryFindings {
+  readonly repository: string;
 }
 
 const headCells = ({ name, versions, summary, problems }: ModelVerdict): readonly string[] => [
@@ -38,7 +43,7 @@ const headCells = ({ name, versions, summary, problems }: ModelVerdict): readonl
   summary,
 ];
 
-function repositoryText({ repository, models }: RepositoryVerdict): string {
+function repositoryText({ repository, models, notes }: RepositoryVerdict): string {
   const heads = columns(models.map(headCells), '  ').split('\n');
   const lines = models.flatMap(({ problems, notes }, index) => [
     heads[index] ?? '',
@@ -47,7 +52,8 @@ function repositoryText({ repository, models }: RepositoryVerdict): string {
   ]);
   const bad = models.filter((model) => model.problems.length > 0).length;
   const total = bad === 0 ? `${models.length} good` : `${models.length - bad} good, ${bad} bad`;
-  return `${[printable(repository), ...lines, `  ${total}`].join('\n')}\n`;
+  const oddities = notes.map((note) => `  note: ${printable(note)}`);
+  return `${[printable(repository), ...lines, ...oddities, `  ${total}`].join('\n')}\n`;
 }
 
 /** The exit code: 1 when any model is bad or nothing was found. Rejects with a `UsageError` or the reason of a failure. */
@@ -60,7 +66,7 @@ export async function validateCommand(
   const engine = await surroundings.openEngine(libraryPath);
   const verdicts: RepositoryVerdict[] = [];
   for (const repository of paths) {
-    verdicts.push({ repository, models: await check(repository, { autoComplete, configName }, engine) });
+    verdicts.push({ repository, ...(await check(repository, { autoComplete, configName }, engine)) });
   }
   const models = verdicts.flatMap((verdict) => verdict.models);
   const isGood = models.length > 0 && models.every((model) => model.problems.length === 0);

@@ -2,12 +2,14 @@
 
 import { join } from 'node:path';
 
-import { internal, unavailable } from '../errors.ts';
+import { InferenceError, internal, toInferenceError, unavailable } from '../errors.ts';
 import { versionPolicyOf } from '../model-config/build-config.ts';
+import { faultsWithoutModel } from '../model-config/check-alone.ts';
 import type { ConfigMessage, ModelConfig } from '../model-config/model-config.ts';
-import { type ConfigSource, readConfigMessage } from '../model-config/resolve-config.ts';
+import { type ConfigQuery, type ConfigSource, readConfigMessage } from '../model-config/resolve-config.ts';
 import { differenceBetween } from '../repository/difference.ts';
 import { type ModelFolder, readConfigSource } from '../repository/layout.ts';
+import { hintForModel } from '../repository/misplaced-files.ts';
 import { selectVersions } from '../repository/version-policy.ts';
 import type { ModelSource, SourceChange } from './model-source.ts';
 import type { LoadVersion, ModelVersion } from './model-version.ts';
@@ -52,8 +54,10 @@ export class DiskSource implements ModelSource {
     const { logger } = tools;
     for (const warning of folder.warnings) logger.warn({ model: folder.name }, warning);
     const config = override ?? (await readConfigSource(folder));
-    const message = readConfigMessage({ modelName: folder.name, source: config, settings: configSettings(tools) });
-    return new DiskSource(folder, config, message, tools, release);
+    const query = { modelName: folder.name, source: config, settings: configSettings(tools) };
+    const message = await readWholeConfig(folder, query);
+    const source = new DiskSource(folder, config, message, tools, release);
+    return source;
   }
 
   loader(version: number): LoadVersion {
@@ -94,4 +98,38 @@ export class DiskSource implements ModelSource {
       message: this.#message,
     };
   }
+}
+
+/**
+ * The configuration of a folder that has a version to serve. What keeps the model from being looked at – no version, a
+ * configuration for another name – does not hide the other faults of the configuration: a file is repaired in one go.
+ *
+ * @throws InferenceError with all faults, and what to do where there is no version
+ */
+export async function readWholeConfig(folder: ModelFolder, query: ConfigQuery): Promise<ConfigMessage> {
+  let message: ConfigMessage | null = null;
+  let failure: InferenceError | null = null;
+  try {
+    message = readConfigMessage(query);
+  } catch (error) {
+    failure = toInferenceError(error);
+  }
+  const noVersion = await noVersionText(folder, message);
+  if (message !== null && noVersion === null) return message;
+  const faults = failure?.code === 'unimplemented' ? [failure.message] : faultsWithoutModel(query);
+  const texts = [...(noVersion === null ? [] : [noVersion]), ...faults];
+  throw new InferenceError(failure?.code ?? 'invalid_argument', texts.join('; '), failure ?? undefined);
+}
+
+/** Triton's sentence and what to do; null when there is a version. */
+async function noVersionText(
+  { name, path, versions }: ModelFolder,
+  message: ConfigMessage | null,
+): Promise<string | null> {
+  const sentence = `at least one version must be available under the version policy of model '${name}'`;
+  if (versions.length === 0) return `${sentence}: ${await hintForModel(path, name)}`;
+  if (message === null) return null;
+  const selection = selectVersions(versionPolicyOf(message), versions);
+  if (selection.versions.length > 0) return null;
+  return `${sentence}: it asks for ${selection.missing.join(', ')}, the folder has ${versions.join(', ')}`;
 }

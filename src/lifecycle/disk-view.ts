@@ -1,6 +1,6 @@
 /** The model repositories on disk, as model control looks at them. */
 
-import { invalidArgument, notFound } from '../errors.ts';
+import { InferenceError, invalidArgument, notFound, toInferenceError } from '../errors.ts';
 import type { ConfigSource } from '../model-config/resolve-config.ts';
 import { writeFileOverrides } from '../repository/file-overrides.ts';
 import { listModelNames, type ModelFolder, scanFolder, scanModel, scanRepositories } from '../repository/layout.ts';
@@ -59,15 +59,25 @@ export class DiskView implements RepositoryView {
     );
   }
 
-  async brought(name: string, { config, files }: LoadFiles): Promise<Sighting> {
+  async brought(name: string, brought: LoadFiles): Promise<Sighting> {
+    try {
+      return await this.#brought(name, brought);
+    } catch (error) {
+      const { code, message } = toInferenceError(error);
+      // Triton's sentence, and then why.
+      const text = `failed to load '${name}', failed to poll from model repository: ${message}`;
+      throw new InferenceError(code, text, error);
+    }
+  }
+
+  async #brought(name: string, { config, files }: LoadFiles): Promise<Sighting> {
     if (config === null) {
       throw invalidArgument("Load parameter 'config' must be specified for model file override");
     }
     const override: ConfigSource = { kind: 'json', text: config };
     if (files.size > 0) return this.#broughtFiles(name, override, files);
     const folder = await scanModel(this.#settings.paths, name, this.#settings);
-    if (folder === null)
-      throw notFound(`failed to load '${name}', failed to poll from model repository: there is no such folder`);
+    if (folder === null) throw notFound('there is no such folder');
     return this.#sighting(folder, override);
   }
 

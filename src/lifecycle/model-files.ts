@@ -1,11 +1,12 @@
 /** Finds the model file of a version: which file name applies, and where it lies. */
 
 import { stat } from 'node:fs/promises';
-import { isAbsolute, join, relative, resolve } from 'node:path';
+import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 
 import type { CudaDevice, ModelFile } from '../engine/engine.ts';
 import { invalidArgument, unavailable } from '../errors.ts';
 import type { ConfigMessage } from '../model-config/model-config.ts';
+import { hintForVersion } from '../repository/misplaced-files.ts';
 
 /** What ONNX models are called where the configuration does not say. */
 const defaultModelFilename = 'model.onnx';
@@ -40,9 +41,10 @@ export async function findModelFile(task: FileTask): Promise<ModelFile> {
     const inner = join(path, defaultModelFilename);
     if ((await stat(inner).catch(() => null))?.isFile()) return { path: inner, folder: task.versionFolder };
   }
+  const hint = await hintForVersion(dirname(task.versionFolder), task.version, way);
   throw unavailable(
     `unable to find '${task.model}/${task.version}/${way}' for version ${task.version} of model '${task.model}': expected ` +
-      `an ONNX file of that name, or a folder that holds ${defaultModelFilename}`,
+      `an ONNX file of that name, or a folder that holds ${defaultModelFilename}${hint === '' ? '' : `; ${hint}`}`,
   );
 }
 

@@ -6,7 +6,7 @@
  */
 
 import type { EngineBatch, EngineInstance } from '../engine/engine.ts';
-import { cancelled, invalidArgument } from '../errors.ts';
+import { invalidArgument } from '../errors.ts';
 import type { WarmupSample } from '../model-config/model-config.ts';
 import { type AutomaticTask, type AutomaticTools, warmUpWithZeros } from './automatic-warmup.ts';
 import { type SampleTask, sampleBatch } from './warmup-samples.ts';
@@ -20,13 +20,13 @@ export interface WarmupTask extends AutomaticTask, SampleTask {
 /**
  * Warms every instance up.
  *
- * @throws InferenceError naming the sample that failed; `cancelled` when `signal` called it off
+ * @throws InferenceError naming the sample that failed, or the reason of `signal`
  */
 export async function warmUp(task: WarmupTask, tools: AutomaticTools): Promise<void> {
   const samples = task.config.warmup.filter(({ batchSize }) => batchSize > 0);
   if (samples.length === 0) {
     for (const instance of await warmUpWithZeros(task, tools)) task.replace(instance);
-    refuseWhenAborted(task);
+    task.signal?.throwIfAborted();
     return;
   }
   for (const sample of samples) {
@@ -45,15 +45,10 @@ async function runSample(
   batch: EngineBatch,
   tools: AutomaticTools,
 ): Promise<void> {
-  refuseWhenAborted(task);
+  task.signal?.throwIfAborted();
   const limits = { untilMs: Number.POSITIVE_INFINITY, maxGrowthBytes: Number.POSITIVE_INFINITY, signal: task.signal };
   const { error, isStuck } = await watchedRun(instance, batch, limits, tools);
   if (isStuck) task.replace(instance);
-  refuseWhenAborted(task);
+  task.signal?.throwIfAborted();
   if (error) throw invalidArgument(`failed to run warmup sample '${sample.name}': ${error.message}`, error);
-}
-
-function refuseWhenAborted({ signal, config, version }: WarmupTask): void {
-  if (signal?.aborted)
-    throw cancelled(`loading version ${version} of model '${config.name}' was called off`, signal.reason);
 }

@@ -88,7 +88,8 @@ export function planEngine(message: ConfigMessage, settings: ConfigSettings): En
   return { engine: readEngineConfig(message, gpu !== null, findings), gpu };
 }
 
-function readSource(modelName: string, source: ConfigSource, settings: ConfigSettings): ConfigMessage {
+/** As written; nothing but syntax and the types of fields is checked. */
+export function readSource(modelName: string, source: ConfigSource, settings: ConfigSettings): ConfigMessage {
   switch (source.kind) {
     case 'file':
       return readTextConfig(fileLabel(source.path), source.text);

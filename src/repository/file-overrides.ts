@@ -3,14 +3,15 @@
  * temporary folder. They are the whole model: nothing of the repository is in it (reference: behaviour.md §7.3).
  */
 
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, posix } from 'node:path';
 
-import { InferenceError, internal, invalidArgument } from '../errors.ts';
+import { InferenceError, internal, invalidArgument, resourceExhausted } from '../errors.ts';
 import { pathWithin } from '../model-config/relative-path.ts';
 import { quoted } from '../model-config/source-tree.ts';
-import { checkModelName } from './model-name.ts';
+import { checkModelName, longestName } from './model-name.ts';
+import { makeTemporaryFolder, removeTemporaryFolder } from './temporary-folders.ts';
 
 export interface OverrideFolder {
   /** Absolute; its last part is the model's name. */
@@ -31,8 +32,10 @@ export async function writeFileOverrides(
 ): Promise<OverrideFolder> {
   checkModelName(modelName);
   const normal = normalFiles(files);
-  const root = await mkdtemp(join(parent, 'nereid-model-'));
-  const remove = (): Promise<void> => rm(root, { recursive: true, force: true });
+  const root = await makeTemporaryFolder(parent).catch((error: unknown) => {
+    throw writeFailure(modelName, error);
+  });
+  const remove = (): Promise<void> => removeTemporaryFolder(root);
   const path = join(root, modelName);
   try {
     await mkdir(path);
@@ -41,14 +44,31 @@ export async function writeFileOverrides(
       await writeFile(join(path, name), bytes);
     }
   } catch (error) {
-    await remove();
-    if (error instanceof InferenceError) throw error;
-    throw internal(
-      `the files of model '${modelName}' cannot be written to the temporary folder (${codeOf(error)})`,
-      error,
-    );
+    // Not waited for: where descriptors are short, removing has to wait for them too. What cannot be removed at all is a
+    // leftover for the next start.
+    remove().catch(() => undefined);
+    throw writeFailure(modelName, error);
   }
   return { path, remove };
+}
+
+/** One sentence without our paths. */
+function writeFailure(modelName: string, error: unknown): InferenceError {
+  if (error instanceof InferenceError) return error;
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason';
+  const what = `the files of model '${modelName}' cannot be written to the temporary folder`;
+  switch (code) {
+    case 'ENAMETOOLONG':
+      return invalidArgument(`${what}: their paths are too long (${code})`, error);
+    case 'EMFILE':
+    case 'ENFILE':
+      return resourceExhausted(`${what}: the process has no file descriptor left (${code})`, error);
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return resourceExhausted(`${what}: it is full (${code})`, error);
+    default:
+      return internal(`${what} (${code})`, error);
+  }
 }
 
 /** Longer paths are refused by the file system in words of its own. */
@@ -59,13 +79,19 @@ function normalFiles(files: ReadonlyMap<string, Uint8Array>): ReadonlyMap<string
   const normal = new Map<string, Uint8Array>();
   for (const [name, bytes] of files) {
     const path = pathWithin(name);
-    if (path === null || path.endsWith('/')) {
+    if (path === null || path.endsWith('/') || pathWithin(name.trim()) === null) {
       throw invalidArgument(
         `Invalid file parameter ${quoted(`file:${name}`)} with normalized path ${quoted(posix.normalize(name))} must stay within model directory.`,
       );
     }
     if (path.length > longestPath) {
       throw invalidArgument(`file parameter ${quoted(`file:${name}`)} is longer than ${longestPath} characters`);
+    }
+    const long = path.split('/').find((part) => Buffer.byteLength(part) > longestName);
+    if (long !== undefined) {
+      throw invalidArgument(
+        `file parameter ${quoted(`file:${name}`)} has a name of ${Buffer.byteLength(long)} bytes in it, expected at most ${longestName}`,
+      );
     }
     if (normal.has(path)) throw invalidArgument(`file parameter ${quoted(`file:${name}`)} is given more than once`);
     normal.set(path, bytes);
@@ -81,6 +107,3 @@ function normalFiles(files: ReadonlyMap<string, Uint8Array>): ReadonlyMap<string
   }
   return normal;
 }
-
-const codeOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason';

@@ -14,6 +14,7 @@ import { quoted } from '../model-config/source-tree.ts';
 import { maxConfigBytes } from '../model-config/text-format.ts';
 import { digest, type ModelFingerprint, statOrNull, TreeReader } from './fingerprint.ts';
 import { forEachBounded } from './for-each-bounded.ts';
+import { isModelName, systemFolders } from './misplaced-files.ts';
 import { isFolderName } from './model-name.ts';
 import { readRegularFile } from './read-file.ts';
 
@@ -27,6 +28,11 @@ export interface ModelFolder {
   readonly versions: readonly number[];
   /** Null, or why the folder is no model; then there are no versions. */
   readonly problem: string | null;
+  /**
+   * False when nothing in it speaks of a model: no version, no configuration, no model file in the wrong place. Such a
+   * folder belongs to somebody else and is passed over, like folders that begin with a dot.
+   */
+  readonly holdsModel: boolean;
   /** Oddities that were passed over. */
   readonly warnings: readonly string[];
   readonly fingerprint: ModelFingerprint;
@@ -95,12 +101,16 @@ export async function readConfigSource(model: ModelFolder): Promise<ConfigSource
   return { kind: 'file', path, text: await readRegularFile(path, { subject, maxBytes: maxConfigBytes }) };
 }
 
+/** For the log: a folder that holds no model. */
+export const passedOverText = (name: string): string =>
+  `folder ${quoted(name)} is passed over: it has no version, no config.pbtxt and no model file`;
+
 async function modelPaths(repositories: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
   const paths = new Map<string, string[]>();
   for (const repository of repositories) {
     for (const entry of await repositoryEntries(repository)) {
       const path = join(repository, entry.name);
-      if (entry.name.startsWith('.') || !(await isFolder(entry, path))) continue;
+      if (entry.name.startsWith('.') || systemFolders.has(entry.name) || !(await isFolder(entry, path))) continue;
       const known = paths.get(entry.name);
       if (known === undefined) paths.set(entry.name, [path]);
       else known.push(path);
@@ -133,16 +143,20 @@ async function scanFound(name: string, paths: readonly string[], options: ScanOp
 
 async function readFolder(name: string, path: string, options: ScanOptions): Promise<ModelFolder> {
   const reader = new TreeReader();
+  // Only for its time: what is in it counts, and not when a file of an editor came and went.
+  await reader.file(path);
   const configPath = await findConfig(path, options.configName);
   const config = configPath === null ? '' : `${basename(configPath)} ${await reader.file(configPath)}`;
   const versions = new Map<number, string>();
   const others: string[] = [];
   const warnings: string[] = [];
+  let hasModelFile = false;
   for (const entry of await readdir(path, { withFileTypes: true })) {
     const inside = join(path, entry.name);
     if (entry.name.startsWith('.') || entry.name === 'configs' || entry.name === 'config.pbtxt') continue;
     if (!(await isFolder(entry, inside))) {
       others.push(`${entry.name} ${await reader.file(inside)}`);
+      hasModelFile ||= isModelName(entry.name);
       continue;
     }
     const version = versionOf(entry.name);
@@ -154,11 +168,13 @@ async function readFolder(name: string, path: string, options: ScanOptions): Pro
       warnings.push(`folder ${quoted(entry.name)} is no version: expected a positive integer without leading zeros`);
     }
     others.push(`${entry.name}/ ${await reader.tree(inside)}`);
+    hasModelFile ||= (await readdir(inside)).some(isModelName);
   }
   const parts = { config, versions, others: digest(others) };
   const fingerprint = { ...parts, whole: wholeOf(parts), newestMs: reader.newestMs };
   const ascending = [...versions.keys()].sort((a, b) => a - b);
-  return { name, path, configPath, versions: ascending, problem: null, warnings, fingerprint };
+  const holdsModel = configPath !== null || ascending.length > 0 || hasModelFile;
+  return { name, path, configPath, versions: ascending, problem: null, holdsModel, warnings, fingerprint };
 }
 
 async function findConfig(folder: string, configName: string | null): Promise<string | null> {
@@ -186,7 +202,7 @@ function wholeOf(parts: Pick<ModelFingerprint, 'config' | 'versions' | 'others'>
 function unreadable(name: string, path: string, problem: string): ModelFolder {
   const parts = { config: '', versions: new Map<number, string>(), others: digest([problem]) };
   const fingerprint = { ...parts, whole: wholeOf(parts), newestMs: 0 };
-  return { name, path, configPath: null, versions: [], problem, warnings: [], fingerprint };
+  return { name, path, configPath: null, versions: [], problem, holdsModel: true, warnings: [], fingerprint };
 }
 
 /** The rest of a sentence, without paths. */

@@ -3,10 +3,16 @@
 import { invalidArgument } from '../errors.ts';
 import { quoted } from '../model-config/source-tree.ts';
 
-/** @throws InferenceError invalid_argument, with Triton's texts (behaviour.md §7.3) */
+/** What a file system takes for one name, in bytes of UTF-8. */
+export const longestName = 255;
+
+/** White space around a name hides nothing. @throws InferenceError invalid_argument, with Triton's texts (behaviour.md §7.3) */
 export function checkModelName(name: string): void {
-  if (name === '') throw invalidArgument('Model name cannot be empty. Please enter a valid name to deploy.');
-  if (!isFolderName(name)) {
+  if (name.trim() === '') throw invalidArgument('Model name cannot be empty. Please enter a valid name to deploy.');
+  if (Buffer.byteLength(name) > longestName) {
+    throw invalidArgument(`model name ${quoted(name)} is longer than ${longestName} bytes`);
+  }
+  if (!isFolderName(name.trim())) {
     throw invalidArgument(`invalid model name ${quoted(name)}, model name must not contain path traversal characters`);
   }
 }

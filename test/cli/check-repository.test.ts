@@ -15,7 +15,8 @@ afterEach(() => rmSync(repository, { recursive: true }));
 
 function write(path: string, text = 'model'): void {
   mkdirSync(dirname(join(repository, path)), { recursive: true });
-  writeFileSync(join(repository, path), text);
+  if (path.endsWith('/')) mkdirSync(join(repository, path), { recursive: true });
+  else writeFileSync(join(repository, path), text);
 }
 
 const tensor = (name: string) =>
@@ -50,7 +51,7 @@ const engineThat = (inspect: (file: ModelFile) => Promise<ModelSignature>): Engi
 
 const engine = engineThat(async () => signature);
 const options = { autoComplete: true, configName: null };
-const check = (tested = engine) => checkRepository(repository, options, tested);
+const check = async (tested = engine) => (await checkRepository(repository, options, tested)).models;
 
 describe('checking a repository', () => {
   it('finds nothing wrong with a model that needs no configuration', async () => {
@@ -98,7 +99,78 @@ describe('checking a repository', () => {
     ]);
     expect(verdicts[0].problems.join()).toContain('model.onnx');
     expect(verdicts[1].problems.join()).toContain('classes.txt');
-    expect(verdicts[2].problems.join()).toContain('no version is available under the version policy');
+    expect(verdicts[2].problems.join()).toContain(
+      "at least one version must be available under the version policy of model 'no_version': expected a folder such as 'no_version/1'",
+    );
+  });
+
+  it.each<[string, Readonly<Record<string, string>>, string]>([
+    [
+      'a model without a version folder',
+      { 'm/model.onnx': '' },
+      "'model.onnx' lies in the model's folder itself: put it into 'm/1/'",
+    ],
+    [
+      'a model of another name',
+      { 'm/1/mymodel.onnx': 'x' },
+      "the folder has 'mymodel.onnx': rename it to 'model.onnx', or set default_model_filename: \"mymodel.onnx\" in config.pbtxt",
+    ],
+    [
+      'a model of another framework',
+      { 'm/1/model.pt': 'x' },
+      "'model.pt' is a PyTorch model: export it with torch.onnx",
+    ],
+    ['a version of another name', { 'm/v1/model.onnx': 'x' }, "'model.onnx' lies in 'v1', which is no version"],
+    ['a version folder beside the model', { 'm/1/': '', 'm/model.onnx': 'x' }, "move it into '1/'"],
+    [
+      "the folder of one model's versions",
+      { '1/model.onnx': 'x' },
+      "--model-repository must name the folder that holds the models' folders",
+    ],
+  ])('tells the cure of %s', async (_, files, cure) => {
+    for (const [path, content] of Object.entries(files)) write(path, content);
+    const [verdict] = await check();
+    expect(verdict.problems.join()).toContain(cure);
+  });
+
+  it.each<[string, Readonly<Record<string, string>>, string]>([
+    ['nothing', {}, "a folder per version in it, such as 'mymodel/1/model.onnx'"],
+    ['a bare model', { 'model.onnx': 'x' }, "a bare model belongs into '<model>/<version>/'"],
+    ['a model of another framework', { 'model.safetensors': 'x' }, "'model.safetensors' is weights without a graph"],
+    ['a configuration', { 'config.pbtxt': '' }, 'it looks like the folder of one model'],
+  ])('notes what to do about a repository that holds %s', async (_, files, cure) => {
+    for (const [path, content] of Object.entries(files)) write(path, content);
+    const { models, notes } = await checkRepository(repository, options, engine);
+    expect(models).toEqual([]);
+    expect(notes.join()).toContain(cure);
+  });
+
+  it('passes over folders that are none of ours', async () => {
+    for (const path of ['lost+found/', 'docs/readme.md', 'empty/', '__pycache__/x.pyc', '.git/config'])
+      write(path, 'x');
+    write('m/1/model.onnx');
+    const { models, notes } = await checkRepository(repository, options, engine);
+    expect(models.map(({ name, problems }) => [name, problems])).toEqual([['m', []]]);
+    expect([...notes].sort()).toEqual([
+      "folder 'docs' is passed over: it has no version, no config.pbtxt and no model file",
+      "folder 'empty' is passed over: it has no version, no config.pbtxt and no model file",
+    ]);
+  });
+
+  it('finds all faults of a configuration whose folder has no version', async () => {
+    write(
+      'm/config.pbtxt',
+      'name: "other" max_batch_size: -1 input { name: "x" data_type: TYPE_FP32 dims: 0 }\n' +
+        'output { name: "y" data_type: TYPE_FP32 dims: 4 } instance_group { count: -3 }',
+    );
+    const [verdict] = await check();
+    const problems = verdict.problems.join();
+    for (const fault of [
+      "unexpected directory name 'm'",
+      "'max_batch_size' must be non-negative",
+      'at least one version',
+    ])
+      expect(problems).toContain(fault);
   });
 
   it('tells what the configuration asks for and the model does not have', async () => {
@@ -113,7 +185,7 @@ describe('checking a repository', () => {
     write('m/1/model.onnx');
     write('m/configs/broken.pbtxt', 'nonsense: 1');
     expect((await check())[0].problems).toEqual([]);
-    const verdicts = await checkRepository(repository, { ...options, configName: 'broken' }, engine);
+    const { models: verdicts } = await checkRepository(repository, { ...options, configName: 'broken' }, engine);
     expect(verdicts[0].problems[0]).toContain('configs/broken.pbtxt:1:1');
   });
 

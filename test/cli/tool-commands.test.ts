@@ -160,7 +160,7 @@ describe('validate', () => {
 
   it('lists every model and succeeds when all are good', async () => {
     const { surroundings, text } = setting();
-    expect(await validateCommand(['.'], surroundings, async () => [good])).toBe(0);
+    expect(await validateCommand(['.'], surroundings, async () => ({ models: [good], notes: [] }))).toBe(0);
     expect(text()).toBe(`${folder}
   ok   digits  versions 1, 2  dynamic batching up to 8
       note: sequence of priorities has no effect
@@ -170,13 +170,16 @@ describe('validate', () => {
 
   it('fails when one model is bad, and says where', async () => {
     const { surroundings, text } = setting();
-    expect(await validateCommand(['.'], surroundings, async () => [good, bad])).toBe(1);
+    expect(await validateCommand(['.'], surroundings, async () => ({ models: [good, bad], notes: [] }))).toBe(1);
     expect(text()).toContain("  BAD  broken\n      config.pbtxt:3:7: unknown field 'max_batch_sise'");
     expect(text()).toContain('1 good, 1 bad');
   });
 
   it('fails when a repository is empty', async () => {
-    expect(await validateCommand(['.'], setting().surroundings, async () => [])).toBe(1);
+    const { surroundings, text } = setting();
+    const notes = ['no model was found: put it there'];
+    expect(await validateCommand(['.'], surroundings, async () => ({ models: [], notes }))).toBe(1);
+    expect(text()).toBe(`${folder}\n  note: no model was found: put it there\n  0 good\n`);
   });
 
   it('checks several repositories as serve would with the same flags', async () => {
@@ -185,7 +188,7 @@ describe('validate', () => {
     const words = ['a', '/b', '--json', '--model-config-name=small', '--disable-auto-complete-config'];
     await validateCommand(words, surroundings, async (repository, options) => {
       calls.push([repository, options]);
-      return [good];
+      return { models: [good], notes: [] };
     });
     const options = { autoComplete: false, configName: 'small' };
     expect(calls).toEqual([
@@ -196,7 +199,9 @@ describe('validate', () => {
   });
 
   it('wants a repository', async () => {
-    await expect(validateCommand([], setting().surroundings, async () => [])).rejects.toThrow('is missing');
+    await expect(validateCommand([], setting().surroundings, async () => ({ models: [], notes: [] }))).rejects.toThrow(
+      'is missing',
+    );
   });
 });
 
