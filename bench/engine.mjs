@@ -48,7 +48,7 @@ const runBatches = (instance, batches, count, times, held) =>
       while (isDone && left > 0) {
         isDone = false;
         left--;
-        instance.run(batches[left % batches.length], done);
+        instance.submit(batches[left % batches.length], done);
       }
       isLooping = false;
       if (!isDone || left > 0) return;

@@ -37,13 +37,13 @@ void AddonData::RunInBackground(std::function<Completions::Task()> work) {
 
 bool AddonData::EndBatches(int wait_ms) noexcept {
   for (const auto& instance : instances.all())
-    if (instance != nullptr) instance->Terminate();
+    if (instance != nullptr) instance->EndAll();
   return completions.WaitIdle(wait_ms);
 }
 
 void AddonData::Shutdown() noexcept {
   for (const auto& instance : instances.all())
-    if (instance != nullptr) instance->Terminate();
+    if (instance != nullptr) instance->EndAll();
   for (auto& instance : instances.all())
     if (instance != nullptr) instance->Stop();
   for (auto& [id, thread] : threads_) thread.join();

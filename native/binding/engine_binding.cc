@@ -130,10 +130,11 @@ Napi::Value CloseInstance(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// terminate(instanceId)
-Napi::Value Terminate(const Napi::CallbackInfo& info) {
+// endBatch(instanceId, ticket)
+Napi::Value EndBatch(const Napi::CallbackInfo& info) {
   auto* instance = DataOf(info).instances.Find(IdOf(info, 0));
-  if (instance != nullptr) instance->Terminate();
+  if (instance != nullptr && info[1].IsNumber())
+    instance->End(static_cast<uint64_t>(info[1].As<Napi::Number>().Int64Value()));
   return info.Env().Undefined();
 }
 
@@ -197,7 +198,7 @@ void DefineEngine(Napi::Env env, Napi::Object exports) {
   define("closeSession", CloseSession);
   define("createInstance", CreateInstance);
   define("closeInstance", CloseInstance);
-  define("terminate", Terminate);
+  define("endBatch", EndBatch);
   define("createFrame", CreateFrame);
   define("discardBuffer", DiscardBuffer);
   define("endBatches", EndBatches);

@@ -7,7 +7,7 @@
 
 namespace nereid {
 
-/// Adds loadRuntime, describe, openSession, closeSession, createInstance, closeInstance, terminate,
+/// Adds loadRuntime, describe, openSession, closeSession, createInstance, closeInstance, endBatch,
 /// createFrame, discardBuffer, endBatches and the tables for the parity tests to `exports`.
 void DefineEngine(Napi::Env env, Napi::Object exports);
 

@@ -65,7 +65,8 @@ bool ReadRequest(JobFrame* frame, std::span<const std::span<const std::byte>> pa
   const size_t input_count = reader.Next();
   const size_t output_count = reader.Next();
   job.growth = reader.Next();
-  reader.Next();
+  job.ticket = reader.Next();
+  job.has_effects = reader.Next() != 0;
   if (input_count > reader.left() / kInputHead) return false;
   if (job.inputs.size() < input_count) job.inputs.resize(input_count);
   job.input_count = input_count;
@@ -89,6 +90,7 @@ void WriteReply(JobFrame* frame) noexcept {
   control[2] = static_cast<double>(job.infer_ns);
   control[3] = static_cast<double>(job.output_ns);
   control[4] = static_cast<double>(job.slab);
+  control[5] = static_cast<double>(job.ticket);
   if (!job.status.ok()) return;
   size_t at = kReplyHead;
   for (const auto& output : job.outputs) {

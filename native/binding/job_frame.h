@@ -14,13 +14,15 @@
 
 namespace nereid {
 
-// Request: input count, output count, growth, 0; then per input: index, offset, bytes, part count, rank,
-// dimensions; then the wanted outputs' indexes. With a part count of 0 the input's `bytes` lie in `input` at
-// `offset`; otherwise that many elements of the call's array of parts, taken in order, hold it.
-inline constexpr size_t kRequestHead = 4;
+// Request: input count, output count, growth, ticket, 1 where its run has effects; then per input: index,
+// offset, bytes, part count, rank, dimensions; then the wanted outputs' indexes. With a part count of 0 the
+// input's `bytes` lie in `input` at `offset`; otherwise that many elements of the call's array of parts,
+// taken in order, hold it.
+inline constexpr size_t kRequestHead = 5;
 inline constexpr size_t kInputHead = 5;
-// Reply: code, input ns, infer ns, output ns, slab id; then per output: offset, bytes, rank, dimensions.
-inline constexpr size_t kReplyHead = 5;
+// Reply: code, input ns, infer ns, output ns, slab id, ticket; then per output: offset, bytes, rank,
+// dimensions.
+inline constexpr size_t kReplyHead = 6;
 inline constexpr size_t kOutputHead = 3;
 
 /// Threads: the environment's; its job also the instance's while submitted. Lifetime: from createFrame until

@@ -62,13 +62,21 @@ Result<std::unique_ptr<BatchRunner>> BatchRunner::Create(std::shared_ptr<Session
 }
 
 void BatchRunner::Terminate() noexcept {
+  is_terminated_.store(true);
   const Status ignored = FromOrt(ort::g_api->RunOptionsSetTerminate(run_options_.get()));
   static_cast<void>(ignored);
 }
 
 void BatchRunner::ClearTerminate() noexcept {
+  is_terminated_.store(false);
   const Status ignored = FromOrt(ort::g_api->RunOptionsUnsetTerminate(run_options_.get()));
   static_cast<void>(ignored);
+}
+
+void BatchRunner::Skip(Job* job) noexcept {
+  job->slab = -1;
+  job->status = {Code::kCancelled, {}};
+  job->input_ns = job->infer_ns = job->output_ns = 0;
 }
 
 void BatchRunner::Run(Job* job) noexcept {
@@ -86,7 +94,7 @@ void BatchRunner::Run(Job* job) noexcept {
     status = RunOnce(job);
     ran = NowNs();
   }
-  if (status.ok()) status = plan_->predicts() ? CheckPrediction(job) : PlaceOutputs(job);
+  if (status.ok()) status = job->slab >= 0 ? CheckPrediction(job) : PlaceOutputs(job);
   if (!status.ok()) ReleaseOutputSlab(job);
   if (input_slab_.id >= 0) {
     std::vector<int32_t> dropped;
@@ -172,7 +180,7 @@ Status BatchRunner::BindInputs(Job* job) noexcept {
 }
 
 Status BatchRunner::BindOutputs(Job* job) noexcept {
-  if (!plan_->predicts()) return plan_->BindOutputsToRuntime();
+  if (!IsPredicted(*job)) return plan_->BindOutputsToRuntime();
   auto slab = output_pool_.Acquire(plan_->output_bytes(), GrownBytes(plan_->output_bytes(), job->growth));
   if (!slab.ok()) return std::move(slab.status());
   job->slab = slab.value().id;
@@ -190,9 +198,13 @@ Status BatchRunner::RunSession() noexcept {
   return FromOrt(api.SynchronizeBoundOutputs(plan_->binding()));
 }
 
+/// Whether the outputs are bound to a slab before the run. A shape that is foretold wrongly is found out by a
+/// failure, and the batch is run again: not for one whose run has effects.
+bool BatchRunner::IsPredicted(const Job& job) const noexcept { return plan_->predicts() && !job.has_effects; }
+
 Status BatchRunner::RunOnce(Job* job) noexcept {
   Status status = RunSession();
-  if (status.ok() || !plan_->predicts() || status.code == Code::kCancelled) return status;
+  if (status.ok() || !IsPredicted(*job) || is_terminated_.load()) return status;
   // An output whose shape depends on values does not fit the bound one. The runtime says so in many ways, so
   // every failure is tried once more with outputs of the runtime's own: if that works, it was the prediction.
   ReleaseOutputSlab(job);

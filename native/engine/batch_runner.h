@@ -2,6 +2,7 @@
 #ifndef NEREID_ENGINE_BATCH_RUNNER_H_
 #define NEREID_ENGINE_BATCH_RUNNER_H_
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -25,6 +26,9 @@ class BatchRunner {
   /// Fills the job's results. The inputs' bytes are not needed any more when it returns.
   void Run(Job* job) noexcept;
 
+  /// Fills the results of a job that was ended before it could run.
+  static void Skip(Job* job) noexcept;
+
   /// Makes a run end at the next operator; sticks until cleared.
   void Terminate() noexcept;
   void ClearTerminate() noexcept;
@@ -41,6 +45,7 @@ class BatchRunner {
   Status BindInputs(Job* job) noexcept;
   Status BindOutputs(Job* job) noexcept;
   Status RunSession() noexcept;
+  bool IsPredicted(const Job& job) const noexcept;
   Status RunOnce(Job* job) noexcept;
   Status PlaceOutputs(Job* job) noexcept;
   Status CheckPrediction(Job* job) noexcept;
@@ -54,6 +59,8 @@ class BatchRunner {
   SlabPool input_pool_;
   SlabPool output_pool_;
   ort::OwnedRunOptions run_options_;
+  /// As the options' terminate flag.
+  std::atomic<bool> is_terminated_ = false;
   std::vector<std::unique_ptr<RunPlan>> plans_;
   RunPlan* plan_ = nullptr;
   uint64_t turn_ = 0;

@@ -29,6 +29,7 @@ Instance::~Instance() { Stop(); }
 void Instance::Submit(Job* job) noexcept {
   {
     const std::lock_guard lock(mutex_);
+    job->is_ended = false;
     inbox_.push_back(job);
   }
   wake_.notify_one();
@@ -39,18 +40,22 @@ void Instance::RunNow(Job* job) noexcept {
   runner_->Run(job);
 }
 
-void Instance::Terminate() noexcept {
+void Instance::End(uint64_t ticket) noexcept {
   const std::lock_guard lock(mutex_);
-  if (inbox_.empty()) return;
-  is_cancelled_ = true;
-  runner_->Terminate();
+  for (Job* job : inbox_)
+    if (job->ticket == ticket) Mark(job);
+}
+
+void Instance::EndAll() noexcept {
+  const std::lock_guard lock(mutex_);
+  for (Job* job : inbox_) Mark(job);
 }
 
 void Instance::Stop() noexcept {
   {
     const std::lock_guard lock(mutex_);
     is_stopping_ = true;
-    if (!inbox_.empty()) runner_->Terminate();
+    for (Job* job : inbox_) Mark(job);
   }
   wake_.notify_one();
   if (thread_.joinable()) thread_.join();
@@ -65,6 +70,14 @@ void Instance::Loop() noexcept {
   }
 }
 
+/// The job shall end early. Called with the mutex held, so that the runner's flag is never set for another
+/// job: it is set only while this one runs, and cleared before the next one does.
+void Instance::Mark(Job* job) noexcept {
+  if (job->is_ended) return;
+  job->is_ended = true;
+  if (is_running_ && job == inbox_.front()) runner_->Terminate();
+}
+
 /// Waits for a job that shall run; answers those that shall not. False when the instance stops.
 bool Instance::BeginJob(Job** job) noexcept {
   std::unique_lock lock(mutex_);
@@ -72,10 +85,12 @@ bool Instance::BeginJob(Job** job) noexcept {
     wake_.wait(lock, [this] { return is_stopping_ || !inbox_.empty(); });
     if (inbox_.empty()) return false;
     *job = inbox_.front();
-    if (!is_stopping_ && !is_cancelled_) return true;
+    if (!(*job)->is_ended) {
+      is_running_ = true;
+      return true;
+    }
     lock.unlock();
-    (*job)->slab = -1;
-    (*job)->status = Cancelled(runner_->session());
+    runner_->Skip(*job);
     FinishJob(*job);
     lock.lock();
   }
@@ -84,13 +99,12 @@ bool Instance::BeginJob(Job** job) noexcept {
 void Instance::FinishJob(Job* job) noexcept {
   {
     const std::lock_guard lock(mutex_);
-    const bool was_ended = is_cancelled_ || is_stopping_;
-    if (was_ended && !job->status.ok()) job->status = Cancelled(runner_->session());
     inbox_.pop_front();
-    if (is_cancelled_ && !is_stopping_) {
-      is_cancelled_ = false;
-      runner_->ClearTerminate();
+    if (job->is_ended) {
+      if (!job->status.ok()) job->status = Cancelled(runner_->session());
+      if (is_running_) runner_->ClearTerminate();
     }
+    is_running_ = false;
   }
   listener_->JobDone(this, job);
 }

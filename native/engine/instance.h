@@ -24,8 +24,8 @@ class JobListener {
   virtual void JobDone(Instance* instance, Job* job) noexcept = 0;
 };
 
-/// Threads: one of its own, where submitted jobs run in order; `Submit`, `Terminate`, `Stop` and `RunNow` are
-/// called by the owner's thread. Lifetime: the owner's; `Stop` before destruction is implied. Memory: the
+/// Threads: one of its own, where submitted jobs run in order; `Submit`, `End`, `EndAll`, `Stop` and `RunNow`
+/// are called by the owner's thread. Lifetime: the owner's; `Stop` before destruction is implied. Memory: the
 /// runner's. Locks: `mutex_` only; nothing that locks is called while it is held but the runner's terminate
 /// flag.
 class Instance {
@@ -43,8 +43,12 @@ class Instance {
   /// Runs the job on the caller's thread. Only while no submitted job is unfinished.
   void RunNow(Job* job) noexcept;
 
-  /// Makes the oldest unfinished job end early with `cancelled`. Does nothing when there is none.
-  void Terminate() noexcept;
+  /// Makes the job with this ticket end early with `cancelled`: at its next operator when it runs, before it
+  /// runs when it waits. Nothing when it is done, told of or not; no other job is touched.
+  void End(uint64_t ticket) noexcept;
+
+  /// Makes all unfinished jobs end early.
+  void EndAll() noexcept;
 
   /// Ends all unfinished jobs early, tells the listener of each, and joins the thread.
   void Stop() noexcept;
@@ -59,18 +63,19 @@ class Instance {
   void Loop() noexcept;
   bool BeginJob(Job** job) noexcept;
   void FinishJob(Job* job) noexcept;
+  void Mark(Job* job) noexcept;
 
   std::unique_ptr<BatchRunner> runner_;
   const int32_t id_;
   JobListener* listener_;
   LogSink* log_;
 
-  /// Guards the four below.
+  /// Guards what is below, and `is_ended` of the jobs in the inbox.
   std::mutex mutex_;
   std::condition_variable wake_;
+  /// Unfinished jobs; the one at the front runs while `is_running_`.
   std::deque<Job*> inbox_;
-  /// Whether the job at the front of the inbox shall end early.
-  bool is_cancelled_ = false;
+  bool is_running_ = false;
   bool is_stopping_ = false;
 
   std::thread thread_;

@@ -39,6 +39,11 @@ struct Job {
   size_t growth = 1;
   /// The submitter's mark, untouched.
   int32_t tag = 0;
+  /// The submitter's number of this batch, by which it can be ended; no other unfinished job of the instance
+  /// has it.
+  uint64_t ticket = 0;
+  /// Whether running it changes more than its outputs. Such a batch is run once at most.
+  bool has_effects = false;
 
   // Out. `outputs` in the order of `wanted`.
   Status status;
@@ -48,6 +53,9 @@ struct Job {
   int64_t input_ns = 0;
   int64_t infer_ns = 0;
   int64_t output_ns = 0;
+
+  /// The instance's, while it has the job: whether it shall end early.
+  bool is_ended = false;
 };
 
 }  // namespace nereid

@@ -137,12 +137,14 @@ JobFrame MakeFrame(std::vector<double> numbers) {
 
 TEST("reads a batch out of a frame's numbers") {
   // Two inputs: one in the frame at offset 64, one in two parts of its own; output 1 wanted.
-  auto frame = MakeFrame({2, 1, 4, 0, 0, 64, 8, 0, 1, 2, 3, 0, 0, 2, 2, 5, 6, 1});
+  auto frame = MakeFrame({2, 1, 4, 77, 1, 0, 64, 8, 0, 1, 2, 3, 0, 0, 2, 2, 5, 6, 1});
   const std::span<const std::byte> parts[] = {Span("ab"), Span("c")};
   REQUIRE(ReadRequest(&frame, parts));
   const Job& job = frame.job;
   CHECK_EQUAL(job.input_count, 2u);
   CHECK_EQUAL(job.growth, 4u);
+  CHECK_EQUAL(job.ticket, 77u);
+  CHECK(job.has_effects);
   CHECK(job.inputs[0].shape == std::vector<int64_t>{2});
   CHECK(job.inputs[0].parts.size() == 1 && job.inputs[0].parts[0].data() == frame.input_block->data() + 64);
   CHECK(job.inputs[1].index == 3 && job.inputs[1].parts.size() == 2);
@@ -153,21 +155,29 @@ TEST("reads a batch out of a frame's numbers") {
 TEST("refuses numbers of a frame that would reach outside its memory") {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const std::vector<std::vector<double>> wrong = {
-      {1e9, 0, 1, 0},                 // more inputs than there is room for
-      {0, 1e9, 1, 0},                 // more outputs
-      {1, 0, 1, 0, 0, 64, 65, 0, 0},  // beyond the input block
-      {1, 0, 1, 0, 0, 1e18, 0, 0, 0},
-      {1, 0, 1, 0, 0, -1, 8, 0, 0},
-      {1, 0, 1, 0, 0, 0, 8, 0, 1e6},  // more dimensions than numbers
-      {1, 0, 1, 0, 0, 0, 0, 3, 0},    // more parts than were given
-      {1, 0, 1, 0, 0, 0, 8, 0, 1, nan},
-      {1, 0, 1, 0, 0, 0, 8, 0, 1, -1},
-      {nan, 0, 1, 0},
+      {1e9, 0, 1, 0, 0},                 // more inputs than there is room for
+      {0, 1e9, 1, 0, 0},                 // more outputs
+      {1, 0, 1, 0, 0, 0, 64, 65, 0, 0},  // beyond the input block
+      {1, 0, 1, 0, 0, 0, 1e18, 0, 0, 0},
+      {1, 0, 1, 0, 0, 0, -1, 8, 0, 0},
+      {1, 0, 1, 0, 0, 0, 0, 8, 0, 1e6},  // more dimensions than numbers
+      {1, 0, 1, 0, 0, 0, 0, 0, 3, 0},    // more parts than were given
+      {1, 0, 1, 0, 0, 0, 0, 8, 0, 1, nan},
+      {1, 0, 1, 0, 0, 0, 0, 8, 0, 1, -1},
+      {nan, 0, 1, 0, 0},
+      {0, 0, 1, -1, 0},  // no ticket
   };
   for (const auto& numbers : wrong) {
     auto frame = MakeFrame(numbers);
     CHECK(!ReadRequest(&frame, {}));
   }
+}
+
+TEST("tells which batch an answer belongs to") {
+  auto frame = MakeFrame({});
+  frame.job.ticket = 9007199254740991;
+  WriteReply(&frame);
+  CHECK_EQUAL(frame.control()[5], 9007199254740991.0);
 }
 
 TEST("writes an answer that does not fit the frame as an error") {

@@ -1,12 +1,11 @@
-// Opening models, and running batches on instances with threads of their own.
+// Opening models, and running batches one at a time.
 #include <atomic>
 #include <cstring>
 #include <deque>
 #include <memory>
-#include <mutex>
 #include <thread>
 
-#include "engine/instance.h"
+#include "test/batches.h"
 #include "test/harness.h"
 #include "test/onnx_bytes.h"
 
@@ -21,62 +20,6 @@ std::string Wire(const std::vector<std::string>& elements) {
     wire += element;
   }
   return wire;
-}
-
-/// Waits for jobs and collects the runtime's lines.
-class Recorder : public JobListener, public LogSink {
- public:
-  void JobDone(Instance*, Job*) noexcept override {
-    const std::lock_guard lock(mutex_);
-    done_++;
-    wake_.notify_all();
-  }
-  void Write(LogLine line) noexcept override {
-    const std::lock_guard lock(mutex_);
-    lines_.push_back(std::move(line));
-  }
-  void WaitFor(int count) {
-    std::unique_lock lock(mutex_);
-    wake_.wait(lock, [&] { return done_ >= count; });
-  }
-  int done() {
-    const std::lock_guard lock(mutex_);
-    return done_;
-  }
-  std::vector<LogLine> lines() {
-    const std::lock_guard lock(mutex_);
-    return lines_;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  int done_ = 0;
-  std::vector<LogLine> lines_;
-};
-
-void Fill(Job* job, std::string_view bytes, std::vector<int64_t> shape, size_t parts = 1) {
-  job->inputs.resize(1);
-  job->input_count = 1;
-  job->inputs[0].index = 0;
-  job->inputs[0].shape = std::move(shape);
-  job->inputs[0].parts.clear();
-  const size_t step = bytes.size() / parts;
-  for (size_t i = 0; i < parts; i++) {
-    const auto part = bytes.substr(i * step, i + 1 == parts ? std::string_view::npos : step);
-    job->inputs[0].parts.emplace_back(reinterpret_cast<const std::byte*>(part.data()), part.size());
-  }
-  job->wanted = {0};
-}
-
-std::string OutputBytes(BatchRunner& runner, const Job& job) {
-  const auto block = runner.outputs().BlockOf(job.slab);
-  return {reinterpret_cast<const char*>(block->data()) + job.outputs[0].offset, job.outputs[0].bytes};
-}
-
-void Release(BatchRunner& runner, const Job& job) {
-  std::vector<int32_t> dropped;
-  runner.outputs().Release(job.slab, &dropped);
 }
 
 TEST("reads a signature and refuses what is no tensor") {
@@ -216,97 +159,23 @@ TEST("takes more kinds of batches than it keeps prepared") {
   }
 }
 
-TEST("runs instances of one session side by side") {
-  auto session = Open(UnaryModel("Neg", ort::kFloat, {-1, 2}));
+TEST("runs a batch with effects once, also where a shape was foretold wrongly") {
+  auto session = Open(UnaryModel("NonZero", ort::kFloat, {4}, ort::kInt64));
   REQUIRE(session.ok());
-  constexpr int kInstances = 4;
-  constexpr int kJobs = 200;
-  Recorder recorder;
-  std::vector<std::unique_ptr<Instance>> instances;
-  for (int i = 0; i < kInstances; i++) {
-    auto instance = Instance::Create(session.value(), i, &recorder, &recorder);
-    REQUIRE(instance.ok());
-    instances.push_back(std::move(instance.value()));
-  }
-  const float numbers[] = {1, 2, 3, 4};
-  const std::string bytes(reinterpret_cast<const char*>(numbers), sizeof(numbers));
-  std::vector<Job> jobs(kInstances * kJobs);
-  for (size_t i = 0; i < jobs.size(); i++) {
-    Fill(&jobs[i], bytes, {2, 2}, 1 + i % 2);
-    instances[i % kInstances]->Submit(&jobs[i]);
-  }
-  recorder.WaitFor(kInstances * kJobs);
-  for (size_t i = 0; i < jobs.size(); i++) {
-    CHECK(jobs[i].status.ok());
-    float first = 0;
-    std::memcpy(&first, OutputBytes(instances[i % kInstances]->runner(), jobs[i]).data(), sizeof(first));
-    CHECK_EQUAL(first, -1.0f);
-    Release(instances[i % kInstances]->runner(), jobs[i]);
-  }
-}
-
-TEST("ends the oldest batch early and runs the next one") {
-  auto endless = Open(EndlessModel());
-  REQUIRE(endless.ok());
-  Recorder recorder;
-  auto created = Instance::Create(endless.value(), 0, &recorder, &recorder);
-  REQUIRE(created.ok());
-  auto& instance = *created.value();
-  instance.Terminate();
-  const std::string zero(4, '\0');
-  std::vector<Job> jobs(3);
-  for (auto& job : jobs) {
-    Fill(&job, zero, {});
-    instance.Submit(&job);
-  }
-  for (int i = 0; i < 3; i++) {
-    CHECK_EQUAL(recorder.done(), i);
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    instance.Terminate();
-    recorder.WaitFor(i + 1);
-    CHECK(jobs[static_cast<size_t>(i)].status.code == Code::kCancelled);
-  }
-}
-
-TEST("stops while batches run and wait") {
-  auto endless = Open(EndlessModel());
-  REQUIRE(endless.ok());
-  for (int turn = 0; turn < 5; turn++) {
-    Recorder recorder;
-    auto instance = Instance::Create(endless.value(), 0, &recorder, &recorder);
-    REQUIRE(instance.ok());
-    const std::string zero(4, '\0');
-    std::vector<Job> jobs(3);
-    for (auto& job : jobs) {
-      Fill(&job, zero, {});
-      instance.value()->Submit(&job);
-    }
-    instance.value()->Stop();
-    CHECK_EQUAL(recorder.done(), 3);
-    for (const auto& job : jobs) CHECK(job.status.code == Code::kCancelled);
-  }
-}
-
-TEST("brings the runtime's lines to the environment that caused them, with the model's label") {
-  Recorder mine;
-  Recorder other;
-  AttachLogSink(&other);
-  AttachLogSink(&mine);
-  auto session = Open(EndlessModel());
-  REQUIRE(session.ok());
-  auto instance = Instance::Create(session.value(), 0, &mine, &mine);
-  REQUIRE(instance.ok());
-  const std::string zero(4, '\0');
+  auto runner = BatchRunner::Create(session.value());
+  REQUIRE(runner.ok());
   Job job;
-  Fill(&job, zero, {});
-  instance.value()->Submit(&job);
-  std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  instance.value()->Stop();
-  DetachLogSink(&mine);
-  DetachLogSink(&other);
-  CHECK(other.lines().empty());
-  CHECK(!mine.lines().empty());
-  for (const auto& line : mine.lines()) CHECK_EQUAL(line.label, "test:1");
+  for (const float last : {1.0f, 0.0f}) {
+    const float numbers[] = {1, 1, 1, last};
+    Fill(&job, {reinterpret_cast<const char*>(numbers), sizeof(numbers)}, {4});
+    job.has_effects = true;
+    runner.value()->Run(&job);
+    REQUIRE(job.status.ok());
+    CHECK_EQUAL(job.outputs[0].shape[1], last == 1.0f ? 4 : 3);
+    Release(*runner.value(), job);
+  }
+  // Nothing was foretold, so nothing was disproved.
+  CHECK(!session.value()->IsOutputUnpredictable(0));
 }
 
 TEST("opens and closes sessions from several threads") {

@@ -78,6 +78,11 @@ export interface EngineBatch {
   readonly inputs: readonly BatchInput[];
   /** Indexes in the signature's outputs to fetch; the others are not computed where that can be avoided, nor copied. */
   readonly outputs: readonly number[];
+  /**
+   * Whether running it changes more than its outputs, such as the state of a sequence; no unless given. A batch whose run
+   * has begun is then never run again, by the engine or by a scheduler, whatever became of it.
+   */
+  readonly hasEffects?: boolean;
 }
 
 /** `data` is a view on a slab of the instance, valid until `EngineResult.release()`. BYTES are in wire form. */
@@ -96,22 +101,32 @@ export interface EngineResult {
   readonly inputNs: number;
   readonly inferNs: number;
   readonly outputNs: number;
+  /** Whether it may have changed more than its outputs: the batch `hasEffects`, and its run had begun. */
+  readonly hadEffects: boolean;
   /** Returns the output slabs to the instance. Call exactly once, also after an error. */
   release(): void;
+}
+
+/** What was handed over to an instance: the means to end it, and nothing else. */
+export interface Ticket {
+  /**
+   * Asks that this batch end early; its `done` then gets a `cancelled` error. One that waits behind another ends before it
+   * runs. Nothing happens when it is done, whether `done` was called yet or not, and never to another batch.
+   */
+  end(): void;
 }
 
 /**
  * One loaded copy of a model on one device; runs one batch at a time.
  *
  * The bytes of `batch` must not change until `done` was called, which happens exactly once and on the event loop –
- * possibly before `run` returns, when the engine finds it cheaper to run inline.
+ * possibly before `submit` returns, when the engine finds it cheaper to run inline. A batch may be done, and the next one
+ * running, long before `done` is called.
  */
 export interface EngineInstance {
   /** Whether it takes a second batch while it runs one. It runs that one next, without waiting for anybody. */
   readonly takesAhead: boolean;
-  run(batch: EngineBatch, done: (result: EngineResult) => void): void;
-  /** Asks the running batch (of two, the one given first) to end early; its `done` then gets a `cancelled` error. Nothing happens when idle. */
-  terminate(): void;
+  submit(batch: EngineBatch, done: (result: EngineResult) => void): Ticket;
   /** Waits for the running batch, then frees what the instance owns. */
   close(): Promise<void>;
 }

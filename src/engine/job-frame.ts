@@ -5,11 +5,14 @@
 
 import type { EngineBatch } from './engine.ts';
 
-/** Request: input count, output count, growth, 0. Reply: code, input ns, infer ns, output ns, slab id. */
-const requestHead = 4;
+/**
+ * Request: input count, output count, growth, ticket, 1 where its run has effects. Reply: code, input ns, infer ns, output ns,
+ * slab id, ticket.
+ */
+const requestHead = 5;
 /** Per input: index, offset, bytes, part count, rank; then its dimensions. */
 const inputHead = 5;
-export const replyHead = 5;
+export const replyHead = 6;
 /** Per output: offset, bytes, rank; then its dimensions. */
 export const outputHead = 3;
 
@@ -52,12 +55,13 @@ export interface WrittenRequest {
 const written: WrittenRequest = { bytes: 0, parts: null };
 
 /**
- * Writes a batch into the frame and copies its small inputs. `nativeInputs` and `nativeOutputs` give the addon's index of
- * each tensor of the signature. Null when the frame has too few numbers for the shapes.
+ * Writes a batch with its ticket into the frame and copies its small inputs. `nativeInputs` gives the addon's index of each
+ * input of the signature. Null when the frame has too few numbers for the shapes.
  */
 export function writeRequest(
   frame: JobFrame,
   batch: EngineBatch,
+  ticket: number,
   maxRows: number,
   nativeInputs: Int32Array,
 ): WrittenRequest | null {
@@ -66,7 +70,8 @@ export function writeRequest(
   control[0] = inputs.length;
   control[1] = outputs.length;
   control[2] = growthOf(batch, maxRows);
-  control[3] = 0;
+  control[3] = ticket;
+  control[4] = batch.hasEffects === true ? 1 : 0;
   written.bytes = 0;
   written.parts = null;
   let at = requestHead;

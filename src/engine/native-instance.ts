@@ -4,7 +4,7 @@
  */
 
 import { InferenceError, internal, invalidArgument, toInferenceError } from '../errors.ts';
-import type { EngineBatch, EngineInstance, EngineOutput, EngineResult, InstanceSpec } from './engine.ts';
+import type { EngineBatch, EngineInstance, EngineOutput, EngineResult, InstanceSpec, Ticket } from './engine.ts';
 import { InlineChoice } from './inline-choice.ts';
 import { controlNumbers, type JobFrame, writeRequest } from './job-frame.ts';
 import type { NativeAddon } from './native.ts';
@@ -14,44 +14,68 @@ import { OutputSlabs } from './output-slabs.ts';
 
 const noOutputs: readonly EngineOutput[] = [];
 
-/** The answer to one batch; owns one output slab until `release`. */
-class NativeResult implements EngineResult {
-  readonly error: InferenceError | null;
-  readonly outputs: readonly EngineOutput[];
-  readonly inputNs: number;
-  readonly inferNs: number;
-  readonly outputNs: number;
-  readonly #slabs: OutputSlabs;
-  #slabId: number;
+/**
+ * One batch: its ticket while it is under way, and then its result, which owns an output slab until `release`. One object
+ * for both, so that a ticket costs none.
+ */
+class NativeRun implements Ticket, EngineResult {
+  error: InferenceError | null = null;
+  outputs = noOutputs;
+  inputNs = 0;
+  inferNs = 0;
+  outputNs = 0;
+  /** Its number among all batches of the instance, by which the addon knows it. */
+  readonly ticket: number;
+  readonly batch: EngineBatch;
+  readonly done: (result: EngineResult) => void;
+  readonly #instance: NativeInstance;
+  #isDone = false;
+  #slabId = -1;
 
-  constructor(
-    error: InferenceError | null,
-    outputs: readonly EngineOutput[],
-    control: Float64Array | null,
-    slabs: OutputSlabs,
-    slabId: number,
-  ) {
+  constructor(instance: NativeInstance, ticket: number, batch: EngineBatch, done: (result: EngineResult) => void) {
+    this.#instance = instance;
+    this.ticket = ticket;
+    this.batch = batch;
+    this.done = done;
+  }
+
+  get hadEffects(): boolean {
+    // The addon tells no time of a run that it did not begin.
+    return this.batch.hasEffects === true && this.inferNs > 0;
+  }
+
+  end(): void {
+    if (!this.#isDone) this.#instance.endBatch(this.ticket);
+  }
+
+  /** Takes the times and the slab out of the reply; outputs or error are set by the caller. */
+  finish(control: Float64Array): void {
+    this.#isDone = true;
+    this.inputNs = control[1] as number;
+    this.inferNs = control[2] as number;
+    this.outputNs = control[3] as number;
+    this.#slabId = control[4] as number;
+  }
+
+  /** It never reached the addon. */
+  fail(error: InferenceError): void {
+    this.#isDone = true;
     this.error = error;
-    this.outputs = outputs;
-    this.inputNs = control === null ? 0 : (control[1] as number);
-    this.inferNs = control === null ? 0 : (control[2] as number);
-    this.outputNs = control === null ? 0 : (control[3] as number);
-    this.#slabs = slabs;
-    this.#slabId = slabId;
   }
 
   release(): void {
     const slabId = this.#slabId;
     if (slabId < 0) return;
     this.#slabId = -1;
-    this.#slabs.release(slabId);
+    this.#instance.releaseSlab(slabId);
   }
 }
 
-/** A frame and, while its batch is under way, what belongs to that batch. */
+/** A frame and what runs in it. */
 interface BusyFrame extends JobFrame {
-  batch: EngineBatch | null;
-  done: ((result: EngineResult) => void) | null;
+  /** Null while it is free. */
+  run: NativeRun | null;
+  /** Of the inputs. */
   bytes: number;
 }
 
@@ -92,6 +116,7 @@ export class NativeInstance implements EngineInstance {
   /** Made when first needed: one, or two where a batch waits behind the running one. */
   readonly #free: BusyFrame[] = [];
   readonly #busy = new Map<number, BusyFrame>();
+  #lastTicket = 0;
   #closing: Promise<void> | null = null;
   #onIdle: (() => void) | null = null;
 
@@ -113,14 +138,15 @@ export class NativeInstance implements EngineInstance {
     );
   }
 
-  run(batch: EngineBatch, done: (result: EngineResult) => void): void {
-    const started = this.#start(batch, done);
-    if (started === null) return;
-    done(started instanceof InferenceError ? this.#failure(started) : this.#finish(started, batch, true));
-  }
-
-  terminate(): void {
-    if (this.#busy.size > 0) this.#addon.terminate(this.#id);
+  submit(batch: EngineBatch, done: (result: EngineResult) => void): Ticket {
+    this.#lastTicket++;
+    const run = new NativeRun(this, this.#lastTicket, batch, done);
+    const started = this.#start(run);
+    if (started === null) return run;
+    if (started instanceof InferenceError) run.fail(started);
+    else this.#finish(started, run, true);
+    done(run);
+    return run;
   }
 
   close(): Promise<void> {
@@ -131,39 +157,44 @@ export class NativeInstance implements EngineInstance {
   /** For `FrameTable` only. */
   finishSubmitted(frameId: number): void {
     const frame = this.#busy.get(frameId);
-    if (frame === undefined || frame.batch === null || frame.done === null) return;
-    const { batch, done } = frame;
+    const run = frame?.run ?? null;
+    if (frame === undefined || run === null || frame.control[5] !== run.ticket) return;
     this.#busy.delete(frameId);
-    frame.batch = null;
-    frame.done = null;
-    const result = this.#finish(frame, batch, false);
+    this.#finish(frame, run, false);
     if (this.#busy.size === 0) this.#onIdle?.();
-    done(result);
+    run.done(run);
+  }
+
+  /** For `NativeRun` only. */
+  endBatch(ticket: number): void {
+    this.#addon.endBatch(this.#id, ticket);
+  }
+
+  /** For `NativeRun` only. */
+  releaseSlab(slabId: number): void {
+    this.#slabs.release(slabId);
   }
 
   /** Reads the reply and sets the frame free. */
-  #finish(frame: BusyFrame, batch: EngineBatch, wasInline: boolean): EngineResult {
+  #finish(frame: BusyFrame, run: NativeRun, wasInline: boolean): void {
     const { control } = frame;
     const code = control[0] as number;
     const slabId = control[4] as number;
-    let error: InferenceError | null = null;
-    let outputs = noOutputs;
-    if (code === 0) {
-      outputs = slabId < 0 ? noOutputs : this.#slabs.read(control, slabId, batch.outputs);
-    } else error = nativeFailure({ code: code - 1, message: this.#addon.takeError(frame.id) });
-    const result = new NativeResult(error, outputs, control, this.#slabs, slabId);
-    this.#choice.record(frame.bytes, result.inputNs + result.inferNs + result.outputNs, wasInline);
+    run.finish(control);
+    if (code !== 0) run.error = nativeFailure({ code: code - 1, message: this.#addon.takeError(frame.id) });
+    else if (slabId >= 0) run.outputs = this.#slabs.read(control, slabId, run.batch.outputs);
+    this.#choice.record(frame.bytes, run.inputNs + run.inferNs + run.outputNs, wasInline);
+    frame.run = null;
     this.#free.push(frame);
-    return result;
   }
 
   /** Null: submitted, `done` will be called. A frame: it ran here and holds the reply. */
-  #start(batch: EngineBatch, done: (result: EngineResult) => void): BusyFrame | InferenceError | null {
+  #start(run: NativeRun): BusyFrame | InferenceError | null {
     if (this.#closing !== null) return internal('the instance is closed');
     let frame: BusyFrame | undefined;
     try {
       frame = this.#free.pop() ?? this.#makeFrame();
-      const request = writeRequest(frame, batch, this.#maxRows, this.#model.nativeInputs);
+      const request = writeRequest(frame, run.batch, run.ticket, this.#maxRows, this.#model.nativeInputs);
       if (request === null) {
         this.#free.push(frame);
         return invalidArgument('an input has more dimensions than the engine takes');
@@ -174,18 +205,13 @@ export class NativeInstance implements EngineInstance {
         return frame;
       }
       this.#addon.submit(frame.id, request.parts);
-      frame.batch = batch;
-      frame.done = done;
+      frame.run = run;
       this.#busy.set(frame.id, frame);
       return null;
     } catch (error) {
       if (frame !== undefined) this.#free.push(frame);
       return toInferenceError(error);
     }
-  }
-
-  #failure(error: InferenceError): EngineResult {
-    return new NativeResult(error, noOutputs, null, this.#slabs, -1);
   }
 
   #makeFrame(): BusyFrame {
@@ -196,8 +222,7 @@ export class NativeInstance implements EngineInstance {
       id: reply.id,
       control: new Float64Array(reply.control),
       input: new Uint8Array(reply.input),
-      batch: null,
-      done: null,
+      run: null,
       bytes: 0,
     };
   }

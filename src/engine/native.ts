@@ -129,7 +129,8 @@ export interface NativeAddon {
   createInstance(sessionId: number): NativeInstanceReply;
   /** Its batches are done; buffers of its frames and slabs are discarded by the caller. */
   closeInstance(instanceId: number): void;
-  terminate(instanceId: number): void;
+  /** Ends the batch with this ticket early, if it is not done; before it runs, if it waits. */
+  endBatch(instanceId: number, ticket: number): void;
   createFrame(instanceId: number, controlNumbers: number): NativeFrameReply;
   /** Detaches a buffer made by the addon and frees its memory at once. */
   discardBuffer(buffer: ArrayBuffer): void;

@@ -4,7 +4,7 @@
  * operator that never returns cannot be ended at all; then the instance is given up.
  */
 
-import type { EngineBatch, EngineInstance } from '../engine/engine.ts';
+import type { EngineBatch, EngineInstance, Ticket } from '../engine/engine.ts';
 import type { InferenceError } from '../errors.ts';
 import type { Clock } from '../time.ts';
 import type { MemoryProbe } from './process-memory.ts';
@@ -60,6 +60,7 @@ export function watchedRun(
   return new Promise((resolve) => {
     let cancel = (): void => undefined;
     let isOver = false;
+    let ticket: Ticket | null = null;
     const finish = (error: InferenceError | null, isStuck: boolean): void => {
       isOver = true;
       cancel();
@@ -78,14 +79,14 @@ export function watchedRun(
       if (ended === null) {
         ended = reasonToEnd();
         endedMs = clock.now();
-        if (ended !== null) instance.terminate();
+        if (ended !== null) ticket?.end();
       } else if (clock.now() - endedMs >= graceMs) {
         finish(null, true);
         return;
       }
       cancel = clock.schedule(clock.now() + lookMs, look);
     };
-    instance.run(batch, (result) => {
+    ticket = instance.submit(batch, (result) => {
       const { error } = result;
       result.release();
       if (!isOver) finish(error, false);

@@ -10,7 +10,7 @@ import type { Clock } from '../time.ts';
 import type { Answers } from './answers.ts';
 import { Batch, engineBatchOf } from './batch.ts';
 import { answerBatch, type ResponseIdentity } from './batch-response.ts';
-import { failedResult, Isolation, isWorthRetrying } from './isolation.ts';
+import { failedResult, Isolation, mayRunAgain } from './isolation.ts';
 import { InstancePool, type ModelInstance } from './model-instance.ts';
 import type { QueuedRequest } from './queued-request.ts';
 import { outputFault, rowsFault, type ScatterPlan } from './scatter.ts';
@@ -94,7 +94,7 @@ export class BatchRunner {
     try {
       const engineBatch = engineBatchOf(batch.requests);
       batch.outputCount = engineBatch.outputs.length;
-      instance.engine.run(engineBatch, (result) => this.#completed(batch, result));
+      batch.ticket = instance.engine.submit(engineBatch, (result) => this.#completed(batch, result));
     } catch (error) {
       this.#completed(batch, failedResult(toInferenceError(error)));
     }
@@ -103,8 +103,7 @@ export class BatchRunner {
   /** The caller of a running request has left and was told; a batch that nobody waits for ends early. */
   forget(batch: Batch): void {
     batch.liveCount--;
-    // One that waits behind another is ended when its turn comes: the engine ends what runs.
-    if (batch.liveCount === 0 && batch.instance.batch === batch) batch.instance.engine.terminate();
+    if (batch.liveCount === 0) batch.ticket?.end();
   }
 
   /** Fails every request that runs, at once, and asks the engine to stop. */
@@ -114,7 +113,7 @@ export class BatchRunner {
         if (request.state === 'running') this.#parts.answers.failNow(request, error, 'OTHER');
       }
       batch.liveCount = 0;
-      if (batch.instance.batch === batch) batch.instance.engine.terminate();
+      batch.ticket?.end();
     }
   }
 
@@ -153,7 +152,6 @@ export class BatchRunner {
   #begun(batch: Batch): void {
     batch.startedAtMs = this.#parts.clock.now();
     this.#parts.observer.batchStarted?.(batch.requests.length);
-    if (batch.liveCount === 0) batch.instance.engine.terminate();
   }
 
   /** Outputs that do not follow the batch dimension are no fault of a request that ran alone: they are all its own. */
@@ -177,7 +175,7 @@ export class BatchRunner {
   #fail(batch: Batch, result: EngineResult, error: InferenceError): void {
     result.release();
     const { requests } = batch;
-    const isRetried = requests.length > 1 && isWorthRetrying(error);
+    const isRetried = requests.length > 1 && mayRunAgain(result, error);
     if (isRetried && this.#isolation.batchFailed()) this.#stopBatching(error);
     if (requests.length === 1) this.#isolation.culpritFound();
     for (const request of requests) {

@@ -3,7 +3,7 @@
  * here: the engine gathers the parts.
  */
 
-import type { BatchInput, EngineBatch } from '../engine/engine.ts';
+import type { BatchInput, EngineBatch, Ticket } from '../engine/engine.ts';
 import type { Shape } from '../tensor/shape.ts';
 import type { AdmittedInput, AdmittedOutput } from './admission.ts';
 import type { ModelInstance } from './model-instance.ts';
@@ -25,6 +25,8 @@ export class Batch {
   /** Outputs that the engine was asked for. */
   outputCount = 0;
   durations: BatchDurations = notYet;
+  /** Set when the engine has taken it; one that ran at once is done by then. */
+  ticket: Ticket | null = null;
   isDone = false;
 
   constructor(requests: readonly QueuedRequest[], closedBy: CloseReason, startedAtMs: number, instance: ModelInstance) {

@@ -13,7 +13,12 @@ const maxBlamelessFailures = 3;
 /** These say nothing of the requests: nobody waits, or the machine has no room now. */
 const withoutCulprit: readonly ErrorCode[] = ['cancelled', 'resource_exhausted', 'unavailable', 'deadline_exceeded'];
 
-export const isWorthRetrying = (error: InferenceError): boolean => !withoutCulprit.includes(error.code);
+/**
+ * Whether the requests of a failed batch may be run again. The addon, which runs a batch a second time when it foretold
+ * the shape of an output wrongly, keeps the first half of the rule too: what had effects is never run again.
+ */
+export const mayRunAgain = (result: EngineResult, error: InferenceError): boolean =>
+  !result.hadEffects && !withoutCulprit.includes(error.code);
 
 const release = (): void => undefined;
 
@@ -24,6 +29,7 @@ export const failedResult = (error: InferenceError): EngineResult => ({
   inputNs: 0,
   inferNs: 0,
   outputNs: 0,
+  hadEffects: false,
   release,
 });
 

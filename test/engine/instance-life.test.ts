@@ -13,6 +13,7 @@ import {
   doublingModel,
   engineForTests,
   floatsIn,
+  handOver,
   infer,
   modelFolder,
   outputsOf,
@@ -44,11 +45,11 @@ const loopInputs = (trips: bigint) => [
   { index: 1, shape: [], parts: [floats([1])] },
 ];
 
-/** Whether `done` was called before `run` came back. */
+/** Whether `done` was called before `submit` came back. */
 const ranInline = (instance: EngineInstance, inputs: Parameters<typeof infer>[1]): Promise<boolean> =>
   new Promise((resolve, reject) => {
     let isBack = false;
-    instance.run({ inputs, outputs: [0] }, (result) => {
+    instance.submit({ inputs, outputs: [0] }, (result) => {
       if (result.error !== null) reject(result.error);
       result.release();
       resolve(!isBack);
@@ -83,11 +84,10 @@ describe('ending a batch early', () => {
   it('answers cancelled, logs with the name of the model, and serves the next batch', async () => {
     const spec = cpuSpec(folder.write('loop.onnx', loopModel()), { label: 'endless:3' });
     await withSession(engine, spec, async (instance) => {
-      instance.terminate();
-      const endless = infer(instance, loopInputs(2n ** 62n), [0]);
+      const endless = handOver(instance, loopInputs(2n ** 62n), [0]);
       await new Promise((resolve) => setTimeout(resolve, 50));
-      instance.terminate();
-      const { error } = await endless;
+      endless.ticket.end();
+      const { error } = await endless.answer;
       expect(error?.code).toBe('cancelled');
       expect(error?.message).toContain('endless:3');
       const [output] = await outputsOf(instance, loopInputs(3n), [0]);
@@ -98,15 +98,15 @@ describe('ending a batch early', () => {
 
   it('does not hold back another model', async () => {
     await withSession(engine, cpuSpec(folder.write('loop.onnx', loopModel())), async (endless) => {
-      const running = infer(endless, loopInputs(2n ** 62n), [0]);
+      const running = handOver(endless, loopInputs(2n ** 62n), [0]);
       await withSession(engine, cpuSpec(folder.write('double.onnx', doublingModel(1))), async (instance) => {
         for (let i = 0; i < 20; i++) {
           const [output] = await outputsOf(instance, [{ index: 0, shape: [1, 1], parts: [floats([i])] }], [0]);
           expect(floatsIn(output.data)).toEqual([2 * i]);
         }
       });
-      endless.terminate();
-      expect((await running).error?.code).toBe('cancelled');
+      running.ticket.end();
+      expect((await running.answer).error?.code).toBe('cancelled');
     });
   });
 

@@ -16,11 +16,12 @@ describe('a request in a frame', () => {
         ],
         outputs: [2],
       },
+      77,
       8,
       nativeInputs,
     );
     expect(written).toEqual({ bytes: 3, parts: null });
-    expect([...target.control.slice(0, 17)]).toEqual([2, 1, 4, 0, 1, 0, 2, 0, 2, 2, 1, 0, 64, 1, 0, 0, 2]);
+    expect([...target.control.slice(0, 18)]).toEqual([2, 1, 4, 77, 0, 1, 0, 2, 0, 2, 2, 1, 0, 64, 1, 0, 0, 2]);
     expect([...target.input.slice(0, 2), target.input[64]]).toEqual([1, 2, 3]);
   });
 
@@ -34,22 +35,22 @@ describe('a request in a frame', () => {
       ],
       outputs: [],
     };
-    const written = writeRequest(target, batch, 0, nativeInputs);
+    const written = writeRequest(target, batch, 1, 0, nativeInputs);
     expect(written?.parts).toEqual([large, large]);
     expect(written?.bytes).toBe(200_001);
-    expect([...target.control.slice(10, 16)]).toEqual([0, 0, 0, 2, 1, 200_000]);
+    expect([...target.control.slice(11, 17)]).toEqual([0, 0, 0, 2, 1, 200_000]);
   });
 
   it('is refused when the shapes need more numbers than there are', () => {
     const shape = new Array<number>(60).fill(1);
     const batch = { inputs: [{ index: 0, shape, parts: [] }], outputs: [0] };
-    expect(writeRequest(frame(), batch, 0, nativeInputs)).toBeNull();
+    expect(writeRequest(frame(), batch, 1, 0, nativeInputs)).toBeNull();
   });
 
   it('says how much larger the largest batch is, where that makes sense', () => {
     const growth = (rows: number[], maxRows: number): number => {
       const target = frame();
-      writeRequest(target, { inputs: [{ index: 0, shape: rows, parts: [] }], outputs: [] }, maxRows, nativeInputs);
+      writeRequest(target, { inputs: [{ index: 0, shape: rows, parts: [] }], outputs: [] }, 1, maxRows, nativeInputs);
       return target.control[2];
     };
     expect([growth([3, 1], 8), growth([8], 8), growth([9], 8), growth([0], 8), growth([], 8), growth([1], 0)]).toEqual([

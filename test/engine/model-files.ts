@@ -11,6 +11,7 @@ import type {
   EngineSession,
   ModelFile,
   SessionSpec,
+  Ticket,
 } from '../../src/engine/engine.ts';
 import { createNativeEngine } from '../../src/engine/native-engine.ts';
 import type { InferenceError } from '../../src/errors.ts';
@@ -61,19 +62,30 @@ export interface Answer {
   readonly inferNs: number;
 }
 
+/** Hands a batch over; its ticket can end it. */
+export function handOver(
+  instance: EngineInstance,
+  inputs: readonly BatchInput[],
+  outputs: readonly number[],
+): { readonly ticket: Ticket; readonly answer: Promise<Answer> } {
+  let tell: (answer: Answer) => void = () => undefined;
+  const answer = new Promise<Answer>((resolve) => {
+    tell = resolve;
+  });
+  const ticket = instance.submit({ inputs, outputs }, (result) => {
+    const copied = result.outputs.map((output) => ({ ...output, data: Uint8Array.from(output.data) }));
+    const { error, inferNs } = result;
+    result.release();
+    tell({ error, outputs: copied, inferNs });
+  });
+  return { ticket, answer };
+}
+
 export const infer = (
   instance: EngineInstance,
   inputs: readonly BatchInput[],
   outputs: readonly number[],
-): Promise<Answer> =>
-  new Promise((resolve) => {
-    instance.run({ inputs, outputs }, (result) => {
-      const copied = result.outputs.map((output) => ({ ...output, data: Uint8Array.from(output.data) }));
-      const { error, inferNs } = result;
-      result.release();
-      resolve({ error, outputs: copied, inferNs });
-    });
-  });
+): Promise<Answer> => handOver(instance, inputs, outputs).answer;
 
 /** The outputs of a batch that must succeed. */
 export async function outputsOf(

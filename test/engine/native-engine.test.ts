@@ -280,7 +280,7 @@ describe('a session', () => {
                 inputs: [{ index: 0, shape: [1, 1], parts: [bytesOf(Float32Array.of(i))] }],
                 outputs: [0],
               };
-              instance.run(batch, (result) =>
+              instance.submit(batch, (result) =>
                 resolve({
                   get value() {
                     const { data } = result.outputs[0];
@@ -301,7 +301,7 @@ describe('a session', () => {
     const session = await engine.openSession(cpuSpec(folder.write('double.onnx', doublingModel(1))));
     const instance = session.createInstance({ name: 'a_0', maxRows: 0 });
     const result = await new Promise<import('../../src/engine/engine.ts').EngineResult>((resolve) => {
-      instance.run(
+      instance.submit(
         { inputs: [{ index: 0, shape: [1, 1], parts: [bytesOf(Float32Array.of(21))] }], outputs: [0] },
         resolve,
       );

@@ -29,12 +29,14 @@ const session = await engine.openSession({
 });
 const instance = session.createInstance({ name: 'fixture_0', maxRows: 0 });
 
+let ticket = null;
+
 /** x → y, both FP32 scalars; the endless model takes the number of turns first. */
 const infer = (turns) =>
   new Promise((resolve, reject) => {
     const inputs = [{ index: 0, shape: [], parts: [new Uint8Array(BigInt64Array.of(turns).buffer)] }];
     inputs.push({ index: 1, shape: [], parts: [new Uint8Array(Float32Array.of(1).buffer)] });
-    instance.run({ inputs, outputs: [0] }, (result) => {
+    ticket = instance.submit({ inputs, outputs: [0] }, (result) => {
       if (result.error !== null) return reject(result.error);
       const { data } = result.outputs[0];
       const value = new DataView(data.buffer, data.byteOffset).getFloat32(0, true);
@@ -66,5 +68,5 @@ else if (what === 'close') {
     leaveProcess(9);
   }
   if (what === 'throw') throw new Error('on purpose');
-  if (what === 'terminate') instance.terminate();
+  if (what === 'terminate') ticket.end();
 }

@@ -17,6 +17,7 @@ import type {
   InstanceSpec,
   ModelFile,
   SessionSpec,
+  Ticket,
 } from '../../src/engine/engine.ts';
 import { cancelled, type InferenceError, notFound } from '../../src/errors.ts';
 import type { ModelSignature } from '../../src/model-config/signature.ts';
@@ -36,13 +37,15 @@ export const identity =
       return { index, datatype, shape, data: joinedBytes(parts) };
     });
 
-/** A batch in the hands of an instance. */
-export class FakeRun {
+/** A batch in the hands of an instance: its ticket, and how the test ends it. */
+export class FakeRun implements Ticket {
   readonly batch: EngineBatch;
   readonly #instance: FakeInstance;
   readonly #done: (result: EngineResult) => void;
   releaseCount = 0;
   isTerminated = false;
+  /** What came of it; null while it runs or waits. */
+  #outcome: { readonly error: InferenceError | null; readonly outputs: readonly EngineOutput[] } | null = null;
 
   constructor(instance: FakeInstance, batch: EngineBatch, done: (result: EngineResult) => void) {
     this.#instance = instance;
@@ -59,26 +62,40 @@ export class FakeRun {
     return this.batch.inputs[0]?.shape[0] ?? 0;
   }
 
-  /** Ends the run with what the instance computes. */
+  end(): void {
+    if (this.#outcome !== null || this.isTerminated) return;
+    this.isTerminated = true;
+    this.#instance.terminateCount++;
+    // One that waits is answered when its turn comes, without having run.
+    if (this.#instance.running === this && this.#instance.endsWhenTerminated) this.fail(cancelled(''));
+  }
+
+  /** The run ends with what the instance computes. */
   complete(outputs?: readonly EngineOutput[]): void {
     try {
-      this.#end(null, outputs ?? this.#instance.compute(this.batch));
+      this.#finish(null, outputs ?? this.#instance.compute(this.batch));
     } catch (error) {
-      this.#end(error as InferenceError, []);
+      this.#finish(error as InferenceError, []);
     }
   }
 
   fail(error: InferenceError): void {
-    this.#end(error, []);
+    this.#finish(error, []);
   }
 
-  #end(error: InferenceError | null, outputs: readonly EngineOutput[]): void {
-    this.#instance.running = this.#instance.waiting;
-    this.#instance.waiting = null;
+  /** For the instance: the event loop hears of it. */
+  deliver(): void {
+    const { error, outputs } = this.#outcome ?? { error: null, outputs: [] };
     const release = (): void => {
       this.releaseCount++;
     };
-    this.#done({ error, outputs, inputNs: 100, inferNs: 200, outputNs: 300, release });
+    const hadEffects = this.batch.hasEffects === true;
+    this.#done({ error, outputs, inputNs: 100, inferNs: 200, outputNs: 300, hadEffects, release });
+  }
+
+  #finish(error: InferenceError | null, outputs: readonly EngineOutput[]): void {
+    this.#outcome = { error, outputs };
+    this.#instance.finished(this);
   }
 }
 
@@ -87,18 +104,25 @@ export type FakeMode = 'manual' | 'inline' | 'throw';
 export class FakeInstance implements EngineInstance {
   /** Set by tests of batches that wait behind the running one. */
   takesAhead = false;
+  /**
+   * Whether the end of a run is heard of only with the next `drain`, as the addon's is, whose thread goes on to the next
+   * batch meanwhile; else at once.
+   */
+  lags = false;
   /** Given while another one runs; becomes `running` when that one ends. */
   waiting: FakeRun | null = null;
   readonly name: string;
   compute: Compute;
-  /** `manual`: the test ends each run; `inline`: `done` is called within `run`; `throw`: `run` throws. */
+  /** `manual`: the test ends each run; `inline`: `done` is called within `submit`; `throw`: `submit` throws. */
   mode: FakeMode;
-  /** Whether `terminate` ends a manual run by itself. */
+  /** Whether a ticket ends a manual run by itself. */
   endsWhenTerminated = true;
   readonly runs: FakeRun[] = [];
   running: FakeRun | null = null;
   isClosed = false;
+  /** Batches that were ended before they were done. */
   terminateCount = 0;
+  readonly #undrained: FakeRun[] = [];
 
   constructor(mode: FakeMode = 'manual', compute: Compute = identity(), name = 'fake_0') {
     this.mode = mode;
@@ -106,26 +130,34 @@ export class FakeInstance implements EngineInstance {
     this.name = name;
   }
 
-  run(batch: EngineBatch, done: (result: EngineResult) => void): void {
-    const isAhead = this.running !== null;
-    if (isAhead && (!this.takesAhead || this.waiting !== null)) {
-      throw new Error('an instance was given a batch while it runs another');
-    }
+  submit(batch: EngineBatch, done: (result: EngineResult) => void): Ticket {
+    const held = this.#undrained.length + (this.running === null ? 0 : 1) + (this.waiting === null ? 0 : 1);
+    if (held > (this.takesAhead ? 1 : 0)) throw new Error('an instance was given more batches than it takes');
     if (this.isClosed) throw new Error('an instance was given a batch after it was closed');
     if (this.mode === 'throw') throw new Error('the engine threw');
     const run = new FakeRun(this, batch, done);
-    if (isAhead) this.waiting = run;
+    if (this.running !== null) this.waiting = run;
     else this.running = run;
     this.runs.push(run);
     if (this.mode === 'inline') run.complete();
+    return run;
   }
 
-  terminate(): void {
-    this.terminateCount++;
-    const { running } = this;
-    if (running === null) return;
-    running.isTerminated = true;
-    if (this.endsWhenTerminated) running.fail(cancelled(''));
+  /** For its runs: this one is over, and the one behind it begins. */
+  finished(run: FakeRun): void {
+    if (this.running === run) {
+      this.running = this.waiting;
+      this.waiting = null;
+    }
+    this.#undrained.push(run);
+    if (!this.lags || this.mode === 'inline') this.drain();
+    const next = this.running;
+    if (next?.isTerminated && this.endsWhenTerminated) next.fail(cancelled(''));
+  }
+
+  /** The event loop hears of every run that is over. */
+  drain(): void {
+    for (const run of this.#undrained.splice(0)) run.deliver();
   }
 
   close(): Promise<void> {

@@ -63,6 +63,18 @@ describe('a batch that the engine fails', () => {
     expect(stage.instance.runs).toHaveLength(1);
   });
 
+  it('is not tried again when its run had effects', async () => {
+    const stage = new Stage();
+    const callers = stage.sendMany(2);
+    await stage.turn();
+    const { last } = stage.instance;
+    Object.assign(last.batch, { hasEffects: true });
+    last.fail(internal('it broke'));
+    await stage.turn();
+    expect(callers.map((caller) => caller.error?.message)).toEqual(['it broke', 'it broke']);
+    expect(stage.instance.runs).toHaveLength(1);
+  });
+
   it('does not try a request again whose caller left or whose deadline passed meanwhile', async () => {
     const stage = new Stage({ instances: [new FakeInstance('manual', refusesNegatives)] });
     const left = stage.send([1]);

@@ -122,7 +122,7 @@ describe('a full batch behind the running one', () => {
 });
 
 describe('callers of a batch that waits behind another', () => {
-  it('may leave, and the batch is ended when its turn comes if all have left', async () => {
+  it('may leave, and if all have the batch is ended without being run', async () => {
     const stage = await busyStage();
     const callers = stage.sendMany(full);
     await stage.turn();
@@ -130,12 +130,37 @@ describe('callers of a batch that waits behind another', () => {
     await settle();
     expect(stage.observer.failureReasons).toEqual(new Array(full).fill('CANCELED'));
     expect(callers.every(({ isWaiting }) => isWaiting)).toBe(true);
-    expect(stage.instance.terminateCount).toBe(0);
+    expect(stage.instance.waiting?.isTerminated).toBe(true);
+    expect(stage.instance.running?.isTerminated).toBe(false);
     stage.instance.running?.complete();
-    expect(stage.instance.terminateCount).toBe(1);
     expect(stage.instance.running).toBeNull();
     await settle();
     expect(callers.every(({ error }) => error?.code === 'cancelled')).toBe(true);
+  });
+
+  it('are not harmed by callers of the other batch who leave, whatever the engine has done meanwhile', async () => {
+    for (const hasEnded of [false, true]) {
+      const instance = eager();
+      instance.lags = true;
+      const stage = new Stage({ instances: [instance] });
+      stage.send();
+      await stage.turn();
+      instance.running?.complete();
+      instance.drain();
+      const leaving = stage.send();
+      await stage.turn();
+      const staying = stage.sendMany(full);
+      await stage.turn();
+      // The engine has gone on to the second batch, and this thread has not heard of it.
+      if (hasEnded) instance.running?.complete();
+      leaving.leave();
+      expect(instance.runs.map(({ isTerminated }) => isTerminated)).toEqual([false, !hasEnded, false]);
+      instance.drain();
+      instance.running?.complete();
+      instance.drain();
+      await settle();
+      expect(staying.map(({ values }) => values)).toEqual(staying.map((_, i) => [i]));
+    }
   });
 
   it('are not harmed by the failure of the running one', async () => {

@@ -36,6 +36,7 @@ const resultOf = (outputs: EngineResult['outputs']): EngineResult => ({
   inputNs: 0,
   inferNs: 0,
   outputNs: 0,
+  hadEffects: false,
   release: () => undefined,
 });
 

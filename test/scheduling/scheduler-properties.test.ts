@@ -23,6 +23,7 @@ const send = fc.record({
 const anyStep = fc.oneof(
   { weight: 6, arbitrary: send },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('turn' as const) }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('drain' as const), instance: fc.nat(1) }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('advance' as const), ms: fc.constantFrom(0.2, 1, 5) }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('complete' as const), instance: fc.nat(1) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('fail' as const), instance: fc.nat(1) }) },
@@ -36,6 +37,7 @@ const anyModel = fc.record({
   keepsOrder: fc.boolean(),
   inline: fc.boolean(),
   ahead: fc.boolean(),
+  lags: fc.boolean(),
   maxQueueSize: fc.constantFrom(0, 5),
 });
 
@@ -65,6 +67,7 @@ function stageFor(model: Model): Stage {
     instances: [0, 1].map(() => {
       const instance = new FakeInstance(model.inline ? 'inline' : 'manual');
       instance.takesAhead = model.ahead;
+      instance.lags = model.lags;
       return instance;
     }),
   });
@@ -91,6 +94,9 @@ async function play(stage: Stage, steps: readonly Step[]): Promise<Sent[]> {
       case 'complete':
         stage.instances[step.instance].running?.complete();
         break;
+      case 'drain':
+        stage.instances[step.instance].drain();
+        break;
       case 'fail':
         stage.instances[step.instance].running?.fail(internal('by chance'));
         break;
@@ -109,7 +115,10 @@ async function finish(stage: Stage): Promise<void> {
   });
   for (let i = 0; i < 2000 && !isDrained; i++) {
     stage.clock.advance(delayMs);
-    for (const instance of stage.instances) instance.running?.complete();
+    for (const instance of stage.instances) {
+      instance.running?.complete();
+      instance.drain();
+    }
     await settle();
   }
   await drained;
@@ -142,6 +151,14 @@ describe('for every course of events', () => {
       expect(stage.scheduler.waitingCount).toBe(0);
       expect(stage.clock.waitingCount).toBe(0);
     }, 60);
+  });
+
+  it('nobody who stays is told that the request was cancelled', async () => {
+    await check((_stage, sent) => {
+      for (const { caller } of sent) {
+        if (!caller.cancellation.cancelled) expect(caller.error?.code).not.toBe('cancelled');
+      }
+    }, 66);
   });
 
   it('the facts add up', async () => {
