@@ -74,7 +74,12 @@ async function serve() {
     server,
     clock: systemClock,
     logger: silentLogger,
-    config: { listen: { host: '127.0.0.1', port: 0 }, maxInputBytes: 2 ** 26, headerForwardPattern: null },
+    config: {
+      listen: { host: '127.0.0.1', port: 0 },
+      maxInputBytes: 2 ** 26,
+      headerForwardPattern: null,
+      restrictions: [],
+    },
   });
   const { port } = await frontend.start();
   process.on('message', () => process.send(process.cpuUsage()));

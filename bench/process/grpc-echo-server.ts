@@ -27,6 +27,7 @@ const configOf = (transport: GrpcConfig['transport']): GrpcConfig => ({
   transport,
   maxMessageBytes: 2 ** 31 - 1,
   headerForwardPattern: null,
+  restrictions: [],
   responseCompressionLevel: 'none',
   keepaliveTimeMs: 7_200_000,
   keepaliveTimeoutMs: 20_000,

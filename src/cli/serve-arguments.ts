@@ -8,6 +8,7 @@ import { readBackendSettings, readMetricsSettings } from './keyed-settings.ts';
 import { listenAddresses } from './listen-addresses.ts';
 import { type GivenFlag, parseFlags } from './parse-flags.ts';
 import { repositoryConfig, type Surroundings } from './repository-arguments.ts';
+import { readRestrictions } from './restricted-apis.ts';
 import { type ServeFlags, serveFlags } from './serve-flags.ts';
 import { tritonFlags } from './triton-flags.ts';
 import { UsageError } from './usage-error.ts';
@@ -94,6 +95,12 @@ function grpcConfig(values: Values, listen: GrpcConfig['listen'], problems: stri
     transport: values.choice('grpc-transport') as GrpcConfig['transport'],
     maxMessageBytes: values.number('grpc-max-message-size'),
     headerForwardPattern: headerPattern('grpc-header-forward-pattern', pattern, problems),
+    restrictions: readRestrictions(
+      'grpc-restricted-protocol',
+      values.all('grpc-restricted-protocol'),
+      'triton-grpc-protocol-',
+      problems,
+    ),
     responseCompressionLevel: values.choice(
       'grpc-infer-response-compression-level',
     ) as GrpcConfig['responseCompressionLevel'],
@@ -154,6 +161,7 @@ export function parseServeArguments(words: readonly string[], surroundings: Surr
         values.text('http-header-forward-pattern'),
         problems,
       ),
+      restrictions: readRestrictions('http-restricted-api', values.all('http-restricted-api'), '', problems),
     },
     grpc: grpcConfig(values, addresses.grpc, problems),
     metrics: {

@@ -42,14 +42,6 @@ export const tritonFlags = {
     effect: refused('ports are not shared in this version; use one port per server', switchedOff),
   },
   'http-thread-count': { ...wholeNumber, group: 'HTTP', help: 'Threads that serve HTTP.', effect: noThreads },
-  'http-restricted-api': {
-    ...text,
-    group: 'HTTP',
-    isRepeatable: true,
-    placeholder: 'apis:key=value',
-    help: 'Endpoints that need a header.',
-    effect: refused('restricted endpoints are not in this version; restrict them in a proxy'),
-  },
   'reuse-grpc-port': {
     ...off,
     group: 'gRPC',
@@ -98,14 +90,6 @@ export const tritonFlags = {
   'grpc-server-cert': { ...text, group: 'gRPC', help: 'Certificate of the server.', effect: sslDetail },
   'grpc-server-key': { ...text, group: 'gRPC', help: 'Key of the server.', effect: sslDetail },
   'grpc-root-cert': { ...text, group: 'gRPC', help: 'Certificates that clients are checked with.', effect: sslDetail },
-  'grpc-restricted-protocol': {
-    ...text,
-    group: 'gRPC',
-    isRepeatable: true,
-    placeholder: 'protocols:key=value',
-    help: 'Calls that need a metadata entry.',
-    effect: refused('restricted calls are not in this version; restrict them in a proxy'),
-  },
   'allow-client-shm': {
     ...off,
     group: 'Server',

@@ -66,7 +66,8 @@ export class VersionTable {
     const serving = this.serving.get(number);
     if (serving) return serving;
     const isUnderWay = [...this.coming, ...this.leaving].some(({ version }) => version === number);
-    if (isUnderWay || this.failures.has(number) || this.unloaded.has(number)) throw notReady(this.model, number);
+    const hasFailed = number > 0 && this.failures.has(number);
+    if (isUnderWay || hasFailed || this.unloaded.has(number)) throw notReady(this.model, number);
     throw notFound(`Request for unknown model: '${this.model}' version ${number} is not found`);
   }
 
@@ -87,13 +88,15 @@ export class VersionTable {
   }
 }
 
-/** @throws InferenceError `invalid_argument` with Triton's sentence unless the text is an integer above 0. */
+/** Where versions end in Triton. */
+const int64Max = 2 ** 63;
+
+/** @throws InferenceError `invalid_argument` with Triton's sentence unless the text is an integer that a version could have. */
 export function versionNumber(text: string): number {
-  if (/^[1-9]\d{0,18}$/.test(text)) {
-    const number = Number(text);
-    if (Number.isSafeInteger(number)) return number;
-  }
-  const isNumber = /^[+-]?\d+$/.test(text);
+  // As strtol reads it: zeros in front do not count, and 0 is a number of which there is no version.
+  const number = /^\+?\d{1,64}$/.test(text) ? Number(text) : Number.NaN;
+  if (Number.isSafeInteger(number)) return number;
+  const isNumber = /^[+-]?\d+$/.test(text) && !(number > int64Max);
   throw invalidArgument(
     isNumber
       ? `invalid model version specified '${text}' , version should be an integral value > 0`

@@ -15,7 +15,12 @@ const standardError = 2;
 
 /** Fields that may carry a credential, at the top of a line and one level below. */
 const secretFields = ['authorization', 'cookie', 'password', 'secret', 'token', 'apiKey', 'accessKey', 'credential'];
-const redactedPaths = secretFields.flatMap((field) => [field, `*.${field}`]);
+const redactedPaths = [
+  ...secretFields.flatMap((field) => [field, `*.${field}`]),
+  // Keys of restricted APIs, in the settings that are logged at start.
+  'config.http.restrictions[*].value',
+  'config.grpc.restrictions[*].value',
+];
 
 export interface Log {
   readonly logger: Logger;

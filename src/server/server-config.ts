@@ -8,6 +8,29 @@ export interface ListenAddress {
   readonly port: number;
 }
 
+/** Parts of the protocol that may be restricted to callers who know a key, as Triton names them. */
+export const restrictableApis = [
+  'health',
+  'metadata',
+  'inference',
+  'shared-memory',
+  'model-config',
+  'model-repository',
+  'statistics',
+  'trace',
+  'logging',
+] as const;
+
+export type RestrictableApi = (typeof restrictableApis)[number];
+
+/** These APIs are for requests that carry the header with exactly this value. */
+export interface ApiRestriction {
+  readonly apis: readonly RestrictableApi[];
+  /** In lower case. */
+  readonly header: string;
+  readonly value: string;
+}
+
 export interface HttpConfig {
   readonly listen: ListenAddress | null;
   /** Who speaks HTTP/1.1 (docs/decisions/0011-http-1-parser.md). */
@@ -16,6 +39,8 @@ export interface HttpConfig {
   readonly maxInputBytes: number;
   /** Headers that become custom parameters, or null. */
   readonly headerForwardPattern: RegExp | null;
+  /** `--http-restricted-api`; an API stands in one of them at most. */
+  readonly restrictions: readonly ApiRestriction[];
 }
 
 export interface GrpcConfig {
@@ -24,6 +49,8 @@ export interface GrpcConfig {
   readonly transport: 'nereid' | 'grpc-js';
   readonly maxMessageBytes: number;
   readonly headerForwardPattern: RegExp | null;
+  /** `--grpc-restricted-protocol`; an API stands in one of them at most. */
+  readonly restrictions: readonly ApiRestriction[];
   readonly responseCompressionLevel: 'none' | 'low' | 'medium' | 'high';
   readonly keepaliveTimeMs: number;
   readonly keepaliveTimeoutMs: number;

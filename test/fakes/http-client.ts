@@ -36,6 +36,7 @@ export interface FixtureOptions {
   readonly isExiting?: () => boolean;
   readonly headerForwardPattern?: RegExp | null;
   readonly memory?: MessageMemory;
+  readonly restrictions?: HttpConfig['restrictions'];
   /** Absent means the one that this run of the tests is for. */
   readonly transport?: HttpConfig['transport'];
 }
@@ -43,12 +44,12 @@ export interface FixtureOptions {
 export async function startHttp(options: FixtureOptions = {}): Promise<HttpFixture> {
   const server = new FakeInferenceServer();
   const { maxInputBytes = 2 ** 26, port = 0, isExiting = () => false, headerForwardPattern = null } = options;
-  const { memory = new MessagePool(), transport = transportUnderTest } = options;
+  const { memory = new MessagePool(), transport = transportUnderTest, restrictions = [] } = options;
   const listening = await createHttpFrontend({
     server,
     clock: systemClock,
     logger: silentLogger,
-    config: { listen: { host: '127.0.0.1', port }, transport, maxInputBytes, headerForwardPattern },
+    config: { listen: { host: '127.0.0.1', port }, transport, maxInputBytes, headerForwardPattern, restrictions },
     isExiting,
     memory,
   }).start();
@@ -75,7 +76,7 @@ export function sendOnce(
   headers: Record<string, string> = {},
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const length = method === 'GET' ? {} : { 'Content-Length': String(Buffer.byteLength(body)) };
+    const length = method === 'GET' || method === 'HEAD' ? {} : { 'Content-Length': String(Buffer.byteLength(body)) };
     const options = { host: '127.0.0.1', port, agent, method, path, headers: { ...length, ...headers } };
     const request = httpRequest(options, (response) => {
       const chunks: Buffer[] = [];

@@ -282,11 +282,20 @@ describe('a version in a request', () => {
     expect(versionNumber(text)).toBe(Number(text));
   });
 
-  it.each(['0', '-1', '+1', '01', '18446744073709551617', '9007199254740992'])('may not be %s', (text) => {
+  it.each([
+    ['0', 0],
+    ['01', 1],
+    ['+1', 1],
+    ['00', 0],
+  ])('may be written as %s', (text, number) => {
+    expect(versionNumber(text)).toBe(number);
+  });
+
+  it.each(['-1', '-01', '9007199254740992'])('may not be %s', (text) => {
     expect(() => versionNumber(text)).toThrow(`invalid model version specified '${text}'`);
   });
 
-  it.each(['abc', '1.0', ' 1', '1e3', '__proto__'])('may not be the word %s', (text) => {
+  it.each(['abc', '1.0', ' 1', '1e3', '__proto__', '18446744073709551617'])('may not be the word %s', (text) => {
     expect(() => versionNumber(text)).toThrow(`failed to get model version from specified version string '${text}'`);
   });
 });

@@ -33,6 +33,14 @@ describe('the log', () => {
     expect(JSON.parse(lines[1])).toMatchObject({ level: 'warn', msg: 'two\nlines' });
   });
 
+  it('shows no key of a restricted API', async () => {
+    const restrictions = [{ apis: ['trace'], header: 'key', value: 'hidden' }];
+    const config = { http: { restrictions }, grpc: { restrictions } };
+    const text = await logged({}, ({ logger }) => logger.info({ config }, 'starting'));
+    expect(text).toContain('"header":"key"');
+    expect(text).not.toContain('hidden');
+  });
+
   it('leaves out what is below its level', async () => {
     const write = ({ logger }: Awaited<ReturnType<typeof openLog>>) => {
       logger.debug({}, 'd');

@@ -31,6 +31,7 @@ beforeEach(async () => {
       transport: 'nereid',
       maxInputBytes: 2 ** 26,
       headerForwardPattern: null,
+      restrictions: [],
     },
     setLowWater: (fd, bytes) => {
       marks.push(bytes);

@@ -5,8 +5,7 @@
 
 import { type InferenceError, invalidArgument, notFound, unimplemented } from '../../errors.ts';
 import { controlMethod } from './control-method.ts';
-import type { Protocol } from './protocol.ts';
-import type { GrpcMethod } from './transport.ts';
+import type { MethodTable } from './method-table.ts';
 
 type RegionKind = 'system' | 'cuda';
 
@@ -32,40 +31,55 @@ const cudaHandleBytes = 64;
 const regionsAreDisabled = (): InferenceError =>
   unimplemented(`Client shared memory is disabled. Start the server with '--allow-client-shm=true' to enable.`);
 
-export const absentMethods = (protocol: Protocol): readonly GrpcMethod[] => [
-  controlMethod(protocol, 'SystemSharedMemoryStatus', ({ name }: RegionName) => regionStatus('system', name)),
-  controlMethod(protocol, 'SystemSharedMemoryRegister', (region: SystemRegion) => {
-    refuseNameless(region.name, 'system');
-    if (region.key === '') throw missing('key');
-    if (region.byte_size === '0') throw missing('byte_size');
-    throw regionsAreDisabled();
-  }),
-  controlMethod(protocol, 'SystemSharedMemoryUnregister', () => {
-    throw regionsAreDisabled();
-  }),
-  controlMethod(protocol, 'CudaSharedMemoryStatus', ({ name }: RegionName) => regionStatus('cuda', name)),
-  controlMethod(protocol, 'CudaSharedMemoryRegister', (region: CudaRegion) => {
-    refuseNameless(region.name, 'cuda');
-    if (region.raw_handle.length === 0) throw missing('raw_handle');
-    if (region.raw_handle.length !== cudaHandleBytes) {
-      throw invalidArgument(
-        `'raw_handle' must be a valid cudaIpcMemHandle_t of ${cudaHandleBytes} bytes, got ${region.raw_handle.length}`,
-      );
-    }
-    if (region.device_id.startsWith('-')) throw invalidArgument(`'device_id' must not be negative`);
-    if (region.byte_size === '0') throw missing('byte_size');
-    throw regionsAreDisabled();
-  }),
-  controlMethod(protocol, 'CudaSharedMemoryUnregister', () => {
-    throw regionsAreDisabled();
-  }),
-  controlMethod(protocol, 'TraceSetting', () => {
-    throw unimplemented('trace settings are not supported by this server: it does not trace requests');
-  }),
-  controlMethod(protocol, 'LogSettings', () => {
-    throw unimplemented('log settings can not be read or changed over the network: use the flags of the server');
-  }),
-];
+export const sharedMemoryTable: MethodTable = {
+  api: 'shared-memory',
+  methods: ({ protocol }) => [
+    controlMethod(protocol, 'SystemSharedMemoryStatus', ({ name }: RegionName) => regionStatus('system', name)),
+    controlMethod(protocol, 'SystemSharedMemoryRegister', (region: SystemRegion) => {
+      refuseNameless(region.name, 'system');
+      if (region.key === '') throw missing('key');
+      if (region.byte_size === '0') throw missing('byte_size');
+      throw regionsAreDisabled();
+    }),
+    controlMethod(protocol, 'SystemSharedMemoryUnregister', () => {
+      throw regionsAreDisabled();
+    }),
+    controlMethod(protocol, 'CudaSharedMemoryStatus', ({ name }: RegionName) => regionStatus('cuda', name)),
+    controlMethod(protocol, 'CudaSharedMemoryRegister', (region: CudaRegion) => {
+      refuseNameless(region.name, 'cuda');
+      if (region.raw_handle.length === 0) throw missing('raw_handle');
+      if (region.raw_handle.length !== cudaHandleBytes) {
+        throw invalidArgument(
+          `'raw_handle' must be a valid cudaIpcMemHandle_t of ${cudaHandleBytes} bytes, got ${region.raw_handle.length}`,
+        );
+      }
+      if (region.device_id.startsWith('-')) throw invalidArgument(`'device_id' must not be negative`);
+      if (region.byte_size === '0') throw missing('byte_size');
+      throw regionsAreDisabled();
+    }),
+    controlMethod(protocol, 'CudaSharedMemoryUnregister', () => {
+      throw regionsAreDisabled();
+    }),
+  ],
+};
+
+export const traceTable: MethodTable = {
+  api: 'trace',
+  methods: ({ protocol }) => [
+    controlMethod(protocol, 'TraceSetting', () => {
+      throw unimplemented('trace settings are not supported by this server: it does not trace requests');
+    }),
+  ],
+};
+
+export const loggingTable: MethodTable = {
+  api: 'logging',
+  methods: ({ protocol }) => [
+    controlMethod(protocol, 'LogSettings', () => {
+      throw unimplemented('log settings can not be read or changed over the network: use the flags of the server');
+    }),
+  ],
+};
 
 function regionStatus(kind: RegionKind, name: string): object {
   if (name !== '') throw notFound(`Unable to find ${kind} shared memory region: '${name}'`);

@@ -5,11 +5,13 @@ import type { InferenceServer } from '../../server/inference-server.ts';
 import type { GrpcConfig } from '../../server/server-config.ts';
 import type { SetLowWater } from '../../sockets/receive-low-water.ts';
 import type { Clock } from '../../time.ts';
+import { createApiGuard } from '../api-guard.ts';
 import type { ConnectionPlacement, Frontend, Listening, ListeningSocket } from '../frontend.ts';
 import type { MessageMemory } from '../message-pool.ts';
 import { createGrpcJsTransport } from './grpc-js-transport.ts';
 import { createHttp2Transport } from './http2-transport.ts';
-import { methodTable } from './method-table.ts';
+import { type MethodTable, methodsOf } from './method-table.ts';
+import { methodTables } from './method-tables.ts';
 import { loadProtocol } from './protocol.ts';
 import type { GrpcTransport } from './transport.ts';
 
@@ -28,6 +30,8 @@ export interface GrpcFrontendOptions {
   readonly placement?: ConnectionPlacement;
   /** How sockets are told to wait for more of a large message; absent means not at all. Without effect on grpc-js. */
   readonly setLowWater?: SetLowWater;
+  /** What can be called; absent means all of `method-tables.ts`. */
+  readonly methodTables?: readonly MethodTable[];
 }
 
 interface TransportDependencies {
@@ -50,14 +54,20 @@ export function createGrpcFrontend(options: GrpcFrontendOptions): Frontend {
     name: 'grpc',
     async start(): Promise<Listening> {
       let isDraining = false;
-      const methods = methodTable(await loadProtocol(), {
+      const surroundings = {
+        protocol: await loadProtocol(),
         server,
         clock,
         logger,
         isLeaving: () => isDraining || isExiting(),
         headerForwardPattern: config.headerForwardPattern,
         maxMessageBytes: config.maxMessageBytes,
-      });
+      };
+      const methods = methodsOf(
+        options.methodTables ?? methodTables,
+        surroundings,
+        createApiGuard(config.restrictions),
+      );
       const listening = await transport.start(methods, config, options.socket ?? null);
       return {
         address: listening.address,

@@ -1,43 +1,40 @@
 /** Live and ready, in the protocol's own form and in that of grpc.health.v1. Answered also while the server leaves. */
 
-import type { Logger } from '../../logger.ts';
-import type { InferenceServer } from '../../server/inference-server.ts';
-import type { Clock } from '../../time.ts';
+import { reasonNotReady } from '../v2/model-readiness.ts';
 import { controlMethod } from './control-method.ts';
-import { type IsLeaving, leavingText } from './leaving.ts';
-import { healthService, type MethodCodec, type Protocol } from './protocol.ts';
+import { leavingText } from './leaving.ts';
+import type { MethodSurroundings, MethodTable } from './method-table.ts';
+import { healthService, type MethodCodec } from './protocol.ts';
 import { okStatus, statusCode, statusOf } from './status.ts';
-import type { GrpcMethod, StreamCall, StreamReceiver } from './transport.ts';
+import type { StreamCall, StreamReceiver } from './transport.ts';
 
-export interface HealthDependencies {
-  readonly server: InferenceServer;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly isLeaving: IsLeaving;
-}
+type HealthDependencies = Pick<MethodSurroundings, 'server' | 'clock' | 'logger' | 'isLeaving'>;
 
 /** How often a watched state is looked at; nothing tells when a server becomes ready. */
 const watchIntervalMs = 500;
 
-export function healthMethods(protocol: Protocol, dependencies: HealthDependencies): readonly GrpcMethod[] {
-  const { server, isLeaving } = dependencies;
-  const isServing = async (): Promise<boolean> => (await server.isReady()) && !isLeaving();
-  const watch = protocol.codec(healthService, 'Watch');
-  return [
-    controlMethod(protocol, 'ServerLive', async () => ({ live: (await server.isLive()) && !isLeaving() })),
-    controlMethod(protocol, 'ServerReady', async () => ({ ready: await isServing() })),
-    controlMethod(protocol, 'ModelReady', async ({ name, version }: { name: string; version: string }) => ({
-      ready: (await server.isModelReady(name, version)) && !isLeaving(),
-    })),
-    controlMethod(protocol, 'Check', async () => statusMessageOf(await isServing()), { service: healthService }),
-    {
-      kind: 'stream',
-      path: `/${healthService}/Watch`,
-      isCompressible: false,
-      open: (call) => new HealthWatch(call, watch, isServing, dependencies),
-    },
-  ];
-}
+export const healthTable: MethodTable = {
+  api: 'health',
+  methods(surroundings) {
+    const { protocol, server, isLeaving } = surroundings;
+    const isServing = async (): Promise<boolean> => (await server.isReady()) && !isLeaving();
+    const watch = protocol.codec(healthService, 'Watch');
+    return [
+      controlMethod(protocol, 'ServerLive', async () => ({ live: (await server.isLive()) && !isLeaving() })),
+      controlMethod(protocol, 'ServerReady', async () => ({ ready: await isServing() })),
+      controlMethod(protocol, 'ModelReady', async ({ name, version }: { name: string; version: string }) => ({
+        ready: !isLeaving() && (await reasonNotReady(server, name, version)) === null,
+      })),
+      controlMethod(protocol, 'Check', async () => statusMessageOf(await isServing()), { service: healthService }),
+      {
+        kind: 'stream',
+        path: `/${healthService}/Watch`,
+        isCompressible: false,
+        open: (call) => new HealthWatch(call, watch, isServing, surroundings),
+      },
+    ];
+  },
+};
 
 const statusMessageOf = (isServing: boolean): object => ({ status: isServing ? 'SERVING' : 'NOT_SERVING' });
 

@@ -1,23 +1,79 @@
-/** Every rpc of the server by full path, for whichever transport calls them. */
+/**
+ * What a table of rpcs is. A frontend has a list of tables (`method-tables.ts`); from them come the methods that the transport
+ * calls, what reflection lists, and which calls a restriction is for.
+ */
 
-import { absentMethods } from './absent-methods.ts';
-import { healthMethods } from './health-methods.ts';
-import { type InferDependencies, inferMethod } from './infer-handler.ts';
-import { metadataMethods } from './metadata-methods.ts';
+import { type InferenceError, unavailable } from '../../errors.ts';
+import type { RestrictableApi } from '../../server/server-config.ts';
+import type { ApiGuard } from '../api-guard.ts';
+import type { InferDependencies } from './infer-handler.ts';
 import type { Protocol } from './protocol.ts';
-import { reflectionMethods } from './reflection.ts';
-import { repositoryMethods } from './repository-methods.ts';
-import { streamInferMethod } from './stream-handler.ts';
-import type { GrpcMethod } from './transport.ts';
+import { statusOf } from './status.ts';
+import type { CallContext, GrpcMethod, StreamReceiver } from './transport.ts';
 
-export function methodTable(protocol: Protocol, dependencies: InferDependencies): readonly GrpcMethod[] {
-  const methods = [
-    inferMethod(dependencies),
-    streamInferMethod(dependencies),
-    ...healthMethods(protocol, dependencies),
-    ...metadataMethods(protocol, dependencies.server),
-    ...repositoryMethods(protocol, dependencies.server, dependencies.isLeaving),
-    ...absentMethods(protocol),
-  ];
-  return [...methods, ...reflectionMethods(protocol, methods, dependencies.logger)];
+/** What methods are made of. */
+export interface MethodSurroundings extends InferDependencies {
+  readonly protocol: Protocol;
+  /** Full names of the services of all tables; asked when the tables are complete. */
+  readonly services: () => readonly string[];
 }
+
+export interface MethodTable {
+  /** What a restriction has to name to be for these methods; null is never restricted. */
+  readonly api: RestrictableApi | null;
+  /** Called once for each frontend. */
+  methods(surroundings: MethodSurroundings): readonly GrpcMethod[];
+}
+
+/** All methods of the tables by full path, for whichever transport calls them. @param guard Null where nothing is restricted. */
+export function methodsOf(
+  tables: readonly MethodTable[],
+  surroundings: Omit<MethodSurroundings, 'services'>,
+  guard: ApiGuard | null,
+): readonly GrpcMethod[] {
+  let methods: readonly GrpcMethod[] = [];
+  const services = (): string[] => [...new Set(methods.map(({ path }) => path.slice(1, path.lastIndexOf('/'))))];
+  methods = tables.flatMap((table) => {
+    const own = table.methods({ ...surroundings, services });
+    return guard === null ? own : own.map((method) => guarded(method, table.api, guard, surroundings));
+  });
+  return methods;
+}
+
+function guarded(
+  method: GrpcMethod,
+  api: RestrictableApi | null,
+  guard: ApiGuard,
+  { logger }: Pick<MethodSurroundings, 'logger'>,
+): GrpcMethod {
+  const refusal = (call: CallContext): InferenceError | null => {
+    const missing = guard.missingHeader(api, (name) => call.metadataValue(name));
+    return missing === null ? null : unavailable(`This protocol is restricted, expecting header '${missing}'`);
+  };
+  if (method.kind === 'unary') {
+    return {
+      ...method,
+      handle(message, call) {
+        const refused = refusal(call);
+        if (refused === null) method.handle(message, call);
+        else call.fail(refused);
+      },
+    };
+  }
+  return {
+    ...method,
+    open(call) {
+      const refused = refusal(call);
+      if (refused === null) return method.open(call);
+      call.finish(statusOf(refused, method.path, logger));
+      return refusedStream;
+    },
+  };
+}
+
+/** Stands for the method behind a call that has ended before it began. */
+const refusedStream: StreamReceiver = {
+  onMessage: () => undefined,
+  onHalfClose: () => undefined,
+  onDrain: () => undefined,
+};

@@ -3,14 +3,14 @@
  * files. The answers are the descriptors that protoc has made; only the services that this server has are listed.
  */
 
-import type { Logger } from '../../logger.ts';
 import type { DescribedFile, Descriptors } from './descriptors.ts';
-import type { MethodCodec, Protocol } from './protocol.ts';
+import type { MethodTable } from './method-table.ts';
+import type { MethodCodec } from './protocol.ts';
 import { okStatus, statusCode, statusOf } from './status.ts';
-import type { GrpcMethod, StreamCall, StreamMethod, StreamReceiver } from './transport.ts';
+import type { StreamCall, StreamReceiver } from './transport.ts';
 
 /** Both have the same messages. */
-export const reflectionServices = ['grpc.reflection.v1.ServerReflection', 'grpc.reflection.v1alpha.ServerReflection'];
+const reflectionServices = ['grpc.reflection.v1.ServerReflection', 'grpc.reflection.v1alpha.ServerReflection'];
 
 const method = 'ServerReflectionInfo';
 
@@ -24,37 +24,31 @@ interface Question {
   readonly all_extension_numbers_of_type?: string;
 }
 
-/** @param described The methods whose services are listed, beside reflection itself. */
-export function reflectionMethods(
-  protocol: Protocol,
-  described: readonly GrpcMethod[],
-  logger: Logger,
-): readonly StreamMethod[] {
-  const services = [
-    ...new Set([...described.map(({ path }) => path.slice(1, path.lastIndexOf('/'))), ...reflectionServices]),
-  ];
-  return reflectionServices.map((service) => {
-    const codec = protocol.codec(service, method);
-    const path = `/${service}/${method}`;
-    const answer = (question: Question): object => ({
-      valid_host: question.host,
-      original_request: question,
-      ...answerTo(question, protocol.descriptors, services),
-    });
-    return {
-      kind: 'stream',
-      path,
-      isCompressible: false,
-      open: (call) => new ReflectionCall(call, codec, answer, (error) => statusOf(error, path, logger)),
-    };
-  });
-}
+export const reflectionTable: MethodTable = {
+  api: null,
+  methods: ({ protocol, services, logger }) =>
+    reflectionServices.map((service) => {
+      const codec = protocol.codec(service, method);
+      const path = `/${service}/${method}`;
+      const answer = (question: Question): object => ({
+        valid_host: question.host,
+        original_request: question,
+        ...answerTo(question, protocol.descriptors, services),
+      });
+      return {
+        kind: 'stream',
+        path,
+        isCompressible: false,
+        open: (call) => new ReflectionCall(call, codec, answer, (error) => statusOf(error, path, logger)),
+      };
+    }),
+};
 
 /** The field of the response that answers the question. */
-function answerTo(question: Question, descriptors: Descriptors, services: readonly string[]): object {
+function answerTo(question: Question, descriptors: Descriptors, services: () => readonly string[]): object {
   switch (question.message_request) {
     case 'list_services':
-      return { list_services_response: { service: services.map((name) => ({ name })) } };
+      return { list_services_response: { service: services().map((name) => ({ name })) } };
     case 'file_by_filename': {
       const name = question.file_by_filename ?? '';
       return filesOrError(descriptors.byFileName(name), `File not found: ${name}`);

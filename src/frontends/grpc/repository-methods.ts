@@ -1,11 +1,10 @@
 /** Index, load and unload: the parameters are checked here, everything else is the server's. Texts of grpc.md §2.6. */
 
 import { type InferenceError, invalidArgument, unimplemented } from '../../errors.ts';
-import type { InferenceServer, LoadOptions } from '../../server/inference-server.ts';
+import type { LoadOptions } from '../../server/inference-server.ts';
 import { controlMethod } from './control-method.ts';
-import { type IsLeaving, leavingError } from './leaving.ts';
-import type { Protocol } from './protocol.ts';
-import type { GrpcMethod } from './transport.ts';
+import { leavingError } from './leaving.ts';
+import type { MethodTable } from './method-table.ts';
 import { WireReader } from './wire-reader.ts';
 
 interface RepositoryParameter {
@@ -26,37 +25,36 @@ const filePrefix = 'file:';
 /** Parameters of one load: a model has far fewer files, and each becomes an object. */
 const maxLoadFields = 10_000;
 
-export const repositoryMethods = (
-  protocol: Protocol,
-  server: InferenceServer,
-  isLeaving: IsLeaving,
-): readonly GrpcMethod[] => [
-  controlMethod(
-    protocol,
-    'RepositoryIndex',
-    async ({ repository_name, ready }: { repository_name: string; ready: boolean }) => {
-      refuseRepositoryName(repository_name);
-      return { models: await server.repositoryIndex(ready) };
-    },
-  ),
-  controlMethod(
-    protocol,
-    'RepositoryModelLoad',
-    async (request: ModelControlRequest) => {
+export const repositoryTable: MethodTable = {
+  api: 'model-repository',
+  methods: ({ protocol, server, isLeaving }) => [
+    controlMethod(
+      protocol,
+      'RepositoryIndex',
+      async ({ repository_name, ready }: { repository_name: string; ready: boolean }) => {
+        refuseRepositoryName(repository_name);
+        return { models: await server.repositoryIndex(ready) };
+      },
+    ),
+    controlMethod(
+      protocol,
+      'RepositoryModelLoad',
+      async (request: ModelControlRequest) => {
+        if (isLeaving()) throw leavingError();
+        refuseRepositoryName(request.repository_name);
+        await server.loadModel(request.model_name, loadOptions(request));
+        return {};
+      },
+      { check: refuseManyFields },
+    ),
+    controlMethod(protocol, 'RepositoryModelUnload', async (request: ModelControlRequest) => {
       if (isLeaving()) throw leavingError();
       refuseRepositoryName(request.repository_name);
-      await server.loadModel(request.model_name, loadOptions(request));
+      await server.unloadModel(request.model_name, { unloadDependents: unloadsDependents(request) });
       return {};
-    },
-    { check: refuseManyFields },
-  ),
-  controlMethod(protocol, 'RepositoryModelUnload', async (request: ModelControlRequest) => {
-    if (isLeaving()) throw leavingError();
-    refuseRepositoryName(request.repository_name);
-    await server.unloadModel(request.model_name, { unloadDependents: unloadsDependents(request) });
-    return {};
-  }),
-];
+    }),
+  ],
+};
 
 function refuseRepositoryName(name: string): void {
   if (name !== '') throw unimplemented(`'repository_name' specification is not supported`);

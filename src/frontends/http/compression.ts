@@ -9,19 +9,21 @@ import { type InferenceError, invalidArgument } from '../../errors.ts';
 export type ContentCoding = 'identity' | 'gzip' | 'deflate';
 
 /**
- * The coding of a request body, or null when it is not supported. Throws `invalid_argument` for a body that was compressed
- * more than once: that serves nobody but those who send a little to have a lot unpacked.
+ * The coding of a request body; null when it is not supported (415). A body that was compressed more than once is not: that
+ * serves nobody but those who send a little to have a lot unpacked. `x-gzip` is gzip (RFC 9110 §8.4.1.3).
  */
 export function requestCoding(contentEncoding: string | undefined): ContentCoding | null {
   if (contentEncoding === undefined) return 'identity';
-  const coding = contentEncoding.trim().toLowerCase();
-  if (coding.includes(',')) {
-    throw invalidArgument(
-      `Content-Encoding '${coding.slice(0, 64)}' names several codings, expected one of gzip and deflate`,
-    );
+  let coding: ContentCoding = 'identity';
+  for (const part of contentEncoding.split(',')) {
+    const name = part.trim().toLowerCase();
+    if (name === '' || name === 'identity') continue;
+    if (coding !== 'identity') return null;
+    if (name === 'gzip' || name === 'x-gzip') coding = 'gzip';
+    else if (name === 'deflate') coding = 'deflate';
+    else return null;
   }
-  if (coding === '' || coding === 'identity') return 'identity';
-  return coding === 'gzip' || coding === 'deflate' ? coding : null;
+  return coding;
 }
 
 /**

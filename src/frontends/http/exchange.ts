@@ -7,6 +7,9 @@ import { errorStatus } from '../error-status.ts';
 import type { Reply } from './reply.ts';
 import { errorText, jsonHeaders, type ReceivedRequest } from './transport.ts';
 
+/** Of a header that is told back. */
+const maxShownCoding = 64;
+
 const noBytes: readonly Uint8Array[] = [];
 
 export class Exchange implements RequestListener, InferenceContext {
@@ -50,6 +53,13 @@ export class Exchange implements RequestListener, InferenceContext {
 
   answerError(error: InferenceError, headers: readonly string[] = []): void {
     this.answer({ status: errorStatus[error.code].http, json: errorText(error.message) }, headers);
+  }
+
+  /** Refuses the `Content-Encoding` of the request. @param accepted As in the header `Accept-Encoding` of the answer. */
+  answerUnsupportedCoding(accepted: string): void {
+    const given = this.request.head.header('content-encoding')?.slice(0, maxShownCoding) ?? '';
+    const text = errorText(`Unsupported compression type: Content-Encoding is '${given}', expected ${accepted}`);
+    this.answerText(415, [...jsonHeaders, 'Accept-Encoding', accepted], text);
   }
 
   /**

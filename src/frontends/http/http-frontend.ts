@@ -1,4 +1,4 @@
-/** The HTTP frontend: a transport, and the handlers of the endpoints behind it. What a request means is `dispatch.ts`. */
+/** The HTTP frontend: a transport, and the dialects that are spoken over it. `dispatch.ts` finds who answers a request. */
 
 import { failedPrecondition } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
@@ -6,13 +6,15 @@ import type { InferenceServer } from '../../server/inference-server.ts';
 import type { HttpConfig } from '../../server/server-config.ts';
 import type { SetLowWater } from '../../sockets/receive-low-water.ts';
 import type { Clock } from '../../time.ts';
+import { createApiGuard } from '../api-guard.ts';
 import type { ConnectionPlacement, Frontend, Listening, ListeningSocket } from '../frontend.ts';
 import { type MessageMemory, MessagePool } from '../message-pool.ts';
-import { dispatch } from './dispatch.ts';
+import type { HttpDialect } from './dialect.ts';
+import { httpDialects } from './dialects.ts';
+import { Dispatcher } from './dispatch.ts';
 import { Exchange } from './exchange.ts';
 import type { HttpContext } from './http-context.ts';
 import { createHttp1Transport } from './http1-transport.ts';
-import { InferHandler } from './infer-handler.ts';
 import { createNodeTransport } from './node-transport.ts';
 
 export interface HttpFrontendOptions {
@@ -30,6 +32,8 @@ export interface HttpFrontendOptions {
   readonly setLowWater?: SetLowWater;
   /** Where the bodies of requests lie; absent means a pool of its own. */
   readonly memory?: MessageMemory;
+  /** What is spoken, in the order in which it is asked; absent means all of `dialects.ts`. */
+  readonly dialects?: readonly HttpDialect[];
 }
 
 export function createHttpFrontend(options: HttpFrontendOptions): Frontend {
@@ -41,12 +45,13 @@ async function start(options: HttpFrontendOptions): Promise<Listening> {
   if (config.listen === null) throw failedPrecondition('the HTTP frontend is off (--allow-http=false)');
   const { memory = new MessagePool(clock), socket = null, placement = null, setLowWater = null } = options;
   const context: HttpContext = { server, clock, logger, config, isExiting, memory };
-  const infer = new InferHandler(context);
+  const routers = (options.dialects ?? httpDialects).map((dialect) => dialect.open(context));
+  const dispatcher = new Dispatcher(context, routers, createApiGuard(config.restrictions));
   const transport =
     config.transport === 'node' ? createNodeTransport(clock) : createHttp1Transport(clock, placement, setLowWater);
   return transport.start(
     {
-      onRequest: (request) => dispatch(context, infer, new Exchange(request, clock.now())),
+      onRequest: (request) => dispatcher.dispatch(new Exchange(request, clock.now())),
       onUnexpected: (error) => logger.error({ err: error }, 'the HTTP frontend failed unexpectedly'),
     },
     config.listen,

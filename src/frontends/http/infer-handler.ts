@@ -1,10 +1,10 @@
 /** `POST …/infer` from its head: which body it has, and a call that takes it from there. */
 
-import { unimplemented } from '../../errors.ts';
 import { requestCoding } from './compression.ts';
 import type { Exchange } from './exchange.ts';
 import type { HttpContext } from './http-context.ts';
 import { InferCall } from './infer-call.ts';
+import type { InferTarget } from './infer-request.ts';
 import { maxBodyBytes, receiveBody } from './request-body.ts';
 
 const jsonLengthHeader = 'inference-header-content-length';
@@ -20,20 +20,23 @@ export class InferHandler {
     this.#forwarded = pattern === null ? null : new RegExp(pattern.source, 'i');
   }
 
-  handle(exchange: Exchange, modelName: string, modelVersion: string): void {
+  get maxInputBytes(): number {
+    return this.#context.config.maxInputBytes;
+  }
+
+  handle(exchange: Exchange, target: InferTarget): void {
     const { head } = exchange.request;
     const coding = requestCoding(head.header('content-encoding'));
     if (coding === null) {
-      exchange.answerError(unimplemented('Unsupported compression type'), ['Accept-Encoding', 'gzip, deflate']);
+      exchange.answerUnsupportedCoding('gzip, deflate');
       return;
     }
-    const { maxInputBytes } = this.#context.config;
+    const { maxInputBytes } = target;
     // A repeated header is joined to what is no number any more.
     const jsonLength = head.header(jsonLengthHeader);
     // Binary tensors behind a JSON head are not limited by the flag; everything else is.
     const isLimited = coding !== 'identity' || jsonLength === undefined || Number(jsonLength) === 0;
     const limit = isLimited ? maxInputBytes : Math.max(maxInputBytes, maxBodyBytes);
-    const target = { modelName, modelVersion, maxInputBytes };
     const call = new InferCall(this.#context, exchange, target, coding, jsonLength, this.#forwarded);
     receiveBody(exchange.request, this.#context.memory, limit, call);
   }

@@ -3,6 +3,7 @@
 import { unavailable } from '../../errors.ts';
 import { configJson } from '../../model-config/write-config.ts';
 import type { InferenceServer, TensorMetadata } from '../../server/inference-server.ts';
+import { reasonNotReady } from '../v2/model-readiness.ts';
 import { statisticsMessage } from '../v2/statistics-message.ts';
 import type { HttpContext } from './http-context.ts';
 import { emptyReply, jsonReply, type Reply } from './reply.ts';
@@ -18,10 +19,17 @@ export async function serverMetadataReply(server: InferenceServer): Promise<Repl
   return jsonReply(JSON.stringify({ name, version, extensions }));
 }
 
-export const modelReadyReply = async (server: InferenceServer, model: string, version: string): Promise<Reply> =>
-  (await server.isModelReady(model, version))
-    ? emptyReply(200)
-    : { status: 400, json: JSON.stringify({ error: 'Model version not ready' }) };
+export async function modelReadyReply(
+  { server, isExiting }: HttpContext,
+  model: string,
+  version: string,
+): Promise<Reply> {
+  if (isExiting()) throw unavailable('Server exiting');
+  const reason = await reasonNotReady(server, model, version);
+  if (reason === null) return emptyReply(200);
+  const error = `Model version not ready${reason === '' ? '' : `: ${reason}`}`;
+  return { status: 400, json: JSON.stringify({ error }) };
+}
 
 export async function modelMetadataReply(server: InferenceServer, model: string, version: string): Promise<Reply> {
   const { name, versions, platform, inputs, outputs } = await server.modelMetadata(model, version);

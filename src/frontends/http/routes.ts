@@ -1,6 +1,8 @@
 /** The URL table (http.md §1): which endpoint a method and a request target mean. Pure; handlers are elsewhere. */
 
 import { type InferenceError, invalidArgument } from '../../errors.ts';
+import type { RestrictableApi } from '../../server/server-config.ts';
+import { pathOf } from './dialect.ts';
 
 /** `model` and `region` are percent-decoded; `version` is decimal text or ''. */
 export type Route =
@@ -19,7 +21,6 @@ export type SharedMemoryEndpoint = 'regionStatus' | 'registerRegion' | 'unregist
 const modelPrefix = '/v2/models/';
 const versionsPrefix = 'versions/';
 const digits = /^\d+$/;
-const absoluteForm = /^https?:\/\/[^/?]*/i;
 
 /** The end of a model's path, to the endpoint; '' is metadata. */
 const modelEndpoints: ReadonlyMap<string, ReadEndpoint | 'infer' | 'generate'> = new Map([
@@ -62,14 +63,6 @@ export function routeOf(target: string): Route | null {
   if (fixed !== undefined) return fixed;
   if (path.startsWith(modelPrefix)) return modelRoute(path);
   return repositoryRoute(path) ?? sharedMemoryRoute(path);
-}
-
-/** Without the query, and without scheme and host of the absolute form, which a server must accept (RFC 9112 §3.2.2). */
-function pathOf(target: string): string {
-  let path = target;
-  if (!path.startsWith('/')) path = path.replace(absoluteForm, '');
-  const query = path.indexOf('?');
-  return query === -1 ? path : path.slice(0, query);
 }
 
 function modelRoute(path: string): Route | null {
@@ -123,22 +116,35 @@ function decoded(segment: string): string {
 const brokenEscape = (): InferenceError =>
   invalidArgument('a name in the request path has a percent escape that is malformed or not UTF-8');
 
-/** Methods that an endpoint takes; others are answered with 405 and this list. */
-export function allowedMethods(route: Route): string {
-  switch (route.endpoint) {
-    case 'infer':
-    case 'generate':
-    case 'repositoryIndex':
-    case 'load':
-    case 'unload':
-    case 'registerRegion':
-    case 'unregisterRegion':
-      return 'POST';
-    case 'logging':
-    case 'globalTrace':
-    case 'modelTrace':
-      return 'GET, POST';
-    default:
-      return 'GET';
-  }
+/** Whether an endpoint is read, changed, or both. */
+const readable: HttpMethods = { get: true, post: false };
+const changeable: HttpMethods = { get: false, post: true };
+const both: HttpMethods = { get: true, post: true };
+
+export interface HttpMethods {
+  readonly get: boolean;
+  readonly post: boolean;
 }
+
+/** The methods of each endpoint, and to which of the APIs that can be restricted it belongs. */
+export const endpoints: Readonly<Record<Route['endpoint'], HttpMethods & { readonly api: RestrictableApi }>> = {
+  live: { api: 'health', ...readable },
+  ready: { api: 'health', ...readable },
+  modelReady: { api: 'health', ...readable },
+  serverMetadata: { api: 'metadata', ...readable },
+  modelMetadata: { api: 'metadata', ...readable },
+  infer: { api: 'inference', ...changeable },
+  generate: { api: 'inference', ...changeable },
+  modelConfig: { api: 'model-config', ...readable },
+  modelStatistics: { api: 'statistics', ...readable },
+  allStatistics: { api: 'statistics', ...readable },
+  repositoryIndex: { api: 'model-repository', ...changeable },
+  load: { api: 'model-repository', ...changeable },
+  unload: { api: 'model-repository', ...changeable },
+  regionStatus: { api: 'shared-memory', ...readable },
+  registerRegion: { api: 'shared-memory', ...changeable },
+  unregisterRegion: { api: 'shared-memory', ...changeable },
+  logging: { api: 'logging', ...both },
+  globalTrace: { api: 'trace', ...both },
+  modelTrace: { api: 'trace', ...both },
+};

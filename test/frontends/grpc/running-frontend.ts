@@ -20,6 +20,7 @@ export const grpcConfig = (rest: Partial<GrpcConfig> = {}): GrpcConfig => ({
   transport: transportUnderTest,
   maxMessageBytes: 2 ** 31 - 1,
   headerForwardPattern: null,
+  restrictions: [],
   responseCompressionLevel: 'none',
   keepaliveTimeMs: 7_200_000,
   keepaliveTimeoutMs: 20_000,

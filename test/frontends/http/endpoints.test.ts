@@ -67,10 +67,23 @@ describe('the control endpoints', () => {
   });
 
   it('answer other paths with 404 and other methods with 405, in JSON', async () => {
-    expect(json(await http.send('GET', '/v1/nothing'))).toEqual({ error: 'Not Found' });
+    expect(json(await http.send('GET', '/nothing'))).toEqual({ error: 'Not Found' });
     const answer = await http.send('GET', '/v2/models/echo/infer');
-    expect([answer.status, answer.headers.allow, json(answer)]).toEqual([405, 'POST', { error: 'Method Not Allowed' }]);
-    expect((await http.send('DELETE', '/v2/models/echo')).status).toBe(405);
+    const error = 'Method Not Allowed: expected POST';
+    expect([answer.status, answer.headers.allow, json(answer)]).toEqual([405, 'POST', { error }]);
+    const removed = await http.send('DELETE', '/v2/models/echo');
+    expect([removed.status, removed.headers.allow]).toEqual([405, 'GET, HEAD']);
+    expect((await http.send('DELETE', '/v2/logging')).headers.allow).toBe('GET, HEAD, POST');
+  });
+
+  it('take bodies as they are: any coding is refused with 415 and what is accepted', async () => {
+    for (const coding of ['br', 'gzip', 'identity, zstd']) {
+      const answer = await http.send('POST', '/v2/repository/index', '{}', { 'Content-Encoding': coding });
+      expect([coding, answer.status, answer.headers['accept-encoding']]).toEqual([coding, 415, 'identity']);
+      expect(json(answer).error).toMatch(/^Unsupported compression type: Content-Encoding is '/);
+    }
+    const plain = await http.send('POST', '/v2/repository/index', '{}', { 'Content-Encoding': 'identity' });
+    expect(plain.status).toBe(200);
   });
 
   it('have no shared memory, tracing or log settings and say so', async () => {
@@ -78,5 +91,87 @@ describe('the control endpoints', () => {
     expect((await http.send('GET', '/v2/logging')).status).toBe(501);
     expect((await http.send('GET', '/v2/trace/setting')).status).toBe(501);
     expect((await http.send('POST', '/v2/systemsharedmemory/region/r/register', '{"key":"/k"}')).status).toBe(400);
+  });
+});
+
+describe('HEAD', () => {
+  it.each([
+    ...['/v2', '/v2/health/live', '/v2/health/ready', '/v2/models/echo', '/v2/models/echo/versions/1'],
+    ...['/v2/models/echo/ready', '/v2/models/echo/config', '/v2/models/echo/stats', '/v2/models/stats'],
+    ...[
+      '/v2/systemsharedmemory/status',
+      '/v2/logging',
+      '/v2/trace/setting',
+      '/v2/models/none',
+      '/',
+      '/nothing',
+      '/metrics',
+    ],
+    '/v2/models/echo/infer',
+  ])('of %s is GET without its body', async (path) => {
+    const get = await http.send('GET', path);
+    const head = await http.send('HEAD', path);
+    const compared = ['content-length', 'content-type', 'allow'];
+    const shown = ({ status, headers }: typeof get) => [status, ...compared.map((name) => headers[name])];
+    expect(shown(head)).toEqual(shown(get));
+    expect(Number(head.headers['content-length'])).toBe(get.body.length);
+    expect(head.body).toHaveLength(0);
+  });
+
+  it('leaves nothing behind on its connection', async () => {
+    const request = (method: string, more = '') => `${method} /v2 HTTP/1.1\r\nHost: h\r\n${more}\r\n`;
+    const text = await http.raw(request('HEAD') + request('HEAD') + request('GET', 'Connection: close\r\n'));
+    const heads = text.split('HTTP/1.1 200 OK\r\n').slice(1);
+    expect(heads).toHaveLength(3);
+    expect(heads[0]).toMatch(/\r\n\r\n$/);
+    expect(heads[2]).toMatch(/\r\n\r\n\{"name":"nereid".*\}$/);
+  });
+});
+
+describe('paths outside of the protocol', () => {
+  it('lead on from the root', async () => {
+    const answer = json(await http.send('GET', '/'));
+    expect(answer).toMatchObject({ name: 'nereid', version: '1.2.3' });
+    expect(answer.endpoints.models).toBe('POST /v2/repository/index');
+    expect((await http.send('POST', '/')).headers.allow).toBe('GET, HEAD');
+  });
+
+  it.each([
+    ['/metrics', '--metrics-port'],
+    ['/metrics/', '--metrics-port'],
+    ['/healthz', '/v2/health/ready'],
+    ['/v2/models', 'POST /v2/repository/index'],
+    ['/v2/models/?limit=3', 'POST /v2/repository/index'],
+    ['/v1/models/echo:predict', '/v2/models/<model>/infer'],
+    ['/v2/', 'without a slash'],
+    ['/v2/models/echo/', 'without a slash'],
+  ])('%s is not there and says where to look', async (path, hint) => {
+    const answer = await http.send('GET', path);
+    expect(answer.status).toBe(404);
+    expect(json(answer).error).toMatch(/^Not Found: /);
+    expect(json(answer).error).toContain(hint);
+  });
+});
+
+describe('a restricted API', () => {
+  it('needs its header with its very value, whatever the method; the others do not', async () => {
+    const restrictions = [{ apis: ['health', 'inference'] as const, header: 'x-key', value: 'a=b' }];
+    const fixture = await startHttp({ restrictions });
+    const { status, body } = await fixture.send('GET', '/v2/health/live');
+    expect([status, JSON.parse(String(body))]).toEqual([
+      403,
+      { error: "This API is restricted, expecting header 'x-key'" },
+    ]);
+    const statusOf = async (method: string, path: string, headers = {}) =>
+      (await fixture.send(method, path, '', headers)).status;
+    expect(await statusOf('GET', '/v2/models/echo/ready', { 'X-Key': 'a=B' })).toBe(403);
+    expect(await statusOf('GET', '/v2/models/echo/ready', { 'X-Key': 'a=bc' })).toBe(403);
+    expect(await statusOf('GET', '/v2/models/echo/ready', { 'X-Key': 'a=b' })).toBe(200);
+    expect(await statusOf('DELETE', '/v2/health/live')).toBe(403);
+    expect(await statusOf('HEAD', '/v2/health/live')).toBe(403);
+    expect(await statusOf('POST', '/v2/models/echo/infer')).toBe(403);
+    expect(await statusOf('POST', '/v2/models/echo/infer', { 'X-Key': 'a=b' })).toBe(400);
+    expect(await statusOf('GET', '/v2')).toBe(200);
+    fixture.listening.close();
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { allowedMethods, routeOf } from '../../../src/frontends/http/routes.ts';
+import { endpoints, routeOf } from '../../../src/frontends/http/routes.ts';
 
 describe('routeOf', () => {
   it.each([
@@ -70,14 +70,15 @@ describe('routeOf', () => {
   );
 });
 
-describe('allowedMethods', () => {
+describe('the table of endpoints', () => {
   it.each([
-    ['/v2/models/m/infer', 'POST'],
-    ['/v2/models/m', 'GET'],
-    ['/v2/repository/index', 'POST'],
-    ['/v2/logging', 'GET, POST'],
-    ['/v2/cudasharedmemory/status', 'GET'],
-  ])('%s takes %s', (target, methods) => {
-    expect(allowedMethods(routeOf(target)!)).toBe(methods);
+    ['/v2/models/m/infer', { api: 'inference', get: false, post: true }],
+    ['/v2/models/m', { api: 'metadata', get: true, post: false }],
+    ['/v2/models/m/ready', { api: 'health', get: true, post: false }],
+    ['/v2/repository/index', { api: 'model-repository', get: false, post: true }],
+    ['/v2/logging', { api: 'logging', get: true, post: true }],
+    ['/v2/cudasharedmemory/status', { api: 'shared-memory', get: true, post: false }],
+  ])('has the methods and the API of %s', (target, expected) => {
+    expect(endpoints[routeOf(target)!.endpoint]).toEqual(expected);
   });
 });

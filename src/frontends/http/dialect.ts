@@ -1,0 +1,56 @@
+/**
+ * What a dialect of HTTP is: a set of paths and what stands behind them. A frontend has a list of dialects and asks one
+ * after the other. `dispatch.ts` does for all of them what is the same: HEAD, restricted APIs, refusals, failures.
+ */
+
+import type { RestrictableApi } from '../../server/server-config.ts';
+import type { Exchange } from './exchange.ts';
+import type { HttpContext } from './http-context.ts';
+
+export interface HttpHandler {
+  /** What a restriction would have to name to refuse this; null is never restricted. */
+  readonly api: RestrictableApi | null;
+  /**
+   * Answers, now or later. What it throws becomes the answer.
+   *
+   * @throws InferenceError
+   */
+  handle(exchange: Exchange): void;
+}
+
+export interface HttpRouter {
+  /**
+   * The handler of a request; null where the path is not of this dialect. A path with another method has a handler too: one
+   * that refuses.
+   *
+   * @param method As sent, but GET for HEAD: what answers GET answers HEAD, and the transport leaves out the body.
+   * @param target As sent: path and query, or the absolute form.
+   * @throws InferenceError for a path of this dialect that is malformed.
+   */
+  route(method: string, target: string): HttpHandler | null;
+}
+
+export interface HttpDialect {
+  readonly name: string;
+  /** Called once for each frontend. */
+  open(context: HttpContext): HttpRouter;
+}
+
+const absoluteForm = /^https?:\/\/[^/?]*/i;
+
+/** Without the query, and without scheme and host of the absolute form, which a server must accept (RFC 9112 §3.2.2). */
+export function pathOf(target: string): string {
+  let path = target;
+  if (!path.startsWith('/')) path = path.replace(absoluteForm, '');
+  const query = path.indexOf('?');
+  return query === -1 ? path : path.slice(0, query);
+}
+
+/** Refuses a method with 405. @param allowed As in the header `Allow`. */
+export const methodRefusal = (api: RestrictableApi | null, allowed: string): HttpHandler => ({
+  api,
+  handle(exchange) {
+    const json = JSON.stringify({ error: `Method Not Allowed: expected ${allowed}` });
+    exchange.answer({ status: 405, json }, ['Allow', allowed]);
+  },
+});

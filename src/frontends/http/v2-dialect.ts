@@ -1,0 +1,151 @@
+/** The v2 protocol as a dialect: from an endpoint of `routes.ts` to what answers it. */
+
+import { type InferenceError, internal, unimplemented } from '../../errors.ts';
+import { requestCoding } from './compression.ts';
+import { type HttpDialect, type HttpHandler, methodRefusal } from './dialect.ts';
+import type { Exchange } from './exchange.ts';
+import { answerFailure, type HttpContext } from './http-context.ts';
+import { InferHandler } from './infer-handler.ts';
+import { type InferTarget, oversizedJson } from './infer-request.ts';
+import {
+  healthReply,
+  modelConfigReply,
+  modelMetadataReply,
+  modelReadyReply,
+  serverMetadataReply,
+  statisticsReply,
+} from './model-replies.ts';
+import type { Reply } from './reply.ts';
+import { loadReply, repositoryIndexReply, unloadReply } from './repository-replies.ts';
+import { receiveBody } from './request-body.ts';
+import { endpoints, type Route, routeOf } from './routes.ts';
+import { logRefusal, traceRefusal } from './settings-replies.ts';
+import { regionStatusReply, registrationRefusal, sharedMemoryDisabled } from './shared-memory-replies.ts';
+
+export const v2Dialect: HttpDialect = {
+  name: 'v2',
+  open(context) {
+    const infer = new InferHandler(context);
+    return {
+      route(method, target) {
+        const route = routeOf(target);
+        if (route === null) return null;
+        const { api, get, post } = endpoints[route.endpoint];
+        if (method === 'POST' && post) {
+          if (route.endpoint === 'infer') return new InferRoute(infer, route.model, route.version);
+          return { api, handle: (exchange) => answerWithBody(context, exchange, route) };
+        }
+        if (method === 'GET' && get) return { api, handle: (exchange) => answerReading(context, exchange, route) };
+        return methodRefusal(api, [...(get ? ['GET', 'HEAD'] : []), ...(post ? ['POST'] : [])].join(', '));
+      },
+    };
+  },
+};
+
+/** One inference, the only route that is made again and again: where it goes and who takes it there are one object. */
+class InferRoute implements HttpHandler, InferTarget {
+  readonly api = 'inference';
+  readonly modelName: string;
+  readonly modelVersion: string;
+  readonly maxInputBytes: number;
+  readonly #infer: InferHandler;
+
+  constructor(infer: InferHandler, modelName: string, modelVersion: string) {
+    this.modelName = modelName;
+    this.modelVersion = modelVersion;
+    this.maxInputBytes = infer.maxInputBytes;
+    this.#infer = infer;
+  }
+
+  handle(exchange: Exchange): void {
+    this.#infer.handle(exchange, this);
+  }
+}
+
+function answerReading(context: HttpContext, exchange: Exchange, route: Route): void {
+  reading(context, route).then(
+    (reply) => exchange.answer(reply),
+    (error: unknown) => answerFailure(context, exchange, error),
+  );
+}
+
+/** Answers a GET. */
+async function reading(context: HttpContext, route: Route): Promise<Reply> {
+  const { server } = context;
+  switch (route.endpoint) {
+    case 'live':
+    case 'ready':
+      return healthReply(context, route.endpoint);
+    case 'serverMetadata':
+      return serverMetadataReply(server);
+    case 'allStatistics':
+      return statisticsReply(server, '', '');
+    case 'modelMetadata':
+      return modelMetadataReply(server, route.model, route.version);
+    case 'modelReady':
+      return modelReadyReply(context, route.model, route.version);
+    case 'modelConfig':
+      return modelConfigReply(server, route.model, route.version);
+    case 'modelStatistics':
+      return statisticsReply(server, route.model, route.version);
+    case 'regionStatus':
+      return regionStatusReply(route.kind, route.region);
+    case 'modelTrace':
+    case 'globalTrace':
+      throw traceRefusal(null);
+    case 'logging':
+      throw logRefusal(null);
+    default:
+      throw unroutable(route);
+  }
+}
+
+function answerWithBody(context: HttpContext, exchange: Exchange, route: Route): void {
+  const { maxInputBytes } = context.config;
+  if (requestCoding(exchange.request.head.header('content-encoding')) !== 'identity') {
+    exchange.answerUnsupportedCoding('identity');
+    return;
+  }
+  // The block of the body is left to the collector: these endpoints are rare, and what they load may be views on it.
+  receiveBody(exchange.request, context.memory, maxInputBytes, {
+    onBody(body, _block, receivedBytes, isComplete) {
+      if (!isComplete) exchange.closeAfterAnswer();
+      if (body === null) {
+        exchange.answerError(oversizedJson(receivedBytes, maxInputBytes));
+        return;
+      }
+      posting(context, route, body).then(
+        (reply) => exchange.answer(reply),
+        (error: unknown) => answerFailure(context, exchange, error),
+      );
+    },
+  });
+}
+
+/** Answers a POST of the control endpoints. */
+async function posting({ server }: HttpContext, route: Route, body: Buffer): Promise<Reply> {
+  switch (route.endpoint) {
+    case 'repositoryIndex':
+      return repositoryIndexReply(server, body);
+    case 'load':
+      return loadReply(server, route.model, route.hasRepository, body);
+    case 'unload':
+      return unloadReply(server, route.model, route.hasRepository, body);
+    case 'registerRegion':
+      throw registrationRefusal(route.kind, route.region, body);
+    case 'unregisterRegion':
+      throw sharedMemoryDisabled();
+    case 'modelTrace':
+    case 'globalTrace':
+      throw traceRefusal(body);
+    case 'logging':
+      throw logRefusal(body);
+    case 'generate':
+      throw unimplemented('the generate extension is not supported; use the infer endpoint');
+    default:
+      throw unroutable(route);
+  }
+}
+
+/** The table of endpoints lets nothing through that would come here. */
+const unroutable = (route: Route): InferenceError => internal(`endpoint '${route.endpoint}' has no handler`);
