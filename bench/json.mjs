@@ -10,7 +10,7 @@ const { values: options } = parseArgs({
 });
 const compiled = (path) => new URL(`${options.dist}/frontends/http/${path}`, `file://${process.cwd()}/`).href;
 const { decodeInferRequest } = await import(compiled('infer-request.js'));
-const { encodeInferResponse } = await import(compiled('infer-response.js'));
+const { InferAnswer } = await import(compiled('infer-response.js'));
 
 const rounds = 9;
 const roundMs = 100;
@@ -59,7 +59,7 @@ for (const [name, datatype, data, array] of [
   const outputs = [{ name: 'Y', datatype, shape: [1024], data: bytes, labels: [], classificationCount: 0 }];
   const response = { modelName: 'm', modelVersion: '1', id: '', parameters: new Map(), outputs, isBatched: false };
   const plain = { model_name: 'm', model_version: '1', outputs: [{ name: 'Y', datatype, shape: [1024], data }] };
-  cases[`write ${name}`] = [() => encodeInferResponse(response, decoded).json, () => JSON.stringify(plain)];
+  cases[`write ${name}`] = [() => new InferAnswer(response, decoded).text(), () => JSON.stringify(plain)];
 }
 
 let sink;

@@ -16,7 +16,7 @@ import {
   oversizedJson,
   parseJsonLength,
 } from './infer-request.ts';
-import { type EncodedInfer, encodeInferResponse } from './infer-response.ts';
+import { InferAnswer } from './infer-response.ts';
 import { decodeRawRequest, oversizedRaw } from './raw-request.ts';
 import { jsonReply } from './reply.ts';
 import type { BodyReceiver } from './request-body.ts';
@@ -119,37 +119,75 @@ export class InferCall implements BodyReceiver, ResponseSink {
       return;
     }
     try {
-      const encoded = encodeInferResponse(response, this.#decoded as DecodedInfer);
-      const accepted = exchange.request.head.header('accept-encoding');
-      const coding = accepted === undefined ? 'identity' : responseCoding(accepted);
-      if (coding !== 'identity') this.#answerCompressed(encoded, coding);
-      else if (encoded.binaryBytes === 0) {
+      const answer = new InferAnswer(response, this.#decoded as DecodedInfer);
+      if (!answer.isSmall) {
+        this.#collect(answer, [], 0);
+        return;
+      }
+      const json = answer.text();
+      const coding = this.#responseCoding();
+      if (coding !== 'identity') this.#answerCompressed(answer, [Buffer.from(json)], coding);
+      else if (answer.binaryBytes === 0) {
         this.#release();
-        exchange.answer(jsonReply(encoded.json));
-      } else this.#answerBinary(encoded);
+        exchange.answer(jsonReply(json));
+      } else {
+        const headers = bodyHeaders(Buffer.byteLength(json), answer.binaryBytes);
+        exchange.answerText(200, headers, json, answer.binary, this.#release);
+      }
     } catch (error) {
       this.#release();
       this.#fail(error);
     }
   }
 
+  /** Makes the JSON piece by piece, and lets others go on in between. */
+  #collect(answer: InferAnswer, pieces: Buffer[], jsonBytes: number): void {
+    try {
+      if (!this.#exchange.isOpen) {
+        this.#block = null;
+        this.#release();
+        return;
+      }
+      const piece = answer.piece();
+      if (piece === null) {
+        this.#answerPieces(answer, pieces, jsonBytes);
+        return;
+      }
+      pieces.push(piece);
+      this.#context.clock.soon(() => this.#collect(answer, pieces, jsonBytes + piece.length));
+    } catch (error) {
+      this.#release();
+      this.#fail(error);
+    }
+  }
+
+  #answerPieces(answer: InferAnswer, pieces: Buffer[], jsonBytes: number): void {
+    const { binary, binaryBytes } = answer;
+    const coding = this.#responseCoding();
+    if (coding !== 'identity') {
+      this.#answerCompressed(answer, pieces, coding);
+      return;
+    }
+    if (binaryBytes === 0) this.#release();
+    this.#exchange.answerText(200, bodyHeaders(jsonBytes, binaryBytes), '', [...pieces, ...binary], this.#release);
+  }
+
+  #responseCoding(): ContentCoding {
+    const accepted = this.#exchange.request.head.header('accept-encoding');
+    return accepted === undefined ? 'identity' : responseCoding(accepted);
+  }
+
   fail(error: InferenceError): void {
     this.#fail(error);
   }
 
-  #answerCompressed({ json, binary, binaryBytes }: EncodedInfer, coding: 'gzip' | 'deflate'): void {
-    const head = Buffer.from(json);
-    const body = Buffer.concat([head, ...binary]);
+  #answerCompressed({ binary, binaryBytes }: InferAnswer, json: readonly Buffer[], coding: 'gzip' | 'deflate'): void {
+    const body = Buffer.concat([...json, ...binary]);
     this.#release();
     deflated(body, coding).then((compressed) => {
-      const headers = [...bodyHeaders(head.length, binaryBytes), 'Content-Encoding', coding];
+      const headers = [...bodyHeaders(body.length - binaryBytes, binaryBytes), 'Content-Encoding', coding];
       this.#exchange.answerText(200, headers, '', [compressed]);
     }, this.#fail);
-  }
-
-  #answerBinary({ json, binary, binaryBytes }: EncodedInfer): void {
-    const headers = bodyHeaders(Buffer.byteLength(json), binaryBytes);
-    this.#exchange.answerText(200, headers, json, binary, this.#release);
   }
 
   /** Once nobody looks at the response any more: then nobody looks at the request either, whose batch has ended well. */

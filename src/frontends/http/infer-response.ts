@@ -1,6 +1,7 @@
 /**
- * An `InferenceResponse` to the body of the answer (http.md §5.5): JSON, and the bytes of binary outputs as the views
- * they are. Writing and releasing is `infer-handler.ts`.
+ * An `InferenceResponse` to the body of the answer (http.md §5.5): JSON in pieces of bounded size and cost, for whoever
+ * writes them to ask for one after the other, and the bytes of binary outputs as the views they are. Writing and releasing
+ * is `infer-call.ts`.
  */
 
 import type { ParameterValue } from '../../inference/request.ts';
@@ -9,54 +10,118 @@ import type { Datatype } from '../../tensor/datatype.ts';
 import type { Shape } from '../../tensor/shape.ts';
 import { classify } from '../v2/classification.ts';
 import type { DecodedInfer } from './infer-request.ts';
-import { tensorText, tooLargeForJson } from './json-tensor-text.ts';
+import { JsonBytes } from './json-bytes.ts';
+import { type TensorRuns, tensorRuns } from './json-tensor-text.ts';
 
-export interface EncodedInfer {
-  readonly json: string;
-  /** In the order of the outputs; views on the response, valid until its release. */
-  readonly binary: readonly Uint8Array[];
-  readonly binaryBytes: number;
-}
+/** Pieces are collected up to this. */
+const pieceBytes = 64 * 1024;
 
-const noBinary: readonly Uint8Array[] = [];
+/** Outputs whose bytes are not more than this are written in one go. */
+const smallBytes = 32 * 1024;
 
-/** @throws InferenceError `invalid_argument` for outputs that cannot be given in the wanted form. */
-export function encodeInferResponse(response: InferenceResponse, decoded: DecodedInfer): EncodedInfer {
-  const { id, outputs, parameters } = response;
-  const hasListed = decoded.request.outputs.length > 0;
-  let json = id === '' ? '{' : `{"id":${JSON.stringify(id)},`;
-  json += `"model_name":${JSON.stringify(response.modelName)},"model_version":"${response.modelVersion}"`;
-  if (parameters.size > 0) json += `,"parameters":${parametersText(parameters)}`;
-  json += ',"outputs":[';
-  let binary: Uint8Array[] | null = null;
-  let binaryBytes = 0;
-  for (let i = 0; i < outputs.length; i++) {
-    const output = outputs[i] as OutputTensor;
+/** Shared by all answers of the thread: each is done with it before it lets go of the event loop. */
+const shared = new JsonBytes(2 * pieceBytes);
+
+export class InferAnswer {
+  /** In the order of the outputs; views on the response, valid until its release. Complete when the JSON is. */
+  readonly binary: Uint8Array[] = [];
+  binaryBytes = 0;
+  readonly #response: InferenceResponse;
+  readonly #decoded: DecodedInfer;
+  readonly #hasListed: boolean;
+  #output = -1;
+  #runs: TensorRuns | null = null;
+
+  constructor(response: InferenceResponse, decoded: DecodedInfer) {
+    this.#response = response;
+    this.#decoded = decoded;
+    this.#hasListed = decoded.request.outputs.length > 0;
+  }
+
+  /** Whether the whole JSON is made so quickly that nobody needs to be let in between. */
+  get isSmall(): boolean {
+    let bytes = 0;
+    for (const { data, name } of this.#response.outputs) if (!this.#isBinary(name)) bytes += data.length;
+    return bytes <= smallBytes;
+  }
+
+  /**
+   * All of the JSON at once.
+   *
+   * @throws InferenceError `invalid_argument` for outputs that cannot be given in the wanted form.
+   */
+  text(): string {
+    shared.clear();
+    while (this.#write(shared));
+    const { bytes, at } = shared;
+    return bytes.toString('utf8', 0, at);
+  }
+
+  /**
+   * The next piece of the JSON, or null at its end. A piece takes a millisecond or two.
+   *
+   * @throws InferenceError as `text`.
+   */
+  piece(): Buffer | null {
+    if (this.#output > this.#response.outputs.length) return null;
+    shared.clear();
+    while (this.#write(shared) && shared.at < pieceBytes);
+    return shared.copy();
+  }
+
+  /** Writes up to the end of a run of elements; false when the JSON is complete. */
+  #write(target: JsonBytes): boolean {
+    const runs = this.#runs;
+    if (runs !== null) {
+      if (runs.next(target)) return true;
+      target.text(runs.replaced === 0 ? ']}' : `],"parameters":{"not_utf8":${runs.replaced}}}`);
+      this.#runs = null;
+    } else if (this.#output === -1) this.#writeHead(target);
+    this.#output++;
+    const { outputs } = this.#response;
+    const output = outputs[this.#output];
+    if (output !== undefined) {
+      this.#writeOutput(target, output);
+      return true;
+    }
+    target.text(']}');
+    this.#output = outputs.length + 1;
+    return false;
+  }
+
+  #writeHead(target: JsonBytes): void {
+    const { id, parameters, modelName, modelVersion } = this.#response;
+    target.text(id === '' ? '{' : `{"id":${JSON.stringify(id)},`);
+    target.text(`"model_name":${JSON.stringify(modelName)},"model_version":"${modelVersion}"`);
+    if (parameters.size > 0) target.text(`,"parameters":${parametersText(parameters)}`);
+    target.text(',"outputs":[');
+  }
+
+  #writeOutput(target: JsonBytes, output: OutputTensor): void {
     const { name } = output;
     let datatype: Datatype = output.datatype;
     let shape: Shape = output.shape;
     let data = output.data;
     if (output.classificationCount > 0) {
       datatype = 'BYTES';
-      ({ shape, data } = classify(output, response.isBatched));
+      ({ shape, data } = classify(output, this.#response.isBatched));
     }
-    json += `${i === 0 ? '' : ','}{"name":${JSON.stringify(name)},"datatype":"${datatype}","shape":[${shape.join()}],`;
-    if (hasListed ? decoded.binaryNames.has(name) : decoded.isBinaryByDefault) {
-      json += `"parameters":{"binary_data_size":${data.length}}}`;
-      binary ??= [];
-      binary.push(data);
-      binaryBytes += data.length;
+    target.text(
+      `${this.#output === 0 ? '' : ','}{"name":${JSON.stringify(name)},"datatype":"${datatype}","shape":[${shape.join()}],`,
+    );
+    if (this.#isBinary(name)) {
+      target.text(`"parameters":{"binary_data_size":${data.length}}}`);
+      this.binary.push(data);
+      this.binaryBytes += data.length;
     } else {
-      json = appended(json, tensorText(name, datatype, data), name);
+      target.text('"data":[');
+      this.#runs = tensorRuns(datatype, data);
     }
   }
-  return { json: `${json}]}`, binary: binary ?? noBinary, binaryBytes };
-}
 
-/** Several outputs can be too much together although each fits a string. */
-function appended(json: string, text: string, name: string): string {
-  if (json.length + text.length > 500_000_000) throw tooLargeForJson(name);
-  return `${json}"data":${text}}`;
+  #isBinary(name: string): boolean {
+    return this.#hasListed ? this.#decoded.binaryNames.has(name) : this.#decoded.isBinaryByDefault;
+  }
 }
 
 function parametersText(parameters: ReadonlyMap<string, ParameterValue>): string {

@@ -1,0 +1,84 @@
+/** JSON text on its way out, as bytes in one buffer that is used again: names, strings, and room for numbers. */
+
+import { isUtf8 } from 'node:buffer';
+
+/** Up to this many characters a loop is faster than a call into native code. */
+const maxLooped = 48;
+
+/** What a very long string has made larger than this is not kept. */
+const maxKeptBytes = 1024 * 1024;
+
+const quote = 0x22;
+const backslash = 0x5c;
+
+export class JsonBytes {
+  bytes: Buffer;
+  /** Where the next byte goes. */
+  at = 0;
+  readonly #bytes: number;
+
+  /** @param bytes that are there at the start. */
+  constructor(bytes: number) {
+    this.#bytes = bytes;
+    this.bytes = Buffer.allocUnsafeSlow(bytes);
+  }
+
+  /** Begins anew. */
+  clear(): void {
+    this.at = 0;
+    if (this.bytes.length > maxKeptBytes) this.bytes = Buffer.allocUnsafeSlow(this.#bytes);
+  }
+
+  /** A copy of what was written. */
+  copy(): Buffer {
+    return Buffer.from(this.bytes.subarray(0, this.at));
+  }
+
+  /** Makes room for that many bytes behind those that are written. */
+  reserve(bytes: number): void {
+    const needed = this.at + bytes;
+    if (needed <= this.bytes.length) return;
+    const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.bytes.length * 2));
+    this.bytes.copy(grown, 0, 0, this.at);
+    this.bytes = grown;
+  }
+
+  text(text: string): void {
+    this.reserve(text.length * 3);
+    this.at += this.bytes.write(text, this.at);
+  }
+
+  byte(byte: number): void {
+    this.reserve(1);
+    this.bytes[this.at++] = byte;
+  }
+
+  /**
+   * The bytes as a string literal.
+   *
+   * @returns false when they are not UTF-8; what is wrong in them was replaced by U+FFFD then.
+   */
+  string(source: Buffer, start: number, end: number): boolean {
+    const length = end - start;
+    if (length <= maxLooped && this.#plain(source, start, end)) return true;
+    const view = source.subarray(start, end);
+    this.text(JSON.stringify(view.toString('utf8')));
+    return isUtf8(view);
+  }
+
+  /** Printable ASCII without anything to escape; false, with nothing written, for the rest. */
+  #plain(source: Buffer, start: number, end: number): boolean {
+    this.reserve(end - start + 2);
+    const { bytes } = this;
+    let to = this.at;
+    bytes[to++] = quote;
+    for (let from = start; from < end; from++) {
+      const byte = source[from] as number;
+      if (byte < 0x20 || byte >= 0x7f || byte === quote || byte === backslash) return false;
+      bytes[to++] = byte;
+    }
+    bytes[to++] = quote;
+    this.at = to;
+    return true;
+  }
+}
