@@ -8,6 +8,7 @@ import { readWholeConfig } from '../lifecycle/disk-source.ts';
 import { inspectionOptions } from '../lifecycle/engine-options.ts';
 import { findModelFile } from '../lifecycle/model-files.ts';
 import { versionPolicyOf } from '../model-config/build-config.ts';
+import { batchingText } from '../model-config/batching-text.ts';
 import type { ConfigSettings } from '../model-config/config-settings.ts';
 import type { ModelConfig } from '../model-config/model-config.ts';
 import { resolveModelConfig } from '../model-config/resolve-config.ts';
@@ -75,14 +76,10 @@ async function checkModel(folder: ModelFolder, settings: ConfigSettings, engine:
   return { name, versions, summary: problems.length === 0 ? summary : '', problems, notes };
 }
 
-function summaryOf({ maxBatchSize, dynamicBatching, instanceGroups }: ModelConfig): string {
-  const batching =
-    maxBatchSize === 0
-      ? 'no batching'
-      : `${dynamicBatching ? 'dynamic batching' : 'batches of one request,'} up to ${maxBatchSize} rows`;
-  const instances = instanceGroups.map(({ count, kind, gpus }) => {
+function summaryOf(config: ModelConfig): string {
+  const instances = config.instanceGroups.map(({ count, kind, gpus }) => {
     const place = kind === 'cpu' ? 'CPU' : `GPU ${gpus.join(', ')}`;
     return `${count} on ${place}`;
   });
-  return `${batching}; ${instances.join(' and ')}`;
+  return `${batchingText(config)}; ${instances.join(' and ')}`;
 }

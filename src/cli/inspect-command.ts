@@ -1,12 +1,20 @@
 /** `nereid inspect`: what a model file declares, as a table or as JSON. */
 
-import { existsSync, realpathSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import type { Engine } from '../engine/engine.ts';
+import { inspectionOptions } from '../lifecycle/engine-options.ts';
+import { batchingText } from '../model-config/batching-text.ts';
+import type { ConfigSettings } from '../model-config/config-settings.ts';
+import type { ConfigMessage } from '../model-config/model-config.ts';
+import { type ConfigSource, readConfigMessage, resolveModelConfig } from '../model-config/resolve-config.ts';
 import type { ModelSignature, TensorSpec } from '../model-config/signature.ts';
 import { printable } from '../observability/printable.ts';
 import { columns } from './table.ts';
 import { parseToolArguments } from './tool-arguments.ts';
+
+/** As the server's own default. */
+const defaultMaxBatchSize = 4;
 
 /** What the tools are given by `run-command.ts`. */
 export interface ToolSurroundings {
@@ -44,7 +52,7 @@ function labelLines(outputs: readonly TensorSpec[]): string {
     .join('');
 }
 
-function signatureText(signature: ModelSignature): string {
+function signatureText(signature: ModelSignature, batching: string): string {
   const opsets = [...signature.opsets].map(([domain, version]) => `${domain || 'ai.onnx'} ${version}`).join(', ');
   const facts = [
     ['graph', signature.graphName],
@@ -60,6 +68,7 @@ function signatureText(signature: ModelSignature): string {
     tensors('Inputs', signature.inputs),
     tensors('Outputs', signature.outputs),
     labelLines(signature.outputs),
+    `Batching\n  ${printable(batching)}\n`,
     `Model\n${columns(facts, '  ')}\n`,
   ]
     .filter((part) => part !== '')
@@ -67,12 +76,44 @@ function signatureText(signature: ModelSignature): string {
 }
 
 /** Field names as in `ModelSignature`; maps become objects. */
-const signatureJson = (signature: ModelSignature): string =>
+const signatureJson = (signature: ModelSignature, batching: string): string =>
   JSON.stringify(
-    { ...signature, opsets: Object.fromEntries(signature.opsets), metadata: Object.fromEntries(signature.metadata) },
+    {
+      ...signature,
+      batching,
+      opsets: Object.fromEntries(signature.opsets),
+      metadata: Object.fromEntries(signature.metadata),
+    },
     null,
     2,
   );
+
+/**
+ * The configuration that a server would use for a file of a repository, `<model>/<version>/<file>`: it may name libraries
+ * that the file needs. Elsewhere, and where it cannot be read, none.
+ */
+function configurationOf(path: string): { folder: string; message: ConfigMessage; source: ConfigSource } {
+  const folder = dirname(dirname(path));
+  const file = join(folder, 'config.pbtxt');
+  const none = { kind: 'none' } as const;
+  if (!/^\d+$/.test(basename(dirname(path))) || !existsSync(file)) return { folder, message: {}, source: none };
+  try {
+    const source = { kind: 'file', path: file, text: readFileSync(file) } as const;
+    const settings = { autoComplete: true, defaultMaxBatchSize, gpuOrdinals: [] };
+    return { folder, message: readConfigMessage({ modelName: basename(folder), source, settings }), source };
+  } catch {
+    return { folder, message: {}, source: none };
+  }
+}
+
+/** What is wrong with the configuration is for `validate` to tell; here the model counts. */
+function batchingOf(query: Parameters<typeof resolveModelConfig>[0]): string {
+  try {
+    return batchingText(resolveModelConfig(query));
+  } catch {
+    return batchingText(resolveModelConfig({ ...query, source: { kind: 'none' } }));
+  }
+}
 
 /** The exit code; rejects with an `InferenceError` when the model cannot be read, or a `UsageError`. */
 export async function inspectCommand(words: readonly string[], surroundings: ToolSurroundings): Promise<number> {
@@ -84,7 +125,15 @@ export async function inspectCommand(words: readonly string[], surroundings: Too
   const path = paths[0] as string;
   if (!existsSync(path)) throw new Error(`there is no model file '${path}'`);
   const engine = await surroundings.openEngine(libraryPath);
-  const signature = await engine.inspect({ path, folder: realpathSync(dirname(path)) });
-  surroundings.write(json ? `${signatureJson(signature)}\n` : signatureText(signature));
+  const { folder, message, source } = configurationOf(path);
+  const settings: ConfigSettings = {
+    autoComplete: true,
+    defaultMaxBatchSize,
+    gpuOrdinals: engine.cudaDevices().map(({ ordinal }) => ordinal),
+  };
+  const options = inspectionOptions(folder, message, settings);
+  const signature = await engine.inspect({ path, folder: realpathSync(dirname(path)) }, options);
+  const batching = batchingOf({ modelName: basename(folder), source, settings, signature });
+  surroundings.write(json ? `${signatureJson(signature, batching)}\n` : signatureText(signature, batching));
   return 0;
 }

@@ -47,7 +47,18 @@ function tensorSpec(
   const { name, onnxCode, shape, dimNames, isOptional } = native;
   const datatype = datatypeOfOnnxCode(onnxCode);
   if (datatype === null) throw internal(`tensor '${name}' has the unknown element type ${onnxCode}`);
-  // The runtime tells a scalar and a tensor of unknown rank by the same empty list.
-  const isUnknownRank = shape.length === 0 && declared.find((value) => value.name === name)?.dims === null;
-  return { name, datatype, shape: isUnknownRank ? null : shape, dimNames, isOptional, labels };
+  const written = declared.find((value) => value.name === name)?.dims;
+  // The runtime tells by the same empty list a scalar, a tensor of unknown rank, and one whose declared shape is not the
+  // one that its operators make.
+  if (shape.length > 0 || written === undefined) return { name, datatype, shape, dimNames, isOptional, labels };
+  if (written === null) return { name, datatype, shape: null, dimNames, isOptional, labels };
+  return {
+    name,
+    datatype,
+    shape: written.map((dim) => (typeof dim === 'number' ? dim : -1)),
+    dimNames: written.map((dim) => (typeof dim === 'number' ? '' : dim)),
+    isOptional,
+    labels,
+    ...(written.length > 0 && { isShapeDisputed: true }),
+  };
 }

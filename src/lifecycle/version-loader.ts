@@ -6,6 +6,7 @@
 import type { Engine } from '../engine/engine.ts';
 import type { InflightBytes } from '../inference/inflight-bytes.ts';
 import type { Logger } from '../logger.ts';
+import { batchingText } from '../model-config/batching-text.ts';
 import type { ConfigSettings } from '../model-config/config-settings.ts';
 import type { ConfigMessage, ModelConfig } from '../model-config/model-config.ts';
 import { type ConfigSource, resolveModelConfig } from '../model-config/resolve-config.ts';
@@ -68,6 +69,7 @@ export async function loadVersion(
   const inspection = inspectionOptions(task.modelFolder, task.message, configSettings(tools));
   const signature = await unlessAborted(engine.inspect(file, inspection), signal);
   const config = resolveFor(task, tools, signature);
+  logger.info({ model, version }, batchingText(config));
   for (const field of config.ignoredFields)
     logger.info({ model, version }, `configuration field without effect: ${field}`);
   const labels = await unlessAborted(outputLabels(task.modelFolder, config, signature), signal);

@@ -36,6 +36,10 @@ export function canBatch(signature: ModelSignature): BatchingVerdict {
 export function shouldBatch(signature: ModelSignature): BatchingVerdict {
   const possible = canBatch(signature);
   if (!possible.batches) return possible;
+  const disputed = signature.outputs.find((output) => output.isShapeDisputed);
+  if (disputed !== undefined) {
+    return verdict(`output '${disputed.name}' is not made with the shape that the file declares`);
+  }
   const inputs = signature.inputs.filter((input) => !input.isOptional);
   return verdict(namesObjection(inputs, signature.outputs));
 }
@@ -85,15 +89,22 @@ function spokenName(tensor: TensorSpec, index: number): string {
   return generatedName.test(name) ? '' : name;
 }
 
-/** unk__12 (tf2onnx, onnx), DynamicDimension.3 (Paddle), Gemmoutput_dim_0 and Gemm_o0__d0 (PyTorch, ONNX Runtime). */
-const generatedName = /^(unk__\d+|unknown_?\d*|(p2o\.)?DynamicDimension\.\d+|.*_dim_\d+|.*_o\d+__d\d+|None|\?|-1|)$/i;
+/**
+ * What exporters call dimensions that they only count: unk__12 (tf2onnx, onnx), DynamicDimension.3 (Paddle),
+ * Gemmoutput_dim_0, x_dynamic_axes_1, var_0, s77 (PyTorch), Gemm_o0__d0 (ONNX Runtime), x_dim0, axis_2, sym_1, ?.
+ * Two of them that differ may well be the same extent.
+ */
+const generatedName =
+  /^((unk|unknown|unnamed|none|dynamic|dyn|dynamic_?axis|dynamic_?axes|dim|dimension|axis|axes|var|sym|symbol|symbolic|s|d|arg|input|output|tensor|x|y)?[_.-]*\d*|(p2o\.)?DynamicDimension\.\d+|.*_dim_?\d+|.*_dynamic_ax[ie]s_?\d*|.*_o\d+__d\d+|none|\?|-1)$/i;
 
 /**
- * Exporters name a dimension that an operator makes up after the operator. These may make a first dimension that is not
- * the batch. `u0` is torch.export's name for an extent that only the data tell.
+ * Exporters name a dimension that an operator makes up after the operator. Of these the data decide the extent, or it is
+ * moved there from another place; a batch could be cut in the wrong way. Operators that make a multiple of the rows
+ * (Reshape, Concat, …) are found out by the first batch, which is then run one by one. `u0` is torch.export's name for an
+ * extent that only the data tell.
  */
 const madeUpName =
-  /^u\d+$|(NonZero|NonMaxSuppression|Unique|Compress|Reshape|Gather|Slice|Concat|Squeeze|Transpose|Range|TopK|RoiAlign|Loop|If|Scan).*(_dim_|__d)\d+$/i;
+  /^u\d+$|(NonZero|NonMaxSuppression|Unique|Compress|Transpose|Range|TopK|RoiAlign|Loop|Scan).*(_dim_|__d)\d+$/i;
 
 const batchName = /batch|^n$|^bs$|^b$/i;
 

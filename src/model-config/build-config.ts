@@ -16,6 +16,7 @@ import {
   textOf,
 } from './message-fields.ts';
 import type {
+  BatchingDecision,
   ConfigMessage,
   DynamicBatchingConfig,
   EngineConfig,
@@ -37,13 +38,16 @@ export interface ResolvedParts {
   readonly instanceGroups: readonly InstanceGroupConfig[];
   readonly engine: EngineConfig;
   readonly ignoredFields: readonly string[];
+  readonly batching: BatchingDecision;
 }
 
-export function buildConfig({ message, signature, instanceGroups, engine, ignoredFields }: ResolvedParts): ModelConfig {
+export function buildConfig(parts: ResolvedParts): ModelConfig {
+  const { message, signature, instanceGroups, engine, ignoredFields, batching } = parts;
   const metricTags = textMapOf(message, 'metric_tags');
   return {
     name: textOf(message, 'name'),
     maxBatchSize: numberOf(message, 'max_batch_size'),
+    batching,
     inputs: messagesOf(message, 'input').map((tensor) => buildInput(tensor, signature.inputs)),
     outputs: messagesOf(message, 'output').map((tensor) => buildOutput(tensor, signature.outputs)),
     versionPolicy: versionPolicyOf(message),

@@ -88,7 +88,15 @@ class SignatureCheck {
   #shape(tensor: ConfigMessage, spec: TensorSpec, isExact: boolean): void {
     const reshape = messageOf(tensor, 'reshape');
     const dims = reshape === null ? numbersOf(tensor, 'dims') : numbersOf(reshape, 'shape');
-    if (spec.shape === null || (dims.length === 0 && reshape === null) || !dims.every(Number.isSafeInteger)) return;
+    if (
+      spec.shape === null ||
+      spec.isShapeDisputed ||
+      (dims.length === 0 && reshape === null) ||
+      !dims.every(Number.isSafeInteger)
+    )
+      return;
+    // One value for all rows: Triton compares no dimensions of it either.
+    if (this.#isBatching && spec.shape.length === 0 && dims.every((dim) => dim === 1)) return;
     if (this.#isBatching && spec.shape[0] !== -1) {
       this.#invalid.push(
         `${this.#subject(spec)}: for the model to support batching the shape should have at least 1 dimension and the first dimension must be -1; but shape expected by the model is ${shapeText(spec.shape)} (max_batch_size: 0 serves it without batching)`,

@@ -9,7 +9,7 @@ import { canBatch, shouldBatch } from './batching-rule.ts';
 import type { ConfigSettings } from './config-settings.ts';
 import type { Findings } from './findings.ts';
 import { has, listOf, messageOf, messagesOf, newMessage, numberOf, textOf, withFields } from './message-fields.ts';
-import type { ConfigMessage } from './model-config.ts';
+import type { BatchingDecision, ConfigMessage } from './model-config.ts';
 import type { ModelSignature, TensorSpec } from './signature.ts';
 
 export const onnxBackend = 'onnxruntime';
@@ -66,7 +66,9 @@ export function completeFromSignature(
 
 function writtenBatchSize(message: ConfigMessage, signature: ModelSignature, findings: Findings): number {
   const written = numberOf(message, 'max_batch_size');
-  const { batches, reason } = canBatch(signature);
+  // Scalars are one value for all rows.
+  const inputs = signature.inputs.filter(({ shape }) => shape?.length !== 0);
+  const { batches, reason } = canBatch({ ...signature, inputs });
   if (written > 0 && !batches) {
     findings.invalid.push(
       `autofill failed for model '${textOf(message, 'name')}': model does not support batching while non-zero max_batch_size is specified: ${reason}`,
@@ -81,10 +83,43 @@ function impliedBatchSize(
   settings: ConfigSettings,
   listed: { readonly inputs: readonly ConfigMessage[]; readonly outputs: readonly ConfigMessage[] },
 ): number {
-  const showsFullShapes =
-    listed.inputs.some((tensor) => hasFullRank(tensor, signature.inputs)) ||
-    listed.outputs.some((tensor) => hasFullRank(tensor, signature.outputs));
-  return !showsFullShapes && shouldBatch(signature).batches ? settings.defaultMaxBatchSize : 0;
+  return impliedReason(signature, listed) === '' ? settings.defaultMaxBatchSize : 0;
+}
+
+/** Why a model without a written `max_batch_size` does not batch; '' when it does. */
+function impliedReason(
+  signature: ModelSignature,
+  listed: { readonly inputs: readonly ConfigMessage[]; readonly outputs: readonly ConfigMessage[] },
+): string {
+  const full =
+    listed.inputs.find((tensor) => hasFullRank(tensor, signature.inputs)) ??
+    listed.outputs.find((tensor) => hasFullRank(tensor, signature.outputs));
+  if (full !== undefined) return `the configuration lists '${textOf(full, 'name')}' with its first dimension`;
+  return shouldBatch(signature).reason;
+}
+
+/**
+ * How `completeFromSignature` came to the batch size, for people.
+ *
+ * @param written as the configuration said it
+ * @param complete the same, completed
+ */
+export function decideBatching(
+  written: ConfigMessage,
+  complete: ConfigMessage,
+  signature: ModelSignature,
+): BatchingDecision {
+  const isWritten = has(written, 'max_batch_size');
+  const isCurable = canBatch(signature).batches;
+  if (numberOf(complete, 'max_batch_size') > 0) return { isImplied: !isWritten, reason: '', isCurable };
+  const inputs = messagesOf(written, 'input');
+  const outputs = messagesOf(written, 'output');
+  // One that lists everything is not completed, and then 0 is what protobuf reads.
+  const isSilent = !isWritten && !has(complete, 'max_batch_size');
+  const reason = isWritten || isSilent ? '' : impliedReason(signature, { inputs, outputs });
+  if (reason !== '') return { isImplied: false, reason, isCurable };
+  const said = isWritten ? 'max_batch_size is 0' : 'the configuration has no max_batch_size';
+  return { isImplied: false, reason: said, isCurable };
 }
 
 function hasFullRank(tensor: ConfigMessage, specs: readonly TensorSpec[]): boolean {

@@ -116,10 +116,21 @@ export interface EngineConfig {
   readonly customOpLibraries: readonly string[];
 }
 
+/** How it was decided whether a model batches. */
+export interface BatchingDecision {
+  /** `max_batch_size` was filled in with the server's default. */
+  readonly isImplied: boolean;
+  /** Why it does not batch, a sentence about the model; '' when it does. */
+  readonly reason: string;
+  /** Whether `max_batch_size` in the configuration would make it batch. */
+  readonly isCurable: boolean;
+}
+
 export interface ModelConfig {
   readonly name: string;
   /** 0: requests carry full shapes and run alone. >= 1: dimension 0 is the batch, of at most this many rows. */
   readonly maxBatchSize: number;
+  readonly batching: BatchingDecision;
   readonly inputs: readonly InputConfig[];
   readonly outputs: readonly OutputConfig[];
   readonly versionPolicy: VersionPolicy;

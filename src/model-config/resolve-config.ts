@@ -8,7 +8,7 @@ import { basename, dirname } from 'node:path';
 import { invalidArgument } from '../errors.ts';
 import { buildConfig } from './build-config.ts';
 import { checkConfig, checkIdentity } from './check-config.ts';
-import { completeFromSignature, completeNames } from './complete-config.ts';
+import { completeFromSignature, completeNames, decideBatching } from './complete-config.ts';
 import type { ConfigSettings } from './config-settings.ts';
 import { readEngineConfig } from './engine-config.ts';
 import { newFindings, throwFindings } from './findings.ts';
@@ -70,7 +70,8 @@ export function resolveModelConfig(query: ConfigQuery & { readonly signature: Mo
   throwFindings(findings);
   const message = normaliseConfig(complete, messages);
   const ignoredFields = [...new Set(findings.ignored)];
-  return deepFreeze(buildConfig({ message, signature, instanceGroups: groups, engine, ignoredFields }));
+  const batching = decideBatching(written, complete, signature);
+  return deepFreeze(buildConfig({ message, signature, instanceGroups: groups, engine, ignoredFields, batching }));
 }
 
 /** What the engine will be asked for, known before the model file is read. Faults are told by `resolveModelConfig`. */

@@ -8,6 +8,11 @@ export interface TensorSpec {
   readonly datatype: Datatype;
   /** Full shape, batch dimension included; -1 where the model leaves the extent open. Null: the rank is unknown. */
   readonly shape: Shape | null;
+  /**
+   * The file declares `shape`, but the runtime found that its operators make another one and knows none: nothing may be
+   * judged by it. Absent is false.
+   */
+  readonly isShapeDisputed?: boolean;
   /** Names of symbolic dimensions, '' where a dimension has none; same length as `shape`. */
   readonly dimNames: readonly string[];
   /** Inputs only: the model has an initialiser of that name, so the input may be left out. */

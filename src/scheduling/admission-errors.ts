@@ -70,8 +70,23 @@ export const refusal = {
   batchDiffers: (plan: Plan, id: string, name: string) =>
     refused(id, `input '${name}' batch size does not match other inputs for '${plan.modelName}'`),
 
-  batchTooLarge: (plan: Plan, id: string) =>
-    refused(id, `inference request batch-size must be <= ${plan.maxRows} for '${plan.modelName}'`),
+  batchTooLarge: (plan: Plan, id: string, rows: number) =>
+    refused(
+      id,
+      `inference request batch-size must be <= ${plan.maxRows} for '${plan.modelName}', got ${rows}` +
+        (plan.maxOversizeBytes === 0
+          ? ''
+          : `, and more rows only with at most ${plan.maxOversizeBytes} bytes of inputs: its max_batch_size is the ` +
+            "server's default; set max_batch_size in the model's config.pbtxt, or start the server with " +
+            '--backend-config=onnxruntime,default-max-batch-size=N'),
+    ),
+
+  sharedDiffers: (plan: Plan, id: string, name: string) =>
+    refused(
+      id,
+      `input '${name}' of model '${plan.modelName}' is one value for all rows, but the rows of the request have ` +
+        'different ones: send rows with different values as requests of their own',
+    ),
 
   batchEmpty: (plan: Plan, id: string) =>
     refused(id, `inference request batch-size must be >= 1 for '${plan.modelName}', got 0`),

@@ -10,6 +10,12 @@ import { datatypes } from '../tensor/datatype.ts';
 import { elementCount, type Shape } from '../tensor/shape.ts';
 import type { AdmissionPlan, InputPlan } from './admission.ts';
 
+/**
+ * A batch size that nobody chose must not refuse the first real request of a user: up to these bytes of inputs, rows above
+ * it are taken as a batch of their own. A bound on bytes, because what a row costs is in proportion to its size.
+ */
+export const oversizeBytes = 1 << 20;
+
 /** @throws InferenceError internal when the configuration names a tensor the signature lacks: a bug in its checks */
 export function compileAdmission(config: ModelConfig, signature: ModelSignature): AdmissionPlan {
   const isBatched = config.maxBatchSize > 0;
@@ -32,11 +38,15 @@ export function compileAdmission(config: ModelConfig, signature: ModelSignature)
     inputs,
     inputsByName: new Map(inputs.map((input) => [input.name, input])),
     requiredCount: inputs.filter((input) => !input.isOptional).length,
-    hasVariety: isBatched && inputs.some((input) => input.isOptional || (input.fixedElements < 0 && !input.isRagged)),
+    maxOversizeBytes: isBatched && config.batching.isImplied ? oversizeBytes : 0,
+    hasVariety: isBatched && inputs.some(keepsApart),
     allOutputs: outputs,
     outputsByName: new Map(outputs.map((output) => [output.name, output])),
   };
 }
+
+const keepsApart = ({ isOptional, isShared, isRagged, fixedElements }: InputPlan): boolean =>
+  isOptional || isShared || (fixedElements < 0 && !isRagged);
 
 function indexOf(specs: readonly TensorSpec[], name: string, model: string): number {
   const index = specs.findIndex((spec) => spec.name === name);
@@ -61,9 +71,12 @@ function planInput(
     dims: input.dims,
     isAnyShape,
     fixedElements: isAnyShape || input.dims.includes(-1) ? -1 : (elementCount(input.dims) ?? -1),
-    modelDims: input.reshape ?? (isScalarShownAsOne(input.dims, spec, isBatched) ? [] : null),
+    modelDims:
+      input.reshape ??
+      (spec.shape?.length === 0 && (isBatched || isScalarShownAsOne(input.dims, spec, isBatched)) ? [] : null),
     isOptional: input.isOptional,
     isRagged: input.allowRaggedBatch && isBatched,
+    isShared: isBatched && spec.shape !== null && spec.shape.length === 0,
   };
 }
 

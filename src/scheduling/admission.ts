@@ -66,6 +66,8 @@ export interface InputPlan {
   readonly isOptional: boolean;
   /** The model sees it flattened, and its shape never keeps requests apart. */
   readonly isRagged: boolean;
+  /** A scalar of a model that batches: one value for all rows. Callers give it once per row, or once without a shape. */
+  readonly isShared: boolean;
 }
 
 /** What admission needs to know of a model; made by `compileAdmission` when a version is loaded. */
@@ -77,6 +79,8 @@ export interface AdmissionPlan {
   readonly inputs: readonly InputPlan[];
   readonly inputsByName: ReadonlyMap<string, InputPlan>;
   readonly requiredCount: number;
+  /** A request with more rows than `maxRows` is taken as a batch of its own if its inputs have no more bytes; 0: never. */
+  readonly maxOversizeBytes: number;
   /** Whether requests may differ in a way that forbids sharing a batch. */
   readonly hasVariety: boolean;
   /** Sorted by name; used as it is by every request that names no outputs. */
@@ -107,6 +111,12 @@ export function admit(plan: AdmissionPlan, request: InferenceRequest): AdmittedR
     checkShape(plan, request, input, tensor);
     const elements = checkBytes(plan, request, input, tensor, rows);
     byteSize += tensor.data.length;
+    if (input.isShared) {
+      const value = sharedValue(plan, request, input, tensor, elements);
+      batchKey += `${input.isOptional ? `#${input.position}` : ''}=${value.toString('latin1')};`;
+      inputs[count++] = { index: input.index, shape: [], data: value };
+      continue;
+    }
     if (plan.hasVariety) batchKey += keyPart(input, tensor.shape);
     inputs[count++] = {
       index: input.index,
@@ -180,17 +190,45 @@ function isInPlanOrder(plan: AdmissionPlan, given: readonly Tensor[]): boolean {
 
 function rowsOf(plan: AdmissionPlan, request: InferenceRequest, tensors: readonly (Tensor | undefined)[]): number {
   let rows = -1;
-  for (const tensor of tensors) {
+  for (let i = 0; i < tensors.length; i++) {
+    const tensor = tensors[i];
     if (tensor === undefined) continue;
+    if (tensor.shape.length === 0 && plan.inputs[i]?.isShared) continue;
     if (tensor.shape.length === 0) throw refusal.noBatchDimension(plan, request.id, tensor.name);
     const extent = tensor.shape[0] as number;
     if (!(extent >= 0 && Number.isSafeInteger(extent))) throw refusal.openDimension(plan, request.id, tensor);
     if (rows === -1) rows = extent;
     else if (extent !== rows) throw refusal.batchDiffers(plan, request.id, tensor.name);
   }
-  if (rows > plan.maxRows) throw refusal.batchTooLarge(plan, request.id);
+  if (rows > plan.maxRows && totalBytes(tensors) > plan.maxOversizeBytes) {
+    throw refusal.batchTooLarge(plan, request.id, rows);
+  }
   if (rows === 0) throw refusal.batchEmpty(plan, request.id);
   return rows === -1 ? 1 : rows;
+}
+
+function totalBytes(tensors: readonly (Tensor | undefined)[]): number {
+  let bytes = 0;
+  for (const tensor of tensors) bytes += tensor?.data.length ?? 0;
+  return bytes;
+}
+
+/** The bytes of the value that all rows have in common. `elements` is how many times it was given. */
+function sharedValue(
+  plan: AdmissionPlan,
+  request: InferenceRequest,
+  input: InputPlan,
+  tensor: Tensor,
+  elements: number,
+): Buffer {
+  const { data } = tensor;
+  const bytes = Buffer.from(data.buffer, data.byteOffset, data.length);
+  const size = bytes.length / elements;
+  const value = bytes.subarray(0, size);
+  for (let at = size; at < bytes.length; at += size) {
+    if (value.compare(bytes, at, at + size) !== 0) throw refusal.sharedDiffers(plan, request.id, input.name);
+  }
+  return value;
 }
 
 function checkShape(plan: AdmissionPlan, request: InferenceRequest, input: InputPlan, tensor: Tensor): void {
@@ -204,7 +242,16 @@ function checkShape(plan: AdmissionPlan, request: InferenceRequest, input: Input
     const wanted = dims[i - start];
     if (wanted !== -1 && wanted !== extent && !input.isAnyShape) fits = false;
   }
-  if (!fits) throw refusal.shape(plan, request.id, input, tensor);
+  if (!fits && !isModelShape(input, shape, start)) throw refusal.shape(plan, request.id, input, tensor);
+}
+
+/**
+ * One element per row (`[N]`), or a scalar (`[]`), as the model itself declares it: shown to callers as `[N,1]` and `[1]`,
+ * but there is no other thing that it could mean.
+ */
+function isModelShape({ modelDims, isRagged, isShared }: InputPlan, shape: Shape, start: number): boolean {
+  if (modelDims === null || modelDims.length > 0 || isRagged) return false;
+  return shape.length === (isShared ? 0 : start);
 }
 
 /** Compares the bytes with the shape and returns the number of elements. */
@@ -215,7 +262,8 @@ function checkBytes(
   tensor: Tensor,
   rows: number,
 ): number {
-  const count = input.fixedElements >= 0 ? input.fixedElements * rows : elementCount(tensor.shape);
+  const isCounted = input.fixedElements < 0 || tensor.shape.length === 0;
+  const count = isCounted ? elementCount(tensor.shape) : input.fixedElements * rows;
   const { elementBytes } = input;
   if (count === null || !Number.isSafeInteger(count * (elementBytes === 0 ? 1 : elementBytes))) {
     throw refusal.elementOverflow(plan, request.id, tensor);

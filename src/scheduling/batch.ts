@@ -58,8 +58,10 @@ export function engineBatchOf(requests: readonly QueuedRequest[]): EngineBatch {
   return { inputs, outputs: outputsOf(requests, first.outputs) };
 }
 
-/** Dimension 0 adds up; the others are equal, which is what the batchKey says. */
+/** Dimension 0 adds up; the others are equal, and so is a value for all rows, which is what the batchKey says. */
 function joined(requests: readonly QueuedRequest[], position: number): BatchInput {
+  const first = (requests[0] as QueuedRequest).request.inputs[position] as AdmittedInput;
+  if (first.shape.length === 0) return { index: first.index, shape: [], parts: [first.data] };
   const parts: Uint8Array[] = [];
   let extent = 0;
   let index = 0;

@@ -14,7 +14,7 @@ import { elementCount, type Shape, shapeText } from '../tensor/shape.ts';
 import type { AdmittedOutput } from './admission.ts';
 import { isScalarShownAsOne } from './admission-plan.ts';
 import type { QueuedRequest } from './queued-request.ts';
-import { reshaped } from './reshape.ts';
+import { shownShape } from './reshape.ts';
 
 interface OutputPlan {
   readonly name: string;
@@ -49,24 +49,23 @@ export function compileScatter(
   return { modelName: config.name, isBatched, outputs: signature.outputs.map(planOf) };
 }
 
-/** What is wrong with the outputs of a run, whatever became of its requests; null when they can be cut. */
+/**
+ * What is wrong with the outputs of a run, whatever became of its requests; null when they can be cut. Shapes are not
+ * judged: what a model declares of its outputs binds neither it nor the runtime.
+ */
 export function outputFault(plan: ScatterPlan, result: EngineResult, outputCount: number): InferenceError | null {
   if (result.outputs.length !== outputCount) {
     return internal(
       `model '${plan.modelName}' was asked for ${outputCount} outputs, but the engine returned ${result.outputs.length}`,
     );
   }
-  for (const { index, datatype, shape } of result.outputs) {
+  for (const { index, datatype } of result.outputs) {
     const output = plan.outputs[index];
     if (output === undefined)
       return internal(`model '${plan.modelName}' answered with an output that nobody asked for`);
     const subject = `output '${output.name}' of model '${plan.modelName}'`;
     if (datatype !== output.datatype) {
       return internal(`${subject} is configured as ${output.datatype}, but the model returned ${datatype}`);
-    }
-    if (output.modelDims !== null && reshaped(shape, plan.isBatched ? 1 : 0, output.modelDims, output.dims) === null) {
-      const expected = plan.isBatched ? [-1, ...output.modelDims] : output.modelDims;
-      return internal(`${subject} is expected to have shape ${shapeText(expected)}, but got ${shapeText(shape)}`);
     }
   }
   return null;
@@ -141,7 +140,7 @@ class OutputCut {
     const { dims, modelDims } = plan.outputs[output.index] as OutputPlan;
     const { data, shape } = output;
     this.#data = data;
-    this.#shape = modelDims === null ? shape : (reshaped(shape, plan.isBatched ? 1 : 0, modelDims, dims) ?? shape);
+    this.#shape = modelDims === null ? shape : shownShape(shape, plan.isBatched ? 1 : 0, modelDims, dims);
     this.#isWhole = requests.length === 1;
     this.#rowBytes = data.length / rows;
     this.#starts = this.#isWhole || output.datatype !== 'BYTES' ? null : startsOf(data, shape, requests);

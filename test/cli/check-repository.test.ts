@@ -59,7 +59,7 @@ describe('checking a repository', () => {
     write('digits/2/model.onnx');
     const [verdict] = await check();
     expect(verdict).toMatchObject({ name: 'digits', versions: [2], problems: [] });
-    expect(verdict.summary).toContain('dynamic batching up to 4 rows');
+    expect(verdict.summary).toContain('dynamic batching, up to 4 rows');
   });
 
   it('tells file, line and column of a configuration that cannot be read, and goes on', async () => {

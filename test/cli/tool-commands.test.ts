@@ -95,6 +95,9 @@ Outputs
 
 Labels of class: c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, … (12)
 
+Batching
+  dynamic batching, up to 4 rows (the server's default; max_batch_size in config.pbtxt overrides)
+
 Model
   graph            main\\x1b[2J
   producer         pytorch 2.3

@@ -74,6 +74,7 @@ export const modelConfig = (rest: Partial<ModelConfig> = {}): ModelConfig => ({
   parameters: new Map(),
   histogramBuckets: new Map(),
   message: {},
+  batching: { isImplied: false, reason: '', isCurable: true },
   ignoredFields: [],
   ...rest,
 });

@@ -6,6 +6,7 @@ import type { ModelConfig } from '../../src/model-config/model-config.ts';
 import type { ModelSignature } from '../../src/model-config/signature.ts';
 import { type AdmittedRequest, admit } from '../../src/scheduling/admission.ts';
 import { compileAdmission } from '../../src/scheduling/admission-plan.ts';
+import type { Tensor } from '../../src/tensor/tensor.ts';
 import {
   inputConfig,
   modelConfig,
@@ -175,7 +176,7 @@ describe('a reshaped input', () => {
   it('is checked against dims and given to the model in its own shape', () => {
     const config = modelConfig({ inputs: [inputConfig('INPUT', 'FP32', [1], { reshape: [] })] });
     expect(admitted(config, { inputs: [fp32('INPUT', [3, 1], [1, 2, 3])] }).inputs[0].shape).toEqual([3]);
-    expect(refusal([fp32('INPUT', [3], [1, 2, 3])], config)).toContain('Expected [-1,1], got [3]');
+    expect(refusal([fp32('INPUT', [3, 2], new Array(6).fill(0))], config)).toContain('Expected [-1,1], got [3,2]');
   });
 
   it('carries variable extents over in order', () => {
@@ -191,6 +192,85 @@ describe('a reshaped input', () => {
     const config = modelConfig({ maxBatchSize: 0, inputs: [inputConfig('INPUT', 'FP32', [1])] });
     const signature = modelSignature([tensorSpec('INPUT', 'FP32', [])], [tensorSpec('OUTPUT', 'FP32', [1])]);
     expect(admitted(config, { inputs: [fp32('INPUT', [1], [7])] }, signature).inputs[0].shape).toEqual([]);
+  });
+});
+
+describe('a value for all rows', () => {
+  const config = modelConfig({
+    maxBatchSize: 4,
+    inputs: [inputConfig('X', 'FP32', [1]), inputConfig('T', 'FP32', [1], { reshape: [] })],
+  });
+  const signature = modelSignature(
+    [tensorSpec('X', 'FP32', [-1, 1]), tensorSpec('T', 'FP32', [])],
+    [tensorSpec('OUTPUT', 'FP32', [-1, 1])],
+  );
+  const admittedWith = (t: Tensor) => admitted(config, { inputs: [fp32('X', [2, 1], [1, 2]), t] }, signature);
+
+  it('is given once per row, or once without a shape, and reaches the model as a scalar', () => {
+    for (const t of [fp32('T', [2, 1], [7, 7]), fp32('T', [], [7])]) {
+      const { inputs, rows } = admittedWith(t);
+      expect(rows).toBe(2);
+      expect(inputs[1]?.shape).toEqual([]);
+      expect(inputs[1]?.data.length).toBe(4);
+    }
+  });
+
+  it('lets only requests with the same value share a batch', () => {
+    const keys = [fp32('T', [2, 1], [7, 7]), fp32('T', [], [7]), fp32('T', [], [8])].map(
+      (t) => admittedWith(t).batchKey,
+    );
+    expect(keys[0]).toBe(keys[1]);
+    expect(keys[2]).not.toBe(keys[0]);
+  });
+
+  it('is refused where the rows of one request differ', () => {
+    expect(() => admittedWith(fp32('T', [2, 1], [7, 8]))).toThrow("input 'T' of model 'm' is one value for all rows");
+  });
+});
+
+describe('an input in the shape that the model itself declares', () => {
+  it('is taken as it is, batching or not', () => {
+    const flat = modelConfig({ maxBatchSize: 8, inputs: [inputConfig('INPUT', 'FP32', [1], { reshape: [] })] });
+    expect(admitted(flat, { inputs: [fp32('INPUT', [3], [1, 2, 3])] })).toMatchObject({
+      rows: 3,
+      inputs: [{ shape: [3] }],
+    });
+    const scalar = modelConfig({ maxBatchSize: 0, inputs: [inputConfig('INPUT', 'FP32', [1])] });
+    const signature = modelSignature([tensorSpec('INPUT', 'FP32', [])], [tensorSpec('OUTPUT', 'FP32', [1])]);
+    expect(admitted(scalar, { inputs: [fp32('INPUT', [], [7])] }, signature).inputs[0]?.shape).toEqual([]);
+  });
+
+  it('is refused where the configuration chose another one', () => {
+    const config = modelConfig({ maxBatchSize: 8, inputs: [inputConfig('INPUT', 'FP32', [4], { reshape: [2, 2] })] });
+    expect(() => admitted(config, { inputs: [fp32('INPUT', [1, 1, 4], [1, 2, 3, 4])] })).toThrow('unexpected shape');
+    expect(() => admitted(config, { inputs: [fp32('INPUT', [1, 2, 2], [1, 2, 3, 4])] })).toThrow('unexpected shape');
+  });
+});
+
+describe('a batch size that the server chose', () => {
+  const config = modelConfig({
+    maxBatchSize: 4,
+    inputs: [inputConfig('INPUT', 'FP32', [-1])],
+    batching: { isImplied: true, reason: '', isCurable: true },
+  });
+  const request = (rows: number, width: number) => ({
+    inputs: [tensor('INPUT', 'FP32', [rows, width], new Uint8Array(rows * width * 4))],
+  });
+
+  it('does not refuse more rows that are small together', () => {
+    expect(admitted(config, request(1000, 30)).rows).toBe(1000);
+  });
+
+  it('refuses more rows that are large together, with the cure', () => {
+    expect(() => admitted(config, request(5, 100_000))).toThrow(
+      "inference request batch-size must be <= 4 for 'm', got 5, and more rows only with at most 1048576 bytes of inputs: " +
+        "its max_batch_size is the server's default; set max_batch_size in the model's config.pbtxt",
+    );
+  });
+
+  it('that was written is kept to', () => {
+    const written = modelConfig({ ...config, batching: { isImplied: false, reason: '', isCurable: true } });
+    expect(() => admitted(written, request(5, 1))).toThrow("must be <= 4 for 'm', got 5");
   });
 });
 

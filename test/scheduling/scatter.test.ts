@@ -145,6 +145,21 @@ describe('an output', () => {
     expect(answer(flat, [1], 4).shape).toEqual([1, 1]);
   });
 
+  it.each<[string, number, readonly number[], readonly number[] | null, readonly number[], readonly number[]]>([
+    ['rows and dims, where they hold the elements', 8, [1], [], [1, 1], [1, 1]],
+    ['rows and dims of another rank', 8, [4], [2, 2], [1, 2, 1, 2], [1, 4]],
+    ['the real shape, where dims do not hold the elements', 8, [1], [], [1, 3], [1, 3]],
+    ['the real shape, where dims are open', 8, [-1], [1, -1], [1, 3], [1, 3]],
+    ['the real shape of a scalar', 8, [1], [], [], []],
+    ['the real shape without a reshape', 8, [3], null, [1, 5, 2], [1, 5, 2]],
+    ['dims without rows, where the model does not batch', 0, [1], [], [1], [1]],
+    ['the real shape, where a scalar was declared', 0, [1], [], [2, 1], [2, 1]],
+  ])('that is not made as declared is shown in %s', (_, maxBatchSize, dims, reshape, made, shown) => {
+    const config = modelConfig({ maxBatchSize, outputs: [outputConfig('OUTPUT', 'FP32', dims, { reshape })] });
+    const bytes = made.reduce((product, extent) => product * extent, 4);
+    expect(answer(config, made, bytes).shape).toEqual(shown);
+  });
+
   it('that is a scalar is shown as [1] by a model that does not batch', () => {
     const config = modelConfig({ maxBatchSize: 0 });
     const signature = modelSignature([tensorSpec('INPUT', 'FP32', [1])], [tensorSpec('OUTPUT', 'FP32', [])]);
