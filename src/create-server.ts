@@ -9,7 +9,8 @@ import { unavailable } from './errors.ts';
 import type { Frontend, Listening } from './frontends/frontend.ts';
 import { createGrpcFrontend } from './frontends/grpc/grpc-frontend.ts';
 import { createHttpFrontend } from './frontends/http/http-frontend.ts';
-import { InflightBytes } from './inference/inflight-bytes.ts';
+import { MessagePool } from './frontends/message-pool.ts';
+import { MemoryBudget } from './inference/memory-budget.ts';
 import { serverRing } from './interceptors/server-ring.ts';
 import { versionRing } from './interceptors/version-ring.ts';
 import { DiskView } from './lifecycle/disk-view.ts';
@@ -70,25 +71,26 @@ export async function createServer(config: ServerConfig, parts: ServerParts): Pr
   logEngine(engine, logger);
   for (const flag of config.ignoredFlags) logger.warn({}, `flag without effect: ${flag}`);
 
-  const inflight = new InflightBytes();
+  const accounts = MemoryBudget.accounts(config.frontendThreads + 1);
+  const budget = new MemoryBudget(config.limits.maxInflightBytes, accounts);
   const processReading = processProbe();
   const metrics: ServerMetrics = new ServerMetrics(config.metrics, clock, {
     host: config.metrics.cpuMetrics ? hostProbe() : null,
     gpu: null,
     pinnedMemory: null,
     process: () => processReading.read(),
-    inflightBytes: () => inflight.total,
+    inflightBytes: () => budget.totalBytes,
   });
-  const models = createControl(config, engine, metrics, inflight, clock, logger);
+  const models = createControl(config, engine, metrics, clock, logger);
   // Frontend threads have a ring of their own, where callers are known.
   const ring = hasFrontendThreads(config, loadNativeThreads()) ? [] : serverRing(config.requestLog, { clock, logger });
-  const server: LocalServer = new LocalServer(config, models, inflight, ring);
+  const server: LocalServer = new LocalServer(config, models, ring);
   const running = new Composed(config, server, models, logger, clock, () => processReading.close());
   // The clock of the stop runs from the signal on, whatever the start is waiting for.
   const endStart = (): void => void running.stop();
   stopping?.addEventListener('abort', endStart, { once: true });
   try {
-    await running.listen(frontendsOf(config, server, metrics, clock, logger));
+    await running.listen(frontendsOf(config, server, metrics, budget, clock, logger));
     const failed = await running.unlessStopped(models.start());
     if (failed.length > 0 && config.repository.exitOnError) {
       const names = failed.map((name) => `'${name}'`).join(', ');
@@ -122,7 +124,6 @@ function createControl(
   { repository, engine: settings, limits, requestLog }: ServerConfig,
   engine: Engine,
   metrics: ServerMetrics,
-  inflight: InflightBytes,
   clock: Clock,
   logger: Logger,
 ): ModelControl {
@@ -131,7 +132,6 @@ function createControl(
     clock,
     logger,
     statistics: metrics.createStatistics,
-    inflight,
     maxQueuedRequests: limits.maxQueuedRequests,
     autoComplete: repository.autoComplete,
     defaultMaxBatchSize: settings.defaultMaxBatchSize,
@@ -160,10 +160,11 @@ function frontendsOf(
   config: ServerConfig,
   server: LocalServer,
   metrics: ServerMetrics,
+  budget: MemoryBudget,
   clock: Clock,
   logger: Logger,
 ): readonly Frontend[] {
-  const frontends = [...protocolFrontends(config, server, clock, logger)];
+  const frontends = [...protocolFrontends(config, server, budget, clock, logger)];
   if (config.metrics.listen) {
     frontends.push(new MetricsFrontend(config.metrics.listen, () => metrics.render(), logger));
   }
@@ -178,6 +179,7 @@ const hasFrontendThreads = ({ frontendThreads, http, grpc }: ServerConfig, { sha
 function protocolFrontends(
   config: ServerConfig,
   server: LocalServer,
+  budget: MemoryBudget,
   clock: Clock,
   logger: Logger,
 ): readonly Frontend[] {
@@ -185,7 +187,8 @@ function protocolFrontends(
   const native = loadNativeThreads();
   if (hasFrontendThreads(config, native)) {
     logger.info({ frontendThreads }, 'the frontends have threads of their own');
-    return threadedFrontends({ threadCount: frontendThreads, server, native, clock, logger, http, grpc, requestLog });
+    const shared = { server, native, budget, clock, logger, requestLog };
+    return threadedFrontends({ ...shared, threadCount: frontendThreads, http, grpc });
   }
   if (frontendThreads > 1 && !native.sharesPorts) {
     logger.warn(
@@ -195,7 +198,8 @@ function protocolFrontends(
   }
   const frontends: Frontend[] = [];
   const isExiting = (): boolean => server.isExiting;
-  const shared = { server, clock, logger, isExiting, setLowWater: native.setReceiveLowWater };
+  const memory = new MessagePool(clock, budget);
+  const shared = { server, clock, logger, isExiting, memory, setLowWater: native.setReceiveLowWater };
   if (http.listen) frontends.push(createHttpFrontend({ ...shared, config: http }));
   if (grpc.listen) frontends.push(createGrpcFrontend({ ...shared, config: grpc }));
   return frontends;

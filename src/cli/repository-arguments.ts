@@ -16,6 +16,8 @@ export interface Surroundings {
   readonly isFolder: (path: string) => boolean;
   /** That this process may keep busy. */
   readonly cpuCores: number;
+  /** Memory that this process may use: the cgroup's limit, or the machine's memory. */
+  readonly memoryBytes: number;
 }
 
 type Values = FlagValues<ServeFlags>;

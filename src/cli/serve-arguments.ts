@@ -120,6 +120,11 @@ const mostFrontendThreads = 8;
 const frontendThreadsFor = (cpuCores: number): number =>
   Math.max(1, Math.min(mostFrontendThreads, Math.floor(cpuCores / 4)));
 
+const mostInflightBytes = 1024 * 1024 * 1024;
+
+/** A quarter of the memory: weights, intermediate results and what the collector has not seen yet need the rest. */
+const inflightBytesFor = (memoryBytes: number): number => Math.min(mostInflightBytes, Math.ceil(memoryBytes / 4));
+
 /**
  * The settings that the words after `serve` ask for. Throws a `UsageError` that lists everything that is wrong with them.
  */
@@ -149,7 +154,7 @@ export function parseServeArguments(words: readonly string[], surroundings: Surr
       globalInterOpThreads: backend.settings.globalInterOpThreads,
     },
     limits: {
-      maxInflightBytes: values.number('max-inflight-bytes'),
+      maxInflightBytes: values.number('max-inflight-bytes') || inflightBytesFor(surroundings.memoryBytes),
       maxQueuedRequests: values.number('max-queued-requests'),
     },
     http: {

@@ -1,6 +1,7 @@
 /** `nereid serve`: from the command line to a server that serves until a signal ends it. */
 
 import { statSync } from 'node:fs';
+import { totalmem } from 'node:os';
 
 import { createServer, StartEndedError } from '../create-server.ts';
 import { cpuCores } from '../engine/cpu-cores.ts';
@@ -25,7 +26,15 @@ const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: fal
  */
 export async function serveCommand(words: readonly string[], { version, signals }: ServeSurroundings): Promise<never> {
   const { env } = process;
-  const config = parseServeArguments(words, { env, cwd: process.cwd(), version, isFolder, cpuCores: cpuCores() });
+  const config = parseServeArguments(words, {
+    env,
+    cwd: process.cwd(),
+    version,
+    isFolder,
+    cpuCores: cpuCores(),
+    // Without a limit it is 0, or more than there is.
+    memoryBytes: Math.min(process.constrainedMemory() || Number.POSITIVE_INFINITY, totalmem()),
+  });
   const log = await openLog(config.log);
   const life = new ProcessLife(log.logger);
   signals.deliver((signal) => life.receive(signal));

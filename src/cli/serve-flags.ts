@@ -291,11 +291,11 @@ export const serveFlags = {
   'max-inflight-bytes': {
     ...wholeNumber,
     group: 'Server',
-    initial: String(1024 * mebibyte),
-    min: 1,
+    initial: '0',
+    min: 0,
     max: Number.MAX_SAFE_INTEGER,
     placeholder: 'bytes',
-    help: 'Bytes of request tensors accepted and not yet answered, over all models; more is refused at once.',
+    help: 'Memory that requests and answers may take together, from the first byte that is received until the answer has left; what does not fit is refused at once. 0: a quarter of the memory that the process may use, at most 1 GiB.',
   },
   'max-queued-requests': {
     ...wholeNumber,

@@ -1,10 +1,10 @@
 /**
- * Where request messages get their memory. That of large ones is used again and again: fresh memory of the size of an image
- * costs the kernel more than the copy that goes into it (each page is cleared when it is first touched). A block is taken for
- * a message and comes back when its call was answered well; whoever was cut off may still be read by an instance, so those
- * blocks are left to the collector.
+ * Where request messages get their memory, and the budget that bounds it. That of large ones is used again and again: fresh
+ * memory of the size of an image costs the kernel more than the copy that goes into it (each page is cleared when it is first
+ * touched). A block is taken for a message and comes back when its request has ended: until then an instance may read it.
  */
 
+import { MemoryBudget } from '../inference/memory-budget.ts';
 import type { Clock } from '../time.ts';
 import { IdleBlocks, TrimTimer } from './idle-blocks.ts';
 
@@ -19,6 +19,11 @@ export const maxPooledBytes: number = 2 ** largestBits;
  * another one of these.
  */
 export interface MessageMemory {
+  /**
+   * The account of all of it. Who receives a message reserves its bytes before they are kept, and gives them back when
+   * nobody holds the message any more; `take` and `allocate` count nothing.
+   */
+  readonly budget: MemoryBudget;
   /** A block of at least that many bytes, with anything in it. `bytes` is at most `maxPooledBytes`. */
   take(bytes: number): Buffer;
   /** Only a block of `take` that nobody reads or writes any more. */
@@ -28,11 +33,16 @@ export interface MessageMemory {
 }
 
 export class MessagePool implements MessageMemory {
+  readonly budget: MemoryBudget;
   readonly #idle = new IdleBlocks<Buffer>();
   readonly #timer: TrimTimer | null;
 
-  /** @param clock by which it trims itself; null leaves that to the owner. */
-  constructor(clock: Clock | null = null) {
+  /**
+   * @param clock  by which it trims itself; null leaves that to the owner.
+   * @param budget absent means that nothing is bounded.
+   */
+  constructor(clock: Clock | null = null, budget = new MemoryBudget(Number.MAX_SAFE_INTEGER)) {
+    this.budget = budget;
     this.#timer = clock === null ? null : new TrimTimer(clock, () => this.trim());
   }
 

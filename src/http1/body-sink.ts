@@ -5,4 +5,9 @@ export interface BodySink {
   add(bytes: Buffer, from: number, end: number): void;
   /** Nothing more will come. Not called when the connection breaks before. */
   end(): void;
+  /**
+   * The rest is for nobody: the request has its answer, or its connection is gone. Called once, also behind the end, and
+   * nothing is called after it.
+   */
+  dropped?(): void;
 }

@@ -84,8 +84,7 @@ export class Http1Request {
       return;
     }
     this.#isOpen = false;
-    // What still comes of the body is for nobody.
-    this.sink = null;
+    this.#dropSink();
     this.status = status;
     this.headers = headers;
     this.text = text;
@@ -96,12 +95,19 @@ export class Http1Request {
 
   /** The connection is gone, and with it the answer if it has not been written. */
   abandon(): void {
-    this.sink = null;
+    this.#dropSink();
     const { release } = this;
     this.release = null;
     release?.();
     if (!this.#isOpen) return;
     this.#isOpen = false;
     this.listener?.onGone();
+  }
+
+  /** What still comes of the body is for nobody. */
+  #dropSink(): void {
+    const { sink } = this;
+    this.sink = null;
+    sink?.dropped?.();
   }
 }

@@ -4,7 +4,6 @@
  */
 
 import type { Engine } from '../engine/engine.ts';
-import type { InflightBytes } from '../inference/inflight-bytes.ts';
 import type { Logger } from '../logger.ts';
 import { batchingText } from '../model-config/batching-text.ts';
 import type { ConfigSettings } from '../model-config/config-settings.ts';
@@ -32,7 +31,6 @@ export interface LoaderTools {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly statistics: StatisticsFactory;
-  readonly inflight: InflightBytes;
   readonly maxQueuedRequests: number;
   readonly autoComplete: boolean;
   readonly defaultMaxBatchSize: number;
@@ -111,7 +109,6 @@ export async function loadVersion(
       instances: instances.active,
       clock: tools.clock,
       observer: statistics,
-      inflight: tools.inflight,
       identity: { modelName: model, modelVersion: String(version) },
       limits: { maxQueuedRequests: tools.maxQueuedRequests },
       logger,

@@ -39,8 +39,6 @@ export interface AdmittedRequest {
   readonly rows: number;
   /** Requests with equal keys may share a batch; '' where every request may. */
   readonly batchKey: string;
-  /** Bytes of all inputs, for the server's limit on bytes in flight. */
-  readonly byteSize: number;
   readonly priority: number;
   readonly timeoutUs: number;
 }
@@ -101,7 +99,6 @@ export function admit(plan: AdmissionPlan, request: InferenceRequest): AdmittedR
   // As long as it can get: an array that grows by `push` takes room for 17 at the first.
   const inputs = new Array<AdmittedInput>(tensors.length);
   let count = 0;
-  let byteSize = 0;
   let batchKey = '';
   for (let i = 0; i < tensors.length; i++) {
     const tensor = tensors[i];
@@ -110,7 +107,6 @@ export function admit(plan: AdmissionPlan, request: InferenceRequest): AdmittedR
     if (tensor.datatype !== input.datatype) throw refusal.datatype(plan, request.id, input, tensor);
     checkShape(plan, request, input, tensor);
     const elements = checkBytes(plan, request, input, tensor, rows);
-    byteSize += tensor.data.length;
     if (input.isShared) {
       const value = sharedValue(plan, request, input, tensor, elements);
       batchKey += `${input.isOptional ? `#${input.position}` : ''}=${value.toString('latin1')};`;
@@ -131,7 +127,6 @@ export function admit(plan: AdmissionPlan, request: InferenceRequest): AdmittedR
     outputs,
     rows,
     batchKey,
-    byteSize,
     priority: request.priority,
     timeoutUs: request.timeoutUs,
   };

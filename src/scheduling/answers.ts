@@ -8,7 +8,6 @@
 
 import type { InferenceError } from '../errors.ts';
 import type { RequestTimings } from '../inference/context.ts';
-import type { InflightBytes } from '../inference/inflight-bytes.ts';
 import type { InferenceResponse } from '../inference/response.ts';
 import type { Logger } from '../logger.ts';
 import type { Clock } from '../time.ts';
@@ -33,7 +32,6 @@ function fillTimings(timings: RequestTimings, queueNs: number, { durations, rows
 export class Answers {
   readonly #clock: Clock;
   readonly #observer: SchedulingObserver;
-  readonly #inflight: InflightBytes;
   readonly #logger: Logger;
   readonly #keepsOrder: boolean;
   #firstInOrder: QueuedRequest | null = null;
@@ -44,16 +42,9 @@ export class Answers {
   /** The other list of the two that take turns. */
   #told: QueuedRequest[] = [];
 
-  constructor(
-    clock: Clock,
-    observer: SchedulingObserver,
-    inflight: InflightBytes,
-    logger: Logger,
-    keepsOrder: boolean,
-  ) {
+  constructor(clock: Clock, observer: SchedulingObserver, logger: Logger, keepsOrder: boolean) {
     this.#clock = clock;
     this.#observer = observer;
-    this.#inflight = inflight;
     this.#logger = logger;
     this.#keepsOrder = keepsOrder;
   }
@@ -66,7 +57,6 @@ export class Answers {
   /** From now on the request is owed an answer. */
   owe(request: QueuedRequest): void {
     this.#openCount++;
-    this.#inflight.add(request.request.byteSize);
     this.#observer.requestQueued();
     if (!this.#keepsOrder) return;
     if (this.#lastInOrder === null) this.#firstInOrder = request;
@@ -130,7 +120,6 @@ export class Answers {
   #settle(request: QueuedRequest, nowMs: number): void {
     request.state = 'settled';
     this.#openCount--;
-    this.#inflight.remove(request.request.byteSize);
     request.context.cancellation.remove(request);
     const totalNs = elapsedNs(request.context.receivedAtMs, nowMs);
     if (request.response !== null) {

@@ -1,7 +1,6 @@
 /** Chooses the scheduler that a configuration asks for and puts its parts together. */
 
 import type { EngineInstance } from '../engine/engine.ts';
-import { InflightBytes } from '../inference/inflight-bytes.ts';
 import { type Logger, silentLogger } from '../logger.ts';
 import type { ModelConfig } from '../model-config/model-config.ts';
 import type { ModelSignature } from '../model-config/signature.ts';
@@ -28,8 +27,6 @@ export interface SchedulerSpec {
   readonly instances: readonly EngineInstance[];
   readonly clock: Clock;
   readonly observer: SchedulingObserver;
-  /** Where accepted requests are counted; the server's, if it bounds them. */
-  readonly inflight?: InflightBytes;
   readonly identity: { readonly modelName: string; readonly modelVersion: string };
   readonly limits: { readonly maxQueuedRequests: number };
   /** Class labels by output name, from label files. */
@@ -53,7 +50,6 @@ export function createScheduler(spec: SchedulerSpec): ElasticScheduler {
     maxQueuedRequests: spec.limits.maxQueuedRequests,
     clock: spec.clock,
     observer: spec.observer,
-    inflight: spec.inflight ?? new InflightBytes(),
     logger: spec.logger ?? silentLogger,
   });
   for (const instance of spec.instances) scheduler.addInstance(instance);

@@ -14,7 +14,6 @@ import type { EngineInstance } from '../engine/engine.ts';
 import type { InferenceError } from '../errors.ts';
 import type { InferenceContext } from '../inference/context.ts';
 import type { ResponseSink } from '../inference/infer.ts';
-import type { InflightBytes } from '../inference/inflight-bytes.ts';
 import type { Logger } from '../logger.ts';
 import type { DynamicBatchingConfig } from '../model-config/model-config.ts';
 import type { Clock } from '../time.ts';
@@ -47,7 +46,6 @@ export interface BatcherParts {
   readonly maxQueuedRequests: number;
   readonly clock: Clock;
   readonly observer: SchedulingObserver;
-  readonly inflight: InflightBytes;
   readonly logger: Logger;
 }
 
@@ -65,11 +63,11 @@ export class DynamicBatcher implements Scheduler, RequestKeeper {
   #drained: (() => void)[] = [];
 
   constructor(parts: BatcherParts) {
-    const { batching, clock, rule, observer, inflight, logger } = parts;
+    const { batching, clock, rule, observer, logger } = parts;
     const pump = (): void => this.#pump();
     this.#parts = parts;
     this.#queue = new RequestQueue(batching, parts.maxQueuedRequests);
-    this.#answers = new Answers(clock, observer, inflight, logger, batching?.preserveOrdering ?? false);
+    this.#answers = new Answers(clock, observer, logger, batching?.preserveOrdering ?? false);
     this.#runner = new BatchRunner({
       ...parts,
       answers: this.#answers,

@@ -1,12 +1,11 @@
 /**
  * The server of this process: both planes over the models that `ModelControl` keeps. It owns no request; it finds the
- * version, bounds the bytes in flight, and passes on.
+ * version and passes on.
  */
 
-import { type InferenceError, resourceExhausted, toInferenceError, unavailable } from '../errors.ts';
+import { type InferenceError, toInferenceError, unavailable } from '../errors.ts';
 import type { InferenceContext } from '../inference/context.ts';
 import { compose, type Infer, type Interceptor, type ResponseSink } from '../inference/infer.ts';
-import type { InflightBytes } from '../inference/inflight-bytes.ts';
 import type { InferenceRequest } from '../inference/request.ts';
 import type { ModelControl } from '../lifecycle/model-control.ts';
 import type { ModelIndexEntry } from '../lifecycle/model-index.ts';
@@ -40,30 +39,14 @@ export class LocalServer implements InferenceServer {
   readonly #config: ServerConfig;
   readonly #models: ModelControl;
   readonly #metadata: ServerMetadata;
-  readonly #inflight: InflightBytes;
   #isExiting = false;
 
-  /**
-   * The first interceptor is the outermost; each sees a request before its model is looked up.
-   *
-   * @param inflight counted by the schedulers of `models`
-   */
-  constructor(
-    config: ServerConfig,
-    models: ModelControl,
-    inflight: InflightBytes,
-    interceptors: readonly Interceptor[] = [],
-  ) {
+  /** The first interceptor is the outermost; each sees a request before its model is looked up. */
+  constructor(config: ServerConfig, models: ModelControl, interceptors: readonly Interceptor[] = []) {
     this.#config = config;
     this.#models = models;
-    this.#inflight = inflight;
     this.#metadata = { name: config.id, version: config.version, extensions };
     this.infer = compose(interceptors, (request, context, sink) => this.#infer(request, context, sink));
-  }
-
-  /** Bytes of request tensors accepted and not yet answered, over all models. */
-  get inflightBytes(): number {
-    return this.#inflight.total;
   }
 
   get isExiting(): boolean {
@@ -133,32 +116,12 @@ export class LocalServer implements InferenceServer {
     let version: ModelVersion;
     try {
       version = this.#models.find(request.modelName, request.modelVersion);
-      this.#refuseBeyondLimit(request);
     } catch (error) {
       sink.fail(toInferenceError(error));
       return;
     }
     version.infer(request, context, sink);
   }
-
-  /** One request is always taken, however large. */
-  #refuseBeyondLimit(request: InferenceRequest): void {
-    const { total } = this.#inflight;
-    const limit = this.#config.limits.maxInflightBytes;
-    if (total === 0) return;
-    const bytes = requestBytes(request);
-    if (total + bytes <= limit) return;
-    throw resourceExhausted(
-      `the server has ${total} bytes of requests in flight and takes at most ${limit}, this request has ${bytes}; retry ` +
-        'later or raise --max-inflight-bytes',
-    );
-  }
-}
-
-function requestBytes({ inputs }: InferenceRequest): number {
-  let bytes = 0;
-  for (let i = 0; i < inputs.length; i++) bytes += inputs[i]?.data.length ?? 0;
-  return bytes;
 }
 
 function configOf(version: ModelVersion): ModelConfig {

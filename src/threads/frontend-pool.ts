@@ -4,6 +4,7 @@
  */
 
 import { Worker } from 'node:worker_threads';
+import type { MemoryBudget } from '../inference/memory-budget.ts';
 import type { Logger } from '../logger.ts';
 import type { InferenceServer } from '../server/inference-server.ts';
 import type { GrpcConfig, HttpConfig, RequestLogConfig } from '../server/server-config.ts';
@@ -23,6 +24,8 @@ export interface FrontendPoolOptions {
   readonly threadCount: number;
   readonly server: InferenceServer;
   readonly native: NativeThreads;
+  /** With an account for this thread and one for each of the pool. */
+  readonly budget: MemoryBudget;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Null for a frontend that is off. */
@@ -189,7 +192,7 @@ export class FrontendPool {
     link: FrontendThreadSettings['link'],
     doorbell: number,
   ): FrontendThreadSettings {
-    const { http, grpc, requestLog } = this.#options;
+    const { http, grpc, requestLog, budget } = this.#options;
     return {
       index,
       connections: { http: this.#connections.http.memory, grpc: this.#connections.grpc.memory },
@@ -200,6 +203,7 @@ export class FrontendPool {
       link,
       doorbell,
       clockOriginMs: clockOriginMs(),
+      budget: { shared: budget.shared, limitBytes: budget.limitBytes },
       exiting: this.#exiting,
     };
   }
@@ -238,6 +242,7 @@ export class FrontendPool {
     this.#connections.grpc.close(place.index);
     for (const fd of place.onTheWay.values()) this.#options.native.closeSocket(fd);
     place.onTheWay.clear();
+    this.#options.budget.clear(place.index + 1);
     place.host?.close();
     place.worker = null;
     place.host = null;

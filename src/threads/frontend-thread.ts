@@ -8,6 +8,7 @@ import { internal } from '../errors.ts';
 import type { Frontend, Listening, ListeningSocket } from '../frontends/frontend.ts';
 import { createGrpcFrontend } from '../frontends/grpc/grpc-frontend.ts';
 import { createHttpFrontend } from '../frontends/http/http-frontend.ts';
+import { MemoryBudget } from '../inference/memory-budget.ts';
 import { serverRing } from '../interceptors/server-ring.ts';
 import { clockSince } from '../time.ts';
 import { ConnectionBalance, ConnectionCounts } from './connection-balance.ts';
@@ -26,7 +27,9 @@ async function run(port: MessagePort, settings: FrontendThreadSettings): Promise
   const clock = clockSince(settings.clockOriginMs);
   const server = new LinkServer(settings.link, native, serverRing(settings.requestLog, { clock, logger }));
   server.connect(settings.doorbell);
-  const memory = new SharedMessageMemory(server.arena, clock);
+  const { limitBytes, shared: accounts } = settings.budget;
+  const budget = new MemoryBudget(limitBytes, accounts, settings.index + 1);
+  const memory = new SharedMessageMemory(server.arena, clock, budget);
   const shared = { server, clock, logger, isExiting, memory, setLowWater: native.setReceiveLowWater };
   const { http, grpc, httpFd, grpcFd } = settings;
   // Until then the pool closes the socket if this thread is lost.

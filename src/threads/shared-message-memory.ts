@@ -6,6 +6,7 @@
 
 import { TrimTimer } from '../frontends/idle-blocks.ts';
 import type { MessageMemory } from '../frontends/message-pool.ts';
+import type { MemoryBudget } from '../inference/memory-budget.ts';
 import type { Clock } from '../time.ts';
 import type { PageArena } from './page-arena.ts';
 
@@ -13,10 +14,13 @@ import type { PageArena } from './page-arena.ts';
 const smallestShared = 64 * 1024;
 
 export class SharedMessageMemory implements MessageMemory {
+  readonly budget: MemoryBudget;
   readonly #arena: PageArena;
   readonly #timer: TrimTimer;
 
-  constructor(arena: PageArena, clock: Clock) {
+  /** @param budget of this thread. */
+  constructor(arena: PageArena, clock: Clock, budget: MemoryBudget) {
+    this.budget = budget;
     this.#arena = arena;
     this.#timer = new TrimTimer(clock, () => arena.trim());
   }

@@ -22,6 +22,8 @@ export interface FrontendThreadSettings {
   readonly doorbell: number;
   /** Where the clock of that thread begins; see `clockSince`. */
   readonly clockOriginMs: number;
+  /** The accounts of all threads, for `MemoryBudget`, and their limit. This thread has the one behind its index. */
+  readonly budget: { readonly shared: SharedArrayBuffer; readonly limitBytes: number };
   /** One number that becomes 1 when the process has decided to end. */
   readonly exiting: SharedArrayBuffer;
 }

@@ -67,7 +67,7 @@ describe('a request that fits', () => {
 
   it('is admitted with its rows, its bytes and all outputs sorted by name', () => {
     const result = admitted(simple, { id: 'a', inputs: good, priority: 3, timeoutUs: 9 });
-    expect(result).toMatchObject({ id: 'a', rows: 2, byteSize: 256, batchKey: '', priority: 3, timeoutUs: 9 });
+    expect(result).toMatchObject({ id: 'a', rows: 2, batchKey: '', priority: 3, timeoutUs: 9 });
     expect(result.inputs.map((input) => [input.index, input.shape])).toEqual([
       [0, [2, 16]],
       [1, [2, 16]],
@@ -111,10 +111,9 @@ describe('a request that fits', () => {
   it('may have zero extents behind the batch dimension', () => {
     expect(admitted(bytesModel, { inputs: [bytesTensor('INPUT', [1, 0], [])] })).toMatchObject({
       rows: 1,
-      byteSize: 0,
     });
     const config = modelConfig({ maxBatchSize: 0, inputs: [inputConfig('INPUT', 'FP32', [-1, 4])] });
-    expect(admitted(config, { inputs: [fp32('INPUT', [0, 4], [])] })).toMatchObject({ rows: 1, byteSize: 0 });
+    expect(admitted(config, { inputs: [fp32('INPUT', [0, 4], [])] })).toMatchObject({ rows: 1 });
   });
 
   it('has one row and its full shape for a model without a batch dimension', () => {
@@ -125,7 +124,7 @@ describe('a request that fits', () => {
   });
 
   it('may come without inputs to a model that has none', () => {
-    expect(admitted(modelConfig({ inputs: [] }), { inputs: [] })).toMatchObject({ rows: 1, inputs: [], byteSize: 0 });
+    expect(admitted(modelConfig({ inputs: [] }), { inputs: [] })).toMatchObject({ rows: 1, inputs: [] });
   });
 });
 

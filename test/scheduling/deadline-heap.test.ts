@@ -14,7 +14,6 @@ const expiring = (atMs: number): QueuedRequest => {
     outputs: [],
     rows: 1,
     batchKey: '',
-    byteSize: 0,
     priority: 0,
     timeoutUs: 0,
   };

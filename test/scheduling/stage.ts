@@ -2,7 +2,6 @@
 
 import type { InferenceError } from '../../src/errors.ts';
 import { Cancellation, type InferenceContext } from '../../src/inference/context.ts';
-import { InflightBytes } from '../../src/inference/inflight-bytes.ts';
 import type { InferenceRequest } from '../../src/inference/request.ts';
 import type { InferenceResponse } from '../../src/inference/response.ts';
 import type { ModelConfig } from '../../src/model-config/model-config.ts';
@@ -53,7 +52,6 @@ export interface StageOptions {
 export class Stage {
   readonly clock = new FakeClock();
   readonly observer = new RecordingObserver();
-  readonly inflight = new InflightBytes();
   readonly warnings: string[] = [];
   readonly errors: string[] = [];
   /** Called by the sink of each caller, within the scheduler's own call. */
@@ -77,7 +75,6 @@ export class Stage {
       instances: this.instances,
       clock: this.clock,
       observer: this.observer,
-      inflight: this.inflight,
       identity: { modelName: this.config.name, modelVersion: '1' },
       limits: { maxQueuedRequests: options.maxQueuedRequests ?? 1000 },
       labels: new Map(),

@@ -6,6 +6,7 @@ import { Agent } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BroadcastChannel, type Worker } from 'node:worker_threads';
 import type { Listening } from '../../src/frontends/frontend.ts';
+import { MemoryBudget } from '../../src/inference/memory-budget.ts';
 import type { Logger } from '../../src/logger.ts';
 import { loadNativeThreads } from '../../src/threads/native-threads.ts';
 import { threadedFrontends } from '../../src/threads/threaded-frontends.ts';
@@ -108,6 +109,7 @@ export class Stage {
       threadCount,
       server: this.server,
       native,
+      budget: new MemoryBudget(2 ** 30, MemoryBudget.accounts(threadCount + 1)),
       clock: systemClock,
       logger,
       http: {

@@ -24,7 +24,7 @@ export interface GrpcFrontendOptions {
   readonly isExiting: () => boolean;
   /** Where to listen instead of opening the configured address. */
   readonly socket?: ListeningSocket | null;
-  /** Where messages lie; absent means a pool of its own. Without effect on grpc-js, which has its own ways. */
+  /** Where messages lie; absent means a pool of its own. grpc-js has its own memory, and only the budget of this one. */
   readonly memory?: MessageMemory;
   /** Who serves accepted connections; absent means this frontend. Without effect on grpc-js. */
   readonly placement?: ConnectionPlacement;

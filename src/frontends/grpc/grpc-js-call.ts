@@ -14,6 +14,8 @@ import { type Caller, Cancellation } from '../../inference/context.ts';
 import type { Logger } from '../../logger.ts';
 import type { GrpcConfig } from '../../server/server-config.ts';
 import type { Clock } from '../../time.ts';
+import type { InflatedMessage } from '../inflate.ts';
+import type { MessageMemory } from '../message-pool.ts';
 import { acceptedEncodingsOf, compressedFlag, takeEncoding } from './grpc-js-internals.ts';
 import {
   chooseEncoding,
@@ -30,6 +32,8 @@ export interface CallSurroundings {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly config: GrpcConfig;
+  /** Counts messages only once they are whole: grpc-js puts them together in memory of its own. */
+  readonly memory: MessageMemory;
 }
 
 /** How the messages of one call are compressed. */
@@ -56,6 +60,8 @@ export abstract class GrpcJsCall extends ServerInterceptingCall implements CallC
   protected readonly inner: ServerInterceptingCallInterface;
   protected readonly surroundings: CallSurroundings;
   protected isEnded = false;
+  /** What the call has of the budget; given back when it ends. */
+  #reservedBytes = 0;
   readonly #path: string;
   readonly #encoding: string | null;
   readonly #compression: ResponseCompression | null;
@@ -90,6 +96,29 @@ export abstract class GrpcJsCall extends ServerInterceptingCall implements CallC
     return { protocol: 'grpc', address: this.inner.getPeer().replace(/:\d+$/, '') };
   }
 
+  reserve(bytes: number): void {
+    if (this.isEnded) return;
+    const { budget } = this.surroundings.memory;
+    if (!budget.reserve(bytes, this.#reservedBytes)) throw budget.exhausted(bytes);
+    this.#reservedBytes += bytes;
+  }
+
+  hold(bytes: number): void {
+    if (this.isEnded) return;
+    this.#reservedBytes += bytes;
+    this.surroundings.memory.budget.add(bytes);
+  }
+
+  release(bytes: number): void {
+    if (this.isEnded) return;
+    this.#reservedBytes -= bytes;
+    this.surroundings.memory.budget.release(bytes);
+  }
+
+  checkAnswer(bytes: number, requestBytes: number): void {
+    this.surroundings.memory.budget.checkAnswer(bytes, requestBytes);
+  }
+
   metadataValue(key: string): string | null {
     const value = this.#metadata?.get(key)[0];
     return typeof value === 'string' ? value : null;
@@ -112,15 +141,13 @@ export abstract class GrpcJsCall extends ServerInterceptingCall implements CallC
   /** Also called by grpc-js after the call has been answered. */
   onCancel(): void {
     if (this.isEnded) return;
-    this.isEnded = true;
-    this.closed();
+    this.#end();
     this.cancellation.cancel();
   }
 
   finish(status: GrpcStatus): void {
     if (this.isEnded) return;
-    this.isEnded = true;
-    this.closed();
+    this.#end();
     if (this.#deflating === null) this.#sendStatus(status);
     else this.#deflating.then(() => this.#sendStatus(status));
   }
@@ -141,10 +168,34 @@ export abstract class GrpcJsCall extends ServerInterceptingCall implements CallC
   /** The call has ended, from whichever side. Called once. */
   protected abstract closed(): void;
 
-  /** @throws InferenceError where the frame is not what the call announced. */
-  protected inflated(message: Buffer): Buffer | Promise<Buffer> {
-    if (this.#encoding === null) return message;
-    return inflateMessage(message, compressedFlag(message), this.#encoding, this.surroundings.config.maxMessageBytes);
+  /** From now on the call gives back what was reserved elsewhere. */
+  protected adopt(bytes: number): void {
+    if (this.isEnded) this.surroundings.memory.budget.release(bytes);
+    else this.#reservedBytes += bytes;
+  }
+
+  /**
+   * A message that came compressed, null for one that did not; what it has of the budget is not the call's yet.
+   *
+   * @throws InferenceError where the frame is not what the call announced.
+   */
+  protected inflated(message: Buffer): Promise<InflatedMessage> | null {
+    const flag = this.#encoding === null ? 0 : compressedFlag(message);
+    if (flag === 0) return null;
+    const { config, memory } = this.surroundings;
+    return inflateMessage(message, flag, {
+      encoding: this.#encoding as string,
+      maxMessageBytes: config.maxMessageBytes,
+      memory,
+      ownBytes: this.#reservedBytes,
+    });
+  }
+
+  #end(): void {
+    this.isEnded = true;
+    this.surroundings.memory.budget.release(this.#reservedBytes);
+    this.#reservedBytes = 0;
+    this.closed();
   }
 
   #write(message: OutgoingMessage, onWritten: () => void): void {

@@ -47,6 +47,12 @@ export class GrpcJsStreamCall extends GrpcJsCall implements StreamCall {
   }
 
   override onReceiveMessage(frame: Buffer): void {
+    try {
+      this.reserve(frame.length);
+    } catch (error) {
+      this.fail(error);
+      return;
+    }
     if (this.#isDelivering) {
       this.#arrived = frame;
       return;
@@ -70,20 +76,15 @@ export class GrpcJsStreamCall extends GrpcJsCall implements StreamCall {
     let frame: Buffer | null = first;
     this.#isDelivering = true;
     while (frame !== null && !this.isEnded) {
-      const message = this.#tryInflate(frame);
-      if (message === null) break;
-      if (!Buffer.isBuffer(message)) {
-        message.then(this.#deliverInflated, this.#fail);
-        break;
-      }
-      frame = this.#deliverOne(message);
+      if (this.#inflate(frame)) break;
+      frame = this.#deliverOne(frame, frame.length);
     }
     this.#isDelivering = false;
   }
 
   /** Returns the frame that was asked for meanwhile, if it was there. */
-  #deliverOne(message: Buffer): Buffer | null {
-    this.#receiver?.onMessage(message);
+  #deliverOne(message: Buffer, reservedBytes: number): Buffer | null {
+    this.#receiver?.onMessage(message, reservedBytes);
     if (!this.#isReadWanted || this.isEnded) return null;
     this.#isReadWanted = false;
     this.inner.startRead();
@@ -92,21 +93,28 @@ export class GrpcJsStreamCall extends GrpcJsCall implements StreamCall {
     return arrived;
   }
 
-  readonly #deliverInflated = (message: Buffer): void => {
+  #deliverInflated(message: Buffer, reservedBytes: number): void {
     if (this.isEnded) return;
     this.#isDelivering = true;
-    const next = this.#deliverOne(message);
+    const next = this.#deliverOne(message, reservedBytes);
     this.#isDelivering = false;
     if (next !== null) this.#deliver(next);
-  };
+  }
 
-  #tryInflate(frame: Buffer): Buffer | Promise<Buffer> | null {
+  /** False for a message that did not come compressed; every other is delivered later, or fails the call. */
+  #inflate(frame: Buffer): boolean {
     try {
-      return this.inflated(frame);
+      const inflated = this.inflated(frame);
+      if (inflated === null) return false;
+      inflated.then(({ bytes, reservedBytes }) => {
+        this.adopt(reservedBytes);
+        this.release(frame.length);
+        this.#deliverInflated(bytes, reservedBytes);
+      }, this.#fail);
     } catch (error) {
       this.fail(error);
-      return null;
     }
+    return true;
   }
 
   readonly #fail = (error: unknown): void => this.fail(error);

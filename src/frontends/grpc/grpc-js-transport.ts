@@ -15,6 +15,7 @@ import type { Logger } from '../../logger.ts';
 import type { GrpcConfig } from '../../server/server-config.ts';
 import type { Clock } from '../../time.ts';
 import type { Listening } from '../frontend.ts';
+import { type MessageMemory, MessagePool } from '../message-pool.ts';
 import type { CallSurroundings } from './grpc-js-call.ts';
 import {
   dropEndlessTimeouts,
@@ -42,12 +43,18 @@ const connectionWindowBytes = 16 * 1024 * 1024;
 export interface GrpcJsDependencies {
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Whose budget bounds messages; absent means that nothing does. */
+  readonly memory?: MessageMemory | undefined;
 }
 
-export const createGrpcJsTransport = (dependencies: GrpcJsDependencies): GrpcTransport => ({
+export const createGrpcJsTransport = ({
+  clock,
+  logger,
+  memory = new MessagePool(),
+}: GrpcJsDependencies): GrpcTransport => ({
   async start(methods, config, socket) {
     const calls = new OpenCalls();
-    const server = grpcServer(methods, config, { ...dependencies, config }, calls);
+    const server = grpcServer(methods, config, { clock, logger, memory, config }, calls);
     const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
     for (const http2Server of http2ServersOf(server)) {
       openWindows(http2Server, streamWindowBytes, connectionWindowBytes);
@@ -61,7 +68,7 @@ export const createGrpcJsTransport = (dependencies: GrpcJsDependencies): GrpcTra
       injector.injectConnection(socket);
     });
     const { address, port } = await listenForGrpc(listener, config.listen, socket);
-    return new GrpcJsListening(address, port, server, listener, sockets, calls, dependencies.clock);
+    return new GrpcJsListening(address, port, server, listener, sockets, calls, clock);
   },
 });
 

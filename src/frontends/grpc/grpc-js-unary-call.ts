@@ -33,6 +33,12 @@ export class GrpcJsUnaryCall extends GrpcJsCall implements UnaryCall {
       this.fail(unimplemented(`a call of ${this.#method.path} has one request message, got a second one`));
       return;
     }
+    try {
+      this.reserve(message.length);
+    } catch (error) {
+      this.fail(error);
+      return;
+    }
     this.#message = message;
     this.inner.startRead();
   }
@@ -46,10 +52,17 @@ export class GrpcJsUnaryCall extends GrpcJsCall implements UnaryCall {
     this.#isAccepted = true;
     this.#calls.add();
     try {
-      const message = this.inflated(this.#message);
+      const message = this.#message;
       this.#message = null;
-      if (Buffer.isBuffer(message)) this.#handle(message);
-      else message.then(this.#handle, this.#fail);
+      const inflated = this.inflated(message);
+      if (inflated === null) this.#method.handle(message, this);
+      else {
+        inflated.then(({ bytes, reservedBytes }) => {
+          this.adopt(reservedBytes);
+          this.release(message.length);
+          if (!this.isEnded) this.#method.handle(bytes, this);
+        }, this.#fail);
+      }
     } catch (error) {
       this.fail(error);
     }
@@ -59,17 +72,11 @@ export class GrpcJsUnaryCall extends GrpcJsCall implements UnaryCall {
     if (this.#isAccepted) this.#calls.remove();
   }
 
-  get isOpen(): boolean {
-    return !this.isEnded;
-  }
-
   respond(message: OutgoingMessage): void {
     // Status and trailers leave with the message; waiting for its bytes to be written would cost a second packet.
     this.send(message, null);
     this.finish(okStatus);
   }
-
-  readonly #handle = (message: Buffer): void => this.#method.handle(message, this);
 
   readonly #fail = (error: unknown): void => this.fail(error);
 }

@@ -11,6 +11,7 @@ import type { Clock } from '../../time.ts';
 import type { CallHead } from './call-head.ts';
 import { prefixBytes } from './message-assembler.ts';
 import type { MessageMemory } from '../message-pool.ts';
+import type { InflatedMessage } from '../inflate.ts';
 import { chooseEncoding, deflateMessage, type Encoding, inflateMessage } from './message-compression.ts';
 import type { OpenCalls } from './open-calls.ts';
 import { statusCode, statusOf } from './status.ts';
@@ -33,6 +34,8 @@ export abstract class Http2Call implements CallContext, InferenceContext, Stream
   protected readonly stream: Http2Stream;
   protected readonly surroundings: Http2CallSurroundings;
   protected isEnded = false;
+  /** What the call has of the budget; given back when it ends. */
+  #reservedBytes = 0;
   readonly #path: string;
   readonly #fields: readonly HeaderField[];
   readonly #encoding: string;
@@ -77,13 +80,39 @@ export abstract class Http2Call implements CallContext, InferenceContext, Stream
     for (const { name, value } of this.#fields) if (!isReserved(name)) yield [name, value];
   }
 
+  reserve(bytes: number): void {
+    if (this.isEnded) return;
+    const { budget } = this.surroundings.pool;
+    if (!budget.reserve(bytes, this.#reservedBytes)) throw budget.exhausted(bytes);
+    this.#reservedBytes += bytes;
+  }
+
+  hold(bytes: number): void {
+    if (this.isEnded) return;
+    this.#reservedBytes += bytes;
+    this.surroundings.pool.budget.add(bytes);
+  }
+
+  release(bytes: number): void {
+    if (this.isEnded) return;
+    this.#reservedBytes -= bytes;
+    this.surroundings.pool.budget.release(bytes);
+  }
+
+  checkAnswer(bytes: number, requestBytes: number): void {
+    this.surroundings.pool.budget.checkAnswer(bytes, requestBytes);
+  }
+
+  protected get reservedBytes(): number {
+    return this.#reservedBytes;
+  }
+
   abstract onData(bytes: Buffer, start: number, end: number): void;
   abstract onEnd(): void;
 
   onClosed(): void {
     if (this.isEnded) return;
-    this.isEnded = true;
-    this.closed();
+    this.#end();
     this.cancellation.cancel();
   }
 
@@ -96,8 +125,7 @@ export abstract class Http2Call implements CallContext, InferenceContext, Stream
 
   finish(status: GrpcStatus): void {
     if (this.isEnded) return;
-    this.isEnded = true;
-    this.closed();
+    this.#end();
     if (this.#deflating === null) this.#sendStatus(status);
     else this.#deflating.then(() => this.#sendStatus(status));
   }
@@ -115,10 +143,32 @@ export abstract class Http2Call implements CallContext, InferenceContext, Stream
   /** The call has ended, from whichever side. Called once. */
   protected abstract closed(): void;
 
-  /** @throws InferenceError where the message is not what the call announced. */
-  protected inflated(message: Buffer, flag: number): Buffer | Promise<Buffer> {
-    if (flag === 0) return message;
-    return inflateMessage(message, flag, this.#encoding, this.surroundings.config.maxMessageBytes);
+  /** From now on the call gives back what was reserved elsewhere. */
+  protected adopt(bytes: number): void {
+    if (this.isEnded) this.surroundings.pool.budget.release(bytes);
+    else this.#reservedBytes += bytes;
+  }
+
+  /**
+   * A message that came compressed; what it has of the budget is not the call's yet.
+   *
+   * @throws InferenceError where the message is not what the call announced.
+   */
+  protected inflated(message: Buffer, flag: number): Promise<InflatedMessage> {
+    const { config, pool: memory } = this.surroundings;
+    return inflateMessage(message, flag, {
+      encoding: this.#encoding,
+      maxMessageBytes: config.maxMessageBytes,
+      memory,
+      ownBytes: this.#reservedBytes,
+    });
+  }
+
+  #end(): void {
+    this.isEnded = true;
+    this.surroundings.pool.budget.release(this.#reservedBytes);
+    this.#reservedBytes = 0;
+    this.closed();
   }
 
   #sendHead(): void {

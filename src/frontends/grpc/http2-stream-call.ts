@@ -20,6 +20,8 @@ interface ArrivedMessage {
   readonly uncreditedBytes: number;
   /** Of the memory for large messages, which have it instead of the connection's window. */
   readonly reservedBytes: number;
+  /** Of the budget. */
+  readonly budgetBytes: number;
 }
 
 export class Http2StreamCall extends Http2Call implements StreamCall {
@@ -119,6 +121,8 @@ export class Http2StreamCall extends Http2Call implements StreamCall {
     if (this.#assembler.missingBytes > 0) return at;
     const { flag } = this.#assembler;
     const reservedBytes = this.#assembler.handOverReservation();
+    const budgetBytes = this.#assembler.handOverBudget();
+    this.adopt(budgetBytes);
     // Who answers when is the method's affair on a stream, so the block is left to the collector.
     this.#assembler.handOverBlock();
     const message = this.#assembler.takeMessage() as Buffer;
@@ -126,7 +130,7 @@ export class Http2StreamCall extends Http2Call implements StreamCall {
     const uncreditedBytes = this.#partialUncredited;
     this.#partialBytes = 0;
     this.#partialUncredited = 0;
-    this.#arrived.push({ message, flag, heldBytes, uncreditedBytes, reservedBytes });
+    this.#arrived.push({ message, flag, heldBytes, uncreditedBytes, reservedBytes, budgetBytes });
     return at;
   }
 
@@ -157,13 +161,17 @@ export class Http2StreamCall extends Http2Call implements StreamCall {
     this.#letGo(arrived);
     this.#heldBytes -= arrived.heldBytes;
     try {
-      const inflated = this.inflated(arrived.message, arrived.flag);
-      if (Buffer.isBuffer(inflated)) {
-        this.#receiver?.onMessage(inflated);
+      if (arrived.flag === 0) {
+        this.#receiver?.onMessage(arrived.message, arrived.budgetBytes);
         return;
       }
+      const inflated = this.inflated(arrived.message, arrived.flag);
       this.#isInflating = true;
-      inflated.then(this.#deliverInflated, this.#fail);
+      inflated.then(({ bytes, reservedBytes }) => {
+        this.adopt(reservedBytes);
+        this.release(arrived.budgetBytes);
+        this.#deliverInflated(bytes, reservedBytes);
+      }, this.#fail);
     } catch (error) {
       this.fail(error);
     }
@@ -174,12 +182,12 @@ export class Http2StreamCall extends Http2Call implements StreamCall {
     if (reservedBytes > 0) this.stream.connection.intake.releaseAssembly(reservedBytes);
   }
 
-  readonly #deliverInflated = (message: Buffer): void => {
+  #deliverInflated(message: Buffer, budgetBytes: number): void {
     this.#isInflating = false;
     if (this.isEnded) return;
-    this.#receiver?.onMessage(message);
+    this.#receiver?.onMessage(message, budgetBytes);
     this.#deliver();
-  };
+  }
 
   #tellHalfClose(): void {
     this.#isWanted = false;

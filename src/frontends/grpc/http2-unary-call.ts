@@ -14,6 +14,8 @@ export class Http2UnaryCall extends Http2Call implements UnaryCall {
   readonly #method: UnaryMethod;
   #message: Buffer | null = null;
   #flag = 0;
+  /** What the message has of the budget. */
+  #messageBytes = 0;
   /** Of the pool, while the message lies in it. */
   #block: Buffer | null = null;
   /** Only for a message that does not come in one piece. */
@@ -58,9 +60,8 @@ export class Http2UnaryCall extends Http2Call implements UnaryCall {
     this.#message = null;
     this.surroundings.calls.add();
     try {
-      const inflated = this.inflated(message, this.#flag);
-      if (Buffer.isBuffer(inflated)) this.#method.handle(inflated, this);
-      else inflated.then((whole) => this.#method.handle(whole, this)).catch((error: unknown) => this.fail(error));
+      if (this.#flag === 0) this.#method.handle(message, this);
+      else this.#inflate(message);
     } catch (error) {
       this.fail(error);
     }
@@ -70,6 +71,7 @@ export class Http2UnaryCall extends Http2Call implements UnaryCall {
     this.#assembler?.drop();
     this.#assembler = null;
     if (this.#isAccepted) this.surroundings.calls.remove();
+    else this.#giveBack();
   }
 
   /**
@@ -82,10 +84,12 @@ export class Http2UnaryCall extends Http2Call implements UnaryCall {
     if (end - start !== prefixBytes + length) return false;
     const { maxMessageBytes } = this.surroundings.config;
     if (length > maxMessageBytes) throw tooLarge(length, maxMessageBytes);
+    this.reserve(length);
     const message = this.surroundings.pool.allocate(length);
     bytes.copy(message, 0, start + prefixBytes, end);
     this.#flag = bytes[start] as number;
     this.#message = message;
+    this.#messageBytes = length;
     return true;
   }
 
@@ -101,6 +105,8 @@ export class Http2UnaryCall extends Http2Call implements UnaryCall {
       this.stream.grant(assembler.missingBytes);
       return;
     }
+    this.#messageBytes = assembler.handOverBudget();
+    this.adopt(this.#messageBytes);
     this.#block = assembler.handOverBlock();
     const message = assembler.takeMessage();
     this.#flag = assembler.flag;
@@ -108,16 +114,45 @@ export class Http2UnaryCall extends Http2Call implements UnaryCall {
     if (at < end) throw unimplemented(`a call of ${this.#method.path} has one request message, got a second one`);
   }
 
-  get isOpen(): boolean {
-    return !this.isEnded;
+  override fail(error: unknown): void {
+    // The request has ended, or never began.
+    this.#giveBack();
+    super.fail(error);
+  }
+
+  #inflate(message: Buffer): void {
+    const { pool } = this.surroundings;
+    const block = this.#block;
+    // zlib reads it, and after a failure may not be done with it.
+    this.#block = null;
+    this.inflated(message, this.#flag)
+      .then((whole) => {
+        if (block !== null) pool.giveBack(block);
+        this.adopt(whole.reservedBytes);
+        this.release(this.#messageBytes);
+        this.#block = whole.block;
+        if (this.isEnded) this.#giveBack();
+        else this.#method.handle(whole.bytes, this);
+      })
+      .catch((error: unknown) => this.fail(error));
+  }
+
+  #giveBack(): void {
+    if (this.#block !== null) this.surroundings.pool.giveBack(this.#block);
+    this.#block = null;
   }
 
   respond(message: OutgoingMessage): void {
-    const isAnswered = !this.isEnded;
+    try {
+      if (!this.isEnded) this.checkAnswer(message.byteLength, this.reservedBytes);
+    } catch (error) {
+      message.discard?.();
+      this.fail(error);
+      return;
+    }
     this.send(message, null);
     this.finish(okStatus);
-    // The batch has ended well and its answer is written: nobody looks at the request any more.
-    if (this.#block !== null && isAnswered) this.surroundings.pool.giveBack(this.#block);
-    this.#block = null;
+    // The answer is written: nobody looks at the request any more.
+    this.#giveBack();
   }
 }

@@ -2,6 +2,7 @@
 
 import { type InferenceError, invalidArgument, unimplemented } from '../../errors.ts';
 import type { ResponseSink } from '../../inference/infer.ts';
+import { decodedBytes } from '../../inference/request-bytes.ts';
 import type { InferenceResponse } from '../../inference/response.ts';
 import type { Logger } from '../../logger.ts';
 import type { InferenceServer } from '../../server/inference-server.ts';
@@ -33,8 +34,9 @@ export const inferMethod = (dependencies: InferDependencies): UnaryMethod => {
     handle(message, call) {
       try {
         if (isLeaving()) throw leavingError();
-        const forwarded = selectHeaders(call, headerForwardPattern);
-        server.infer(decodeInferRequest(message, forwarded), call, new UnarySink(call, maxMessageBytes));
+        const request = decodeInferRequest(message, selectHeaders(call, headerForwardPattern));
+        call.reserve(decodedBytes(request, message.buffer));
+        server.infer(request, call, new UnarySink(call, maxMessageBytes));
       } catch (error) {
         call.fail(error);
       }
@@ -54,9 +56,9 @@ class UnarySink implements ResponseSink {
 
   next(response: InferenceResponse, isFinal: boolean): void {
     const call = this.#call;
-    if (!isFinal || !call.isOpen) {
+    if (!isFinal) {
       response.release();
-      if (!isFinal) call.fail(severalResponses(response.modelName));
+      call.fail(severalResponses(response.modelName));
       return;
     }
     try {

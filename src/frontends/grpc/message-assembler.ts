@@ -1,6 +1,7 @@
 /**
  * Length-prefixed messages (gRPC over HTTP/2, "Length-Prefixed-Message") from pieces of any size. A message that comes in
- * several pieces is put together once, where it stays; one that announces itself as large gets its memory as it grows.
+ * several pieces is put together once, where it stays; one that announces itself as large gets its memory as it grows. What
+ * has come is in the account of the budget, so that announcing costs nothing.
  */
 
 import { type InferenceError, resourceExhausted } from '../../errors.ts';
@@ -27,6 +28,8 @@ export class MessageAssembler {
   #reserved = 0;
   /** The block of the pool in which the message lies, or null. */
   #block: Buffer | null = null;
+  /** What the message has of the budget. */
+  #budgetBytes = 0;
 
   constructor(connection: Http2Connection, maxBytes: number, pool: MessageMemory) {
     this.#connection = connection;
@@ -63,6 +66,7 @@ export class MessageAssembler {
     }
     const taken = Math.min(this.#length - this.#filled, end - at);
     if (taken === 0) return at;
+    if (this.#filled + taken > this.#budgetBytes) this.#reserve(this.#filled + taken);
     const message = this.#room(this.#filled + taken);
     bytes.copy(message, this.#filled, at, at + taken);
     this.#filled += taken;
@@ -85,6 +89,16 @@ export class MessageAssembler {
     return reserved;
   }
 
+  /** What the complete message has of the budget, which the caller gives back from now on. */
+  handOverBudget(): number {
+    const { budget } = this.#pool;
+    // A pooled block may be larger than the message.
+    const held = Math.max(this.#budgetBytes, this.#block?.length ?? 0);
+    budget.add(held - this.#budgetBytes);
+    this.#budgetBytes = 0;
+    return held;
+  }
+
   /** The block in which the present message lies, which the caller gives back to the pool; null when it has its own memory. */
   handOverBlock(): Buffer | null {
     const block = this.#block;
@@ -96,6 +110,8 @@ export class MessageAssembler {
   drop(): void {
     if (this.#block !== null) this.#pool.giveBack(this.#block);
     this.#block = null;
+    this.#pool.budget.release(this.#budgetBytes);
+    this.#budgetBytes = 0;
     if (this.#reserved > 0) this.#connection.intake.releaseAssembly(this.#reserved, this.#length - this.#filled);
     this.#reserved = 0;
     this.#prefixSeen = 0;
@@ -108,6 +124,8 @@ export class MessageAssembler {
     this.flag = this.#prefix[0] as number;
     this.#length = readUint32(this.#prefix, 1);
     if (this.#length > this.#maxBytes) throw tooLarge(this.#length, this.#maxBytes);
+    const { budget } = this.#pool;
+    if (budget.isTooLarge(this.#length)) throw budget.tooLarge(this.#length);
     if (this.#length <= freeBytes) return;
     if (!this.#connection.intake.tryAssemble(this.#length)) {
       throw resourceExhausted(
@@ -115,6 +133,15 @@ export class MessageAssembler {
       );
     }
     this.#reserved = this.#length;
+  }
+
+  /** @throws InferenceError `resource_exhausted` when the budget has no memory for what has come. */
+  #reserve(filled: number): void {
+    const { budget } = this.#pool;
+    const wanted = Math.min(this.#length, Math.max(freeBytes, filled * 2));
+    const more = wanted - this.#budgetBytes;
+    if (!budget.reserve(more, this.#budgetBytes)) throw budget.exhausted(more);
+    this.#budgetBytes = wanted;
   }
 
   /**

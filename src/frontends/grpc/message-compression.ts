@@ -1,14 +1,10 @@
 /** gzip and deflate of gRPC messages, both ways, with a bound on what a received message may become. */
 
 import { promisify } from 'node:util';
-import { deflate, gunzip, gzip, inflate } from 'node:zlib';
-import {
-  InferenceError as Failure,
-  type InferenceError,
-  internal,
-  resourceExhausted,
-  unimplemented,
-} from '../../errors.ts';
+import { deflate, gzip } from 'node:zlib';
+import { internal, resourceExhausted, unimplemented } from '../../errors.ts';
+import { inflateCounted, type InflatedMessage } from '../inflate.ts';
+import type { MessageMemory } from '../message-pool.ts';
 import type { OutgoingMessage } from './transport.ts';
 
 export type Encoding = 'gzip' | 'deflate';
@@ -16,7 +12,6 @@ export type Encoding = 'gzip' | 'deflate';
 /** For `grpc-accept-encoding`. */
 export const knownEncodings = 'identity,deflate,gzip';
 
-const inflaters = { gzip: promisify(gunzip), deflate: promisify(inflate) } as const;
 const deflaters = { gzip: promisify(gzip), deflate: promisify(deflate) } as const;
 
 /**
@@ -31,20 +26,26 @@ const minCompressedBytes = 512;
 
 const zlibLevels = { low: 1, medium: 6, high: 9 } as const;
 
+/** How a message that came compressed is inflated. */
+export interface Inflation {
+  /** What the caller named in `grpc-encoding`. */
+  readonly encoding: string;
+  readonly maxMessageBytes: number;
+  readonly memory: MessageMemory;
+  /** What the message has of the budget already. */
+  readonly ownBytes: number;
+}
+
 /**
- * @param flag The compressed flag of the frame.
- * @param encoding What the caller named in `grpc-encoding`.
- * @returns The message itself where it is not compressed, else a promise of it.
+ * @param flag The compressed flag of the frame, not 0.
  * @throws InferenceError `internal` or `unimplemented`; the promise rejects with one as well, `resource_exhausted` when
- *         the message inflates to more than it may.
+ *         the message inflates to more than it may, or the budget has no memory for it.
  */
 export function inflateMessage(
   message: Buffer,
   flag: number,
-  encoding: string,
-  maxMessageBytes: number,
-): Buffer | Promise<Buffer> {
-  if (flag === 0) return message;
+  { encoding, maxMessageBytes, memory, ownBytes }: Inflation,
+): Promise<InflatedMessage> {
   if (flag !== 1) throw internal(`a gRPC frame has the compressed flag ${flag}, expected 0 or 1`);
   if (encoding === 'identity') {
     throw internal('a gRPC message is marked as compressed but the call has no grpc-encoding');
@@ -52,26 +53,15 @@ export function inflateMessage(
   if (encoding !== 'gzip' && encoding !== 'deflate') {
     throw unimplemented(`the grpc-encoding '${encoding}' is not supported, expected one of ${knownEncodings}`);
   }
-  return inflateBounded(message, encoding, maxMessageBytes);
-}
-
-async function inflateBounded(message: Buffer, encoding: Encoding, maxMessageBytes: number): Promise<Buffer> {
-  const maxOutputLength = Math.min(maxMessageBytes, Math.max(freeInflatedBytes, message.length * maxInflationRatio));
-  try {
-    return await inflaters[encoding](message, { maxOutputLength });
-  } catch (error) {
-    throw inflationError(error, encoding, maxOutputLength);
-  }
-}
-
-function inflationError(error: unknown, encoding: Encoding, maxBytes: number): InferenceError {
-  if (error instanceof Failure) return error;
-  if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
-    return resourceExhausted(
-      `a compressed message inflates to more than ${maxBytes} bytes, the most that one of its size may`,
-    );
-  }
-  return internal(`a gRPC message is marked as compressed with ${encoding} and can not be inflated`, error);
+  const maxBytes = Math.min(maxMessageBytes, Math.max(freeInflatedBytes, message.length * maxInflationRatio));
+  return inflateCounted(message, encoding, maxBytes, memory, ownBytes, {
+    tooLarge: () =>
+      resourceExhausted(
+        `a compressed message inflates to more than ${maxBytes} bytes, the most that one of its size may`,
+      ),
+    damaged: (error) =>
+      internal(`a gRPC message is marked as compressed with ${encoding} and can not be inflated`, error),
+  });
 }
 
 /** The encoding for the responses of a call, or null for none. */

@@ -7,6 +7,7 @@
 import { type InferenceError, toInferenceError } from '../../errors.ts';
 import { Cancellation, type InferenceContext } from '../../inference/context.ts';
 import type { ResponseSink } from '../../inference/infer.ts';
+import { decodedBytes } from '../../inference/request-bytes.ts';
 import type { InferenceRequest } from '../../inference/request.ts';
 import type { InferenceResponse } from '../../inference/response.ts';
 import { selectHeaders } from './forwarded-headers.ts';
@@ -43,6 +44,8 @@ class StreamedRequest implements InferenceContext, ResponseSink {
   readonly cancellation = new Cancellation();
   /** Null until it is decoded, and for a message that cannot be. */
   request: InferenceRequest | null = null;
+  /** What it has of the budget, then what its answer has until its turn comes. */
+  reservedBytes: number;
   /** Set when it is decided and those before it are not. */
   answer: OutgoingMessage | null = null;
   /** In strict mode, what ends the stream when its turn comes. */
@@ -55,11 +58,12 @@ class StreamedRequest implements InferenceContext, ResponseSink {
   readonly caller: InferenceContext['caller'];
   readonly #stream: InferStream;
 
-  constructor(stream: InferStream, receivedAtMs: number, { deadlineMs, caller }: StreamCall) {
+  constructor(stream: InferStream, receivedAtMs: number, { deadlineMs, caller }: StreamCall, reservedBytes: number) {
     this.#stream = stream;
     this.receivedAtMs = receivedAtMs;
     this.deadlineMs = deadlineMs;
     this.caller = caller;
+    this.reservedBytes = reservedBytes;
   }
 
   next(response: InferenceResponse, isFinal: boolean): void {
@@ -93,16 +97,18 @@ class InferStream implements StreamReceiver {
     this.#read();
   }
 
-  onMessage(message: Buffer): void {
+  onMessage(message: Buffer, reservedBytes: number): void {
     const { server, clock, isLeaving } = this.#dependencies;
     this.#isReading = false;
     this.#grow(message.length);
-    const streamed = new StreamedRequest(this, clock.now(), this.#call);
+    const streamed = new StreamedRequest(this, clock.now(), this.#call, reservedBytes);
     this.#append(streamed);
     try {
       if (isLeaving()) throw leavingError();
-      streamed.request = decodeInferRequest(message, this.#headers);
-      server.infer(streamed.request, streamed, streamed);
+      const request = decodeInferRequest(message, this.#headers);
+      streamed.request = request;
+      this.#reserve(streamed, decodedBytes(request, message.buffer));
+      server.infer(request, streamed, streamed);
     } catch (error) {
       this.fail(streamed, error, message);
     }
@@ -131,6 +137,7 @@ class InferStream implements StreamReceiver {
         isFinal ? 'streamFinal' : 'streamPart',
         this.#dependencies.maxMessageBytes,
       );
+      this.#checkRoom(streamed, message);
       if (isFinal) this.#settle(streamed, message);
       else {
         streamed.isUnordered = true;
@@ -160,9 +167,31 @@ class InferStream implements StreamReceiver {
     this.#settle(streamed, encodeStreamError(known.message || known.code, id, model));
   }
 
+  /** @throws InferenceError `resource_exhausted`; the message is discarded then. */
+  #checkRoom(streamed: StreamedRequest, message: OutgoingMessage): void {
+    try {
+      this.#call.checkAnswer(message.byteLength, streamed.reservedBytes);
+    } catch (error) {
+      message.discard?.();
+      throw error;
+    }
+  }
+
+  /** @throws InferenceError `resource_exhausted` */
+  #reserve(streamed: StreamedRequest, bytes: number): void {
+    this.#call.reserve(bytes);
+    streamed.reservedBytes += bytes;
+  }
+
+  #release(streamed: StreamedRequest): void {
+    this.#call.release(streamed.reservedBytes);
+    streamed.reservedBytes = 0;
+  }
+
   /** An answer whose turn has not come is written down at once: holding the response would hold slabs of the engine. */
   #settle(streamed: StreamedRequest, answer: OutgoingMessage): void {
     this.#grow(answer.byteLength);
+    this.#release(streamed);
     if (streamed.isUnordered) {
       streamed.isAnswered = true;
       this.#call.send(answer, this.#onWritten);
@@ -172,6 +201,8 @@ class InferStream implements StreamReceiver {
       const written = Buffer.allocUnsafe(answer.byteLength);
       answer.copy(written, 0);
       streamed.answer = written;
+      this.#call.hold(written.length);
+      streamed.reservedBytes = written.length;
     }
     this.#flush();
   }
@@ -185,6 +216,7 @@ class InferStream implements StreamReceiver {
         return;
       }
       if (answer === null && !isAnswered) return;
+      this.#release(this.#first);
       this.#first = this.#first.following;
       if (this.#first === null) this.#last = null;
       if (answer !== null) this.#call.send(answer, this.#onWritten);

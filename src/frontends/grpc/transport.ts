@@ -30,6 +30,23 @@ export interface OutgoingMessage {
 
 /** One call as its method sees it. `deadlineMs` and `receivedAtMs` are on the server's clock. */
 export interface CallContext extends InferenceContext {
+  /**
+   * Takes memory of the budget for what was made of a message. It is given back when the call ends, or by `release`.
+   *
+   * @throws InferenceError `resource_exhausted` when there is not enough.
+   */
+  reserve(bytes: number): void;
+  /** Takes memory that is there already, however much. Given back likewise. */
+  hold(bytes: number): void;
+  /** Gives back what was taken for a message that has its answer. Does nothing after the call has ended. */
+  release(bytes: number): void;
+  /**
+   * Whether there is room to keep an answer until the caller takes it.
+   *
+   * @param requestBytes What its request has of the budget.
+   * @throws InferenceError `resource_exhausted` when answers that nobody reads have taken all memory.
+   */
+  checkAnswer(bytes: number, requestBytes: number): void;
   /** The first value of that metadata key (lower case), or null. */
   metadataValue(key: string): string | null;
   /** All text metadata in no particular order; binary (`-bin`) keys are left out. */
@@ -38,8 +55,6 @@ export interface CallContext extends InferenceContext {
 
 /** A call with one request message, as its method sees it. It takes the first answer and ignores what comes after its end. */
 export interface UnaryCall extends CallContext {
-  /** Whether an answer can still be given. */
-  readonly isOpen: boolean;
   respond(message: OutgoingMessage): void;
   /** Anything thrown; an `InferenceError` becomes its status. */
   fail(error: unknown): void;
@@ -70,8 +85,12 @@ export interface StreamCall extends CallContext {
 
 /** What a method does with its stream. The transport calls `open` of the method first and nothing after `finish`. */
 export interface StreamReceiver {
-  /** One whole message, owned by the receiver. */
-  onMessage(message: Buffer): void;
+  /**
+   * One whole message, owned by the receiver.
+   *
+   * @param reservedBytes What it has of the budget: to be given back by `StreamCall.release` when it has its answer.
+   */
+  onMessage(message: Buffer, reservedBytes: number): void;
   /** The caller sends no more. */
   onHalfClose(): void;
   /** The server is leaving: answer what was taken, then finish. */

@@ -1,10 +1,12 @@
 /**
- * Content codings of requests and responses (http.md §5.6): gzip and deflate (zlib format). Inflating is bounded, runs on
- * Node's worker pool, and stops as soon as the bound is passed.
+ * Content codings of requests and responses (http.md §5.6): gzip and deflate (zlib format), which run on Node's
+ * worker pool.
  */
 
-import { constants, deflate, gunzip, gzip, inflate } from 'node:zlib';
+import { constants, deflate, gzip } from 'node:zlib';
 import { type InferenceError, invalidArgument } from '../../errors.ts';
+import { inflateCounted, type InflatedMessage } from '../inflate.ts';
+import type { MessageMemory } from '../message-pool.ts';
 
 export type ContentCoding = 'identity' | 'gzip' | 'deflate';
 
@@ -60,24 +62,21 @@ function weightOf(attributes: readonly string[]): number {
 
 /**
  * The body that was compressed, all members of a gzip file. Rejects with `invalid_argument` when it is damaged, cut off, or
- * larger than `maxBytes`.
+ * larger than `maxBytes`, and as `inflateCounted` says.
+ *
+ * @param ownBytes What the request has of the budget already.
  */
-export function inflated(body: Buffer, coding: 'gzip' | 'deflate', maxBytes: number): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const done = (error: NodeJS.ErrnoException | null, result: Buffer): void => {
-      if (error === null) resolve(result);
-      else reject(inflateError(error, coding, maxBytes));
-    };
-    const options = { maxOutputLength: maxBytes };
-    if (coding === 'gzip') gunzip(body, options, done);
-    else inflate(body, options, done);
+export const inflated = (
+  body: Buffer,
+  coding: 'gzip' | 'deflate',
+  maxBytes: number,
+  memory: MessageMemory,
+  ownBytes: number,
+): Promise<InflatedMessage> =>
+  inflateCounted(body, coding, maxBytes, memory, ownBytes, {
+    tooLarge: () => oversizedInflated(maxBytes),
+    damaged: (error) => invalidArgument(`the request body is not valid ${coding} data: ${error.message}`, error),
   });
-}
-
-function inflateError(error: NodeJS.ErrnoException, coding: string, maxBytes: number): InferenceError {
-  if (error.code === 'ERR_BUFFER_TOO_LARGE') return oversizedInflated(maxBytes);
-  return invalidArgument(`the request body is not valid ${coding} data: ${error.message}`, error);
-}
 
 export const oversizedInflated = (maxBytes: number): InferenceError =>
   invalidArgument(

@@ -10,6 +10,9 @@ import { errorText, jsonHeaders, type ReceivedRequest } from './transport.ts';
 /** Of a header that is told back. */
 const maxShownCoding = 64;
 
+/** In seconds: what is full now may have room at any moment. */
+const retryAfter: readonly string[] = ['Retry-After', '1'];
+
 const noBytes: readonly Uint8Array[] = [];
 
 export class Exchange implements RequestListener, InferenceContext {
@@ -52,7 +55,14 @@ export class Exchange implements RequestListener, InferenceContext {
   }
 
   answerError(error: InferenceError, headers: readonly string[] = []): void {
-    this.answer({ status: errorStatus[error.code].http, json: errorText(error.message) }, headers);
+    const allHeaders = error.code === 'resource_exhausted' ? [...headers, ...retryAfter] : headers;
+    this.answer({ status: errorStatus[error.code].http, json: errorText(error.message) }, allHeaders);
+  }
+
+  /** @param isTooLarge Trying again will not help. */
+  refuseBody(error: InferenceError, isTooLarge: boolean): void {
+    if (isTooLarge) this.answer({ status: 413, json: errorText(error.message) });
+    else this.answerError(error);
   }
 
   /** Refuses the `Content-Encoding` of the request. @param accepted As in the header `Accept-Encoding` of the answer. */

@@ -3,6 +3,7 @@
 import { type InferenceError, unimplemented } from '../../errors.ts';
 import type { ResponseSink } from '../../inference/infer.ts';
 import type { RequestDraft } from '../../inference/request.ts';
+import { decodedBytes, isViewedBy } from '../../inference/request-bytes.ts';
 import type { InferenceResponse } from '../../inference/response.ts';
 import { forwardHeader } from '../v2/parameters.ts';
 import { type ContentCoding, deflated, inflated, oversizedInflated, responseCoding } from './compression.ts';
@@ -22,6 +23,9 @@ import { jsonReply } from './reply.ts';
 import type { BodyReceiver } from './request-body.ts';
 import { jsonHeaders } from './transport.ts';
 
+/** Of bodies up to this it does not matter whether they are held a little longer. */
+const smallBytes = 64 * 1024;
+
 export class InferCall implements BodyReceiver, ResponseSink {
   readonly #context: HttpContext;
   readonly #exchange: Exchange;
@@ -34,6 +38,8 @@ export class InferCall implements BodyReceiver, ResponseSink {
   #decoded: DecodedInfer | null = null;
   /** Holds the body, or null when the body has memory of its own. */
   #block: Buffer | null = null;
+  /** What the request has of the budget, then what its answer has until the transport has it. */
+  #reservedBytes = 0;
   #response: InferenceResponse | null = null;
 
   constructor(
@@ -52,8 +58,15 @@ export class InferCall implements BodyReceiver, ResponseSink {
     this.#forwarded = forwarded;
   }
 
-  onBody(body: Buffer | null, block: Buffer | null, receivedBytes: number, isComplete: boolean): void {
+  onBody(
+    body: Buffer | null,
+    block: Buffer | null,
+    receivedBytes: number,
+    isComplete: boolean,
+    reservedBytes: number,
+  ): void {
     const exchange = this.#exchange;
+    this.#reservedBytes = reservedBytes;
     if (!isComplete) exchange.closeAfterAnswer();
     if (body === null) {
       const { maxInputBytes } = this.#target;
@@ -68,12 +81,20 @@ export class InferCall implements BodyReceiver, ResponseSink {
     } else this.#inflateAndInfer(body, block, this.#coding);
   }
 
+  onRefusedBody(error: InferenceError, isTooLarge: boolean): void {
+    this.#exchange.refuseBody(error, isTooLarge);
+  }
+
   #inflateAndInfer(body: Buffer, block: Buffer | null, coding: 'gzip' | 'deflate'): void {
     const { memory } = this.#context;
-    inflated(body, coding, this.#target.maxInputBytes).then((whole) => {
+    const compressedBytes = this.#reservedBytes;
+    inflated(body, coding, this.#target.maxInputBytes, memory, compressedBytes).then((whole) => {
       // All of it was read; after a failure zlib may not be done with it.
       if (block !== null) memory.giveBack(block);
-      this.#infer(whole);
+      memory.budget.release(compressedBytes);
+      this.#reservedBytes = whole.reservedBytes;
+      this.#block = whole.block;
+      this.#infer(whole.bytes);
     }, this.#fail);
   }
 
@@ -81,17 +102,30 @@ export class InferCall implements BodyReceiver, ResponseSink {
     try {
       const jsonBytes = parseJsonLength(this.#jsonLength, body.length);
       const forward = this.#forwarded === null ? null : this.#forwarder(this.#forwarded);
-      if (jsonBytes !== 0) this.#run(decodeInferRequest(body, jsonBytes, this.#target, forward));
-      else decodeRawRequest(body, this.#target, this.#context.server, forward).then(this.#run, this.#fail);
+      if (jsonBytes !== 0) this.#run(decodeInferRequest(body, jsonBytes, this.#target, forward), body);
+      else {
+        decodeRawRequest(body, this.#target, this.#context.server, forward)
+          .then((decoded) => this.#run(decoded, body))
+          .catch(this.#fail);
+      }
     } catch (error) {
       this.#fail(error);
     }
   }
 
-  readonly #run = (decoded: DecodedInfer): void => {
+  /** @throws InferenceError `resource_exhausted` when the budget has no memory for what was decoded. */
+  #run(decoded: DecodedInfer, body: Buffer): void {
+    const { server, memory } = this.#context;
+    const { budget } = memory;
+    const { request } = decoded;
+    // What is decoded to its end holds nothing of its body.
+    if (this.#reservedBytes > smallBytes && !isViewedBy(request, body.buffer)) this.#releaseRequest();
+    const bytes = decodedBytes(request, body.buffer);
+    if (!budget.reserve(bytes, this.#reservedBytes)) throw budget.exhausted(bytes);
+    this.#reservedBytes += bytes;
     this.#decoded = decoded;
-    this.#context.server.infer(decoded.request, this.#exchange, this);
-  };
+    server.infer(request, this.#exchange, this);
+  }
 
   #forwarder(pattern: RegExp): HeaderForwarder {
     return (request: RequestDraft) => {
@@ -107,14 +141,13 @@ export class InferCall implements BodyReceiver, ResponseSink {
     const exchange = this.#exchange;
     if (!isFinal) {
       response.release();
+      // The request has not ended, so it may still be read.
       this.#block = null;
       this.fail(severalResponses(response.modelName));
       return;
     }
     this.#response = response;
     if (!exchange.isOpen) {
-      // Who was cut off may still be read by an instance: the block is left to the collector.
-      this.#block = null;
       this.#release();
       return;
     }
@@ -125,6 +158,7 @@ export class InferCall implements BodyReceiver, ResponseSink {
         return;
       }
       const json = answer.text();
+      this.#checkAnswer(json.length + answer.binaryBytes);
       const coding = this.#responseCoding();
       if (coding !== 'identity') this.#answerCompressed(answer, [Buffer.from(json)], coding);
       else if (answer.binaryBytes === 0) {
@@ -144,7 +178,6 @@ export class InferCall implements BodyReceiver, ResponseSink {
   #collect(answer: InferAnswer, pieces: Buffer[], jsonBytes: number): void {
     try {
       if (!this.#exchange.isOpen) {
-        this.#block = null;
         this.#release();
         return;
       }
@@ -154,6 +187,8 @@ export class InferCall implements BodyReceiver, ResponseSink {
         return;
       }
       pieces.push(piece);
+      this.#hold(piece.length);
+      this.#checkAnswer(jsonBytes + piece.length + answer.binaryBytes);
       this.#context.clock.soon(() => this.#collect(answer, pieces, jsonBytes + piece.length));
     } catch (error) {
       this.#release();
@@ -168,6 +203,8 @@ export class InferCall implements BodyReceiver, ResponseSink {
       this.#answerCompressed(answer, pieces, coding);
       return;
     }
+    // From now on the transport counts them.
+    this.#hold(-jsonBytes);
     if (binaryBytes === 0) this.#release();
     this.#exchange.answerText(200, bodyHeaders(jsonBytes, binaryBytes), '', [...pieces, ...binary], this.#release);
   }
@@ -184,21 +221,45 @@ export class InferCall implements BodyReceiver, ResponseSink {
   #answerCompressed({ binary, binaryBytes }: InferAnswer, json: readonly Buffer[], coding: 'gzip' | 'deflate'): void {
     const body = Buffer.concat([...json, ...binary]);
     this.#release();
+    this.#hold(body.length);
     deflated(body, coding).then((compressed) => {
+      this.#releaseRequest();
       const headers = [...bodyHeaders(body.length - binaryBytes, binaryBytes), 'Content-Encoding', coding];
       this.#exchange.answerText(200, headers, '', [compressed]);
     }, this.#fail);
+  }
+
+  /** @throws InferenceError `resource_exhausted` when answers that nobody reads have taken all memory. */
+  #checkAnswer(bytes: number): void {
+    this.#context.memory.budget.checkAnswer(bytes, this.#reservedBytes);
+  }
+
+  /** Takes memory that is there already; negative gives back. */
+  #hold(bytes: number): void {
+    this.#context.memory.budget.add(bytes);
+    this.#reservedBytes += bytes;
   }
 
   /** Once nobody looks at the response any more: then nobody looks at the request either, whose batch has ended well. */
   readonly #release = (): void => {
     this.#response?.release();
     this.#response = null;
-    if (this.#block !== null) this.#context.memory.giveBack(this.#block);
-    this.#block = null;
+    this.#releaseRequest();
   };
 
-  readonly #fail = (error: unknown): void => answerFailure(this.#context, this.#exchange, error);
+  /** Once nobody looks at the request any more. */
+  #releaseRequest(): void {
+    const { memory } = this.#context;
+    if (this.#block !== null) memory.giveBack(this.#block);
+    this.#block = null;
+    memory.budget.release(this.#reservedBytes);
+    this.#reservedBytes = 0;
+  }
+
+  readonly #fail = (error: unknown): void => {
+    this.#releaseRequest();
+    answerFailure(this.#context, this.#exchange, error);
+  };
 }
 
 const severalResponses = (model: string): InferenceError =>

@@ -35,6 +35,7 @@ export class NodeRequest implements ReceivedRequest {
   readonly #response: ServerResponse;
   readonly #connection: NodeConnection;
   #isOpen = true;
+  #sink: BodySink | null = null;
   #release: (() => void) | null = null;
 
   constructor(request: IncomingMessage, response: ServerResponse, connection: NodeConnection) {
@@ -57,6 +58,7 @@ export class NodeRequest implements ReceivedRequest {
   }
 
   collect(sink: BodySink): void {
+    this.#sink = sink;
     this.#request.on('data', (chunk: Buffer) => sink.add(chunk, 0, chunk.length));
     this.#request.on('end', () => sink.end());
   }
@@ -78,6 +80,7 @@ export class NodeRequest implements ReceivedRequest {
     this.#request.removeAllListeners('data');
     this.#request.removeAllListeners('end');
     this.#request.resume();
+    this.#dropSink();
     const response = this.#response;
     if (this.mustClose || this.#connection.closesAfter(this)) response.shouldKeepAlive = false;
     const bodyBytes = parts.reduce((sum, part) => sum + part.length, text.length);
@@ -95,9 +98,16 @@ export class NodeRequest implements ReceivedRequest {
   /** The connection is gone. */
   abandon(): void {
     this.#releaseOnce();
+    this.#dropSink();
     if (!this.#isOpen) return;
     this.#isOpen = false;
     this.listener?.onGone();
+  }
+
+  #dropSink(): void {
+    const sink = this.#sink;
+    this.#sink = null;
+    sink?.dropped?.();
   }
 
   #releaseOnce(): void {

@@ -108,17 +108,20 @@ function answerWithBody(context: HttpContext, exchange: Exchange, route: Route):
   }
   // The block of the body is left to the collector: these endpoints are rare, and what they load may be views on it.
   receiveBody(exchange.request, context.memory, maxInputBytes, {
-    onBody(body, _block, receivedBytes, isComplete) {
+    onBody(body, _block, receivedBytes, isComplete, reservedBytes) {
       if (!isComplete) exchange.closeAfterAnswer();
       if (body === null) {
         exchange.answerError(oversizedJson(receivedBytes, maxInputBytes));
         return;
       }
-      posting(context, route, body).then(
-        (reply) => exchange.answer(reply),
-        (error: unknown) => answerFailure(context, exchange, error),
-      );
+      posting(context, route, body)
+        .finally(() => context.memory.budget.release(reservedBytes))
+        .then(
+          (reply) => exchange.answer(reply),
+          (error: unknown) => answerFailure(context, exchange, error),
+        );
     },
+    onRefusedBody: (error, isTooLarge) => exchange.refuseBody(error, isTooLarge),
   });
 }
 

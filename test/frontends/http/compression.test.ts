@@ -1,6 +1,7 @@
 import { deflateRawSync, deflateSync, gunzipSync, gzipSync, inflateSync } from 'node:zlib';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { deflated, inflated, requestCoding, responseCoding } from '../../../src/frontends/http/compression.ts';
+import { MessagePool } from '../../../src/frontends/message-pool.ts';
 
 const limit = 1024 * 1024;
 
@@ -46,29 +47,38 @@ describe('responseCoding', () => {
 });
 
 describe('inflated', () => {
+  const memory = new MessagePool();
+  const unpacked = async (body: Buffer, coding: 'gzip' | 'deflate'): Promise<Buffer> => {
+    const { bytes, reservedBytes } = await inflated(body, coding, limit, memory, 0);
+    memory.budget.release(reservedBytes);
+    return bytes;
+  };
+
+  afterEach(() => expect(memory.budget.totalBytes).toBe(0));
+
   it('reads gzip of several members and deflate in zlib format', async () => {
     const two = Buffer.concat([gzipSync('one '), gzipSync('two')]);
-    expect((await inflated(two, 'gzip', limit)).toString()).toBe('one two');
-    expect((await inflated(deflateSync('body'), 'deflate', limit)).toString()).toBe('body');
+    expect((await unpacked(two, 'gzip')).toString()).toBe('one two');
+    expect((await unpacked(deflateSync('body'), 'deflate')).toString()).toBe('body');
   });
 
   it('refuses what is damaged or cut off', async () => {
     const whole = gzipSync('a body that is long enough to be cut');
     const badChecksum = Buffer.from(whole);
     badChecksum[whole.length - 8] = (badChecksum[whole.length - 8] as number) ^ 1;
-    await expect(inflated(badChecksum, 'gzip', limit)).rejects.toThrow('not valid gzip data');
-    await expect(inflated(whole.subarray(0, -9), 'gzip', limit)).rejects.toThrow('not valid gzip data');
-    await expect(inflated(Buffer.alloc(0), 'gzip', limit)).rejects.toThrow('not valid gzip data');
-    await expect(inflated(Buffer.from('plain'), 'deflate', limit)).rejects.toThrow('not valid deflate data');
-    await expect(inflated(deflateRawSync('raw'), 'deflate', limit)).rejects.toThrow('not valid deflate data');
+    await expect(unpacked(badChecksum, 'gzip')).rejects.toThrow('not valid gzip data');
+    await expect(unpacked(whole.subarray(0, -9), 'gzip')).rejects.toThrow('not valid gzip data');
+    await expect(unpacked(Buffer.alloc(0), 'gzip')).rejects.toThrow('not valid gzip data');
+    await expect(unpacked(Buffer.from('plain'), 'deflate')).rejects.toThrow('not valid deflate data');
+    await expect(unpacked(deflateRawSync('raw'), 'deflate')).rejects.toThrow('not valid deflate data');
   });
 
   it('stops at the limit', async () => {
     const bomb = gzipSync(Buffer.alloc(limit + 1));
-    await expect(inflated(bomb, 'gzip', limit)).rejects.toThrow(
+    await expect(unpacked(bomb, 'gzip')).rejects.toThrow(
       `Decompressed data size exceeds the maximum allowed value of ${limit} bytes. Use --http-max-input-size to increase the limit.`,
     );
-    expect(await inflated(gzipSync(Buffer.alloc(limit)), 'gzip', limit)).toHaveLength(limit);
+    expect(await unpacked(gzipSync(Buffer.alloc(limit)), 'gzip')).toHaveLength(limit);
   });
 });
 

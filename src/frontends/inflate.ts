@@ -1,0 +1,92 @@
+/**
+ * Inflates what a client sent, on Node's worker pool. What comes out is bounded and counted as it grows, and it stops as soon
+ * as either bound is passed: a thousand times as much can come out as goes in.
+ */
+
+import { createGunzip, createInflate, type Gunzip, type Inflate } from 'node:zlib';
+import type { InferenceError } from '../errors.ts';
+import { maxPooledBytes, type MessageMemory } from './message-pool.ts';
+
+/** What zlib makes at a time: larger pieces mean fewer turns on the worker pool. */
+const pieceBytes = 64 * 1024;
+/** Small messages get pieces of about their own size. */
+const smallestPieceBytes = 4 * 1024;
+const smallBytes = 32 * 1024;
+
+export interface InflatedMessage {
+  readonly bytes: Buffer;
+  /** What holds the bytes and may be given back to the memory; null when they have memory of their own. */
+  readonly block: Buffer | null;
+  /** What they have of the budget; the caller's to give back. */
+  readonly reservedBytes: number;
+}
+
+export interface InflateErrors {
+  /** More than `maxBytes` came out. */
+  readonly tooLarge: () => InferenceError;
+  /** It is not what it should be. */
+  readonly damaged: (error: Error) => InferenceError;
+}
+
+/**
+ * All members of a gzip file, or the zlib format for `deflate`. Rejects as `errors` says, or with `resource_exhausted` when
+ * the budget has no memory for what comes out; nothing stays reserved then.
+ *
+ * @param ownBytes What the same request has of the budget already.
+ */
+export function inflateCounted(
+  body: Buffer,
+  coding: 'gzip' | 'deflate',
+  maxBytes: number,
+  memory: MessageMemory,
+  ownBytes: number,
+  errors: InflateErrors,
+): Promise<InflatedMessage> {
+  return new Promise((resolve, reject) => {
+    const { budget } = memory;
+    const chunkSize = Math.min(pieceBytes, Math.max(smallestPieceBytes, 4 * body.length));
+    const stream: Gunzip | Inflate = coding === 'gzip' ? createGunzip({ chunkSize }) : createInflate({ chunkSize });
+    const pieces: Buffer[] = [];
+    let bytes = 0;
+    const fail = (error: InferenceError): void => {
+      stream.destroy();
+      budget.release(bytes);
+      bytes = 0;
+      reject(error);
+    };
+    stream.on('data', (piece: Buffer) => {
+      // What was on its way when it failed.
+      if (stream.destroyed) return;
+      if (bytes + piece.length > maxBytes) fail(errors.tooLarge());
+      else if (!budget.reserve(piece.length, ownBytes + bytes)) fail(budget.exhausted(piece.length));
+      else {
+        bytes += piece.length;
+        pieces.push(piece);
+      }
+    });
+    stream.on('error', (error) => fail(errors.damaged(error)));
+    stream.on('end', () => {
+      const whole = gathered(pieces, bytes, memory);
+      // The pieces are garbage now; a pooled block may be larger than they were.
+      const reservedBytes = whole.block === null ? bytes : whole.block.length;
+      budget.add(reservedBytes - bytes);
+      resolve({ ...whole, reservedBytes });
+    });
+    stream.end(body);
+  });
+}
+
+function gathered(
+  pieces: readonly Buffer[],
+  length: number,
+  memory: MessageMemory,
+): { bytes: Buffer; block: Buffer | null } {
+  const block = length > smallBytes && length <= maxPooledBytes ? memory.take(length) : null;
+  const bytes = block === null ? memory.allocate(length) : block.subarray(0, length);
+  let at = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    at += piece.length;
+  }
+  return { bytes, block };
+}

@@ -1,0 +1,140 @@
+/**
+ * How much memory requests and answers may take together: bytes that were received, what was decoded from them, and answers
+ * that wait for their clients. It is taken where the memory is taken, so nothing is held that is not in the account.
+ *
+ * Each thread keeps its own account, which costs an addition, and publishes it in memory that all threads share.
+ */
+
+import { type InferenceError, resourceExhausted } from '../errors.ts';
+
+/** Accounts are published in this unit: 31 bits of it are two tebibytes. */
+const unitBytes = 1024;
+
+/** Changes below this are not published, so that small requests do not move memory between cores. */
+const publishedStepBytes = 64 * 1024;
+
+/** Accounts lie so many numbers apart, each in a cache line of its own. */
+const accountStride = 16;
+
+/** Answers up to this are always sent: a refusal is hardly smaller. */
+const freeAnswerBytes = 16 * 1024;
+
+/** The part of the limit that requests leave for answers: one over this. Without it a full queue would have no way to end. */
+const answerShare = 8;
+
+export class MemoryBudget {
+  readonly limitBytes: number;
+  /** The accounts of all threads, to be given to `MemoryBudget` in another thread. */
+  readonly shared: SharedArrayBuffer;
+  readonly #requestLimitBytes: number;
+  readonly #accounts: Int32Array;
+  readonly #at: number;
+  #ownBytes = 0;
+  #publishedBytes = 0;
+
+  /**
+   * @param limitBytes At least 1.
+   * @param shared     Of `MemoryBudget.shared` in another thread, or of `MemoryBudget.accounts`.
+   * @param account    Of this thread among those; two threads never have the same.
+   */
+  constructor(limitBytes: number, shared: SharedArrayBuffer = MemoryBudget.accounts(1), account = 0) {
+    this.limitBytes = limitBytes;
+    this.#requestLimitBytes = limitBytes - Math.floor(limitBytes / answerShare);
+    this.shared = shared;
+    this.#accounts = new Int32Array(shared);
+    this.#at = account * accountStride;
+  }
+
+  /** Memory for the accounts of that many threads. */
+  static accounts(threads: number): SharedArrayBuffer {
+    return new SharedArrayBuffer(threads * accountStride * Int32Array.BYTES_PER_ELEMENT);
+  }
+
+  /** What is taken, by all threads: exact for this one, within 64 KiB for each other one. */
+  get totalBytes(): number {
+    let total = this.#ownBytes;
+    const accounts = this.#accounts;
+    for (let at = 0; at < accounts.length; at += accountStride) {
+      if (at !== this.#at) total += (accounts[at] as number) * unitBytes;
+    }
+    return total;
+  }
+
+  /** Whether a message could not be taken even alone. */
+  isTooLarge(bytes: number): boolean {
+    return bytes > this.limitBytes;
+  }
+
+  /**
+   * Takes memory for a request; false when there is not enough. A request that has everything to itself always gets it, so
+   * that requests which wait for each other's memory cannot all fail.
+   *
+   * @param ownBytes What the same request has taken before.
+   */
+  reserve(bytes: number, ownBytes = 0): boolean {
+    const total = this.totalBytes;
+    if (total + bytes > this.#requestLimitBytes && total > ownBytes) return false;
+    this.add(bytes);
+    return true;
+  }
+
+  /**
+   * Whether an answer may be kept until its client has taken it. Nothing is taken by this: what waits is counted where it
+   * waits.
+   *
+   * @param ownBytes What its request has taken and is about to give back.
+   * @throws InferenceError `resource_exhausted` when answers that nobody reads have taken the memory.
+   */
+  checkAnswer(bytes: number, ownBytes: number): void {
+    if (bytes <= freeAnswerBytes) return;
+    const others = this.totalBytes - ownBytes;
+    if (others + bytes > this.limitBytes && others > 0) throw this.#noRoomForAnswer(bytes);
+  }
+
+  /** Takes memory that is there already, however much; negative gives back. */
+  add(bytes: number): void {
+    const own = this.#ownBytes + bytes;
+    this.#ownBytes = own;
+    const unpublished = own - this.#publishedBytes;
+    if (unpublished >= publishedStepBytes || unpublished <= -publishedStepBytes) this.#publish(own);
+    else if (own === 0 && unpublished !== 0) this.#publish(0);
+  }
+
+  /** Gives back what `reserve` or `add` took. */
+  release(bytes: number): void {
+    if (bytes > 0) this.add(-bytes);
+  }
+
+  /** Forgets what a thread had that has ended. */
+  clear(account: number): void {
+    this.#accounts[account * accountStride] = 0;
+  }
+
+  /** Why `reserve` said no. */
+  exhausted(bytes: number): InferenceError {
+    return resourceExhausted(
+      `the server has ${this.totalBytes} bytes of requests and answers in flight and takes at most ${this.limitBytes}, ` +
+        `this request needs ${bytes} more; retry later or raise --max-inflight-bytes`,
+    );
+  }
+
+  /** Why a message can never be taken. */
+  tooLarge(bytes: number): InferenceError {
+    return resourceExhausted(
+      `a request of ${bytes} bytes is larger than the ${this.limitBytes} bytes that all requests together may have; raise ` +
+        '--max-inflight-bytes',
+    );
+  }
+
+  #noRoomForAnswer(bytes: number): InferenceError {
+    return resourceExhausted(
+      `the answer has ${bytes} bytes, and ${this.totalBytes} bytes of requests and answers are in flight already, of at most ` +
+        `${this.limitBytes}: clients do not read their answers fast enough; retry later or raise --max-inflight-bytes`,
+    );
+  }
+
+  #publish(own: number): void {
+    this.#publishedBytes = own;
+    this.#accounts[this.#at] = Math.ceil(own / unitBytes);
+  }
+}

@@ -1,0 +1,40 @@
+/** What a request takes in memory beside the message that it was read from. */
+
+import type { InferenceRequest, ParameterValue } from './request.ts';
+
+/** Objects for a tensor, an output or a parameter, without their texts: what V8 takes, rounded up. */
+const tensorBytes = 192;
+const outputBytes = 96;
+const parameterBytes = 96;
+const dimensionBytes = 8;
+/** Texts have two bytes per character where one of them is not Latin. */
+const characterBytes = 2;
+/** Smaller buffers are parts of pooled ones. */
+const ownBufferBytes = 64 * 1024;
+
+/** @param message Where the message lies: tensors that are views on it take nothing. */
+export function decodedBytes(request: InferenceRequest, message: ArrayBufferLike): number {
+  const { id, inputs, outputs, parameters } = request;
+  let bytes = id.length * characterBytes + outputs.length * outputBytes;
+  for (let i = 0; i < inputs.length; i++) {
+    const { shape, data } = inputs[i] as (typeof inputs)[number];
+    bytes += tensorBytes + shape.length * dimensionBytes;
+    const { buffer } = data;
+    // A view keeps all of its buffer.
+    if (buffer !== message) bytes += buffer.byteLength >= ownBufferBytes ? buffer.byteLength : data.length;
+  }
+  for (let i = 0; i < outputs.length; i++) bytes += (outputs[i]?.name.length ?? 0) * characterBytes;
+  if (parameters.size > 0) for (const [key, value] of parameters) bytes += parameterSize(key, value);
+  return bytes;
+}
+
+function parameterSize(key: string, value: ParameterValue): number {
+  const text = typeof value === 'string' ? value.length : 0;
+  return parameterBytes + (key.length + text) * characterBytes;
+}
+
+/** Whether tensors of the request are views on the message. */
+export function isViewedBy({ inputs }: InferenceRequest, message: ArrayBufferLike): boolean {
+  for (let i = 0; i < inputs.length; i++) if (inputs[i]?.data.buffer === message) return true;
+  return false;
+}

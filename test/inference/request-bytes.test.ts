@@ -1,0 +1,33 @@
+import { describe, expect, it } from 'vitest';
+import { decodedBytes, isViewedBy } from '../../src/inference/request-bytes.ts';
+import { inferenceRequest } from '../fakes/make-request.ts';
+
+const message = new ArrayBuffer(1_000_000);
+const tensor = (data: Uint8Array) => ({ name: 'IN', datatype: 'UINT8', shape: [data.length], data }) as const;
+const bytesOf = (rest: Parameters<typeof inferenceRequest>[0]): number =>
+  decodedBytes(inferenceRequest({ inputs: [], ...rest }), message);
+
+describe('decodedBytes', () => {
+  it('counts no tensor that lies in the message', () => {
+    const view = tensor(new Uint8Array(message, 10, 900_000));
+    expect(bytesOf({ inputs: [view] })).toBeLessThan(1000);
+    expect(isViewedBy(inferenceRequest({ inputs: [view] }), message)).toBe(true);
+  });
+
+  it('counts tensors that were decoded, with all of the buffer that they keep', () => {
+    const own = tensor(new Uint8Array(500_000));
+    const small = tensor(new Uint8Array(new ArrayBuffer(500_000), 0, 10));
+    expect(bytesOf({ inputs: [own] })).toBeGreaterThanOrEqual(500_000);
+    expect(bytesOf({ inputs: [small] })).toBeGreaterThanOrEqual(500_000);
+    expect(isViewedBy(inferenceRequest({ inputs: [own] }), message)).toBe(false);
+  });
+
+  it('counts the id, requested outputs and parameters', () => {
+    const nothing = bytesOf({});
+    expect(bytesOf({ id: 'x'.repeat(50_000) })).toBeGreaterThanOrEqual(nothing + 50_000);
+    const outputs = Array.from({ length: 1000 }, (_, i) => ({ name: `OUT${i}`, classificationCount: 0 }));
+    expect(bytesOf({ outputs })).toBeGreaterThanOrEqual(nothing + 64 * 1000);
+    const parameters = new Map(Array.from({ length: 1000 }, (_, i) => [`p${i}`, i === 0 ? 'x'.repeat(9000) : i]));
+    expect(bytesOf({ parameters })).toBeGreaterThanOrEqual(nothing + 64 * 1000 + 9000);
+  });
+});
