@@ -69,7 +69,7 @@ export async function createServer(config: ServerConfig, parts: ServerParts): Pr
   const clock = parts.clock ?? systemClock;
   const engine = parts.engine ?? createNativeEngine({ ...engineOptions(config), logger });
   logEngine(engine, logger);
-  for (const flag of config.ignoredFlags) logger.warn({}, `flag without effect: ${flag}`);
+  for (const flag of config.ignoredFlags) logger.warn({}, flag);
 
   const accounts = MemoryBudget.accounts(config.frontendThreads + 1);
   const budget = new MemoryBudget(config.limits.maxInflightBytes, accounts);

@@ -144,7 +144,7 @@ export function readBackendSettings(values: readonly string[]): KeyedReading<Bac
   for (const value of values) {
     const [, backend = '', setting = value] = /^([^,=]*),(.*)$/.exec(value) ?? [];
     const pair = keyAndValue(setting);
-    if (pair === null) {
+    if (pair === null || value.startsWith(',')) {
       problems.push(`--backend-config expects [backend,]key=value but '${value}' was given`);
     } else if (backend !== '' && backend !== 'onnxruntime') {
       ignored.push(`--backend-config=${value} has no effect: the only backend is onnxruntime`);

@@ -1,8 +1,13 @@
 /** The part of the command line that says where the server listens. */
 
+import { isIP } from 'node:net';
+import { addressText } from '../frontends/listen.ts';
 import type { ListenAddress } from '../server/server-config.ts';
 import type { FlagValues } from './flag-values.ts';
 import type { ServeFlags } from './serve-flags.ts';
+
+/** What an address stands for that belongs to a frontend that is off and is none. */
+const anyHost = '0.0.0.0';
 
 /** Null where a service is off. */
 export interface Addresses {
@@ -13,21 +18,29 @@ export interface Addresses {
 
 /** Problems are added to the list, one sentence each. */
 export function listenAddresses(values: FlagValues<ServeFlags>, problems: string[]): Addresses {
-  const httpHost = values.text('http-address') ?? '';
-  const at = (isOn: boolean, host: string, port: number): ListenAddress | null => (isOn ? { host, port } : null);
+  const isHttpOn = values.boolean('allow-http');
+  const at = (isOn: boolean, flag: string, text: string, port: number): ListenAddress | null =>
+    isOn ? { host: hostOf(flag, text, problems), port } : null;
+  const http = values.text('http-address') ?? '';
   const addresses = {
-    http: at(values.boolean('allow-http'), httpHost, values.number('http-port')),
-    grpc: at(values.boolean('allow-grpc'), values.text('grpc-address') ?? '', values.number('grpc-port')),
+    http: at(isHttpOn, 'http-address', http, values.number('http-port')),
+    grpc: at(
+      values.boolean('allow-grpc'),
+      'grpc-address',
+      values.text('grpc-address') ?? '',
+      values.number('grpc-port'),
+    ),
     metrics: at(
       values.boolean('allow-metrics'),
-      values.text('metrics-address') ?? httpHost,
+      values.isGiven('metrics-address') ? 'metrics-address' : 'http-address',
+      values.text('metrics-address') ?? (isHttpOn || isIP(bareHost(http)) > 0 ? http : anyHost),
       values.number('metrics-port'),
     ),
   };
   const seen = new Map<string, string>();
   for (const [service, address] of Object.entries(addresses)) {
     if (address === null || address.port === 0) continue;
-    const key = `${address.host}:${address.port}`;
+    const key = addressText(address.host, address.port);
     const other = seen.get(key);
     if (other !== undefined)
       problems.push(`${other} and ${service} cannot both listen on ${key}; give one another port`);
@@ -38,3 +51,26 @@ export function listenAddresses(values: FlagValues<ServeFlags>, problems: string
   }
   return addresses;
 }
+
+/** How gRPC and Triton write what kind of address follows. */
+const addressKind = /^(ipv4|ipv6|dns):/i;
+
+/** As it is given to the system: without the kind, without brackets, a zone behind one percent sign (RFC 6874 has `%25`). */
+function bareHost(text: string): string {
+  const host = text.trim().replace(addressKind, '');
+  const inBrackets = /^\[(.*)\]$/.exec(host)?.[1];
+  return (inBrackets ?? host).replace(/^([0-9a-f:.]+)%25(?=.)/i, '$1%');
+}
+
+/** The host of an address flag: an IPv4 or IPv6 address or a name. What is none of them is a problem. */
+function hostOf(flag: string, text: string, problems: string[]): string {
+  const host = bareHost(text);
+  const isBracketed = text.trim().replace(addressKind, '').startsWith('[');
+  const isRight = isBracketed ? isIP(host) === 6 : isIP(host) > 0 || hostName.test(host);
+  const problem = `--${flag} expects an address or a host name without a port but '${text}' was given`;
+  // The metrics have the address of HTTP where they have none of their own.
+  if (!isRight && !problems.includes(problem)) problems.push(problem);
+  return host;
+}
+
+const hostName = /^[\p{L}\p{N}_]([\p{L}\p{N}._-]{0,252}[\p{L}\p{N}_.])?$/u;

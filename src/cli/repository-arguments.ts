@@ -22,7 +22,12 @@ export interface Surroundings {
 
 type Values = FlagValues<ServeFlags>;
 
-function repositoryPaths(values: Values, surroundings: Surroundings, problems: string[]): readonly string[] {
+function repositoryPaths(
+  values: Values,
+  surroundings: Surroundings,
+  problems: string[],
+  isUnderstood: boolean,
+): readonly string[] {
   const { env, cwd, isFolder } = surroundings;
   const { NEREID_MODEL_REPOSITORY: fromEnvironment = '' } = env;
   const given = values.isGiven('model-repository') ? values.all('model-repository') : [fromEnvironment];
@@ -30,9 +35,11 @@ function repositoryPaths(values: Values, surroundings: Surroundings, problems: s
   if (paths.length === 0) {
     const inPlace = resolve(cwd, 'model-repository');
     if (isFolder(inPlace)) return [inPlace];
-    problems.push(
-      'no model repository: give its folder with --model-repository=<folder> or NEREID_MODEL_REPOSITORY, or start where ./model-repository is',
-    );
+    // A word that was not understood may have been meant for it: one mistake, one problem.
+    if (isUnderstood)
+      problems.push(
+        'no model repository: give its folder with --model-repository=<folder> or NEREID_MODEL_REPOSITORY, or start where ./model-repository is',
+      );
   }
   for (const path of paths) {
     if (/^(s3|gs|as|https?):\/\//i.test(path)) {
@@ -57,16 +64,21 @@ function startupModels(values: Values, problems: string[]): readonly string[] {
   return names;
 }
 
-/** Problems are added to the list, one sentence each. */
+/**
+ * Problems are added to the list, one sentence each.
+ *
+ * @param isUnderstood Whether every word was: only then a repository that is missing was not given.
+ */
 export function repositoryConfig(
   values: Values,
   backend: BackendSettings,
   surroundings: Surroundings,
   problems: string[],
+  isUnderstood: boolean,
 ): RepositoryConfig {
   const isStrict = values.isGiven('disable-auto-complete-config') || values.boolean('strict-model-config');
   return {
-    paths: repositoryPaths(values, surroundings, problems),
+    paths: repositoryPaths(values, surroundings, problems, isUnderstood),
     controlMode: values.choice('model-control-mode') as ModelControlMode,
     pollIntervalMs: Math.round(values.number('repository-poll-secs') * 1_000),
     startupModels: startupModels(values, problems),

@@ -18,6 +18,9 @@ const version = (
   JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
 ).version;
 
+/** Of a command line that cannot be understood, as programs have it; 1 is that of a command that failed. */
+const usageExitCode = 2;
+
 /** Lines of the runtime do not belong between a tool's answer; what is wrong reaches the caller as an error. */
 const toolSurroundings: ToolSurroundings = {
   cwd: process.cwd(),
@@ -37,6 +40,7 @@ export async function runCommandLine(words: readonly string[], signals: ProcessS
     if (error instanceof UsageError) {
       for (const problem of error.problems) process.stderr.write(`nereid: ${problem}\n`);
       process.stderr.write('nereid: see nereid --help\n');
+      process.exit(usageExitCode);
     } else {
       process.stderr.write(`nereid: ${error instanceof Error ? error.message : String(error)}\n`);
     }

@@ -3,7 +3,7 @@
 import { resolve } from 'node:path';
 import type { GrpcConfig, HttpConfig, LogConfig, RequestLogConfig, ServerConfig } from '../server/server-config.ts';
 import type { Flag, FlagTable } from './flag.ts';
-import { FlagValues, valueProblem } from './flag-values.ts';
+import { booleanOf, FlagValues, valueProblem } from './flag-values.ts';
 import { readBackendSettings, readMetricsSettings } from './keyed-settings.ts';
 import { listenAddresses } from './listen-addresses.ts';
 import { type GivenFlag, parseFlags } from './parse-flags.ts';
@@ -31,6 +31,13 @@ interface Judgement {
   readonly ignored: readonly string[];
 }
 
+/** Whether the flag is the address or port of a frontend that is switched off, where it cannot be wrong. */
+function isOfFrontendOff(name: string, given: readonly GivenFlag[]): boolean {
+  const frontend = /^(http|grpc|metrics)-(address|port)$/.exec(name)?.[1];
+  const allow = given.findLast((one) => one.name === `allow-${frontend}`);
+  return allow !== undefined && booleanOf(allow.value) === false;
+}
+
 function judge(given: readonly GivenFlag[]): Judgement {
   const valid: GivenFlag[] = [];
   const problems: string[] = [];
@@ -39,6 +46,7 @@ function judge(given: readonly GivenFlag[]): Judgement {
     const flag = allServeFlags[one.name] as Flag;
     const { effect } = flag;
     const problem = valueProblem(flag, one.value);
+    if (problem !== null && isOfFrontendOff(one.name, given)) continue;
     if (problem !== null) problems.push(`--${one.name} ${problem}`);
     else if (effect.kind === 'honoured' || asksForNothing(flag, one.value)) valid.push(one);
     else if (effect.kind === 'refused') problems.push(`${shownFlag(one)} cannot be honoured: ${effect.reason}`);
@@ -135,6 +143,7 @@ export function parseServeArguments(words: readonly string[], surroundings: Surr
     (operand) => `unexpected argument '${operand}'; a repository is given with --model-repository`,
   );
   const problems = [...parsed.problems, ...operands, ...wrong];
+  const isUnderstood = parsed.problems.length + operands.length === 0;
   const values = new FlagValues(serveFlags, valid);
   const backend = readBackendSettings(values.all('backend-config'));
   const metrics = readMetricsSettings(values.all('metrics-config'));
@@ -145,7 +154,7 @@ export function parseServeArguments(words: readonly string[], surroundings: Surr
     version: surroundings.version,
     exitTimeoutMs: values.number('exit-timeout-secs') * 1_000,
     frontendThreads: values.number('frontend-threads') || frontendThreadsFor(surroundings.cpuCores),
-    repository: repositoryConfig(values, backend.settings, surroundings, problems),
+    repository: repositoryConfig(values, backend.settings, surroundings, problems, isUnderstood),
     engine: {
       libraryPath: libraryPath(values, surroundings.cwd),
       defaultMaxBatchSize: backend.settings.defaultMaxBatchSize,

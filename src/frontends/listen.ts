@@ -1,31 +1,68 @@
-/** Takes the address of a frontend. What is told of one that cannot be had is the frontend's. */
+/** Takes the address of a frontend, or says in one sentence why it cannot be had: the same one for every frontend. */
 
 import type { AddressInfo, Server } from 'node:net';
-import type { InferenceError } from '../errors.ts';
+import { failedPrecondition, type InferenceError, toInferenceError } from '../errors.ts';
 import type { ListenAddress } from '../server/server-config.ts';
 import { acceptBacklog, type ListeningSocket } from './frontend.ts';
 
+/** The frontends that have flags for an address and a port. */
+export type AddressedFrontend = 'http' | 'grpc' | 'metrics';
+
 export interface TakenAddress {
+  /** As it is shown: IPv6 in brackets, then the port. */
   readonly address: string;
   readonly port: number;
 }
 
-/** What is told of an address that cannot be had; `error.code` is the system's. */
-export type ListenRefusal = (listen: ListenAddress, error: NodeJS.ErrnoException) => InferenceError;
-
-/** Listens on the socket, or at the address when there is none. Rejects with what `refusal` makes of the system's error. */
-export function listenOn(
+/**
+ * Listens on the socket, or at the address when there is none.
+ *
+ * @throws InferenceError (rejects) `failed_precondition`, naming the address and the flag that changes it.
+ */
+export function listenAt(
+  frontend: AddressedFrontend,
   server: Server,
-  listen: ListenAddress,
+  listen: ListenAddress | null,
   socket: ListeningSocket | null,
-  refusal: ListenRefusal,
-): Promise<AddressInfo> {
+): Promise<TakenAddress> {
+  if (listen === null)
+    return Promise.reject(failedPrecondition(`the ${frontend} frontend is switched off (--allow-${frontend}=false)`));
   return new Promise((resolve, reject) => {
-    const onError = (error: NodeJS.ErrnoException): void => reject(refusal(listen, error));
+    const onError = (error: NodeJS.ErrnoException): void => reject(listenError(frontend, listen, error));
     server.once('error', onError);
     server.listen({ ...(socket === null ? listen : { fd: socket.take() }), backlog: acceptBacklog }, () => {
       server.off('error', onError);
-      resolve(server.address() as AddressInfo);
+      const { address, port } = server.address() as AddressInfo;
+      resolve({ address: addressText(address, port), port });
     });
   });
 }
+
+/** What is told of an address that cannot be had; `error.code` is the system's. */
+export function listenError(
+  frontend: AddressedFrontend,
+  { host, port }: ListenAddress,
+  error: NodeJS.ErrnoException,
+): InferenceError {
+  return failedPrecondition(`Socket '${addressText(host, port)}' ${reasonOf(frontend, error)}`, error);
+}
+
+function reasonOf(frontend: AddressedFrontend, error: NodeJS.ErrnoException): string {
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return `already in use; choose another port with --${frontend}-port`;
+    case 'EACCES':
+      return `may not be opened by this user; choose a port above 1023 with --${frontend}-port`;
+    case 'EADDRNOTAVAIL':
+      return `cannot be opened: this machine has no such address; choose another with --${frontend}-address`;
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `cannot be opened: the name cannot be resolved; choose another with --${frontend}-address`;
+    default:
+      return `cannot be opened (${toInferenceError(error).message}); check --${frontend}-address and --${frontend}-port`;
+  }
+}
+
+/** Host and port as in a URL. */
+export const addressText = (host: string, port: number): string =>
+  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;

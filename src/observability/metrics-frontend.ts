@@ -1,8 +1,8 @@
 /** The metrics endpoint: a port of its own, so that scraping stays possible while the inference ports are drained. */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { Frontend, Listening } from '../frontends/frontend.ts';
+import { listenAt, type TakenAddress } from '../frontends/listen.ts';
 import type { Logger } from '../logger.ts';
 import type { ListenAddress } from '../server/server-config.ts';
 import { metricsContentType } from './metrics.ts';
@@ -34,7 +34,7 @@ export async function scrapeAnswer(
   target: string,
   render: () => Promise<string>,
 ): Promise<ScrapeAnswer> {
-  if (pathOf(target) !== '/metrics') return answerOf(404, plain, 'not found: metrics are at /metrics\n');
+  if (!/^\/metrics\/?$/.test(pathOf(target))) return answerOf(404, plain, 'not found: metrics are at /metrics\n');
   if (method === 'GET' || method === 'HEAD') return answerOf(200, metricsContentType, await render());
   const refusal = answerOf(405, plain, 'method not allowed: metrics are read with GET\n');
   return { ...refusal, headers: { ...refusal.headers, Allow: 'GET, HEAD' } };
@@ -52,23 +52,14 @@ export class MetricsFrontend implements Frontend {
     this.#logger = logger;
   }
 
-  start(): Promise<Listening> {
-    const { host, port } = this.#listen;
+  async start(): Promise<Listening> {
     const server = createServer(
       { maxHeaderSize: maxHeaderBytes, requestTimeout: requestTimeoutMs },
       (request, response) => this.#answer(request, response, server),
     );
-    return new Promise((resolve, reject) => {
-      server.once('error', (error: NodeJS.ErrnoException) => {
-        const reason = error.code === 'EADDRINUSE' ? 'already in use' : `not available: ${error.message}`;
-        reject(new Error(`Socket '${host}:${port}' ${reason} (metrics)`, { cause: error }));
-      });
-      server.listen(port, host, () => {
-        server.removeAllListeners('error');
-        server.on('error', (error) => this.#logger.error({ error }, 'the metrics port failed'));
-        resolve(listening(server, host));
-      });
-    });
+    const taken = await listenAt('metrics', server, this.#listen, null);
+    server.on('error', (error) => this.#logger.error({ error }, 'the metrics port failed'));
+    return listening(server, taken);
   }
 
   #answer(request: IncomingMessage, response: ServerResponse, server: Server): void {
@@ -86,11 +77,9 @@ export class MetricsFrontend implements Frontend {
   }
 }
 
-function listening(server: Server, host: string): Listening {
-  const { port } = server.address() as AddressInfo;
+function listening(server: Server, taken: TakenAddress): Listening {
   return {
-    address: host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`,
-    port,
+    ...taken,
     drain: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -6,7 +6,7 @@ const head = `# Flags of \`nereid serve\`
 
 \`--name=value\` or \`--name value\`; a boolean is \`true\`, \`false\`, \`1\` or \`0\` in any case; a unique beginning of a name will
 do; of a flag given twice the last one counts unless it is repeatable. Every mistake on a command line is reported at once,
-with exit code 1. Flags without a command mean \`serve\`. The one environment variable is \`NEREID_MODEL_REPOSITORY\`, used when
+with exit code 2. Flags without a command mean \`serve\`. The one environment variable is \`NEREID_MODEL_REPOSITORY\`, used when
 \`--model-repository\` is not given. This page is written from the table that the parser uses (\`src/cli/serve-flags.ts\`,
 \`src/cli/triton-flags.ts\`); a test compares the two.
 `;

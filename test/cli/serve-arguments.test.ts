@@ -291,11 +291,75 @@ describe('the repository on the command line', () => {
     expect(parse('--disable-auto-complete-config').repository.autoComplete).toBe(false);
     expect(parse('--strict-model-config=true').repository.autoComplete).toBe(false);
     expect(parse('--backend-config=auto-complete-config=false').repository.autoComplete).toBe(false);
+    expect(problemsOf('--backend-config=,default-max-batch-size=2')).toEqual([
+      "--backend-config expects [backend,]key=value but ',default-max-batch-size=2' was given",
+    ]);
     expect(parse('--strict-model-config=false').repository.autoComplete).toBe(true);
   });
 });
 
+describe('a command line that was not understood', () => {
+  it('is not told that it lacks a repository too', () => {
+    const problems = (...words: string[]) => {
+      try {
+        parseServeArguments(words, surroundings([]));
+        return [];
+      } catch (error) {
+        return (error as UsageError).problems;
+      }
+    };
+    expect(problems('models')).toEqual([expect.stringContaining("unexpected argument 'models'")]);
+    expect(problems('--modle-repository=models')).toEqual([
+      expect.stringContaining('did you mean --model-repository?'),
+    ]);
+    expect(problems('--http-port=1')).toEqual([expect.stringContaining('no model repository')]);
+  });
+});
+
 describe('the addresses on the command line', () => {
+  it.each([
+    ['[::1]', '::1'],
+    ['[::]', '::'],
+    ['::', '::'],
+    ['ipv6:[::1]', '::1'],
+    ['IPv6:::1', '::1'],
+    ['ipv4:127.0.0.1', '127.0.0.1'],
+    ['fe80::1%eth0', 'fe80::1%eth0'],
+    ['[fe80::1%25eth0]', 'fe80::1%eth0'],
+    ['::ffff:127.0.0.1', '::ffff:127.0.0.1'],
+    ['dns:localhost', 'localhost'],
+    ['host-1.example.com.', 'host-1.example.com.'],
+  ])('may be written as %s, for every frontend', (written, host) => {
+    const flags = ['http', 'grpc', 'metrics'].map((frontend) => `--${frontend}-address=${written}`);
+    const { http, grpc, metrics } = parse(...flags);
+    expect([http.listen?.host, grpc.listen?.host, metrics.listen?.host]).toEqual([host, host, host]);
+  });
+
+  it.each([
+    '[127.0.0.1]',
+    '[localhost]',
+    '[::1]:8000',
+    '::1]',
+    'localhost:8000',
+    ':::',
+    'a b',
+    'http://localhost',
+    '[]',
+  ])('may not be %s', (written) => {
+    expect(problemsOf(`--grpc-address=${written}`)).toEqual([
+      `--grpc-address expects an address or a host name without a port but '${written}' was given`,
+    ]);
+  });
+
+  it('cannot be wrong where the frontend is off', () => {
+    expect(problemsOf('--allow-grpc=false', '--grpc-address=', '--grpc-port=99999')).toEqual([]);
+    const { metrics } = parse('--allow-http=false', '--http-address=no host');
+    expect(metrics.listen?.host).toBe('0.0.0.0');
+    expect(parse('--allow-http=false', '--http-address=[::1]').metrics.listen?.host).toBe('::1');
+    expect(problemsOf('--allow-grpc=true', '--grpc-address=')).toHaveLength(1);
+    expect(problemsOf('--http-address=a b')).toHaveLength(1);
+  });
+
   it('may be switched off one by one', () => {
     expect(parse('--allow-http=false').http.listen).toBeNull();
     expect(parse('--allow-grpc=false').grpc.listen).toBeNull();

@@ -5,7 +5,7 @@ const render = async () => 'größe 1\n';
 
 describe('the metrics endpoint', () => {
   it('answers the exposition text at /metrics, whatever the query', async () => {
-    for (const target of ['/metrics', '/metrics?name[]=x']) {
+    for (const target of ['/metrics', '/metrics/', '/metrics?name[]=x']) {
       const { status, headers, body } = await scrapeAnswer('GET', target, render);
       expect(status).toBe(200);
       expect(headers).toEqual({ 'Content-Type': 'text/plain; charset=utf-8; version=0.0.4', 'Content-Length': '10' });

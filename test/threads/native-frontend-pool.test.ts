@@ -233,7 +233,7 @@ describe.runIf(native.sharesPorts)('a start that fails', () => {
 
   it('says that the gRPC port is taken, and frees the HTTP port', async () => {
     const { port, close } = await takenPort();
-    const message = `gRPC cannot listen on 127.0.0.1:${port}: the port is in use by another process; choose another with --grpc-port`;
+    const message = `Socket '127.0.0.1:${port}' already in use; choose another port with --grpc-port`;
     await expectRefusal({ grpcPort: port }, message);
     close();
   });

@@ -15,6 +15,7 @@ import type { Logger } from '../../logger.ts';
 import type { GrpcConfig } from '../../server/server-config.ts';
 import type { Clock } from '../../time.ts';
 import type { Listening } from '../frontend.ts';
+import { listenAt } from '../listen.ts';
 import { type MessageMemory, MessagePool } from '../message-pool.ts';
 import type { CallSurroundings } from './grpc-js-call.ts';
 import {
@@ -26,7 +27,6 @@ import {
 } from './grpc-js-internals.ts';
 import { GrpcJsStreamCall } from './grpc-js-stream-call.ts';
 import { GrpcJsUnaryCall } from './grpc-js-unary-call.ts';
-import { listenForGrpc } from './listen.ts';
 import { OpenCalls } from './open-calls.ts';
 import type { GrpcMethod, GrpcTransport } from './transport.ts';
 
@@ -67,7 +67,7 @@ export const createGrpcJsTransport = ({
       socket.once('close', () => sockets.delete(socket));
       injector.injectConnection(socket);
     });
-    const { address, port } = await listenForGrpc(listener, config.listen, socket);
+    const { address, port } = await listenAt('grpc', listener, config.listen, socket);
     return new GrpcJsListening(address, port, server, listener, sockets, calls, clock);
   },
 });

@@ -14,11 +14,11 @@ import type { Logger } from '../../logger.ts';
 import type { GrpcConfig } from '../../server/server-config.ts';
 import type { Clock } from '../../time.ts';
 import type { ConnectionPlacement, Listening } from '../frontend.ts';
+import { listenAt } from '../listen.ts';
 import { CallHead, timeoutMs } from './call-head.ts';
 import { Http2Call, type Http2CallSurroundings } from './http2-call.ts';
 import { Http2StreamCall } from './http2-stream-call.ts';
 import { Http2UnaryCall } from './http2-unary-call.ts';
-import { listenForGrpc } from './listen.ts';
 import { type MessageMemory, MessagePool } from '../message-pool.ts';
 import { NotGrpc } from './not-grpc.ts';
 import { OpenCalls } from './open-calls.ts';
@@ -64,7 +64,7 @@ export const createHttp2Transport = ({
     const listener = createServer({ noDelay: true, pauseOnConnect: true }, (accepted) => {
       if (placement === undefined || placement.accepted(accepted)) server.accept(accepted);
     });
-    const { address, port } = await listenForGrpc(listener, config.listen, socket);
+    const { address, port } = await listenAt('grpc', listener, config.listen, socket);
     return new Http2Listening(address, port, listener, server, router.surroundings);
   },
 });

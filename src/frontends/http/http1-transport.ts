@@ -8,8 +8,7 @@ import { adoptedSocket } from '../../sockets/descriptor.ts';
 import type { SetLowWater } from '../../sockets/receive-low-water.ts';
 import type { Clock } from '../../time.ts';
 import type { ConnectionPlacement, Listening } from '../frontend.ts';
-import type { TakenAddress } from '../listen.ts';
-import { listenForHttp } from './listen.ts';
+import { listenAt, type TakenAddress } from '../listen.ts';
 import { drainGraceMs, errorText, type HttpRequestHandler, type HttpTransport, jsonHeaders } from './transport.ts';
 
 /**
@@ -27,7 +26,7 @@ export const createHttp1Transport = (
     const listener = createServer(options, (accepted) => {
       if (placement === null || placement.accepted(accepted)) server.accept(accepted);
     });
-    const taken = await listenForHttp(listener, listen, socket);
+    const taken = await listenAt('http', listener, listen, socket);
     listener.on('error', (error) => handler.onUnexpected(error));
     return new Http1Listening(taken, listener, server);
   },

@@ -9,8 +9,7 @@ import type { Duplex } from 'node:stream';
 import { defaultLimits } from '../../http1/limits.ts';
 import type { Clock } from '../../time.ts';
 import type { Listening } from '../frontend.ts';
-import type { TakenAddress } from '../listen.ts';
-import { listenForHttp } from './listen.ts';
+import { listenAt, type TakenAddress } from '../listen.ts';
 import { type ConnectionOwner, NodeConnection } from './node-connection.ts';
 import { NodeRequest } from './node-request.ts';
 import { drainGraceMs, type HttpTransport } from './transport.ts';
@@ -50,7 +49,7 @@ export const createNodeTransport = (clock: Clock): HttpTransport => ({
       if (refusal === null || connection === undefined || !broken.writable) broken.destroy();
       else connection.refuse(refusal.status, refusal.reason);
     });
-    listening.taken = await listenForHttp(http, listen, socket);
+    listening.taken = await listenAt('http', http, listen, socket);
     http.on('error', (error) => handler.onUnexpected(error));
     return listening;
   },

@@ -42,7 +42,7 @@ describe('starting', () => {
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
     const { port } = other.address() as { port: number };
     await expect(frontendOn({ host: '127.0.0.1', port }).start()).rejects.toThrow(
-      `gRPC cannot listen on 127.0.0.1:${port}: the port is in use by another process; choose another with --grpc-port`,
+      `Socket '127.0.0.1:${port}' already in use; choose another port with --grpc-port`,
     );
     other.close();
   });
