@@ -108,3 +108,45 @@ describe('external data', () => {
     expect(await refusal({ offset: '1', tensorBytes: 64 })).toMatchObject({ code: 'unavailable' });
   });
 });
+
+describe('external data of a model that is a link', () => {
+  const cache = join(top, 'cache');
+  const blobs = join(cache, 'blobs');
+  const snapshot = join(cache, 'snapshots/abc');
+  mkdirSync(join(blobs, 'deep'), { recursive: true });
+  mkdirSync(snapshot, { recursive: true });
+  for (const name of ['m', 'd', 'deep/d']) writeFileSync(join(blobs, name), new Uint8Array(8));
+  symlinkSync('../../blobs/m', join(snapshot, 'model.onnx'));
+  symlinkSync('../../blobs/d', join(snapshot, 'data'));
+  symlinkSync(join(blobs, 'deep/d'), join(snapshot, 'absolute'));
+  symlinkSync('data', join(snapshot, 'chained'));
+  symlinkSync(join(top, 'model-secret/secret.bin'), join(snapshot, 'elsewhere'));
+  writeFileSync(join(snapshot, 'beside'), new Uint8Array(8));
+  symlinkSync('snapshots/abc', join(cache, '1'));
+  symlinkSync('snapshots/abc/model.onnx', join(cache, 'chained.onnx'));
+  symlinkSync('snapshots/abc/data', join(cache, 'data'));
+
+  const find = (folder: string, name: string, location: string) =>
+    checkExternalFiles({ externalData: [reference({ location })] }, { path: join(folder, name), folder });
+
+  it.each(['data', 'absolute', 'chained', 'beside'])(
+    'may lie beside the real file or the link: %s',
+    async (location) => {
+      expect(await find(snapshot, 'model.onnx', location)).toHaveLength(1);
+      expect(await find(join(cache, '1'), 'model.onnx', location)).toHaveLength(1);
+    },
+  );
+
+  it('is found through a chain of links', async () => {
+    const [file] = await find(cache, 'chained.onnx', 'data');
+    expect(file?.path).toBe(join(blobs, 'd'));
+  });
+
+  it('may not be linked elsewhere, nor be reached from a model that is no link', async () => {
+    const refused = { code: 'invalid_argument', message: expect.stringContaining("leaves the model's folder") };
+    await expect(find(snapshot, 'model.onnx', 'elsewhere')).rejects.toMatchObject(refused);
+    writeFileSync(join(snapshot, 'own.onnx'), '');
+    await expect(find(snapshot, 'own.onnx', 'data')).rejects.toMatchObject(refused);
+    await expect(find(snapshot, 'model.onnx', '../../../model-secret/secret.bin')).rejects.toMatchObject(refused);
+  });
+});

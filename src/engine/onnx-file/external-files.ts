@@ -1,6 +1,9 @@
 /**
  * Judges the files that a model's tensors point to before the runtime opens them: each must lie inside the model's
- * folder, be a regular file and hold the bytes that are claimed.
+ * folder or that of the file that a linked model really is, be a regular file and hold the bytes that are claimed. The
+ * second folder is ONNX Runtime's own rule, for caches that keep files apart and link them together (Hugging Face's
+ * `snapshots/<revision>/model.onnx` → `blobs/<hash>`, with the data beside it in `blobs`): links are made by the owner of
+ * the repository, locations by the author of the model, and no location reaches what neither put beside the model.
  */
 
 import { realpath, stat } from 'node:fs/promises';
@@ -31,13 +34,15 @@ export async function checkExternalFiles(
 ): Promise<readonly ExternalFile[]> {
   if (facts.externalData.length === 0) return [];
   const files = new Map<string, ExternalFile>();
-  const folder = await realpath(modelFile.folder);
-  const beside = await realpath(dirname(modelFile.path));
+  const places: Places = {
+    beside: await realpath(dirname(modelFile.path)),
+    allowed: [await realpath(modelFile.folder), dirname(await realpath(modelFile.path).catch(() => modelFile.path))],
+  };
   for (const reference of facts.externalData) {
     const end = lastByte(reference);
     let file = files.get(reference.location);
     if (file === undefined) {
-      file = await findFile(reference, beside, folder);
+      file = await findFile(reference, places);
       files.set(reference.location, file);
     }
     if (end > file.sizeBytes) {
@@ -53,7 +58,13 @@ const subject = ({ tensor, location }: ExternalReference): string =>
 const refused = (reference: ExternalReference, reason: string): InferenceError =>
   invalidArgument(`${subject(reference)}: ${reason}`);
 
-async function findFile(reference: ExternalReference, beside: string, folder: string): Promise<ExternalFile> {
+/** Where locations of a model begin, and where they may end; absolute, links resolved. */
+interface Places {
+  readonly beside: string;
+  readonly allowed: readonly string[];
+}
+
+async function findFile(reference: ExternalReference, { beside, allowed }: Places): Promise<ExternalFile> {
   const { location } = reference;
   if (location === '') throw refused(reference, 'the location is empty');
   if (location.includes('\0')) throw refused(reference, 'the location contains a NUL character');
@@ -66,17 +77,17 @@ async function findFile(reference: ExternalReference, beside: string, folder: st
     path = await realpath(beside + sep + location);
   } catch (error) {
     // What climbs out gets the same answer whether or not its target exists.
-    if (!isInside(join(beside, location), folder)) throw refused(reference, outside);
+    if (!isInside(join(beside, location), allowed)) throw refused(reference, outside);
     throw unavailable(`${subject(reference)}: the file does not exist or cannot be read`, error);
   }
-  if (!isInside(path, folder)) throw refused(reference, outside);
+  if (!isInside(path, allowed)) throw refused(reference, outside);
   const facts = await stat(path);
   if (!facts.isFile()) throw refused(reference, 'this is no regular file');
   return { location, path, sizeBytes: facts.size };
 }
 
-const isInside = (path: string, folder: string): boolean =>
-  path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
+const isInside = (path: string, folders: readonly string[]): boolean =>
+  folders.some((folder) => path.startsWith(folder.endsWith(sep) ? folder : folder + sep));
 
 /** Offset of the byte after the last that the tensor takes. */
 function lastByte(reference: ExternalReference): number {
