@@ -1,11 +1,19 @@
 /** The model repositories on disk, as model control looks at them. */
 
-import { InferenceError, invalidArgument, notFound, toInferenceError } from '../errors.ts';
+import { basename } from 'node:path';
+
+import { invalidArgument, notFound } from '../errors.ts';
 import type { ConfigSource } from '../model-config/resolve-config.ts';
+import { quoted } from '../model-config/source-tree.ts';
 import { writeFileOverrides } from '../repository/file-overrides.ts';
-import { listModelNames, type ModelFolder, scanFolder, scanModel, scanRepositories } from '../repository/layout.ts';
+import { type ModelFolder, scanFolder, scanModel, scanRepositories } from '../repository/layout.ts';
+import { hintForRepository, noModelText } from '../repository/misplaced-files.ts';
+import { RepositoryMemory } from '../repository/repository-memory.ts';
+import { removeLeftovers } from '../repository/temporary-folders.ts';
 import { DiskSource } from './disk-source.ts';
-import type { LoadFiles, RepositoryView, Sighting } from './repository-view.ts';
+import { lacksOf } from './incomplete-model.ts';
+import type { LoadFiles, RepositoryView, Sighting, StartScan } from './repository-view.ts';
+import { Settling, stillWritten, waitingText } from './settling.ts';
 import type { LoaderTools } from './version-loader.ts';
 
 /** A file younger than this may still be being written, so a single look does not count. */
@@ -14,8 +22,17 @@ const youngMs = 2000;
 /** Between two looks at young files. */
 const lookAgainMs = 100;
 
-/** Looks at files that never stop changing, before the last one is taken as it is. */
-const mostLooks = 50;
+/** Files that never stop changing are taken as they are after this. */
+const changingMs = 5000;
+
+/** A start tries a folder that lacks something all the same when nothing in it has changed for so long. */
+const startPatienceMs = 5000;
+
+/** How long a start that has no poll behind it waits for models that lack something. */
+const mostPatienceMs = 60_000;
+
+/** The same with a poll that takes them up later: enough for two looks. */
+const briefMs = 500;
 
 export interface DiskViewSettings {
   /** Absolute, at least one. */
@@ -26,51 +43,51 @@ export interface DiskViewSettings {
 export class DiskView implements RepositoryView {
   readonly #settings: DiskViewSettings;
   readonly #tools: LoaderTools;
+  readonly #memory: RepositoryMemory;
 
   constructor(settings: DiskViewSettings, tools: LoaderTools) {
     this.#settings = settings;
     this.#tools = tools;
+    this.#memory = new RepositoryMemory(settings.paths, settings, tools.logger);
   }
 
-  names(): Promise<readonly string[]> {
-    return listModelNames(this.#settings.paths);
-  }
-
-  async scan(): Promise<ReadonlyMap<string, Sighting>> {
-    const folders = await scanRepositories(this.#settings.paths, this.#settings);
-    return new Map([...folders].map(([name, folder]) => [name, this.#sighting(folder)]));
-  }
-
-  scanUntilStable(): Promise<ReadonlyMap<string, Sighting>> {
-    return this.#untilStable(
-      () => this.scan(),
-      (scan) => [...scan.values()],
-    );
-  }
-
-  look(name: string): Promise<Sighting> {
-    return this.#untilStable(
-      async () => {
-        const folder = await scanModel(this.#settings.paths, name, this.#settings);
-        if (folder === null) throw notFound(`no model repository of this server has a folder of that name`);
-        return this.#sighting(folder);
-      },
-      (sighting) => [sighting],
-    );
-  }
-
-  async brought(name: string, brought: LoadFiles): Promise<Sighting> {
-    try {
-      return await this.#brought(name, brought);
-    } catch (error) {
-      const { code, message } = toInferenceError(error);
-      // Triton's sentence, and then why.
-      const text = `failed to load '${name}', failed to poll from model repository: ${message}`;
-      throw new InferenceError(code, text, error);
+  async survey(): Promise<void> {
+    const { logger } = this.#tools;
+    const leftovers = await removeLeftovers();
+    if (leftovers > 0) logger.info({ leftovers }, 'removed temporary models of processes that are no more');
+    for (const path of this.#settings.paths) {
+      // A repository that cannot be read is told where it is needed.
+      const folders = await scanRepositories([path], this.#settings).catch(() => null);
+      if (folders === null || [...folders.values()].some(({ holdsModel }) => holdsModel)) continue;
+      logger.warn({}, `model repository ${quoted(basename(path))}: ${noModelText(await hintForRepository(path))}`);
     }
   }
 
-  async #brought(name: string, { config, files }: LoadFiles): Promise<Sighting> {
+  names(): Promise<readonly string[]> {
+    return this.#memory.names();
+  }
+
+  async scan(): Promise<ReadonlyMap<string, Sighting>> {
+    return new Map([...(await this.#memory.scan())].map(([name, folder]) => [name, this.#sighting(folder)]));
+  }
+
+  async scanForStart(patient: boolean): Promise<StartScan> {
+    const { seen, waiting } = await this.#whenSettled(() => this.scan(), patient ? mostPatienceMs : briefMs);
+    if (patient) return { models: seen, waiting: new Map() };
+    return { models: new Map([...seen].filter(([name]) => !waiting.has(name))), waiting };
+  }
+
+  async look(name: string, patient: boolean): Promise<Sighting> {
+    const lookOnce = async (): Promise<ReadonlyMap<string, Sighting>> => {
+      const folder = await scanModel(this.#settings.paths, name, this.#settings);
+      if (folder === null) throw notFound(`no model repository of this server has a folder of that name`);
+      return new Map([[name, this.#sighting(folder)]]);
+    };
+    const { seen } = await this.#whenSettled(lookOnce, patient ? mostPatienceMs : changingMs, patient);
+    return seen.get(name) as Sighting;
+  }
+
+  async brought(name: string, { config, files }: LoadFiles): Promise<Sighting> {
     if (config === null) {
       throw invalidArgument("Load parameter 'config' must be specified for model file override");
     }
@@ -91,6 +108,7 @@ export class DiskView implements RepositoryView {
       override: null,
       isInRepository: false,
       discard: () => temporary.remove(),
+      lacks: () => Promise.resolve([]),
       source: async () => {
         try {
           return await DiskSource.read(folder, override, this.#tools, () => temporary.remove());
@@ -111,26 +129,47 @@ export class DiskView implements RepositoryView {
       override: override?.kind === 'json' ? String(override.text) : null,
       isInRepository: true,
       discard: () => Promise.resolve(),
+      lacks: () => lacksOf(folder, this.#tools),
       source: () => DiskSource.read(folder, override, this.#tools),
     };
   }
 
-  /** Looks until two looks agree, or until one look shows no young files. */
-  async #untilStable<T>(look: () => Promise<T>, sightings: (seen: T) => readonly Sighting[]): Promise<T> {
-    const prints = (seen: T): string =>
-      sightings(seen)
-        .map(({ fingerprint }) => fingerprint)
-        .join();
-    let seen = await look();
-    for (let looks = 1; looks < mostLooks; looks++) {
-      const youngestMs = this.#tools.clock.wallMs() - Math.max(0, ...sightings(seen).map(({ newestMs }) => newestMs));
-      if (youngestMs > youngMs) return seen;
+  /**
+   * Looks until every model has settled, or until `mostMs` have passed; then gives what is still waited for.
+   *
+   * @param minds whether a model waits for what it lacks, or only for files that change
+   */
+  async #whenSettled(
+    look: () => Promise<ReadonlyMap<string, Sighting>>,
+    mostMs: number,
+    minds = true,
+  ): Promise<{ seen: ReadonlyMap<string, Sighting>; waiting: ReadonlyMap<string, readonly string[]> }> {
+    const { clock, logger } = this.#tools;
+    const settling = new Settling(clock, startPatienceMs);
+    const told = new Map<string, string>();
+    const startMs = clock.now();
+    let before: ReadonlyMap<string, Sighting> = new Map();
+    for (;;) {
+      const seen = await look();
+      const passedMs = clock.now() - startMs;
+      const waiting = new Map<string, readonly string[]>();
+      for (const [name, sighting] of seen) {
+        const isQuiet = settling.quietMs(name, sighting) > youngMs;
+        const agrees = isQuiet || before.get(name)?.fingerprint === sighting.fingerprint;
+        // What never stops changing and lacks nothing is a file that is written to all the time.
+        const mayChange = agrees || passedMs > changingMs;
+        const lacks = minds && mayChange ? await settling.waitsFor(name, sighting) : mayChange ? null : stillWritten;
+        if (lacks !== null) waiting.set(name, lacks);
+      }
+      if (waiting.size === 0 || passedMs >= mostMs) return { seen, waiting };
+      for (const [model, lacks] of waiting) {
+        const text = waitingText(lacks);
+        if (lacks !== stillWritten && told.get(model) !== text) logger.info({ model }, text);
+        told.set(model, text);
+      }
+      before = seen;
       await this.#pause();
-      const again = await look();
-      if (prints(again) === prints(seen)) return again;
-      seen = again;
     }
-    return seen;
   }
 
   #pause(): Promise<void> {

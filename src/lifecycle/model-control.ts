@@ -12,6 +12,7 @@ import { type LifeSurroundings, ModelLife } from './model-life.ts';
 import type { ModelVersion } from './model-version.ts';
 import type { LoadFiles, RepositoryView, Sighting } from './repository-view.ts';
 import { RepositoryWatch } from './repository-watch.ts';
+import { waitingText } from './settling.ts';
 import type { ModelStatistics } from './version-statistics.ts';
 import { versionNumber } from './version-table.ts';
 import type { LoadWish, WishOrigin } from './wish.ts';
@@ -37,6 +38,8 @@ export class ModelControl {
   readonly #watch: RepositoryWatch;
   /** What start-up was asked for and could not load; a later load or unload settles it. */
   readonly #startupFailures = new Set<string>();
+  /** What changed models wait for before they are loaded. */
+  readonly #waiting = new Map<string, string>();
   #hasStarted = false;
   #stopping: InferenceError | null = null;
 
@@ -49,6 +52,7 @@ export class ModelControl {
       logger: parts.logger,
       onChange: (name, sighting) => this.#fulfil(name, seen(sighting, 'poll')).catch(() => undefined),
       onGone: (name) => this.#gone(name),
+      onWaiting: (name, lacks) => this.#tellWaiting(name, lacks),
     });
   }
 
@@ -63,13 +67,15 @@ export class ModelControl {
       load.catch(() => {
         this.#startupFailures.add(name);
       });
+    await view.survey();
     if (isSelective) {
       await Promise.all(settings.startupModels.map((name) => attempt(name, this.#loadFromDisk(name, 'start'))));
     } else {
-      const sightings = await view.scanUntilStable();
-      this.#watch.remember(sightings);
+      const { models, waiting } = await view.scanForStart(settings.mode !== 'poll');
+      this.#watch.remember(models);
+      for (const [name, lacks] of waiting) this.#tellWaiting(name, lacks);
       await Promise.all(
-        [...sightings].map(([name, sighting]) => attempt(name, this.#fulfil(name, seen(sighting, 'start')))),
+        [...models].map(([name, sighting]) => attempt(name, this.#fulfil(name, seen(sighting, 'start')))),
       );
     }
     if (this.#stopping) throw this.#stopping;
@@ -149,10 +155,18 @@ export class ModelControl {
     for (const [name, { table }] of this.#lives) if (!table.isIdle) names.add(name);
     const entries: ModelIndexEntry[] = [];
     for (const name of [...names].sort()) {
-      const known = this.#lives.get(name)?.table.index() ?? [];
-      entries.push(...(known.length > 0 ? known : [{ name, version: '', state: '' as const, reason: '' }]));
+      entries.push(...this.#entriesOf(name));
     }
     return readyOnly ? entries.filter(({ state }) => state === 'READY') : entries;
+  }
+
+  /** What waits for files says so: beside what serves, or alone. */
+  #entriesOf(name: string): readonly ModelIndexEntry[] {
+    const known = this.#lives.get(name)?.table.index() ?? [];
+    const waiting = this.#waiting.get(name);
+    if (waiting === undefined) return known.length > 0 ? known : [{ name, version: '', state: '', reason: '' }];
+    if (known.length === 0) return [{ name, version: '', state: 'UNAVAILABLE', reason: waiting }];
+    return known.map((entry) => (entry.reason === '' ? { ...entry, reason: waiting } : entry));
   }
 
   /** Loads or reloads a model from its folder, or from what the call brings along. */
@@ -174,13 +188,13 @@ export class ModelControl {
     checkModelName(name);
     const { view } = this.#parts;
     const look = async (): Promise<Sighting> => {
-      const sighting = await view.look(name);
+      const sighting = await view.look(name, by === 'start');
       const current = this.#lives.get(name)?.sighting;
       const config = current?.override ?? null;
       if (config === null || current?.configFingerprint !== sighting.configFingerprint) return sighting;
       return view.brought(name, { config, files: new Map() });
     };
-    const peek = async (): Promise<string> => (await view.look(name)).fingerprint;
+    const peek = async (): Promise<string> => (await view.look(name, false)).fingerprint;
     await this.#fulfil(name, { kind: 'load', by, look, peek });
   }
 
@@ -201,6 +215,15 @@ export class ModelControl {
     this.#startupFailures.delete(name);
     if (this.#stopping) return;
     await this.#lives.get(name)?.fulfil({ kind: 'forget', by: 'poll' });
+  }
+
+  #tellWaiting(name: string, lacks: readonly string[] | null): void {
+    if (lacks === null) {
+      this.#waiting.delete(name);
+      return;
+    }
+    this.#waiting.set(name, waitingText(lacks));
+    this.#parts.logger.info({ model: name }, waitingText(lacks));
   }
 
   #life(name: string): ModelLife {

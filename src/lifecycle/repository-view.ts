@@ -14,6 +14,8 @@ export interface Sighting {
   readonly override: string | null;
   /** False for a model made of files that a call brought: nothing in the repositories stands for it. */
   readonly isInRepository: boolean;
+  /** What is missing or half there, one phrase each; empty when the model can be loaded as far as one can see. */
+  lacks(): Promise<readonly string[]>;
   /** What to serve; rejects when the model cannot be read, with the reason. */
   source(): Promise<ModelSource>;
   /** Frees what it holds, such as temporary files, when `source` is not called. */
@@ -26,15 +28,31 @@ export interface LoadFiles {
   readonly files: ReadonlyMap<string, Uint8Array>;
 }
 
+/** What a start has found. */
+export interface StartScan {
+  /** To be loaded now. */
+  readonly models: ReadonlyMap<string, Sighting>;
+  /** Models that wait, with what they wait for. */
+  readonly waiting: ReadonlyMap<string, readonly string[]>;
+}
+
 export interface RepositoryView {
+  /** Tells the log what is odd about the repositories as a whole; once, before anything is loaded. Never rejects. */
+  survey(): Promise<void>;
   /** Names of all model folders, loaded or not. */
   names(): Promise<readonly string[]>;
   /** All models as they are now. */
   scan(): Promise<ReadonlyMap<string, Sighting>>;
-  /** All models; looks again while young files are still changing, for a bounded time. */
-  scanUntilStable(): Promise<ReadonlyMap<string, Sighting>>;
-  /** One model, in the same way. Rejects `not_found` when no repository has it. */
-  look(name: string): Promise<Sighting>;
+  /**
+   * All models, for a start: looks again while files are still being copied. `patient` waits a minute for models that lack
+   * something and then gives them as they are; otherwise they are given as waiting, for the poll to take up.
+   */
+  scanForStart(patient: boolean): Promise<StartScan>;
+  /**
+   * One model; looks again while its files are changing. `patient` also waits for what it lacks, for a minute at most.
+   * Rejects `not_found` when no repository has it.
+   */
+  look(name: string, patient: boolean): Promise<Sighting>;
   /** A model made of what a load call brings; rejects `invalid_argument` when that makes no model. */
   brought(name: string, files: LoadFiles): Promise<Sighting>;
 }

@@ -1,6 +1,6 @@
 /**
- * Polls the repositories and tells what changed – only what two scans in a row agree on, so that a folder that is still
- * being copied is left alone. A change that is acted upon is remembered, whether the action succeeded or not: a broken
+ * Polls the repositories and tells what changed – only what two scans in a row agree on and what lacks nothing, so that a
+ * folder that is still being copied is left alone (`settling.ts`). A change that is acted upon is remembered, whether the action succeeded or not: a broken
  * model is tried again when its files change.
  */
 
@@ -8,9 +8,13 @@ import { toInferenceError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { Clock } from '../time.ts';
 import type { RepositoryView, Sighting } from './repository-view.ts';
+import { Settling, stillWritten, waitingText } from './settling.ts';
 
 /** The second look comes after this, or after the poll interval when that is shorter. */
 const confirmAfterMs = 1000;
+
+/** A folder that lacks something is tried all the same when nothing in it has changed for so long. */
+const patienceMs = 15_000;
 
 export interface WatchParts {
   readonly view: RepositoryView;
@@ -19,6 +23,8 @@ export interface WatchParts {
   readonly intervalMs: number;
   /** A model appeared or changed. Runs on its own: the next poll does not wait for it. */
   readonly onChange: (name: string, sighting: Sighting) => Promise<void>;
+  /** A model appeared or changed and is not acted upon yet; told when what it waits for changes, and with null when it is over. */
+  readonly onWaiting: (name: string, lacks: readonly string[] | null) => void;
   /** A model's folder disappeared. */
   readonly onGone: (name: string) => Promise<void>;
 }
@@ -36,11 +42,15 @@ export class RepositoryWatch {
   readonly #parts: WatchParts;
   /** Fingerprints that were acted upon. */
   readonly #acted = new Map<string, string>();
+  /** What changed models wait for. */
+  readonly #waiting = new Map<string, string>();
+  readonly #settling: Settling;
   #cancel: (() => void) | null = null;
   #isStopped = false;
 
   constructor(parts: WatchParts) {
     this.#parts = parts;
+    this.#settling = new Settling(parts.clock, patienceMs);
   }
 
   /** Takes a scan as acted upon. */
@@ -74,20 +84,36 @@ export class RepositoryWatch {
     const { view } = this.#parts;
     const first = await view.scan();
     const seen = changesSince(this.#acted, first);
-    if (seen.changed.length === 0 && seen.gone.length === 0) return;
+    if (seen.changed.length === 0 && seen.gone.length === 0) {
+      for (const name of [...this.#waiting.keys()]) this.#tellWaiting(name, null);
+      return;
+    }
     await this.#pause();
     if (this.#isStopped) return;
     const second = await view.scan();
     const confirmed = changesSince(this.#acted, second);
+    for (const name of [...this.#waiting.keys()]) if (!confirmed.changed.includes(name)) this.#tellWaiting(name, null);
     for (const name of confirmed.changed) {
-      const sighting = second.get(name);
-      if (sighting && first.get(name)?.fingerprint === sighting.fingerprint) this.#act(name, sighting);
+      const sighting = second.get(name) as Sighting;
+      const agrees = first.get(name)?.fingerprint === sighting.fingerprint;
+      const lacks = agrees ? await this.#settling.waitsFor(name, sighting) : stillWritten;
+      if (this.#isStopped) return;
+      this.#tellWaiting(name, lacks);
+      if (lacks === null) this.#act(name, sighting);
     }
     for (const name of confirmed.gone) {
       if (!seen.gone.includes(name)) continue;
       this.#acted.delete(name);
       void this.#parts.onGone(name);
     }
+  }
+
+  #tellWaiting(name: string, lacks: readonly string[] | null): void {
+    const text = lacks === null ? undefined : waitingText(lacks);
+    if (this.#waiting.get(name) === text) return;
+    if (text === undefined) this.#waiting.delete(name);
+    else this.#waiting.set(name, text);
+    this.#parts.onWaiting(name, lacks);
   }
 
   #act(name: string, sighting: Sighting): void {

@@ -1,7 +1,7 @@
 /** Repositories that a test writes by hand. */
 
 import { notFound } from '../../src/errors.ts';
-import type { LoadFiles, RepositoryView, Sighting } from '../../src/lifecycle/repository-view.ts';
+import type { LoadFiles, RepositoryView, Sighting, StartScan } from '../../src/lifecycle/repository-view.ts';
 import { FakeSource } from './fake-source.ts';
 
 export class FakeView implements RepositoryView {
@@ -9,10 +9,20 @@ export class FakeView implements RepositoryView {
   readonly models = new Map<string, Sighting>();
   broughtFiles: LoadFiles | null = null;
   scanCount = 0;
+  surveyCount = 0;
+  /** What models wait for at start. */
+  readonly waiting = new Map<string, readonly string[]>();
 
   /** Puts a model in place; its source is `source` until it is put again. */
-  put(name: string, fingerprint: string, source: () => Promise<FakeSource> = async () => new FakeSource([1])): void {
-    this.models.set(name, sighting(fingerprint, source));
+  put(
+    name: string,
+    fingerprint: string,
+    source: () => Promise<FakeSource> = async () => new FakeSource([1]),
+    lacks: readonly string[] = [],
+  ): void {
+    // As old as the clock of a test, so that only what passes on it counts.
+    const newestMs = Number.MAX_SAFE_INTEGER;
+    this.models.set(name, { ...sighting(fingerprint, source), newestMs, lacks: () => Promise.resolve(lacks) });
   }
 
   async names(): Promise<readonly string[]> {
@@ -24,8 +34,13 @@ export class FakeView implements RepositoryView {
     return new Map(this.models);
   }
 
-  scanUntilStable(): Promise<ReadonlyMap<string, Sighting>> {
-    return this.scan();
+  async survey(): Promise<void> {
+    this.surveyCount++;
+  }
+
+  async scanForStart(): Promise<StartScan> {
+    const models = await this.scan();
+    return { models: new Map([...models].filter(([name]) => !this.waiting.has(name))), waiting: this.waiting };
   }
 
   async look(name: string): Promise<Sighting> {
@@ -48,5 +63,6 @@ export const sighting = (fingerprint: string, source: () => Promise<FakeSource>)
   override: null,
   isInRepository: true,
   source,
+  lacks: () => Promise.resolve([]),
   discard: () => Promise.resolve(),
 });

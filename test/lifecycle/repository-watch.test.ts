@@ -25,6 +25,9 @@ function newWatch(intervalMs = 15_000): Story {
     onChange: async (name, { fingerprint }) => {
       facts.push(`changed ${name} ${fingerprint}`);
     },
+    onWaiting: (name, lacks) => {
+      facts.push(lacks === null ? `${name} waits no more` : `${name} waits for ${lacks.join(', ')}`);
+    },
     onGone: async (name) => {
       facts.push(`gone ${name}`);
     },
@@ -55,10 +58,44 @@ describe('a watched repository', () => {
     await advance(clock, 15_000);
     view.put('m', 'b');
     await advance(clock, 1000);
-    expect(facts).toEqual([]);
+    expect(facts).toEqual(['m waits for files that are still being written']);
     await advance(clock, 15_000);
     await advance(clock, 1000);
-    expect(facts).toEqual(['changed m b']);
+    expect(facts.slice(1)).toEqual(['m waits no more', 'changed m b']);
+  });
+
+  it('waits for what a model lacks, tells it once, and loads the model when it is there', async () => {
+    const { view, clock, watch, facts } = newWatch(1000);
+    view.put('m', 'no file', undefined, ['2/model.onnx']);
+    watch.start();
+    for (let i = 0; i < 6; i++) await advance(clock, 1000);
+    expect(facts).toEqual(['m waits for 2/model.onnx']);
+    view.put('m', 'file, no labels', undefined, ['labels.txt']);
+    for (let i = 0; i < 12; i++) await advance(clock, 1000);
+    expect(facts.slice(1)).toEqual(
+      ['m waits for files that are still being written', 'm waits for labels.txt'].slice(1),
+    );
+    view.put('m', 'all');
+    for (let i = 0; i < 3; i++) await advance(clock, 1000);
+    expect(facts.slice(2)).toEqual(['m waits no more', 'changed m all']);
+  });
+
+  it('loads what goes on lacking something, so that the error is told', async () => {
+    const { view, clock, watch, facts } = newWatch(1000);
+    view.put('m', 'a', undefined, ['1/model.onnx']);
+    watch.start();
+    for (let i = 0; i < 40; i++) await advance(clock, 1000);
+    expect(facts).toEqual(['m waits for 1/model.onnx', 'm waits no more', 'changed m a']);
+  });
+
+  it('waits no more for what is gone', async () => {
+    const { view, clock, watch, facts } = newWatch(1000);
+    view.put('m', 'a', undefined, ['1/model.onnx']);
+    watch.start();
+    for (let i = 0; i < 3; i++) await advance(clock, 1000);
+    view.models.delete('m');
+    for (let i = 0; i < 3; i++) await advance(clock, 1000);
+    expect(facts).toEqual(['m waits for 1/model.onnx', 'm waits no more']);
   });
 
   it('says nothing of what was acted upon before', async () => {

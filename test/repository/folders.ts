@@ -19,7 +19,7 @@ export function temporaryFolders(): () => string {
 }
 
 /** Writes files by path relative to a folder; a path that ends in `/` is an empty folder. */
-export function put(folder: string, files: Readonly<Record<string, string>>): void {
+export function put(folder: string, files: Readonly<Record<string, string | Uint8Array>>): void {
   for (const [name, content] of Object.entries(files)) {
     const path = join(folder, name);
     mkdirSync(name.endsWith('/') ? path : dirname(path), { recursive: true });

@@ -4,6 +4,7 @@
  */
 
 import { invalidArgument } from '../../errors.ts';
+import { CutOffError } from './cut-off-error.ts';
 import { type DeclaredValue, declaredValue } from './declared-value.ts';
 import {
   graphFields,
@@ -93,7 +94,8 @@ export class FactsCollector {
   };
 
   facts(root: WireMessage): OnnxFileFacts {
-    if (!this.#hasGraph) throw invalidArgument(`'${this.#fileName}' is no ONNX model: it has no graph`);
+    if (!this.#hasGraph)
+      throw new CutOffError('invalid_argument', `'${this.#fileName}' is no ONNX model: it has no graph`);
     const outputNames = new Set(this.#outputs.map(({ name }) => name));
     return {
       fileName: this.#fileName,

@@ -5,6 +5,7 @@
 
 import { type InferenceError, invalidArgument } from '../../errors.ts';
 import type { ByteSource } from './byte-source.ts';
+import { CutOffError } from './cut-off-error.ts';
 import type { WireMessage } from './wire-message.ts';
 
 /** The wire types that ONNX files use; groups (3 and 4) do not occur. */
@@ -29,6 +30,11 @@ export class WireCursor {
     return invalidArgument(`'${this.#source.name}' is no readable ONNX file: at byte ${offset}, ${what}`);
   }
 
+  /** The same for a file that ends too early. */
+  cutOff(offset: number, what: string): CutOffError {
+    return new CutOffError('invalid_argument', this.problem(offset, what).message);
+  }
+
   /** Whether the window has the next `length` bytes. */
   holds(length: number): boolean {
     return this.position >= this.#windowStart && this.position + length <= this.#windowStart + this.#window.length;
@@ -38,7 +44,7 @@ export class WireCursor {
   async load(length: number): Promise<void> {
     this.#window = await this.#source.read(this.position);
     this.#windowStart = this.position;
-    if (this.#window.length < length) throw this.problem(this.position, 'the file ends while it is read');
+    if (this.#window.length < length) throw this.cutOff(this.position, 'the file ends while it is read');
   }
 
   /** Field number and wire type of the field at the position. */
@@ -61,13 +67,13 @@ export class WireCursor {
     const length = this.#high * 2 ** 32 + this.#low;
     const left = message.end - this.position;
     if (length > left) {
-      throw this.problem(start, `a field of ${message.rule.name} claims ${length} bytes where ${left} are left`);
+      throw this.cutOff(start, `a field of ${message.rule.name} claims ${length} bytes where ${left} are left`);
     }
     return this.position + length;
   }
 
   skip(length: number, message: WireMessage): void {
-    if (this.position + length > message.end) throw this.problem(this.position, `${message.rule.name} is cut off`);
+    if (this.position + length > message.end) throw this.cutOff(this.position, `${message.rule.name} is cut off`);
     this.position += length;
   }
 
@@ -94,7 +100,7 @@ export class WireCursor {
     let low = 0;
     let high = 0;
     for (let index = 0; index < 10; index += 1) {
-      if (start + index >= message.end) throw this.problem(start, `${message.rule.name} is cut off inside a number`);
+      if (start + index >= message.end) throw this.cutOff(start, `${message.rule.name} is cut off inside a number`);
       const byte = this.#window[start + index - this.#windowStart] ?? 0;
       const bits = byte & 0x7f;
       if (index < 4) low |= bits << (7 * index);

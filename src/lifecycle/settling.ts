@@ -1,0 +1,51 @@
+/**
+ * When a folder that changed may be acted upon: its files are the same in two looks, and nothing that it refers to is
+ * missing or half there. Files are copied one after the other, and a half-copied model must never be picked up. The wait is
+ * bounded: what stays as it is for a while is meant so, and loading it says what is wrong.
+ */
+
+import type { Clock } from '../time.ts';
+import type { Sighting } from './repository-view.ts';
+
+/** What a folder whose looks do not agree waits for. */
+export const stillWritten: readonly string[] = ['files that are still being written'];
+
+/** For the log and the index. */
+export const waitingText = (lacks: readonly string[]): string =>
+  `waiting for ${lacks.slice(0, 5).join(', ')}${lacks.length > 5 ? ', …' : ''}`;
+
+export class Settling {
+  readonly #clock: Clock;
+  readonly #patienceMs: number;
+  /** Since when the files of a model have looked as they do, on our own clock: that of a file server may differ. */
+  readonly #since = new Map<string, { readonly fingerprint: string; readonly sinceMs: number }>();
+
+  /** @param patienceMs a folder that lacks something is waited for until nothing in it has changed for so long */
+  constructor(clock: Clock, patienceMs: number) {
+    this.#clock = clock;
+    this.#patienceMs = patienceMs;
+  }
+
+  /** Null: act on it. Otherwise what it waits for. Call it for looks that agree with the one before. */
+  async waitsFor(name: string, sighting: Sighting): Promise<readonly string[] | null> {
+    if (this.quietMs(name, sighting) >= this.#patienceMs) return this.#settle(name);
+    const lacks = await sighting.lacks();
+    return lacks.length === 0 ? this.#settle(name) : lacks;
+  }
+
+  /** For how long nothing has changed, as far as that is known. */
+  quietMs(name: string, { fingerprint, newestMs }: Sighting): number {
+    const now = this.#clock.now();
+    let known = this.#since.get(name);
+    if (known?.fingerprint !== fingerprint) {
+      known = { fingerprint, sinceMs: now };
+      this.#since.set(name, known);
+    }
+    return Math.max(this.#clock.wallMs() - newestMs, now - known.sinceMs);
+  }
+
+  #settle(name: string): null {
+    this.#since.delete(name);
+    return null;
+  }
+}
