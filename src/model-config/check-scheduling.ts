@@ -4,9 +4,6 @@ import type { Findings } from './findings.ts';
 import { flagOf, messageMapOf, messageOf, numberOf, numbersOf, textOf } from './message-fields.ts';
 import type { ConfigMessage } from './model-config.ts';
 
-/** Each level has a queue of its own; more levels than this are a slip of the pen. */
-const mostPriorityLevels = 1024;
-
 /** A lone request waits this long at most; a longer delay is a unit mistaken, and its callers would have left. */
 const longestDelayUs = 60_000_000;
 
@@ -45,10 +42,6 @@ export function checkDynamicBatching(message: ConfigMessage, { invalid, ignored 
 
 function checkLevels(model: string, batching: ConfigMessage, levels: number, invalid: string[]): void {
   if (levels === 0) return;
-  if (levels > mostPriorityLevels) {
-    invalid.push(`dynamic batching priority_levels must be at most ${mostPriorityLevels} for ${model}`);
-    return;
-  }
   const isLevel = (level: number): boolean => level >= 1 && level <= levels;
   if (!isLevel(numberOf(batching, 'default_priority_level'))) {
     invalid.push(`default priority level must be in range [1, ${levels}] for ${model}`);

@@ -18,7 +18,7 @@ import {
   type VersionFamily,
 } from './metric-families.ts';
 import { VersionCounters } from './model-statistics.ts';
-import { VersionSeries } from './version-series.ts';
+import { sortedLabels, VersionSeries } from './version-series.ts';
 
 /** prom-client's form of a sample; `sharedLabels` are written once per series and remembered. */
 interface WrittenSample {
@@ -64,12 +64,19 @@ class FamilyTurns {
   }
 }
 
-const written = (name: string, sample: Sample, sharedLabels: Sample['labels']): WrittenSample => ({
-  metricName: name + sample.suffix,
-  labels: sample.labels,
-  sharedLabels,
-  value: sample.value,
-});
+/** Labels that say which number of a histogram or summary it is, and stand last. */
+const isNumbering = (labels: Sample['labels']): boolean => 'le' in labels || 'quantile' in labels;
+
+/** Labels in Triton's order: sorted by name, but for those of a bucket or quantile, which come last. */
+function written(name: string, sample: Sample, seriesLabels: Sample['labels']): WrittenSample {
+  const { labels, value } = sample;
+  const metricName = name + sample.suffix;
+  // prom-client writes shared labels behind the others.
+  if (Object.keys(labels).length === 0 || isNumbering(labels)) {
+    return { metricName, labels: seriesLabels, sharedLabels: labels, value };
+  }
+  return { metricName, labels: sortedLabels({ ...labels, ...seriesLabels }), sharedLabels: noLabels, value };
+}
 
 /** `text/plain` in version 0.0.4 of the exposition format, whatever the scraper accepts. */
 export const metricsContentType = 'text/plain; charset=utf-8; version=0.0.4';

@@ -23,7 +23,14 @@ function labelsOf(identity: VersionIdentity): Labels {
     ...(identity.gpuUuid === null ? {} : { gpu_uuid: identity.gpuUuid }),
   });
   for (const [tag, value] of identity.metricTags) labels[labelName(tag)] ??= value;
-  return labels;
+  return sortedLabels(labels);
+}
+
+/** Without a prototype, so that a label named like a property of objects is an ordinary one. */
+export function sortedLabels(labels: Labels): Labels {
+  const sorted: Record<string, string> = Object.create(null);
+  for (const name of Object.keys(labels).sort()) sorted[name] = labels[name] as string;
+  return sorted;
 }
 
 export class VersionSeries {

@@ -190,7 +190,7 @@ describe('callers that leave', () => {
     );
     const server = await startServer(repository);
     const pending = () => metric(server, 'nv_inference_pending_request_count');
-    const canceled = () => metric(server, 'nv_inference_request_failure{reason="CANCELED"');
+    const canceled = () => metric(server, 'nv_inference_request_failure{model="loop",reason="CANCELED"');
 
     // One of them runs when the other waits.
     const holders = [longTurns, longTurns].map((turns) => askLoop(server, turns));

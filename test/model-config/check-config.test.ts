@@ -83,7 +83,6 @@ describe('rules of a configuration', () => {
       'dynamic_batching { priority_levels: 3 default_priority_level: 1 priority_queue_policy { key: 4 value { } } }',
       'priority queue policy must have priority level in range [1, 3] for m',
     ],
-    ['dynamic_batching { priority_levels: 18446744073709551615 default_priority_level: 1 }', 'at most 1024'],
     [
       'dynamic_batching { preserve_ordering: true priority_levels: 2 default_priority_level: 1 }',
       "Only one priority level is allowed when 'preserve_ordering' is true for m",
@@ -106,6 +105,12 @@ describe('rules of a configuration', () => {
     ],
   ])('refuses %s', (more, expected) => {
     expect(problemOf(() => resolve(whole(more)))).toContain(expected);
+  });
+
+  it('takes any number of priority levels', () => {
+    const levels = 'priority_levels: 18446744073709551615 default_priority_level: 100000';
+    const { dynamicBatching } = resolve(whole(`dynamic_batching { ${levels} }`));
+    expect(dynamicBatching?.defaultPriorityLevel).toBe(100_000);
   });
 
   it('says all that is wrong at once', () => {

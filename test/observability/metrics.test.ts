@@ -36,6 +36,18 @@ const batch: BatchDurations = { computeInputNs: 2_000, computeInferNs: 3_000_000
 const scrape = async (metrics: ServerMetrics) => readExposition(await metrics.render());
 
 describe('the metrics of a version', () => {
+  it("have their labels in Triton's order: by name, and those of a bucket or quantile last", async () => {
+    const metrics = metricsWith({ summaryLatencies: true });
+    metrics.createStatistics(identityOf({ gpuUuid: 'g', metricTags: new Map([['_tag', 't']]) }));
+    const lines = (await metrics.render()).split('\n');
+    const shared = '_tag="t",gpu_uuid="g",model="m"';
+    expect(lines).toContain(`nv_inference_count{${shared},version="1"} 0`);
+    expect(lines).toContain(`nv_inference_request_failure{${shared},reason="REJECTED",version="1"} 0`);
+    expect(lines).toContain(`nv_inference_first_response_histogram_ms_bucket{${shared},version="1",le="+Inf"} 0`);
+    const summary = lines.find((line) => line.startsWith('nv_inference_request_summary_us{'));
+    expect(summary).toMatch(/version="1",quantile="0\.5"\}/);
+  });
+
   it('exist with value 0 from the load on', async () => {
     const metrics = metricsWith();
     metrics.createStatistics(identityOf());

@@ -9,7 +9,9 @@ import { booleanMember, type JsonObject, readJsonObject, stringMember, unsignedM
 
 const noTrace = (): InferenceError => unimplemented('the server does not support tracing');
 const noLogSettings = (): InferenceError =>
-  unimplemented('the server does not support log settings over the network; start it with --log-level instead');
+  unimplemented(
+    'the server does not support log settings over the network; start it with --log-verbose, --log-info, --log-warning or --log-error instead',
+  );
 
 /** Why trace settings are neither told (`body` null) nor changed. */
 export function traceRefusal(body: Buffer | null): InferenceError {
