@@ -1,6 +1,7 @@
 #include "binding/replies.h"
 
 #include "engine/device.h"
+#include "engine/text_locale.h"
 
 namespace nereid {
 namespace {
@@ -86,6 +87,7 @@ Napi::Object DescriptionReply(Napi::Env env, const Runtime& runtime) {
   reply.Set("providers",
             List(env, runtime.providers, [env](const std::string& name) { return Text(env, name); }));
   reply.Set("cudaProblem", TextOrNull(env, CudaProblem(runtime)));
+  reply.Set("hasTextLocale", Napi::Boolean::New(env, HasTextLocale()));
   reply.Set("driverVersion", TextOrNull(env, DriverVersion()));
   reply.Set("cudaDevices", List(env, CudaDevices(), [env](const CudaDevice& device) {
               auto object = Napi::Object::New(env);

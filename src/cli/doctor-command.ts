@@ -58,6 +58,10 @@ function gpuText({ description, devices }: Examination): string {
   return devices.length === 0 ? 'GPU: none; models run on the CPU' : `GPU: usable\n${deviceRows(devices)}`;
 }
 
+const noTextLocale =
+  'locale en_US.UTF-8 is missing: models that normalise or split text do not load ' +
+  '(Debian: apt-get install locales; localedef -i en_US -f UTF-8 en_US.UTF-8)';
+
 function report(examination: Examination, host: HostFacts): string {
   const { description, engineProblem } = examination;
   const rows = [
@@ -76,6 +80,7 @@ function report(examination: Examination, host: HostFacts): string {
     ['CPU', `${description.cpuCores} ${description.cpuCores === 1 ? 'core' : 'cores'} usable by this process`],
     ['threads', threadPlan(description.cpuCores)],
     ['driver', description.driverVersion ?? 'no NVIDIA driver found'],
+    ['text models', description.hasTextLocale ? 'locale en_US.UTF-8 is there' : noTextLocale],
   );
   return `${columns(rows)}\n\n${gpuText(examination)}\n`;
 }

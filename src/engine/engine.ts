@@ -177,4 +177,6 @@ export interface EngineDescription {
   /** Null, or one sentence that says which piece is missing for CUDA and what to do. */
   readonly cudaProblem: string | null;
   readonly driverVersion: string | null;
+  /** Whether the locale is there that ONNX Runtime needs for operators on text (StringNormalizer, Tokenizer): en_US.UTF-8. */
+  readonly hasTextLocale: boolean;
 }

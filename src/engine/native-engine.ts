@@ -195,9 +195,10 @@ class NativeEngine implements Engine {
   }
 
   describe(): EngineDescription {
-    const { runtimeVersion, runtimePath, buildInfo, providers, cudaProblem, driverVersion } = this.#describe();
+    const { runtimeVersion, runtimePath, buildInfo, providers, cudaProblem, driverVersion, hasTextLocale } =
+      this.#describe();
     const cpuCores = this.#settings.cores;
-    return { runtimeVersion, runtimePath, buildInfo, providers, cpuCores, cudaProblem, driverVersion };
+    return { runtimeVersion, runtimePath, buildInfo, providers, cpuCores, cudaProblem, driverVersion, hasTextLocale };
   }
 
   #describe(): NativeDescription {

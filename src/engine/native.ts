@@ -103,6 +103,7 @@ export interface NativeDescription {
   readonly buildInfo: string;
   readonly providers: readonly string[];
   readonly cudaProblem: string | null;
+  readonly hasTextLocale: boolean;
   readonly driverVersion: string | null;
   readonly cudaDevices: readonly NativeCudaDevice[];
 }

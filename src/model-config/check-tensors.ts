@@ -9,8 +9,11 @@ import type { ModelSignature, TensorSpec } from './signature.ts';
 /** @param signature allows what the model file itself declares: extents of 0 and unknown ranks */
 export function checkTensors(message: ConfigMessage, signature: ModelSignature, findings: Findings): void {
   const isBatching = numberOf(message, 'max_batch_size') !== 0;
-  checkSide('input', messagesOf(message, 'input'), signature.inputs, isBatching, findings);
-  checkSide('output', messagesOf(message, 'output'), signature.outputs, isBatching, findings);
+  const found: string[] = [];
+  checkSide('input', messagesOf(message, 'input'), signature.inputs, isBatching, found);
+  checkSide('output', messagesOf(message, 'output'), signature.outputs, isBatching, found);
+  const name = textOf(message, 'name');
+  findings.invalid.push(...found.map((problem) => `${problem} for ${name}`));
 }
 
 function checkSide(
@@ -18,7 +21,7 @@ function checkSide(
   tensors: readonly ConfigMessage[],
   specs: readonly TensorSpec[],
   isBatching: boolean,
-  { invalid }: Findings,
+  invalid: string[],
 ): void {
   const seen = new Set<string>();
   for (const tensor of tensors) {
@@ -64,9 +67,7 @@ function checkShapes(
   if (!reshape.every(isDimension)) {
     invalid.push(`${subject} reshape dimensions must be integer >= 1, or -1 to indicate a variable-size dimension`);
   } else if (reshape.length === 0 && !isBatching) {
-    invalid.push(
-      `${subject} cannot have empty reshape for non-batching model as scalar tensors are not supported (leave reshape out: dims [1] is enough for a scalar)`,
-    );
+    invalid.push(`${subject} cannot have empty reshape for non-batching model as scalar tensors are not supported`);
   } else checkReshape(subject, dims, reshape, invalid);
 }
 

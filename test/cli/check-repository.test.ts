@@ -46,6 +46,7 @@ const engineThat = (inspect: (file: ModelFile) => Promise<ModelSignature>): Engi
     cpuCores: 1,
     cudaProblem: 'there is no GPU',
     driverVersion: null,
+    hasTextLocale: true,
   }),
 });
 

@@ -52,6 +52,7 @@ const description: EngineDescription = {
   cpuCores: 4,
   cudaProblem: null,
   driverVersion: null,
+  hasTextLocale: true,
 };
 
 interface FakeParts {
@@ -217,6 +218,12 @@ describe('doctor', () => {
     expect(text()).toContain('ONNX Runtime  1.30.0');
     expect(text()).toContain('one instance runs 4 intra-op threads, two instances run 2 each');
     expect(text()).toContain('GPU: none; models run on the CPU');
+  });
+
+  it('says when the locale is missing that models of text need', async () => {
+    const { surroundings, text } = setting({ description: { hasTextLocale: false } });
+    expect(await doctorCommand([], surroundings, host)).toBe(0);
+    expect(text()).toContain('text models   locale en_US.UTF-8 is missing');
   });
 
   it('says what is missing for the GPU and is content without', async () => {

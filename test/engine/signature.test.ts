@@ -58,6 +58,17 @@ describe('the signature of a model', () => {
     ]);
   });
 
+  it('has the declared shape of an output that its operator makes with another rank, and says that it is disputed', async () => {
+    const bytes = model({
+      nodes: [node('Identity', ['x'], ['y']), node('Identity', ['x'], ['z'])],
+      inputs: [valueInfo('x', tensorType(elem.float, ['N', 1]))],
+      outputs: [valueInfo('y', tensorType(elem.float, ['N'])), valueInfo('z', tensorType(elem.float, null))],
+    });
+    const { outputs } = await engine.inspect(folder.write('disputed.onnx', bytes));
+    expect(outputs[0]).toMatchObject({ shape: [-1], dimNames: ['N'], isShapeDisputed: true });
+    expect(outputs[1]?.isShapeDisputed).toBeUndefined();
+  });
+
   const tensor = tensorType(elem.float, ['N']);
   const refused: [string, TypeBytes, string][] = [
     ['a sequence', sequenceType(tensor), 'sequence(tensor(float))'],

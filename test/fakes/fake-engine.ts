@@ -244,6 +244,7 @@ export class FakeEngine implements Engine {
       cpuCores: 1,
       cudaProblem: 'the fake engine has no devices',
       driverVersion: null,
+      hasTextLocale: true,
     };
   }
 

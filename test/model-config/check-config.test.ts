@@ -128,6 +128,21 @@ describe('rules of a configuration', () => {
 });
 
 describe('inputs and outputs', () => {
+  it('are judged with the name of the model at the end, every one of their rules', () => {
+    const input = '{ name: "INPUT0" dims: 0 format: FORMAT_NHWC is_shape_tensor: true is_non_linear_format_io: true }';
+    const problem = problemOf(() => resolve(`max_batch_size: 8 input [ ${input}, ${input} ]`));
+    for (const text of [
+      "model input 'INPUT0' must specify 'data_type' for m",
+      "model input 'INPUT0' dimension must be integer >= 1, or -1 to indicate a variable-size dimension for m",
+      "model input 'INPUT0' is specified more than once for m",
+      'model input NHWC/NCHW require 3 dims for m',
+      'shape tensors are only supported for TensorRT platform for m',
+      'Non-linear IO format is only supported for the TensorRT platform for m',
+    ]) {
+      expect(problem).toContain(text);
+    }
+  });
+
   const io = (input: string): string =>
     `max_batch_size: 8 input [ ${input}, { name: "INPUT1" data_type: TYPE_INT32 dims: 16 } ]`;
   it.each([

@@ -117,6 +117,26 @@ describe('scatter after gather', () => {
   });
 });
 
+it('a batch has a value for all rows once, as a scalar', () => {
+  const shared = modelConfig({
+    maxBatchSize: 8,
+    inputs: [inputConfig('X', 'FP32', [1]), inputConfig('T', 'FP32', [1], { reshape: [] })],
+  });
+  const signature = modelSignature(
+    [tensorSpec('X', 'FP32', [-1, 1]), tensorSpec('T', 'FP32', [])],
+    [tensorSpec('OUTPUT', 'FP32', [-1, 1])],
+  );
+  const admission = compileAdmission(shared, signature);
+  const request = (rows: number) => {
+    const inputs = [fp32('X', [rows, 1], new Array(rows).fill(rows)), fp32('T', [rows, 1], new Array(rows).fill(9))];
+    return new QueuedRequest(admit(admission, inferenceRequest({ inputs })), inferenceContext(), 0, 1, 0, ignoringSink);
+  };
+  const [x, t] = engineBatchOf([request(1), request(3)]).inputs;
+  expect(x?.shape).toEqual([4, 1]);
+  expect(t).toMatchObject({ index: 1, shape: [] });
+  expect(t?.parts.map(({ length }) => length)).toEqual([4]);
+});
+
 describe('an output', () => {
   const answer = (config: ModelConfig, shape: readonly number[], bytes: number, signature = signatureOf(config)) => {
     const request = queued(config, [fp32('INPUT', config.maxBatchSize > 0 ? [1, 1] : [1], [0])]);
