@@ -58,11 +58,17 @@ async function serve(config: ServerConfig, life: ProcessLife, logger: Logger): P
 async function serveUntilStopped(config: ServerConfig, life: ProcessLife, logger: Logger): Promise<boolean> {
   try {
     const server = await createServer(config, { logger, stopping: life.stopping });
-    if (life.beginServing()) logger.info(Object.fromEntries(server.addresses), 'ready');
+    if (life.beginServing()) logger.info(Object.fromEntries(server.addresses), readyText(server.addresses));
     await life.untilStopping();
     return await server.stop();
   } catch (error) {
     if (error instanceof StartEndedError) return error.isOrderly;
     throw error;
   }
+}
+
+/** With the address of HTTP as it can be opened on this machine: one that stands for all of its addresses is shown as localhost. */
+function readyText(addresses: ReadonlyMap<string, string>): string {
+  const http = addresses.get('http');
+  return http === undefined ? 'ready' : `ready: http://${http.replace(/^(0\.0\.0\.0|\[::\]):/, 'localhost:')}`;
 }

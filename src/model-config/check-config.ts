@@ -27,6 +27,7 @@ import { pathWithin } from './relative-path.ts';
 import type { ModelSignature } from './signature.ts';
 import { quoted } from './source-tree.ts';
 import { didYouMean } from './suggestion.ts';
+import { histogramFamilies } from './metric-families.ts';
 
 /** What must be right before the model file can be looked for. `message` has its names completed. */
 export function checkIdentity(message: ConfigMessage, modelName: string, findings: Findings): void {
@@ -127,7 +128,7 @@ function checkVersionPolicy(name: string, message: ConfigMessage, { invalid }: F
 
 const labelPattern = /^[A-Za-z][A-Za-z0-9_]*$/;
 
-function checkMetrics(message: ConfigMessage, { invalid }: Findings): void {
+function checkMetrics(message: ConfigMessage, { invalid, ignored }: Findings): void {
   for (const tag of textMapOf(message, 'metric_tags').keys()) {
     if (!labelPattern.test(tag)) {
       invalid.push(`metric_tags key ${quoted(tag)} must be a letter followed by letters, digits and underscores`);
@@ -142,6 +143,10 @@ function checkMetrics(message: ConfigMessage, { invalid }: Findings): void {
     if (identifier === null) invalid.push("metric control must specify 'metric_identifier'");
     else if (family === '') invalid.push("metric identifier must specify non-empty 'family'");
     else if (families.has(family)) invalid.push(`metric family ${quoted(family)} is given more than once`);
+    else if (!histogramFamilies.some((known) => known === family)) {
+      const meant = didYouMean(family, histogramFamilies);
+      ignored.push(`model_metrics: there is no histogram family ${quoted(family)}${meant}`);
+    }
     families.add(family);
     if (options === null) invalid.push("metric control must specify 'histogram_options'");
     else if (buckets.length === 0) invalid.push("histogram options must specify non-empty 'buckets'");

@@ -1,5 +1,6 @@
 /** The distributions kept beside a version's counters: which phases have one, their names, and how a request enters them. */
 
+import type { HistogramFamily } from '../model-config/metric-families.ts';
 import type { BatchDurations } from '../scheduling/scheduler.ts';
 import { batchSizeBucketsRows, firstResponseBucketsMs, Histogram, latencyBucketsUs } from './histogram.ts';
 import { LatencyWindow } from './latency-window.ts';
@@ -38,7 +39,7 @@ export const histogramNames = {
   computeOutput: 'nv_inference_compute_output_duration_histogram_us',
   firstResponse: 'nv_inference_first_response_histogram_ms',
   batchSize: 'nereid_batch_size',
-} as const satisfies Record<keyof Histograms, string>;
+} as const satisfies Record<keyof Histograms, HistogramFamily>;
 
 export function histogramsOf(overrides: ReadonlyMap<string, readonly number[]>): Histograms {
   const make = (name: string, bounds: readonly number[], unitsPerStep: number): Histogram =>

@@ -107,6 +107,16 @@ describe('rules of a configuration', () => {
     expect(problemOf(() => resolve(whole(more)))).toContain(expected);
   });
 
+  it('tells of buckets for a metric family that does not exist', () => {
+    const metrics = (family: string) =>
+      `model_metrics { metric_control { metric_identifier { family: "${family}" } histogram_options { buckets: [ 1, 2 ] } } }`;
+    const ignoredOf = (family: string) => resolve(whole(metrics(family))).ignoredFields;
+    expect(ignoredOf('nv_inference_first_response_histogram_ms')).toEqual([]);
+    expect(ignoredOf('nv_inference_first_response_histogram_us')).toEqual([
+      "model_metrics: there is no histogram family 'nv_inference_first_response_histogram_us', did you mean 'nv_inference_first_response_histogram_ms'?",
+    ]);
+  });
+
   it('takes any number of priority levels', () => {
     const levels = 'priority_levels: 18446744073709551615 default_priority_level: 100000';
     const { dynamicBatching } = resolve(whole(`dynamic_batching { ${levels} }`));
