@@ -135,6 +135,29 @@ napi_value ReleaseSlab(napi_env env, napi_callback_info info) {
   return reply;
 }
 
+// trimSlabs(instanceId) → [slabs left, ids of output slabs that were dropped …], whose buffers the caller
+// discards
+napi_value TrimSlabs(napi_env env, napi_callback_info info) {
+  const Call<1> call(env, info);
+  auto* instance = call.data->instances.Find(call.Id(env, 0));
+  std::vector<int32_t> numbers;
+  numbers.push_back(0);
+  if (instance != nullptr) {
+    std::vector<int32_t> inputs;
+    size_t left = instance->runner().outputs().Trim(&numbers);
+    left += instance->runner().inputs().Trim(&inputs);
+    numbers[0] = static_cast<int32_t>(left);
+  }
+  napi_value reply = nullptr;
+  napi_create_array_with_length(env, numbers.size(), &reply);
+  for (uint32_t i = 0; i < numbers.size(); i++) {
+    napi_value number = nullptr;
+    napi_create_int32(env, numbers[i], &number);
+    napi_set_element(env, reply, i, number);
+  }
+  return reply;
+}
+
 }  // namespace
 
 void DefineBatches(Napi::Env env, Napi::Object exports) {
@@ -149,6 +172,7 @@ void DefineBatches(Napi::Env env, Napi::Object exports) {
   define("takeError", TakeError);
   define("slabBuffer", SlabBuffer);
   define("releaseSlab", ReleaseSlab);
+  define("trimSlabs", TrimSlabs);
 }
 
 }  // namespace nereid

@@ -7,7 +7,7 @@
 
 namespace nereid {
 
-/// Adds runNow, submit, takeError, slabBuffer and releaseSlab to `exports`.
+/// Adds runNow, submit, takeError, slabBuffer, releaseSlab and trimSlabs to `exports`.
 void DefineBatches(Napi::Env env, Napi::Object exports);
 
 }  // namespace nereid

@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "engine/gather.h"
+#include "engine/log_router.h"
 #include "engine/ort_status.h"
 
 namespace nereid {
@@ -56,6 +57,7 @@ Result<std::unique_ptr<BatchRunner>> BatchRunner::Create(std::shared_ptr<Session
   std::unique_ptr<BatchRunner> runner(new BatchRunner(std::move(session), std::move(pinned)));
   runner->pinned_memory_ = std::move(pinned_memory);
   NEREID_RETURN_IF_ORT(api.CreateRunOptions(ort::Out(runner->run_options_)));
+  NEREID_RETURN_IF_ORT(api.RunOptionsSetRunTag(runner->run_options_.get(), kRunTag));
   for (const auto& [key, value] : runner->session_->run_entries())
     NEREID_RETURN_IF_ORT(api.AddRunConfigEntry(runner->run_options_.get(), key.c_str(), value.c_str()));
   return runner;
@@ -190,6 +192,13 @@ Status BatchRunner::BindOutputs(Job* job) noexcept {
 }
 
 Status BatchRunner::RunSession() noexcept {
+  RepeatedErrors errors;
+  Status status = CallSession();
+  if (!status.ok()) errors.CallFailed();
+  return status;
+}
+
+Status BatchRunner::CallSession() noexcept {
   const ort::Api& api = *ort::g_api;
   if (pinned_ == nullptr)
     return FromOrt(api.RunWithBinding(session_->handle(), run_options_.get(), plan_->binding()));

@@ -15,8 +15,8 @@
 
 namespace nereid {
 
-/// Threads: one at a time; `Terminate`, `ClearTerminate` and `outputs()` from any. Lifetime: the instance's.
-/// Memory: slabs, and plans for the last `kMaxPlans` kinds of batches.
+/// Threads: one at a time; `Terminate`, `ClearTerminate`, `inputs()` and `outputs()` from any. Lifetime: the
+/// instance's. Memory: slabs, and plans for the last `kMaxPlans` kinds of batches.
 class BatchRunner {
  public:
   static constexpr size_t kMaxPlans = 32;
@@ -34,6 +34,7 @@ class BatchRunner {
   void ClearTerminate() noexcept;
 
   SlabPool& outputs() noexcept { return output_pool_; }
+  SlabPool& inputs() noexcept { return input_pool_; }
   const Session& session() const noexcept { return *session_; }
   const std::shared_ptr<PinnedAllocator>& pinned() const noexcept { return pinned_; }
 
@@ -45,6 +46,7 @@ class BatchRunner {
   Status BindInputs(Job* job) noexcept;
   Status BindOutputs(Job* job) noexcept;
   Status RunSession() noexcept;
+  Status CallSession() noexcept;
   bool IsPredicted(const Job& job) const noexcept;
   Status RunOnce(Job* job) noexcept;
   Status PlaceOutputs(Job* job) noexcept;

@@ -5,6 +5,7 @@
 #define NEREID_ENGINE_LOG_ROUTER_H_
 
 #include <string>
+#include <vector>
 
 namespace nereid {
 
@@ -41,6 +42,31 @@ class LogScope {
  private:
   LogSink* previous_;
 };
+
+/// What the runtime logs as an error on this thread while a call runs whose status is reported anyway. Such
+/// lines are held until the call is over: they only repeat the status of one that failed, and become
+/// information; those of one that went well are told by nobody else, and stay errors.
+///
+/// Threads: one. Lifetime: the call's; scopes do not nest. Memory: the lines.
+class RepeatedErrors {
+ public:
+  RepeatedErrors() noexcept;
+  RepeatedErrors(const RepeatedErrors&) = delete;
+  RepeatedErrors& operator=(const RepeatedErrors&) = delete;
+  /// Passes the lines on.
+  ~RepeatedErrors();
+
+  /// The call failed, and its caller is told.
+  void CallFailed() noexcept { is_failed_ = true; }
+
+ private:
+  friend void RouteLogLine(void*, int, const char*, const char*, const char*, const char*) noexcept;
+  bool is_failed_ = false;
+  std::vector<LogLine> lines_;
+};
+
+/// Marks the lines of a run, on whatever thread of the runtime they are written; the tag of its run options.
+inline constexpr const char kRunTag[] = "run";
 
 /// The function given to the runtime (ort::LogFunction).
 void RouteLogLine(void* param, int severity, const char* category, const char* log_id,

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/device.h"
+#include "engine/log_router.h"
 #include "engine/mapped_files.h"
 #include "engine/ort_status.h"
 #include "engine/session_options.h"
@@ -47,7 +48,12 @@ Result<std::shared_ptr<Session>> OpenOn(const Runtime& runtime, const SessionSpe
     if (!status.ok()) return Status{Code::kFailedPrecondition, std::move(status.message)};
   }
   const MappedFiles files(spec.weight_files);
-  auto handle = CreateHandle(runtime, spec, options.value().get());
+  auto handle = [&] {
+    RepeatedErrors errors;
+    auto created = CreateHandle(runtime, spec, options.value().get());
+    if (!created.ok()) errors.CallFailed();
+    return created;
+  }();
   if (!handle.ok()) return AsLoadError(std::move(handle.status()));
   Status detached;
   if (spec.owns_weights) detached = files.Detach();

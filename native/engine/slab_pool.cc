@@ -78,6 +78,22 @@ void SlabPool::Age(uint64_t turns) noexcept {
     if (entry.block != nullptr && !entry.in_use && turn_ - entry.last_turn > kMaxIdleTurns) entry = Entry{};
 }
 
+size_t SlabPool::Trim(std::vector<int32_t>* dropped) noexcept {
+  const std::lock_guard lock(mutex_);
+  size_t left = 0;
+  for (auto& entry : entries_) {
+    if (entry.block == nullptr) continue;
+    if (entry.in_use || entry.last_turn > trimmed_turn_) {
+      left++;
+      continue;
+    }
+    dropped->push_back(static_cast<int32_t>(&entry - entries_.data()));
+    entry = Entry{};
+  }
+  trimmed_turn_ = turn_;
+  return left;
+}
+
 std::shared_ptr<HostBlock> SlabPool::BlockOf(int32_t id) noexcept {
   const std::lock_guard lock(mutex_);
   const auto index = static_cast<size_t>(id);

@@ -19,7 +19,8 @@ struct Slab {
 
 /// Threads: any. Lifetime: one per instance and direction; blocks outlive it where JavaScript still looks at
 /// them. Memory: what is in use, plus at most `kMaxFree` free slabs of `kMaxFreeBytes` together; a free slab
-/// that many batches passed by is dropped, so that one odd batch does not keep its memory.
+/// that many batches passed by is dropped, so that one odd batch does not keep its memory, and so is one that
+/// nobody chose between two calls of `Trim`.
 class SlabPool {
  public:
   static constexpr size_t kMaxFree = 8;
@@ -48,6 +49,10 @@ class SlabPool {
   /// Only for a pool that nobody else looks at.
   void Age(uint64_t turns) noexcept;
 
+  /// Drops the free slabs that were not chosen since the last call, appends their ids to `dropped`, and
+  /// returns how many slabs are left. Called now and then, so that an idle instance keeps no memory.
+  size_t Trim(std::vector<int32_t>* dropped) noexcept;
+
   /// The block of a slab in use, for the binding; null when there is none.
   std::shared_ptr<HostBlock> BlockOf(int32_t id) noexcept;
 
@@ -66,6 +71,8 @@ class SlabPool {
   std::mutex mutex_;
   std::vector<Entry> entries_;
   uint64_t turn_ = 0;
+  /// `turn_` at the last `Trim`.
+  uint64_t trimmed_turn_ = 0;
 };
 
 }  // namespace nereid

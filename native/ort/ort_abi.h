@@ -115,6 +115,7 @@ using LogFunction = void (*)(void* param, int severity, const char* category, co
   X(37, SessionGetOutputName, Status*, const Session*, size_t, Allocator*, char**)                         \
   X(38, SessionGetOverridableInitializerName, Status*, const Session*, size_t, Allocator*, char**)         \
   X(39, CreateRunOptions, Status*, RunOptions**)                                                           \
+  X(42, RunOptionsSetRunTag, Status*, RunOptions*, const char*)                                            \
   X(46, RunOptionsSetTerminate, Status*, RunOptions*)                                                      \
   X(47, RunOptionsUnsetTerminate, Status*, RunOptions*)                                                    \
   X(48, CreateTensorAsOrtValue, Status*, Allocator*, const int64_t*, size_t, int, Value**)                 \

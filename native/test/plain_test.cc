@@ -108,6 +108,22 @@ TEST("ignores a slab that is not in use") {
   CHECK(dropped.empty());
 }
 
+TEST("drops the slabs that were not used between two trims, and none in use") {
+  SlabPool pool(nullptr);
+  std::vector<int32_t> dropped;
+  auto held = pool.Acquire(100, 100);
+  auto idle = pool.Acquire(100, 100);
+  REQUIRE(held.ok() && idle.ok());
+  pool.Release(idle.value().id, &dropped);
+  CHECK_EQUAL(pool.Trim(&dropped), 2u);
+  CHECK(dropped.empty());
+  CHECK_EQUAL(pool.Trim(&dropped), 1u);
+  CHECK(dropped == std::vector<int32_t>{idle.value().id});
+  pool.Release(held.value().id, &dropped);
+  CHECK_EQUAL(pool.Trim(&dropped), 0u);
+  CHECK_EQUAL(pool.TotalBytes(), 0u);
+}
+
 TEST("says so when there is no memory for a slab") {
   SlabPool pool(nullptr);
   auto slab = pool.Acquire(std::numeric_limits<size_t>::max() / 4, 0);

@@ -165,6 +165,7 @@ export function parseServeArguments(words: readonly string[], surroundings: Surr
     limits: {
       maxInflightBytes: values.number('max-inflight-bytes') || inflightBytesFor(surroundings.memoryBytes),
       maxQueuedRequests: values.number('max-queued-requests'),
+      maxConcurrentRuns: values.number('max-concurrent-runs'),
     },
     http: {
       listen: addresses.http,

@@ -305,6 +305,14 @@ export const serveFlags = {
     max: 2 ** 31 - 1,
     help: 'Requests that wait for one model, unless its configuration sets fewer; more are refused at once.',
   },
+  'max-concurrent-runs': {
+    ...wholeNumber,
+    group: 'Server',
+    initial: '0',
+    min: 0,
+    max: 2 ** 31 - 1,
+    help: 'Batches that run at once on each device, over all models, which take turns; 0 for as many as there are instances.',
+  },
   'onnxruntime-library': {
     ...text,
     group: 'Engine and memory',

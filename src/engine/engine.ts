@@ -124,6 +124,8 @@ export interface Ticket {
  * running, long before `done` is called.
  */
 export interface EngineInstance {
+  /** Where it really is. */
+  readonly device: Device;
   /** Whether it takes a second batch while it runs one. It runs that one next, without waiting for anybody. */
   readonly takesAhead: boolean;
   submit(batch: EngineBatch, done: (result: EngineResult) => void): Ticket;

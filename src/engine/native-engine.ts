@@ -5,6 +5,7 @@ import { isMainThread } from 'node:worker_threads';
 import { InferenceError, toInferenceError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { ModelSignature } from '../model-config/signature.ts';
+import { type Clock, systemClock } from '../time.ts';
 import { cpuCores } from './cpu-cores.ts';
 import type {
   CudaDevice,
@@ -16,6 +17,7 @@ import type {
   ModelFile,
   SessionSpec,
 } from './engine.ts';
+import { IdleSlabs } from './idle-slabs.ts';
 import { findRuntimeLibrary, loadNative } from './load-native.ts';
 import { joinSignature } from './model-signature.ts';
 import { checkUnchanged, type ModelSource, readModelSource } from './model-source.ts';
@@ -39,6 +41,8 @@ export interface NativeEngineOptions {
   /** Null: each session has threads of its own. */
   readonly globalThreadPool: GlobalThreadPool | null;
   readonly logger: Logger;
+  /** For slabs that lie idle; the system's unless given. */
+  readonly clock?: Clock;
   /** False keeps all batches off the event loop, however short; true unless given. */
   readonly allowInline?: boolean;
 }
@@ -73,6 +77,7 @@ export function createNativeEngine(options: NativeEngineOptions): Engine {
     hasGlobalPool: pool !== null,
     allowInline: options.allowInline ?? true,
     logger: options.logger,
+    idleSlabs: new IdleSlabs(options.clock ?? systemClock),
   });
 }
 
@@ -90,6 +95,7 @@ interface EngineSettings {
   readonly hasGlobalPool: boolean;
   readonly allowInline: boolean;
   readonly logger: Logger;
+  readonly idleSlabs: IdleSlabs;
 }
 
 class NativeEngine implements Engine {
@@ -152,6 +158,7 @@ class NativeEngine implements Engine {
           fallbackReason: reply.fallbackReason,
         },
         this.#frames,
+        this.#settings.idleSlabs,
       );
     } catch (error) {
       await this.#addon.closeSession(reply.id);

@@ -4,7 +4,16 @@
  */
 
 import { InferenceError, internal, invalidArgument, toInferenceError } from '../errors.ts';
-import type { EngineBatch, EngineInstance, EngineOutput, EngineResult, InstanceSpec, Ticket } from './engine.ts';
+import type {
+  Device,
+  EngineBatch,
+  EngineInstance,
+  EngineOutput,
+  EngineResult,
+  InstanceSpec,
+  Ticket,
+} from './engine.ts';
+import type { IdleSlabs, SlabOwner } from './idle-slabs.ts';
 import { InlineChoice } from './inline-choice.ts';
 import { controlNumbers, type JobFrame, writeRequest } from './job-frame.ts';
 import type { NativeAddon } from './native.ts';
@@ -103,14 +112,18 @@ export class FrameTable {
   };
 }
 
-export class NativeInstance implements EngineInstance {
+export class NativeInstance implements EngineInstance, SlabOwner {
   readonly takesAhead = true;
+  readonly device: Device;
   readonly #addon: NativeAddon;
   readonly #id: number;
   readonly #model: NativeModel;
   readonly #maxRows: number;
   readonly #frames: FrameTable;
   readonly #slabs: OutputSlabs;
+  readonly #idleSlabs: IdleSlabs;
+  /** Whether `#idleSlabs` looks after the slabs of this instance. */
+  #hasSlabs = false;
   readonly #choice: InlineChoice;
   readonly #controlNumbers: number;
   /** Made when first needed: one, or two where a batch waits behind the running one. */
@@ -120,8 +133,18 @@ export class NativeInstance implements EngineInstance {
   #closing: Promise<void> | null = null;
   #onIdle: (() => void) | null = null;
 
-  constructor(addon: NativeAddon, id: number, model: NativeModel, spec: InstanceSpec, frames: FrameTable) {
+  constructor(
+    addon: NativeAddon,
+    id: number,
+    model: NativeModel,
+    spec: InstanceSpec,
+    frames: FrameTable,
+    idleSlabs: IdleSlabs,
+    device: Device,
+  ) {
+    this.device = device;
     const { signature } = model;
+    this.#idleSlabs = idleSlabs;
     this.#addon = addon;
     this.#id = id;
     this.#model = model;
@@ -175,6 +198,14 @@ export class NativeInstance implements EngineInstance {
     this.#slabs.release(slabId);
   }
 
+  /** For `IdleSlabs` only. */
+  trimSlabs(): number {
+    const [left = 0, ...dropped] = this.#addon.trimSlabs(this.#id);
+    this.#slabs.dropped(dropped);
+    this.#hasSlabs = left > 0;
+    return left;
+  }
+
   /** Reads the reply and sets the frame free. */
   #finish(frame: BusyFrame, run: NativeRun, wasInline: boolean): void {
     const { control } = frame;
@@ -186,6 +217,9 @@ export class NativeInstance implements EngineInstance {
     this.#choice.record(frame.bytes, run.inputNs + run.inferNs + run.outputNs, wasInline);
     frame.run = null;
     this.#free.push(frame);
+    if (this.#hasSlabs) return;
+    this.#hasSlabs = true;
+    this.#idleSlabs.add(this);
   }
 
   /** Null: submitted, `done` will be called. A frame: it ran here and holds the reply. */
@@ -233,6 +267,7 @@ export class NativeInstance implements EngineInstance {
         this.#onIdle = resolve;
       });
     }
+    this.#idleSlabs.remove(this);
     this.#addon.closeInstance(this.#id);
     for (const frame of this.#free) {
       this.#frames.set(frame.id, null);

@@ -2,6 +2,7 @@
 
 import type { ModelSignature } from '../model-config/signature.ts';
 import type { Device, EngineInstance, EngineSession, InstanceSpec } from './engine.ts';
+import type { IdleSlabs } from './idle-slabs.ts';
 import type { NativeAddon } from './native.ts';
 import { nativeFailure } from './native-error.ts';
 import { type FrameTable, NativeInstance } from './native-instance.ts';
@@ -23,6 +24,7 @@ export class NativeSession implements EngineSession {
   readonly #id: number;
   readonly #model: NativeModel;
   readonly #frames: FrameTable;
+  readonly #idleSlabs: IdleSlabs;
   #closing: Promise<void> | null = null;
 
   constructor(
@@ -31,7 +33,9 @@ export class NativeSession implements EngineSession {
     model: NativeModel,
     placement: { readonly device: Device; readonly fallbackReason: string | null },
     frames: FrameTable,
+    idleSlabs: IdleSlabs,
   ) {
+    this.#idleSlabs = idleSlabs;
     this.signature = model.signature;
     this.device = placement.device;
     this.fallbackReason = placement.fallbackReason;
@@ -44,7 +48,7 @@ export class NativeSession implements EngineSession {
   createInstance(spec: InstanceSpec): EngineInstance {
     const reply = this.#addon.createInstance(this.#id);
     if (reply.error !== null) throw nativeFailure(reply.error);
-    return new NativeInstance(this.#addon, reply.id, this.#model, spec, this.#frames);
+    return new NativeInstance(this.#addon, reply.id, this.#model, spec, this.#frames, this.#idleSlabs, this.device);
   }
 
   close(): Promise<void> {

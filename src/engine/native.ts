@@ -155,4 +155,9 @@ export interface NativeAddon {
   slabBuffer(instanceId: number, slabId: number): ArrayBuffer;
   /** Null, or the slabs that the pool gave up, whose buffers the caller discards. */
   releaseSlab(instanceId: number, slabId: number): readonly number[] | null;
+  /**
+   * Drops the instance's slabs that were not used since the last call: how many are left, then the output slabs dropped,
+   * whose buffers the caller discards.
+   */
+  trimSlabs(instanceId: number): readonly number[];
 }

@@ -47,8 +47,13 @@ export class OutputSlabs {
     if (this.#isClosed) this.#discard(slabId);
     else {
       const dropped = this.#addon.releaseSlab(this.#instanceId, slabId);
-      if (dropped !== null) for (const id of dropped) this.#discard(id);
+      if (dropped !== null) this.dropped(dropped);
     }
+  }
+
+  /** The pool has dropped these, which were not in use. */
+  dropped(slabIds: readonly number[]): void {
+    for (const id of slabIds) this.#discard(id);
   }
 
   /** Frees what is not in use; the instance is closed. */

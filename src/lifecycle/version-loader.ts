@@ -13,6 +13,7 @@ import type { ModelSignature } from '../model-config/signature.ts';
 import { readLabels } from '../repository/labels.ts';
 import { compileAdmission } from '../scheduling/admission-plan.ts';
 import { createScheduler } from '../scheduling/create-scheduler.ts';
+import type { InstanceGate } from '../scheduling/instance-gate.ts';
 import { type VersionInterceptor, wrapScheduler } from '../scheduling/version-interceptor.ts';
 import type { Clock } from '../time.ts';
 import { unlessAborted } from './abortable.ts';
@@ -32,6 +33,8 @@ export interface LoaderTools {
   readonly logger: Logger;
   readonly statistics: StatisticsFactory;
   readonly maxQueuedRequests: number;
+  /** Shared by the schedulers of all models; null where nothing but instances limits the batches that run. */
+  readonly gate: InstanceGate | null;
   readonly autoComplete: boolean;
   readonly defaultMaxBatchSize: number;
   /** The ring around each version. */
@@ -110,6 +113,7 @@ export async function loadVersion(
       clock: tools.clock,
       observer: statistics,
       identity: { modelName: model, modelVersion: String(version) },
+      gate: tools.gate,
       limits: { maxQueuedRequests: tools.maxQueuedRequests },
       logger,
     });

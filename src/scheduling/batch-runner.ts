@@ -3,13 +3,14 @@
  * request alone. Which requests form a batch, and when, is decided by its owner.
  */
 
-import type { EngineInstance, EngineResult } from '../engine/engine.ts';
+import { deviceText, type EngineInstance, type EngineResult } from '../engine/engine.ts';
 import { type InferenceError, toInferenceError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { Clock } from '../time.ts';
 import type { Answers } from './answers.ts';
 import { Batch, engineBatchOf } from './batch.ts';
 import { answerBatch, type ResponseIdentity } from './batch-response.ts';
+import type { Demand, InstanceGate } from './instance-gate.ts';
 import { failedResult, Isolation, mayRunAgain } from './isolation.ts';
 import { InstancePool, type ModelInstance } from './model-instance.ts';
 import type { QueuedRequest } from './queued-request.ts';
@@ -23,6 +24,8 @@ export interface RunnerParts {
   readonly observer: SchedulingObserver;
   readonly logger: Logger;
   readonly clock: Clock;
+  /** Null where only instances limit how many batches run. */
+  readonly gate: InstanceGate | null;
   /** An instance is free, or has nothing behind what it runs; may be called before `start` returns. */
   readonly onFree: () => void;
   /** A request of a failed batch is to run again, alone, before all that wait. */
@@ -35,6 +38,7 @@ export class BatchRunner {
   readonly #parts: RunnerParts;
   readonly #pool = new InstancePool();
   readonly #isolation = new Isolation();
+  readonly #demands = new Map<string, Demand>();
   #canBatch = true;
   #lastRunMs = 0;
 
@@ -53,7 +57,8 @@ export class BatchRunner {
 
   /** Whether a busy instance takes one more batch. */
   get hasRoomAhead(): boolean {
-    return this.#pool.findAhead() !== null;
+    // A batch ahead would take a turn at the gate from those who wait there.
+    return this.#parts.gate === null && this.#pool.findAhead() !== null;
   }
 
   /** How long the engine took for the latest batch; 0 before the first. */
@@ -66,16 +71,35 @@ export class BatchRunner {
   }
 
   addInstance(instance: EngineInstance): void {
-    this.#pool.add(instance);
+    this.#pool.add(instance, this.#parts.gate === null ? null : this.#demandOn(deviceText(instance.device)));
   }
 
   retireInstance(instance: EngineInstance): Promise<void> {
     return this.#pool.retire(instance);
   }
 
-  /** Only while `hasIdle`. */
-  start(requests: readonly QueuedRequest[], closedBy: CloseReason, nowMs: number): void {
-    const instance = this.#pool.takeIdle();
+  /**
+   * An instance for `start`. Null when the gate lets nobody in; `onFree` is called when it is this model's turn. Only while
+   * `hasIdle`.
+   */
+  claim(): ModelInstance | null {
+    const { gate } = this.#parts;
+    return gate === null ? this.#pool.takeIdle() : this.#pool.takeIdleThat((instance) => this.#enters(gate, instance));
+  }
+
+  #enters(gate: InstanceGate, instance: ModelInstance): boolean {
+    instance.pass = gate.enter(instance.demand as Demand, this.#parts.onFree);
+    return instance.pass !== null;
+  }
+
+  #demandOn(device: string): Demand {
+    const known = this.#demands.get(device) ?? { device };
+    this.#demands.set(device, known);
+    return known;
+  }
+
+  /** @param instance what `claim` gave */
+  start(instance: ModelInstance, requests: readonly QueuedRequest[], closedBy: CloseReason, nowMs: number): void {
     const batch = new Batch(requests, closedBy, nowMs, instance);
     instance.batch = batch;
     this.#parts.observer.batchStarted?.(requests.length);
@@ -130,6 +154,7 @@ export class BatchRunner {
     this.#lastRunMs = (result.inputNs + result.inferNs + result.outputNs) / 1e6;
     if (batch.instance.next === batch) observer.batchStarted?.(batch.requests.length);
     const promoted = this.#pool.giveBack(batch.instance, batch);
+    this.#leaveGate(batch.instance);
     if (promoted !== null) this.#begun(promoted);
     const error = result.error ?? this.#faultOf(batch, result);
     observer.batchExecuted(batch.rows, batch.requests.length, batch.closedBy, batch.durations, error !== null);
@@ -142,6 +167,14 @@ export class BatchRunner {
       onFree();
     }
     onEnd();
+  }
+
+  /** Others come first, if they wait. */
+  #leaveGate(instance: ModelInstance): void {
+    const { pass } = instance;
+    if (pass === null) return;
+    instance.pass = null;
+    pass.release();
   }
 
   #tellWhoLeft(batch: Batch): void {
@@ -181,8 +214,18 @@ export class BatchRunner {
     for (const request of requests) {
       if (request.state !== 'running') continue;
       if (isRetried) this.#retryAlone(request);
-      else this.#parts.answers.fail(request, error, error.code === 'cancelled' ? 'CANCELED' : 'BACKEND');
+      else if (error.code === 'cancelled') this.#parts.answers.fail(request, error, 'CANCELED');
+      else this.#failForGood(request, error);
     }
+  }
+
+  /** The one line of the log for a request that its model failed; what the runtime logged of it is information. */
+  #failForGood(request: QueuedRequest, error: InferenceError): void {
+    const { identity, logger, answers } = this.#parts;
+    const { id } = request.request;
+    const fields = { model: identity.modelName, version: identity.modelVersion, requestId: id };
+    logger.error(fields, `The model failed a request: ${error.message}`);
+    answers.fail(request, error, 'BACKEND');
   }
 
   #retryAlone(request: QueuedRequest): void {

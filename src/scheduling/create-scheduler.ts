@@ -7,6 +7,7 @@ import type { ModelSignature } from '../model-config/signature.ts';
 import type { Clock } from '../time.ts';
 import { batchRuleOf, oneRequestRule } from './batch-rule.ts';
 import { DynamicBatcher } from './dynamic-batcher.ts';
+import type { InstanceGate } from './instance-gate.ts';
 import { compileScatter } from './scatter.ts';
 import type { Scheduler, SchedulingObserver } from './scheduler.ts';
 
@@ -27,6 +28,9 @@ export interface SchedulerSpec {
   readonly instances: readonly EngineInstance[];
   readonly clock: Clock;
   readonly observer: SchedulingObserver;
+  /** Where accepted requests are counted; the server's, if it bounds them. */
+  /** What limits the batches of all models together; none unless given. */
+  readonly gate?: InstanceGate | null;
   readonly identity: { readonly modelName: string; readonly modelVersion: string };
   readonly limits: { readonly maxQueuedRequests: number };
   /** Class labels by output name, from label files. */
@@ -50,6 +54,7 @@ export function createScheduler(spec: SchedulerSpec): ElasticScheduler {
     maxQueuedRequests: spec.limits.maxQueuedRequests,
     clock: spec.clock,
     observer: spec.observer,
+    gate: spec.gate ?? null,
     logger: spec.logger ?? silentLogger,
   });
   for (const instance of spec.instances) scheduler.addInstance(instance);

@@ -22,6 +22,7 @@ import { Answers, elapsedNs } from './answers.ts';
 import type { ResponseIdentity } from './batch-response.ts';
 import { type BatchRule, decide, oneRequestRule } from './batch-rule.ts';
 import { BatchRunner } from './batch-runner.ts';
+import type { InstanceGate } from './instance-gate.ts';
 import { LoneArrivals } from './lone-arrivals.ts';
 import { levelOf, timeoutMs } from './queue-policy.ts';
 import { QueuedRequest, type RequestKeeper } from './queued-request.ts';
@@ -46,6 +47,8 @@ export interface BatcherParts {
   readonly maxQueuedRequests: number;
   readonly clock: Clock;
   readonly observer: SchedulingObserver;
+  /** Shared with other models; null where there is none. */
+  readonly gate: InstanceGate | null;
   readonly logger: Logger;
 }
 
@@ -215,7 +218,9 @@ export class DynamicBatcher implements Scheduler, RequestKeeper {
       const decision = decide(this.#queue, this.#runner.canBatch ? rule : oneRequestRule, nowMs);
       if (decision.kind === 'wait') this.#delayTimer.wakeBy(decision.untilMs);
       if (decision.kind !== 'take') return;
-      this.#runner.start(this.#queue.take(decision.requestCount), decision.closedBy, nowMs);
+      const instance = this.#runner.claim();
+      if (instance === null) return;
+      this.#runner.start(instance, this.#queue.take(decision.requestCount), decision.closedBy, nowMs);
       nowMs = clock.now();
       this.#expire(nowMs);
     }

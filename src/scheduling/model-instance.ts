@@ -5,6 +5,7 @@
 
 import type { EngineInstance } from '../engine/engine.ts';
 import type { Batch } from './batch.ts';
+import type { Demand, GatePass } from './instance-gate.ts';
 
 export class ModelInstance {
   readonly engine: EngineInstance;
@@ -14,9 +15,14 @@ export class ModelInstance {
   next: Batch | null = null;
   /** Set while it is to leave when its batch is done. */
   whenRetired: (() => void) | null = null;
+  /** For the gate; null where there is none. */
+  readonly demand: Demand | null;
+  /** Leave to run `batch`, where there is a gate. */
+  pass: GatePass | null = null;
 
-  constructor(engine: EngineInstance) {
+  constructor(engine: EngineInstance, demand: Demand | null) {
     this.engine = engine;
+    this.demand = demand;
   }
 }
 
@@ -37,8 +43,8 @@ export class InstancePool {
   }
 
   /** Joins at the cold end. */
-  add(engine: EngineInstance): void {
-    const instance = new ModelInstance(engine);
+  add(engine: EngineInstance, demand: Demand | null): void {
+    const instance = new ModelInstance(engine, demand);
     this.#all.push(instance);
     this.#idle.unshift(instance);
   }
@@ -46,6 +52,17 @@ export class InstancePool {
   /** The caller has looked at `hasIdle`. */
   takeIdle(): ModelInstance {
     return this.#idle.pop() as ModelInstance;
+  }
+
+  /** The first idle one that gets in, or null. */
+  takeIdleThat(enters: (instance: ModelInstance) => boolean): ModelInstance | null {
+    for (let i = this.#idle.length - 1; i >= 0; i--) {
+      const instance = this.#idle[i] as ModelInstance;
+      if (!enters(instance)) continue;
+      this.#idle.splice(i, 1);
+      return instance;
+    }
+    return null;
   }
 
   /** Of the busy instances that take a batch ahead and have none, the one that began first; null when there is none. */

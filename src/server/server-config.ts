@@ -122,6 +122,8 @@ export interface LimitsConfig {
   readonly maxInflightBytes: number;
   /** Waiting requests per model where its configuration sets no smaller limit. */
   readonly maxQueuedRequests: number;
+  /** Batches that run at once on each device, over all models; 0 for no limit. */
+  readonly maxConcurrentRuns: number;
 }
 
 export interface ServerConfig {

@@ -42,7 +42,7 @@ describe('the serve command line', () => {
         globalIntraOpThreads: 0,
         globalInterOpThreads: 0,
       },
-      limits: { maxInflightBytes: 2 ** 30, maxQueuedRequests: 10_000 },
+      limits: { maxInflightBytes: 2 ** 30, maxQueuedRequests: 10_000, maxConcurrentRuns: 0 },
       http: {
         listen: { host: '0.0.0.0', port: 8000 },
         transport: 'nereid',

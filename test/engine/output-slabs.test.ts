@@ -23,7 +23,7 @@ function fakeAddon(dropped: readonly number[] | null = null) {
 
 /** A reply with one output. */
 const reply = (offset: number, bytes: number, ...shape: number[]): Float64Array =>
-  Float64Array.of(0, 0, 0, 0, 0, offset, bytes, shape.length, ...shape);
+  Float64Array.of(0, 0, 0, 0, 0, 0, offset, bytes, shape.length, ...shape);
 
 describe('the output slabs of an instance', () => {
   it('ask for a buffer once and use the views of the same kind of batch again', () => {
@@ -44,8 +44,8 @@ describe('the output slabs of an instance', () => {
     ] as const) {
       const [output] = slabs.read(control, 0, wanted);
       expect(output.index).toBe(wanted[0]);
-      expect(output.shape).toEqual([...control.slice(8)]);
-      expect(output.data.length).toBe(control[6]);
+      expect(output.shape).toEqual([...control.slice(9)]);
+      expect(output.data.length).toBe(control[7]);
       slabs.release(0);
     }
     expect(calls.filter((call) => call === 'buffer 0').length).toBe(1);

@@ -6,6 +6,7 @@
 import type {
   BatchInput,
   CudaDevice,
+  Device,
   Engine,
   EngineBatch,
   EngineDescription,
@@ -104,6 +105,7 @@ export type FakeMode = 'manual' | 'inline' | 'throw';
 export class FakeInstance implements EngineInstance {
   /** Set by tests of batches that wait behind the running one. */
   takesAhead = false;
+  device: Device = { kind: 'cpu' };
   /**
    * Whether the end of a run is heard of only with the next `drain`, as the addon's is, whose thread goes on to the next
    * batch meanwhile; else at once.

@@ -63,6 +63,19 @@ describe('a batch that the engine fails', () => {
     expect(stage.instance.runs).toHaveLength(1);
   });
 
+  it('is one line of the log for each request that its model failed: model, request and reason', async () => {
+    const stage = new Stage({ instances: [inline(refusesNegatives)] });
+    stage.send([1], { id: 'good' });
+    stage.send([-2], { id: 'culprit' });
+    await stage.turn();
+    expect(stage.errors).toEqual(['The model failed a request: the model failed']);
+    expect(stage.errorFields).toEqual([{ model: 'm', version: '1', requestId: 'culprit' }]);
+    const left = stage.send([-3]);
+    left.leave();
+    await stage.turn();
+    expect(stage.errors).toHaveLength(1);
+  });
+
   it('is not tried again when its run had effects', async () => {
     const stage = new Stage();
     const callers = stage.sendMany(2);

@@ -4,10 +4,12 @@ import type { InferenceError } from '../../src/errors.ts';
 import { Cancellation, type InferenceContext } from '../../src/inference/context.ts';
 import type { InferenceRequest } from '../../src/inference/request.ts';
 import type { InferenceResponse } from '../../src/inference/response.ts';
+import type { LogFields } from '../../src/logger.ts';
 import type { ModelConfig } from '../../src/model-config/model-config.ts';
 import { admit } from '../../src/scheduling/admission.ts';
 import { compileAdmission } from '../../src/scheduling/admission-plan.ts';
 import { createScheduler, type ElasticScheduler } from '../../src/scheduling/create-scheduler.ts';
+import type { InstanceGate } from '../../src/scheduling/instance-gate.ts';
 import {
   type AdmittedInfer,
   type VersionInterceptor,
@@ -45,15 +47,19 @@ export interface StageOptions {
   readonly config?: Partial<ModelConfig>;
   readonly instances?: readonly FakeInstance[];
   readonly maxQueuedRequests?: number;
+  readonly gate?: InstanceGate;
+  /** One for all models on the stage. */
+  readonly clock?: FakeClock;
   /** What stands around the scheduler. */
   readonly ring?: (clock: FakeClock) => readonly VersionInterceptor[];
 }
 
 export class Stage {
-  readonly clock = new FakeClock();
+  readonly clock: FakeClock;
   readonly observer = new RecordingObserver();
   readonly warnings: string[] = [];
   readonly errors: string[] = [];
+  readonly errorFields: LogFields[] = [];
   /** Called by the sink of each caller, within the scheduler's own call. */
   onAnswer: (caller: Caller) => void = () => undefined;
   readonly instances: readonly FakeInstance[];
@@ -65,6 +71,7 @@ export class Stage {
   readonly answered: Caller[] = [];
 
   constructor(options: StageOptions = {}) {
+    this.clock = options.clock ?? new FakeClock();
     this.config = modelConfig(options.config);
     this.instances = options.instances ?? [new FakeInstance()];
     const signature = signatureOf(this.config);
@@ -75,6 +82,7 @@ export class Stage {
       instances: this.instances,
       clock: this.clock,
       observer: this.observer,
+      gate: options.gate ?? null,
       identity: { modelName: this.config.name, modelVersion: '1' },
       limits: { maxQueuedRequests: options.maxQueuedRequests ?? 1000 },
       labels: new Map(),
@@ -82,7 +90,10 @@ export class Stage {
         debug: () => undefined,
         info: () => undefined,
         warn: (_fields, message) => this.warnings.push(message),
-        error: (_fields, message) => this.errors.push(message),
+        error: (fields, message) => {
+          this.errors.push(message);
+          this.errorFields.push(fields);
+        },
       },
     });
     const version = { modelName: this.config.name, modelVersion: '1', config: this.config, signature };

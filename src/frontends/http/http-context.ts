@@ -19,12 +19,15 @@ export interface HttpContext {
   readonly isExiting: () => boolean;
 }
 
-/** Answers with the error; what is the server's own fault is logged too. */
+/**
+ * Answers with the error. What nobody expected, and therefore has a cause, is logged here; a request that its model failed is
+ * logged by the scheduler, with model and request id.
+ */
 export function answerFailure(context: HttpContext, exchange: Exchange, thrown: unknown): void {
   const error = toInferenceError(thrown);
-  if (error.code === 'internal') {
+  if (error.code === 'internal' && error.cause !== undefined) {
     const { method, target } = exchange.request.head;
-    context.logger.error({ err: error.cause ?? error, method, url: target.slice(0, 200) }, error.message);
+    context.logger.error({ err: error.cause, method, url: target.slice(0, 200) }, error.message);
   }
   exchange.answerError(error);
 }
