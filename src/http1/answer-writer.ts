@@ -55,6 +55,29 @@ export class AnswerWriter {
     }
   }
 
+  /** The head of an answer whose body follows in pieces, and where that ends: by chunks, or with the connection. */
+  begin({ status, headers }: Http1Request, isChunked: boolean, idleTimeoutMs: number | null): void {
+    const framed = isChunked ? [...headers, 'Transfer-Encoding', 'chunked'] : headers;
+    this.#text(responseHead(status, framed, null, idleTimeoutMs));
+  }
+
+  piece(bytes: Uint8Array, isChunked: boolean): void {
+    if (isChunked) this.#text(`${bytes.length.toString(16)}\r\n`);
+    this.output.append(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    if (isChunked) this.#text('\r\n');
+  }
+
+  lastChunk(): void {
+    this.#text('0\r\n\r\n');
+  }
+
+  /** The answer of the request is written to its end: its memory is given back when it has left or never will. */
+  releaseWhenWritten(request: Http1Request): void {
+    const { release } = request;
+    request.release = null;
+    if (release !== null) this.#releaseLater(release);
+  }
+
   /** Nothing more will leave. */
   lost(): void {
     for (const release of this.#unreleased) release();

@@ -11,6 +11,7 @@ import { addressOfPeer } from '../sockets/peer-address.ts';
 import type { SocketUser } from '../sockets/socket-keeper.ts';
 import { SocketWriter } from '../sockets/socket-writer.ts';
 import type { Clock } from '../time.ts';
+import { type AnswerOwner, AnswerQueue } from './answer-queue.ts';
 import { AnswerWriter } from './answer-writer.ts';
 import { ChunkedReader } from './chunked-reader.ts';
 import { ConnectionLife } from './connection-life.ts';
@@ -41,21 +42,18 @@ export interface ConnectionSurroundings {
 /** Stands for a request whose head could not be read. */
 const refusedHead = new RequestHead('', '', false, [], new Map());
 
-export class Http1Connection implements RequestConnection, SocketUser {
+export class Http1Connection implements RequestConnection, AnswerOwner, SocketUser {
   readonly life: ConnectionLife;
   readonly #socket: Duplex;
   readonly #surroundings: ConnectionSurroundings;
   readonly #writer: AnswerWriter;
   readonly #heads: HeadReader;
+  readonly #answers: AnswerQueue;
   /** The request whose body is coming. */
   #receiving: Http1Request | null = null;
   /** Bytes of it that have not come, where it is not chunked. */
   #left = 0;
   #chunks: ChunkedReader | null = null;
-  /** Requests that have no written answer, in the order of arrival. */
-  #first: Http1Request | null = null;
-  #last: Http1Request | null = null;
-  #waiting = 0;
   /** Whether what comes is looked at; what does not end the connection at once ends it behind the last answer. */
   #isReading = true;
   #isParsing = false;
@@ -73,6 +71,7 @@ export class Http1Connection implements RequestConnection, SocketUser {
     const output = new SocketWriter(socket, pool, turn);
     this.#writer = new AnswerWriter(output);
     this.#heads = new HeadReader(limits.maxHeadBytes);
+    this.#answers = new AnswerQueue(this.#writer, limits, clock, this);
     this.life = new ConnectionLife(this, socket, output, limits, clock.now());
   }
 
@@ -82,7 +81,7 @@ export class Http1Connection implements RequestConnection, SocketUser {
 
   /** Whether no request is here and no answer on its way. The beginning of a head may be here. */
   get isIdle(): boolean {
-    return this.#first === null && this.#held === null && this.#writer.output.isEmpty;
+    return this.#answers.first === null && this.#held === null && this.#writer.output.isEmpty;
   }
 
   /** Whether the rest of a head is up to the client: what is held, and what is not looked at, is not. */
@@ -119,6 +118,7 @@ export class Http1Connection implements RequestConnection, SocketUser {
   /** The connection ends with the answer of its newest request; `written` is called when it has left, and what was before. */
   drain(written: () => void): void {
     this.#whenWritten = written;
+    this.#answers.drain();
     if (!this.#writer.output.isEmpty) this.#writer.output.onWritten(written);
   }
 
@@ -130,11 +130,11 @@ export class Http1Connection implements RequestConnection, SocketUser {
     this.#receiving = null;
     if (request === null) {
       request = new Http1Request(refusedHead, this);
-      this.#append(request);
+      this.#answers.append(request);
     }
     request.mustClose = true;
     if (request.isOpen) this.#surroundings.handler.onRefusal(request, refusal.message, refusal.status);
-    else this.#advance();
+    else this.#answers.advance();
   }
 
   /** The socket is closed. */
@@ -145,6 +145,7 @@ export class Http1Connection implements RequestConnection, SocketUser {
   }
 
   drained(): void {
+    this.#answers.goOn();
     this.#goOn();
   }
 
@@ -153,14 +154,18 @@ export class Http1Connection implements RequestConnection, SocketUser {
   }
 
   wanted(request: Http1Request): void {
-    if (request === this.#first) this.#letGoOn(request);
+    if (request === this.#answers.first) this.#letGoOn(request);
   }
 
   answered(request: Http1Request): void {
     // Whether a client that waits for our leave will send the body after all cannot be known.
     if (request.awaitsContinue && !request.isReceived) request.mustClose = true;
-    if (request.mustClose) this.#stopReading();
-    if (request === this.#first) this.#advance();
+    if (request.mustClose) this.stopReading();
+    if (request === this.#answers.first) this.#answers.advance();
+  }
+
+  continued(request: Http1Request): void {
+    if (request === this.#answers.first) this.#answers.goOn();
   }
 
   /** Looks again at what was held, once the client has read or a request has its answer. */
@@ -214,12 +219,12 @@ export class Http1Connection implements RequestConnection, SocketUser {
 
   #isFull(): boolean {
     const { maxPipelined, maxUnsentBytes } = this.#surroundings.limits;
-    return this.#waiting >= maxPipelined || this.#writer.output.unsentBytes > maxUnsentBytes;
+    return this.#answers.length >= maxPipelined || this.#writer.output.unsentBytes > maxUnsentBytes;
   }
 
   #begin(head: RequestHead): void {
     const request = new Http1Request(head, this);
-    this.#append(request);
+    this.#answers.append(request);
     if (request.isReceived) this.#completed(request);
     else {
       this.#receiving = request;
@@ -257,32 +262,21 @@ export class Http1Connection implements RequestConnection, SocketUser {
     if (!request.head.keepsAlive) this.#isReading = false;
   }
 
-  #append(request: Http1Request): void {
-    if (this.#last === null) this.#first = request;
-    else this.#last.next = request;
-    this.#last = request;
-    this.#waiting++;
-  }
-
-  /** Writes the answers that are due. */
-  #advance(): void {
-    for (let first = this.#first; first !== null && first.status > 0; first = this.#first) {
-      const isLast = first.mustClose || !first.head.keepsAlive || (this.#whenWritten !== null && first === this.#last);
-      if (isLast) this.#stopReading();
-      this.#writer.write(first, isLast ? null : this.#surroundings.limits.idleTimeoutMs);
-      this.#first = first.next;
-      if (this.#first === null) this.#last = null;
-      this.#waiting--;
-      if (isLast) this.#abandonAll();
-    }
+  advanced(): void {
+    const { first } = this.#answers;
     if (this.#whenWritten !== null) this.#writer.output.onWritten(this.#whenWritten);
-    if (this.#first !== null) {
-      this.#letGoOn(this.#first);
+    if (first !== null) {
+      this.#letGoOn(first);
       this.#goOn();
       return;
     }
     if (this.#isReading) this.#goOn();
     else this.life.end();
+  }
+
+  broken(error: unknown): void {
+    this.#surroundings.handler.onUnexpected(error);
+    this.#socket.destroy();
   }
 
   #letGoOn(request: Http1Request): void {
@@ -291,16 +285,14 @@ export class Http1Connection implements RequestConnection, SocketUser {
     this.#writer.goOn();
   }
 
-  #stopReading(): void {
+  stopReading(): void {
     this.#isReading = false;
     this.#receiving = null;
+    this.#held = null;
   }
 
   #abandonAll(): void {
-    for (let request = this.#first; request !== null; request = request.next) request.abandon();
-    this.#first = null;
-    this.#last = null;
-    this.#waiting = 0;
+    this.#answers.abandon();
     this.#receiving = null;
     this.#held = null;
   }

@@ -1,5 +1,6 @@
 /** One request of a connection and its answer. In which order answers leave is the business of the connection. */
 
+import type { AnswerSource } from './answer-source.ts';
 import type { BodySink } from './body-sink.ts';
 import type { RequestHead } from './request-head.ts';
 
@@ -11,6 +12,8 @@ export interface RequestConnection {
   answered(request: Http1Request): void;
   /** Somebody wants the body of the request. */
   wanted(request: Http1Request): void;
+  /** There may be a next piece of its answer. */
+  continued(request: Http1Request): void;
 }
 
 export interface RequestListener {
@@ -29,6 +32,8 @@ export class Http1Request {
   text = '';
   parts: readonly Uint8Array[] = noParts;
   release: (() => void) | null = null;
+  /** The body of an answer in pieces; null for one that is whole. */
+  source: AnswerSource | null = null;
   /** The next request of the connection. */
   next: Http1Request | null = null;
   /** Where the body goes; null drops it. */
@@ -91,6 +96,22 @@ export class Http1Request {
     this.parts = parts;
     this.release = release;
     this.#connection.answered(this);
+  }
+
+  /**
+   * Gives an answer whose body comes in pieces, asked from `source` as the client takes them. Where it is not wanted any
+   * more, only `source.done` happens.
+   *
+   * @param headers As for `respond`; Transfer-Encoding is added.
+   */
+  respondInPieces(status: number, headers: readonly string[], source: AnswerSource): void {
+    if (this.#isOpen) this.source = source;
+    this.respond(status, headers, '', noParts, () => source.done());
+  }
+
+  /** Asks the source again that had nothing. */
+  continueAnswer(): void {
+    if (this.source !== null) this.#connection.continued(this);
   }
 
   /** The connection is gone, and with it the answer if it has not been written. */

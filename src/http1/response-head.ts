@@ -7,18 +7,19 @@ export const continueText = 'HTTP/1.1 100 Continue\r\n\r\n';
 
 /**
  * @param headers   Names and values, alternating.
- * @param bodyBytes Of the body that follows.
+ * @param bodyBytes Of the body that follows; null where it comes in pieces.
  * @param idleTimeoutMs How long the connection is kept for the next request, or null where it ends with this answer.
  */
 export function responseHead(
   status: number,
   headers: readonly string[],
-  bodyBytes: number,
+  bodyBytes: number | null,
   idleTimeoutMs: number | null,
 ): string {
   let text = status === 200 ? 'HTTP/1.1 200 OK\r\n' : `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`;
   for (let i = 0; i < headers.length; i += 2) text += `${headers[i]}: ${headers[i + 1]}\r\n`;
-  text += `Content-Length: ${bodyBytes}\r\nDate: ${httpDate()}\r\n`;
+  if (bodyBytes !== null) text += `Content-Length: ${bodyBytes}\r\n`;
+  text += `Date: ${httpDate()}\r\n`;
   if (idleTimeoutMs === null) return `${text}Connection: close\r\n\r\n`;
   // Clients that know the timeout do not send a request into a connection that is just being closed.
   return `${text}Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(idleTimeoutMs / 1000)}\r\n\r\n`;

@@ -1,6 +1,7 @@
 /** A request of `node:http` as handlers see it. */
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AnswerSource } from '../../http1/answer-source.ts';
 import type { BodySink } from '../../http1/body-sink.ts';
 import type { RequestListener } from '../../http1/request.ts';
 import type { NodeConnection } from './node-connection.ts';
@@ -37,6 +38,8 @@ export class NodeRequest implements ReceivedRequest {
   #isOpen = true;
   #sink: BodySink | null = null;
   #release: (() => void) | null = null;
+  /** Of an answer that leaves in pieces. */
+  #source: AnswerSource | null = null;
 
   constructor(request: IncomingMessage, response: ServerResponse, connection: NodeConnection) {
     this.head = new NodeHead(request);
@@ -76,11 +79,7 @@ export class NodeRequest implements ReceivedRequest {
     }
     this.#isOpen = false;
     this.#release = release;
-    // The sink gets no more; what still comes is for nobody.
-    this.#request.removeAllListeners('data');
-    this.#request.removeAllListeners('end');
-    this.#request.resume();
-    this.#dropSink();
+    this.#stopBody();
     const response = this.#response;
     if (this.mustClose || this.#connection.closesAfter(this)) response.shouldKeepAlive = false;
     const bodyBytes = parts.reduce((sum, part) => sum + part.length, text.length);
@@ -95,8 +94,48 @@ export class NodeRequest implements ReceivedRequest {
     });
   }
 
+  respondInPieces(status: number, headers: readonly string[], source: AnswerSource): void {
+    if (!this.#isOpen) {
+      source.done();
+      return;
+    }
+    this.#isOpen = false;
+    this.#release = () => source.done();
+    this.#stopBody();
+    const response = this.#response;
+    if (this.mustClose || this.#connection.closesAfter(this)) response.shouldKeepAlive = false;
+    response.writeHead(status, [...headers]);
+    this.#connection.limitTime();
+    this.#source = source;
+    response.on('drain', () => this.continueAnswer());
+    this.continueAnswer();
+  }
+
+  continueAnswer(): void {
+    const source = this.#source;
+    if (source === null || this.#response.destroyed) return;
+    try {
+      // One piece in a turn of the event loop, so that a fast reader does not keep all others waiting.
+      const piece = source.next();
+      if (piece === 'later') return;
+      if (piece !== 'end') {
+        if (this.#response.write(piece)) setImmediate(() => this.continueAnswer());
+        return;
+      }
+      this.#source = null;
+      this.#response.end(() => {
+        this.#releaseOnce();
+        this.#connection.answered(this);
+      });
+    } catch (error) {
+      this.#source = null;
+      this.#response.destroy(error instanceof Error ? error : undefined);
+    }
+  }
+
   /** The connection is gone. */
   abandon(): void {
+    this.#source = null;
     this.#releaseOnce();
     this.#dropSink();
     if (!this.#isOpen) return;
@@ -104,10 +143,18 @@ export class NodeRequest implements ReceivedRequest {
     this.listener?.onGone();
   }
 
+<<<<<<< HEAD
   #dropSink(): void {
     const sink = this.#sink;
     this.#sink = null;
     sink?.dropped?.();
+=======
+  /** The sink gets no more; what still comes is for nobody. */
+  #stopBody(): void {
+    this.#request.removeAllListeners('data');
+    this.#request.removeAllListeners('end');
+    this.#request.resume();
+>>>>>>> c3e15e4 (Write HTTP answers in pieces, as the client takes them)
   }
 
   #releaseOnce(): void {

@@ -3,6 +3,7 @@
  * handlers know nothing of sockets. Requests of src/http1 are such requests as they are; `node:http` is another transport.
  */
 
+import type { AnswerSource } from '../../http1/answer-source.ts';
 import type { BodySink } from '../../http1/body-sink.ts';
 import type { RequestListener } from '../../http1/request.ts';
 import type { ListenAddress } from '../../server/server-config.ts';
@@ -47,6 +48,10 @@ export interface ReceivedRequest {
     parts?: readonly Uint8Array[],
     release?: (() => void) | null,
   ): void;
+  /** Gives an answer whose body is asked from `source`, piece by piece, as the client takes it. */
+  respondInPieces(status: number, headers: readonly string[], source: AnswerSource): void;
+  /** Asks the source again that had nothing. */
+  continueAnswer(): void;
 }
 
 export interface HttpRequestHandler {

@@ -1,0 +1,123 @@
+/**
+ * The requests of one connection that have no written answer, in the order of arrival, and how their answers leave: in that
+ * order, whenever they are given (RFC 9112, section 9.3.2).
+ */
+
+import type { Clock } from '../time.ts';
+import { AnswerPump } from './answer-pump.ts';
+import type { AnswerSource } from './answer-source.ts';
+import type { AnswerWriter } from './answer-writer.ts';
+import type { Http1Limits } from './limits.ts';
+import type { Http1Request } from './request.ts';
+
+/** The connection as its answers need it. */
+export interface AnswerOwner {
+  /** The connection ends with an answer that is about to be written: nothing behind its request is looked at. */
+  stopReading(): void;
+  /** The answers that were due have been written. */
+  advanced(): void;
+  /** An answer broke off: only the end of the connection can tell the client. */
+  broken(error: unknown): void;
+}
+
+export class AnswerQueue {
+  readonly #writer: AnswerWriter;
+  readonly #limits: Http1Limits;
+  readonly #clock: Pick<Clock, 'soon'>;
+  readonly #owner: AnswerOwner;
+  #first: Http1Request | null = null;
+  #last: Http1Request | null = null;
+  #length = 0;
+  /** Of the first request, while its answer leaves in pieces. */
+  #pump: AnswerPump | null = null;
+  /** The connection ends with the answer of its newest request. */
+  #isDraining = false;
+
+  constructor(writer: AnswerWriter, limits: Http1Limits, clock: Pick<Clock, 'soon'>, owner: AnswerOwner) {
+    this.#writer = writer;
+    this.#limits = limits;
+    this.#clock = clock;
+    this.#owner = owner;
+  }
+
+  /** The request whose answer leaves next. */
+  get first(): Http1Request | null {
+    return this.#first;
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  append(request: Http1Request): void {
+    if (this.#last === null) this.#first = request;
+    else this.#last.next = request;
+    this.#last = request;
+    this.#length++;
+  }
+
+  drain(): void {
+    this.#isDraining = true;
+  }
+
+  /** Writes the answers that are due. */
+  advance(): void {
+    if (this.#pump !== null) return;
+    for (let first = this.#first; first !== null && first.status > 0; first = this.#first) {
+      const isLast = this.#isLast(first);
+      if (isLast) this.#owner.stopReading();
+      if (first.source !== null && first.head.method !== 'HEAD') {
+        this.#writeInPieces(first, first.source, isLast);
+        return;
+      }
+      this.#writer.write(first, isLast ? null : this.#limits.idleTimeoutMs);
+      this.#leave(first, isLast);
+    }
+    this.#owner.advanced();
+  }
+
+  /** The first answer may go on: the socket has room, or its source has a next piece. */
+  goOn(): void {
+    this.#pump?.run();
+  }
+
+  /** The connection is gone: so are its callers. */
+  abandon(): void {
+    this.#pump?.stop();
+    this.#pump = null;
+    for (let request = this.#first; request !== null; request = request.next) request.abandon();
+    this.#first = null;
+    this.#last = null;
+    this.#length = 0;
+  }
+
+  /** Whether the connection ends with the answer of that request: asked for, or the only way to tell where its body ends. */
+  #isLast(request: Http1Request): boolean {
+    if (request.mustClose || !request.head.keepsAlive) return true;
+    if (request.source !== null && request.head.isHttp10) return true;
+    return this.#isDraining && request === this.#last;
+  }
+
+  #writeInPieces(request: Http1Request, source: AnswerSource, isLast: boolean): void {
+    const isChunked = !request.head.isHttp10;
+    this.#writer.begin(request, isChunked, isLast ? null : this.#limits.idleTimeoutMs);
+    this.#pump = new AnswerPump(source, this.#writer, this.#clock, isChunked, {
+      ended: () => {
+        this.#pump = null;
+        this.#writer.releaseWhenWritten(request);
+        this.#leave(request, isLast);
+        this.advance();
+      },
+      failed: (error) => this.#owner.broken(error),
+    });
+    this.goOn();
+  }
+
+  /** The first request has its answer. */
+  #leave(first: Http1Request, isLast: boolean): void {
+    this.#first = first.next;
+    if (this.#first === null) this.#last = null;
+    this.#length--;
+    if (isLast) this.abandon();
+  }
+}
