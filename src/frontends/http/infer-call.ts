@@ -154,7 +154,8 @@ export class InferCall implements BodyReceiver, ResponseSink {
     try {
       const answer = new InferAnswer(response, this.#decoded as DecodedInfer);
       if (!answer.isSmall) {
-        this.#collect(answer, [], 0);
+        if (answer.isStreamable && this.#responseCoding() === 'identity') this.#answerAsMade(answer);
+        else this.#collect(answer, [], 0);
         return;
       }
       const json = answer.text();
@@ -174,7 +175,20 @@ export class InferCall implements BodyReceiver, ResponseSink {
     }
   }
 
-  /** Makes the JSON piece by piece, and lets others go on in between. */
+  /** The JSON leaves while it is made, as the client takes it; the outputs are held until its last piece is made. */
+  #answerAsMade(answer: InferAnswer): void {
+    this.#exchange.request.respondInPieces(200, jsonHeaders, {
+      next: () => {
+        const piece = answer.piece();
+        if (piece !== null) return piece;
+        this.#release();
+        return 'end';
+      },
+      done: this.#release,
+    });
+  }
+
+  /** Makes the JSON piece by piece where its length or its bytes as a whole are needed, and lets others go on in between. */
   #collect(answer: InferAnswer, pieces: Buffer[], jsonBytes: number): void {
     try {
       if (!this.#exchange.isOpen) {

@@ -46,6 +46,16 @@ export class InferAnswer {
   }
 
   /**
+   * Whether the body is JSON alone whose pieces cannot fail, so that it may leave while it is made. Binary outputs need the
+   * length of the JSON before the first byte.
+   */
+  get isStreamable(): boolean {
+    return this.#response.outputs.every(
+      ({ name, classificationCount }) => classificationCount === 0 && !this.#isBinary(name),
+    );
+  }
+
+  /**
    * All of the JSON at once.
    *
    * @throws InferenceError `invalid_argument` for outputs that cannot be given in the wanted form.
