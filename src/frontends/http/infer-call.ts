@@ -177,6 +177,9 @@ export class InferCall implements BodyReceiver, ResponseSink {
 
   /** The JSON leaves while it is made, as the client takes it; the outputs are held until its last piece is made. */
   #answerAsMade(answer: InferAnswer): void {
+    this.#checkAnswer(answer.outputBytes);
+    this.#releaseRequest();
+    this.#hold(answer.outputBytes);
     this.#exchange.request.respondInPieces(200, jsonHeaders, {
       next: () => {
         const piece = answer.piece();

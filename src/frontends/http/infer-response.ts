@@ -45,6 +45,11 @@ export class InferAnswer {
     return bytes <= smallBytes;
   }
 
+  /** Of all outputs together, as the engine made them. */
+  get outputBytes(): number {
+    return this.#response.outputs.reduce((sum, { data }) => sum + data.length, 0);
+  }
+
   /**
    * Whether the body is JSON alone whose pieces cannot fail, so that it may leave while it is made. Binary outputs need the
    * length of the JSON before the first byte.

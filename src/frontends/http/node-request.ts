@@ -143,18 +143,18 @@ export class NodeRequest implements ReceivedRequest {
     this.listener?.onGone();
   }
 
-<<<<<<< HEAD
   #dropSink(): void {
     const sink = this.#sink;
     this.#sink = null;
     sink?.dropped?.();
-=======
+  }
+
   /** The sink gets no more; what still comes is for nobody. */
   #stopBody(): void {
     this.#request.removeAllListeners('data');
     this.#request.removeAllListeners('end');
     this.#request.resume();
->>>>>>> c3e15e4 (Write HTTP answers in pieces, as the client takes them)
+    this.#dropSink();
   }
 
   #releaseOnce(): void {

@@ -2,12 +2,14 @@
 
 import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { MessagePool } from '../../../src/frontends/message-pool.ts';
 import { output } from '../../fakes/fake-inference-server.ts';
 import { type HttpFixture, json, startHttp, tensor } from '../../fakes/http-client.ts';
 
+const memory = new MessagePool();
 let http: HttpFixture;
 beforeAll(async () => {
-  http = await startHttp();
+  http = await startHttp({ memory });
 });
 afterAll(() => http.listening.close());
 
@@ -56,6 +58,7 @@ describe('a large answer in JSON', () => {
     slow.pause();
     slow.write(post);
     await until(() => http.server.unreleased === 1, 'the slow answer to begin');
+    expect(memory.budget.totalBytes).toBeGreaterThanOrEqual(16_000_000);
     answerWith(3);
     expect((await http.infer(tensor('INT32', [1]))).status).toBe(200);
     expect(http.server.unreleased).toBe(1);
@@ -80,6 +83,7 @@ describe('a large answer in JSON', () => {
     await until(() => http.server.unreleased === 1, 'the answer to begin');
     leaving.destroy();
     await until(() => http.server.unreleased === 0, 'its release');
+    await until(() => memory.budget.totalBytes === 0, 'the end of its account');
     answerWith(3);
     expect((await http.infer(tensor('INT32', [1]))).status).toBe(200);
   });
