@@ -15,12 +15,14 @@ const linesOf = (log: string, requestId: string): Record<string, unknown>[] =>
     .split('\n')
     .filter((line) => line.startsWith('{'))
     .map((line) => JSON.parse(line) as Record<string, unknown>)
-    .filter((line) => line['requestId'] === requestId);
+    .filter((line) => line.requestId === requestId);
 
 async function until(condition: () => boolean): Promise<void> {
   const deadline = Date.now() + 20_000;
   while (!condition() && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20));
 }
+
+type UnaryCall = (request: object, done: (error: grpc.ServiceError | null) => void) => void;
 
 /** Status of ModelInfer of a model that is not there. */
 function inferUnknown(port: number, id: string): Promise<number> {
@@ -30,9 +32,8 @@ function inferUnknown(port: number, id: string): Promise<number> {
   };
   const client = new loaded.inference.GRPCInferenceService(`127.0.0.1:${port}`, grpc.credentials.createInsecure());
   return new Promise((resolve) => {
-    (client as unknown as Record<string, (request: object, done: (error: grpc.ServiceError | null) => void) => void>)[
-      'ModelInfer'
-    ]({ model_name: 'nobody', id, inputs: [] }, (error) => {
+    const calls = client as unknown as Record<string, UnaryCall>;
+    calls.ModelInfer({ model_name: 'nobody', id, inputs: [] }, (error) => {
       client.close();
       resolve(error?.code ?? 0);
     });

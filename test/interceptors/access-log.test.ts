@@ -93,7 +93,7 @@ describe('the access log', () => {
   it('cuts ids that are too long for a line', () => {
     const ring = ringAround('all', (request, _context, sink) => sink.next(response(request), true));
     ring.ask({ id: 'x'.repeat(10_000) });
-    expect(ring.lines[0].fields['requestId']).toHaveLength(200);
+    expect(ring.lines[0].fields.requestId).toHaveLength(200);
   });
 
   it('is no interceptor at all where nothing is wanted', () => {
