@@ -10,7 +10,7 @@ import type { Scheduler } from '../../src/scheduling/scheduler.ts';
 
 const ignore = (): void => undefined;
 
-const countingNothing: VersionStatistics = {
+export const countingNothing: VersionStatistics = {
   requestQueued: ignore,
   requestSucceeded: ignore,
   requestFailed: ignore,

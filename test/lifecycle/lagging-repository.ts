@@ -1,0 +1,196 @@
+/**
+ * Repositories whose every step waits for the test: looking, reading, opening, warming up, changing instances, draining. What
+ * was opened and what is held can be counted.
+ */
+
+import { type InferenceError, internal, invalidArgument, notFound } from '../../src/errors.ts';
+import { unlessAborted } from '../../src/lifecycle/abortable.ts';
+import type { ModelSource, SourceChange } from '../../src/lifecycle/model-source.ts';
+import type { LoadedVersion, LoadVersion } from '../../src/lifecycle/model-version.ts';
+import type { LoadFiles, RepositoryView, Sighting } from '../../src/lifecycle/repository-view.ts';
+import type { ModelConfig } from '../../src/model-config/model-config.ts';
+import { countingNothing } from './fake-source.ts';
+
+/** Where loading what is there fails. */
+export type Fault = 'read' | 'open' | 'warm' | 'resize' | null;
+
+/** What a folder, or a call, says a model is. */
+export interface Content {
+  /** Unlike that of any other content. */
+  readonly id: string;
+  /** Contents of one base differ in their instances only. */
+  readonly base: string;
+  readonly versions: readonly number[];
+  readonly fault: Fault;
+}
+
+/** Things that wait until the test lets them go on. */
+export class Gates {
+  readonly #waiting: (() => void)[] = [];
+
+  get count(): number {
+    return this.#waiting.length;
+  }
+
+  wait(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  open(nth: number): void {
+    this.#waiting.splice(nth % Math.max(1, this.#waiting.length), 1)[0]?.();
+  }
+}
+
+/** What must be back at its start when everything is over. */
+export class Holdings {
+  sources = 0;
+  versions = 0;
+  changes = 0;
+  sightings = 0;
+}
+
+const fail = (): InferenceError => invalidArgument('as the test wants');
+
+class LaggingSource implements ModelSource {
+  readonly versions: readonly number[];
+  readonly content: Content;
+  readonly #gates: Gates;
+  readonly #held: Holdings;
+  #isReleased = false;
+
+  constructor(content: Content, gates: Gates, held: Holdings) {
+    this.content = content;
+    this.versions = content.versions;
+    this.#gates = gates;
+    this.#held = held;
+    held.sources++;
+  }
+
+  loader(): LoadVersion {
+    return async (warming, signal) => {
+      await unlessAborted(this.#gates.wait(), signal);
+      if (this.content.fault === 'open') throw fail();
+      this.#held.versions++;
+      try {
+        warming();
+        await unlessAborted(this.#gates.wait(), signal);
+        if (this.content.fault === 'warm') throw fail();
+      } catch (error) {
+        this.#held.versions--;
+        throw error;
+      }
+      return this.#loaded(this.content);
+    };
+  }
+
+  configFor(): ModelConfig {
+    return configOf(this.content);
+  }
+
+  changeSince(before: ModelSource): SourceChange {
+    const old = (before as LaggingSource).content;
+    return { reloads: () => old.base !== this.content.base, adjustsInstances: old.id !== this.content.id };
+  }
+
+  async release(): Promise<void> {
+    if (this.#isReleased) throw internal('a source was released twice');
+    this.#isReleased = true;
+    this.#held.sources--;
+  }
+
+  #loaded(content: Content): LoadedVersion {
+    const gates = this.#gates;
+    const held = this.#held;
+    let isClosed = false;
+    return {
+      scheduler: {
+        schedule: () => undefined,
+        pendingCount: 0,
+        drain: () => gates.wait(),
+        abort: () => undefined,
+      },
+      entry: {} as LoadedVersion['entry'],
+      statistics: countingNothing,
+      signature: {} as LoadedVersion['signature'],
+      plan: {} as LoadedVersion['plan'],
+      config: configOf(content),
+      resize: async (config, signal) => {
+        await unlessAborted(gates.wait(), signal);
+        const next = contentOf(config);
+        if (next.fault === 'resize') throw fail();
+        held.changes++;
+        return {
+          commit: () => {
+            held.changes--;
+            return this.#loaded(next);
+          },
+          undo: async () => {
+            held.changes--;
+          },
+        };
+      },
+      close: async () => {
+        if (isClosed) throw internal('a version was closed twice');
+        isClosed = true;
+        held.versions--;
+      },
+    };
+  }
+}
+
+const configOf = (content: Content): ModelConfig => ({ message: { content: content.id }, content }) as never;
+export const contentOf = (config: ModelConfig): Content => (config as unknown as { content: Content }).content;
+
+export class LaggingRepository implements RepositoryView {
+  readonly gates = new Gates();
+  readonly held = new Holdings();
+  /** What the folders hold now, by model. */
+  readonly folders = new Map<string, Content>();
+  /** What the next call brings. */
+  broughtContent: Content | null = null;
+
+  async names(): Promise<readonly string[]> {
+    return [...this.folders.keys()];
+  }
+
+  async scan(): Promise<ReadonlyMap<string, Sighting>> {
+    return new Map([...this.folders].map(([name, content]) => [name, this.#sighting(content, true)]));
+  }
+
+  scanUntilStable(): Promise<ReadonlyMap<string, Sighting>> {
+    return this.scan();
+  }
+
+  async look(name: string): Promise<Sighting> {
+    await this.gates.wait();
+    const content = this.folders.get(name);
+    if (!content) throw notFound('no such folder');
+    return this.#sighting(content, true);
+  }
+
+  async brought(_name: string, files: LoadFiles): Promise<Sighting> {
+    await this.gates.wait();
+    const content = JSON.parse(files.config ?? '') as Content;
+    this.held.sightings++;
+    return this.#sighting(content, false);
+  }
+
+  #sighting(content: Content, isInRepository: boolean): Sighting {
+    return {
+      fingerprint: content.id,
+      newestMs: 0,
+      configFingerprint: content.id,
+      override: null,
+      isInRepository,
+      source: async () => {
+        if (!isInRepository) this.held.sightings--;
+        await this.gates.wait();
+        if (content.fault === 'read') throw fail();
+        return new LaggingSource(content, this.gates, this.held);
+      },
+      discard: async () => {
+        if (!isInRepository) this.held.sightings--;
+      },
+    };
+  }
+}
