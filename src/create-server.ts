@@ -147,6 +147,7 @@ function createControl(
       mode: repository.controlMode,
       pollIntervalMs: repository.pollIntervalMs,
       startupModels: repository.startupModels,
+      waitsForRepository: !repository.exitOnError,
     },
     loadSlots: loadSlots(repository.loadConcurrency),
     retryCount: repository.loadRetryCount,

@@ -46,8 +46,10 @@ function repositoryPaths(
       problems.push(
         `--model-repository expects a local folder but '${path}' was given; object stores are not in this version`,
       );
-    } else if (!isFolder(resolve(cwd, path))) {
-      problems.push(`--model-repository expects an existing folder but '${path}' was given`);
+    } else if (!isFolder(resolve(cwd, path)) && values.boolean('exit-on-error')) {
+      problems.push(
+        `--model-repository expects an existing folder but '${path}' was given (--exit-on-error=false waits for it)`,
+      );
     }
   }
   return [...new Set(paths.map((path) => resolve(cwd, path)))];

@@ -2,13 +2,13 @@
 
 import { join } from 'node:path';
 
-import { InferenceError, internal, toInferenceError, unavailable } from '../errors.ts';
+import { alreadyExists, InferenceError, internal, toInferenceError, unavailable } from '../errors.ts';
 import { versionPolicyOf } from '../model-config/build-config.ts';
 import { faultsWithoutModel } from '../model-config/check-alone.ts';
 import type { ConfigMessage, ModelConfig } from '../model-config/model-config.ts';
 import { type ConfigQuery, type ConfigSource, readConfigMessage } from '../model-config/resolve-config.ts';
 import { differenceBetween } from '../repository/difference.ts';
-import { type ModelFolder, readConfigSource } from '../repository/layout.ts';
+import { duplicateProblem, type ModelFolder, readConfigSource } from '../repository/layout.ts';
 import { hintForModel } from '../repository/misplaced-files.ts';
 import { selectVersions } from '../repository/version-policy.ts';
 import type { ModelSource, SourceChange } from './model-source.ts';
@@ -50,6 +50,7 @@ export class DiskSource implements ModelSource {
     tools: LoaderTools,
     release: () => Promise<void> = () => Promise.resolve(),
   ): Promise<DiskSource> {
+    if (folder.problem === duplicateProblem) throw alreadyExists(folder.problem);
     if (folder.problem !== null) throw unavailable(folder.problem);
     const { logger } = tools;
     for (const warning of folder.warnings) logger.warn({ model: folder.name }, warning);

@@ -68,7 +68,11 @@ export class DiskView implements RepositoryView {
   }
 
   async scan(): Promise<ReadonlyMap<string, Sighting>> {
-    return new Map([...(await this.#memory.scan())].map(([name, folder]) => [name, this.#sighting(folder)]));
+    // Without auto-complete a folder that has no configuration is no model, as in Triton; a call to load it says why.
+    const isModel = ({ configPath, problem }: ModelFolder): boolean =>
+      this.#tools.autoComplete || configPath !== null || problem !== null;
+    const models = [...(await this.#memory.scan())].filter(([, folder]) => isModel(folder));
+    return new Map(models.map(([name, folder]) => [name, this.#sighting(folder)]));
   }
 
   async scanForStart(patient: boolean): Promise<StartScan> {

@@ -83,7 +83,7 @@ export class ModelChange {
       }
     } catch (error) {
       this.#signal.throwIfAborted();
-      this.#table.failures = new Map([[0, indexReason(toInferenceError(error))]]);
+      this.#table.failures = new Map([[0, toInferenceError(error).message]]);
       throw error;
     }
   }

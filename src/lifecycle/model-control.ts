@@ -4,17 +4,17 @@
  * Queries change nothing; an entry leaves the table only when its life says so.
  */
 
-import { type InferenceError, invalidArgument, notFound, unavailable } from '../errors.ts';
+import { type InferenceError, invalidArgument, notFound, toInferenceError, unavailable } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { checkModelName } from '../repository/model-name.ts';
 import type { ModelIndexEntry } from './model-index.ts';
 import { type LifeSurroundings, ModelLife } from './model-life.ts';
 import type { ModelVersion } from './model-version.ts';
-import type { LoadFiles, RepositoryView, Sighting } from './repository-view.ts';
+import type { LoadFiles, RepositoryView, Sighting, StartScan } from './repository-view.ts';
 import { RepositoryWatch } from './repository-watch.ts';
 import { waitingText } from './settling.ts';
 import type { ModelStatistics } from './version-statistics.ts';
-import { versionNumber } from './version-table.ts';
+import { type VersionTable, versionNumber } from './version-table.ts';
 import type { LoadWish, WishOrigin } from './wish.ts';
 
 export interface ControlSettings {
@@ -22,6 +22,8 @@ export interface ControlSettings {
   readonly pollIntervalMs: number;
   /** Explicit mode: what to load at start; `['*']` for everything. */
   readonly startupModels: readonly string[];
+  /** Whether a repository that is missing at the start is waited for; else the start fails. */
+  readonly waitsForRepository: boolean;
 }
 
 export interface ControlParts extends LifeSurroundings {
@@ -30,17 +32,25 @@ export interface ControlParts extends LifeSurroundings {
   readonly logger: Logger;
 }
 
+const mostDeparted = 1000;
+
+/** Between two looks for a repository that is not there at the start. */
+const repositoryRetryMs = 1000;
+
 const nothingBrought = (brought: LoadFiles): boolean => brought.config === null && brought.files.size === 0;
 
 export class ModelControl {
   readonly #parts: ControlParts;
   readonly #lives = new Map<string, ModelLife>();
+  /** Models that served once and were forgotten, the latest of them: a request for one is told that it has no version. */
+  readonly #departed = new Map<string, VersionTable>();
   readonly #watch: RepositoryWatch;
   /** What start-up was asked for and could not load; a later load or unload settles it. */
   readonly #startupFailures = new Set<string>();
   /** What changed models wait for before they are loaded. */
   readonly #waiting = new Map<string, string>();
   #hasStarted = false;
+  #isWaitingForRepository = false;
   #stopping: InferenceError | null = null;
 
   constructor(parts: ControlParts) {
@@ -71,7 +81,8 @@ export class ModelControl {
     if (isSelective) {
       await Promise.all(settings.startupModels.map((name) => attempt(name, this.#loadFromDisk(name, 'start'))));
     } else {
-      const { models, waiting } = await view.scanForStart(settings.mode !== 'poll');
+      const { models, waiting } = await this.#firstScan();
+      this.#isWaitingForRepository = false;
       this.#watch.remember(models);
       for (const [name, lacks] of waiting) this.#tellWaiting(name, lacks);
       await Promise.all(
@@ -82,6 +93,31 @@ export class ModelControl {
     this.#hasStarted = true;
     if (settings.mode === 'poll') this.#watch.start();
     return [...this.#startupFailures].sort();
+  }
+
+  /** A volume that is mounted late is waited for where that is asked for. */
+  async #firstScan(): Promise<StartScan> {
+    const { view, clock, logger, settings } = this.#parts;
+    for (;;) {
+      try {
+        return await view.scanForStart(settings.mode !== 'poll');
+      } catch (error) {
+        if (!settings.waitsForRepository || this.#stopping) throw error;
+        if (!this.#isWaitingForRepository) {
+          logger.error(
+            {},
+            `${toInferenceError(error).message}; the server is neither live nor ready until it can be read`,
+          );
+        }
+        this.#isWaitingForRepository = true;
+        await new Promise<void>((resolve) => clock.schedule(clock.now() + repositoryRetryMs, resolve));
+      }
+    }
+  }
+
+  /** The start waits for a repository that cannot be read. */
+  get isWaitingForRepository(): boolean {
+    return this.#isWaitingForRepository;
   }
 
   /**
@@ -118,8 +154,8 @@ export class ModelControl {
 
   /** The version that serves such a request; throws `not_found`, `unavailable` or `invalid_argument`. */
   find(name: string, version: string): ModelVersion {
-    const life = this.#lives.get(name);
-    if (life) return life.table.find(version);
+    const table = this.#lives.get(name)?.table ?? this.#departed.get(name);
+    if (table) return table.find(version);
     if (version !== '') versionNumber(version);
     throw notFound(`Request for unknown model: '${name}' is not found`);
   }
@@ -231,12 +267,22 @@ export class ModelControl {
     if (known) return known;
     const life: ModelLife = new ModelLife(name, this.#parts, {
       forget: () => {
-        if (this.#lives.get(name) === life) this.#lives.delete(name);
+        // A life says it again whenever it comes to rest, also when another one has taken its place.
+        if (this.#lives.get(name) !== life) return;
+        this.#lives.delete(name);
+        if (life.table.unloaded.size > 0) this.#rememberDeparted(life);
       },
       changed: () => undefined,
     });
     this.#lives.set(name, life);
     return life;
+  }
+
+  #rememberDeparted({ name, table }: ModelLife): void {
+    this.#departed.delete(name);
+    this.#departed.set(name, table);
+    const [oldest] = this.#departed.keys();
+    if (oldest !== undefined && this.#departed.size > mostDeparted) this.#departed.delete(oldest);
   }
 
   #snapshots(versions: readonly ModelVersion[]): readonly ModelStatistics[] {

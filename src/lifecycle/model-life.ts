@@ -7,7 +7,6 @@
 import { cancelled, InferenceError, invalidArgument, toInferenceError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { unlessAborted } from './abortable.ts';
-import { indexReason } from './index-reason.ts';
 import { type ChangeSurroundings, ModelChange } from './model-change.ts';
 import type { ModelSource } from './model-source.ts';
 import type { ModelVersion } from './model-version.ts';
@@ -160,7 +159,7 @@ export class ModelLife {
       signal.throwIfAborted();
       const sighting = await this.#look(wish, signal);
       turn.fingerprint = sighting.fingerprint;
-      const source = await this.#read(sighting, signal);
+      const source = await this.#read(sighting, wish.by, signal);
       await this.#become(source, sighting, wish.by, signal);
       this.#isToBeForgotten = false;
     } catch (cause) {
@@ -190,12 +189,15 @@ export class ModelLife {
     }
   }
 
-  async #read(sighting: Sighting, signal: AbortSignal): Promise<ModelSource> {
+  async #read(sighting: Sighting, by: WishOrigin, signal: AbortSignal): Promise<ModelSource> {
     try {
       return await unlessAborted(sighting.source(), signal, (late) => this.#depart(late.release()));
     } catch (error) {
       if (signal.aborted) throw error;
-      if (sighting.isInRepository) this.table.failures = new Map([[0, indexReason(toInferenceError(error))]]);
+      const { code, message } = toInferenceError(error);
+      // Of two folders of one name nobody can say which one is to serve: neither does, as in Triton.
+      if (code === 'already_exists') this.#replace(new Map(), null, null, by);
+      if (sighting.isInRepository) this.table.failures = new Map([[0, message]]);
       throw pollFailed(this.name, error);
     }
   }
@@ -245,7 +247,7 @@ export class ModelLife {
     const error = invalidArgument(
       `at least one version must be available under the version policy of model '${this.name}'`,
     );
-    this.table.failures = new Map([[0, indexReason(error)]]);
+    this.table.failures = new Map([[0, error.message]]);
     return error;
   }
 

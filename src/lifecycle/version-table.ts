@@ -77,11 +77,14 @@ export class VersionTable {
     const put = (version: number, state: ModelIndexEntry['state'], reason: string): void => {
       entries.set(version, { name: this.model, version: version === 0 ? '' : String(version), state, reason });
     };
-    for (const version of this.unloaded) put(version, 'UNAVAILABLE', 'unloaded');
+    const whole = this.failures.get(0) ?? '';
+    // What keeps the whole model from serving is said once, in place of its versions.
+    if (whole === '' || this.serving.size > 0) {
+      for (const version of this.unloaded) put(version, 'UNAVAILABLE', 'unloaded');
+    }
     for (const { version, state } of this.leaving) put(version, versionStates[state].index, '');
     for (const [version, reason] of this.failures) put(version, 'UNAVAILABLE', reason);
     for (const { version, state } of this.coming) put(version, versionStates[state].index, '');
-    const whole = this.failures.get(0) ?? '';
     for (const version of this.serving.keys()) put(version, 'READY', this.failures.get(version) ?? whole);
     if (this.serving.size > 0) entries.delete(0);
     return [...entries].sort(([a], [b]) => a - b).map(([, entry]) => entry);

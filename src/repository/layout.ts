@@ -43,6 +43,9 @@ export interface ScanOptions {
   readonly configName: string | null;
 }
 
+/** Of a model whose folder is in several repositories: nobody can say which one is meant. */
+export const duplicateProblem = 'model appears in two or more repositories';
+
 /** Models that are read at the same time. */
 const scanConcurrency = 16;
 
@@ -137,7 +140,7 @@ async function isFolder(entry: Dirent, path: string): Promise<boolean> {
 async function scanFound(name: string, paths: readonly string[], options: ScanOptions): Promise<ModelFolder | null> {
   const [path] = paths;
   if (path === undefined) return null;
-  if (paths.length > 1) return unreadable(name, path, 'model appears in two or more repositories');
+  if (paths.length > 1) return unreadable(name, path, duplicateProblem);
   return scanFolder(name, path, options);
 }
 

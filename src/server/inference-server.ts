@@ -46,7 +46,7 @@ export interface InferenceServer {
 
   isLive(): Promise<boolean>;
   isReady(): Promise<boolean>;
-  /** False, or an error, when the version does not serve. `version` '' asks for any. */
+  /** False when no such version serves, known or not; `invalid_argument` for what is no version. `version` '' asks for any. */
   isModelReady(name: string, version: string): Promise<boolean>;
 
   serverMetadata(): Promise<ServerMetadata>;

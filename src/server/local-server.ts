@@ -60,7 +60,7 @@ export class LocalServer implements InferenceServer {
 
   async isLive(): Promise<boolean> {
     if (this.#isExiting) throw exiting();
-    return true;
+    return !this.#models.isWaitingForRepository;
   }
 
   async isReady(): Promise<boolean> {
@@ -70,7 +70,14 @@ export class LocalServer implements InferenceServer {
 
   async isModelReady(name: string, version: string): Promise<boolean> {
     if (this.#isExiting) throw exiting();
-    return this.#models.find(name, version).state === 'ready';
+    try {
+      return this.#models.find(name, version).state === 'ready';
+    } catch (error) {
+      // That nothing of this name serves is the answer and no failure: clients ask in a loop until it does.
+      const { code } = toInferenceError(error);
+      if (code === 'not_found' || code === 'unavailable') return false;
+      throw error;
+    }
   }
 
   async serverMetadata(): Promise<ServerMetadata> {

@@ -8,6 +8,10 @@ export class FakeView implements RepositoryView {
   /** What the folders hold now, by model name. */
   readonly models = new Map<string, Sighting>();
   broughtFiles: LoadFiles | null = null;
+  /** Configurations that were brought for the files of the repository. */
+  readonly overrides: string[] = [];
+  /** What every scan fails with. */
+  failure: Error | null = null;
   scanCount = 0;
   surveyCount = 0;
   /** What models wait for at start. */
@@ -19,10 +23,12 @@ export class FakeView implements RepositoryView {
     fingerprint: string,
     source: () => Promise<FakeSource> = async () => new FakeSource([1]),
     lacks: readonly string[] = [],
+    configFingerprint = '',
   ): void {
     // As old as the clock of a test, so that only what passes on it counts.
     const newestMs = Number.MAX_SAFE_INTEGER;
-    this.models.set(name, { ...sighting(fingerprint, source), newestMs, lacks: () => Promise.resolve(lacks) });
+    const seen = { ...sighting(fingerprint, source), newestMs, configFingerprint };
+    this.models.set(name, { ...seen, lacks: () => Promise.resolve(lacks) });
   }
 
   async names(): Promise<readonly string[]> {
@@ -31,6 +37,7 @@ export class FakeView implements RepositoryView {
 
   async scan(): Promise<ReadonlyMap<string, Sighting>> {
     this.scanCount++;
+    if (this.failure) throw this.failure;
     return new Map(this.models);
   }
 
@@ -49,8 +56,13 @@ export class FakeView implements RepositoryView {
     return sighting;
   }
 
-  async brought(_name: string, files: LoadFiles): Promise<Sighting> {
+  async brought(name: string, files: LoadFiles): Promise<Sighting> {
     this.broughtFiles = files;
+    const { config } = files;
+    if (config !== null && files.files.size === 0) {
+      this.overrides.push(config);
+      return { ...(await this.look(name)), override: config };
+    }
     return { ...sighting('brought', async () => new FakeSource([9])), isInRepository: false };
   }
 }

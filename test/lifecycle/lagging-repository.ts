@@ -7,7 +7,7 @@ import { type InferenceError, internal, invalidArgument, notFound } from '../../
 import { unlessAborted } from '../../src/lifecycle/abortable.ts';
 import type { ModelSource, SourceChange } from '../../src/lifecycle/model-source.ts';
 import type { LoadedVersion, LoadVersion } from '../../src/lifecycle/model-version.ts';
-import type { LoadFiles, RepositoryView, Sighting } from '../../src/lifecycle/repository-view.ts';
+import type { LoadFiles, RepositoryView, Sighting, StartScan } from '../../src/lifecycle/repository-view.ts';
 import type { ModelConfig } from '../../src/model-config/model-config.ts';
 import { countingNothing } from './fake-source.ts';
 
@@ -157,8 +157,12 @@ export class LaggingRepository implements RepositoryView {
     return new Map([...this.folders].map(([name, content]) => [name, this.#sighting(content, true)]));
   }
 
-  scanUntilStable(): Promise<ReadonlyMap<string, Sighting>> {
-    return this.scan();
+  survey(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async scanForStart(): Promise<StartScan> {
+    return { models: await this.scan(), waiting: new Map() };
   }
 
   async look(name: string): Promise<Sighting> {
@@ -178,10 +182,12 @@ export class LaggingRepository implements RepositoryView {
   #sighting(content: Content, isInRepository: boolean): Sighting {
     return {
       fingerprint: content.id,
-      newestMs: 0,
+      // As old as the clock of a test, so that only what passes on it counts.
+      newestMs: Number.MAX_SAFE_INTEGER,
       configFingerprint: content.id,
       override: null,
       isInRepository,
+      lacks: () => Promise.resolve([]),
       source: async () => {
         if (!isInRepository) this.held.sightings--;
         await this.gates.wait();

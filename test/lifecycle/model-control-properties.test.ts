@@ -55,7 +55,7 @@ class Scene {
       view: this.repository,
       clock: this.clock,
       logger: silentLogger,
-      settings: { mode, pollIntervalMs: 1000, startupModels: [] },
+      settings: { mode, pollIntervalMs: 1000, startupModels: [], waitsForRepository: false },
       loadSlots: loadSlots(2),
       retryCount: 0,
       observer: { versionMoved: () => undefined },
@@ -178,7 +178,7 @@ describe('model control', () => {
         scene.checkHoldings();
         expect(scene.repository.held.versions).toBe(0);
       }),
-      { numRuns: 300, timeout: 1500 },
+      { numRuns: 300 },
     );
   });
 
@@ -203,7 +203,7 @@ describe('model control', () => {
           expect(scene.repository.held.versions).toBe(0);
         },
       ),
-      { numRuns: 200, timeout: 1500 },
+      { numRuns: 200 },
     );
   });
 
@@ -236,7 +236,7 @@ describe('model control', () => {
         await scene.quiesce();
         await stopped;
       }),
-      { numRuns: 200, timeout: 1500 },
+      { numRuns: 200 },
     );
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { invalidArgument } from '../../src/errors.ts';
+import { alreadyExists, invalidArgument, unavailable } from '../../src/errors.ts';
 import { loadSlots } from '../../src/lifecycle/load-slots.ts';
 import { type ControlSettings, ModelControl } from '../../src/lifecycle/model-control.ts';
 import { silentLogger } from '../../src/logger.ts';
@@ -21,7 +21,7 @@ function newControl(settings: Partial<ControlSettings> = {}): Story {
     view,
     clock,
     logger: silentLogger,
-    settings: { mode: 'explicit', pollIntervalMs: 1000, startupModels: [], ...settings },
+    settings: { mode: 'explicit', pollIntervalMs: 1000, startupModels: [], waitsForRepository: false, ...settings },
     loadSlots: loadSlots(100),
     retryCount: 0,
     observer: { versionMoved: () => undefined },
@@ -74,7 +74,7 @@ describe('start-up', () => {
     view.put('bad', '1', brokenConfig);
     expect(await control.start()).toEqual(['bad']);
     expect(await indexLines(control)).toEqual([
-      "bad||UNAVAILABLE|Invalid argument: config.pbtxt:1:1: unknown field 'nmae'",
+      "bad||UNAVAILABLE|config.pbtxt:1:1: unknown field 'nmae'",
       'good|1|READY|',
     ]);
     expect(control.isReady(true)).toBe(false);
@@ -169,6 +169,82 @@ describe('explicit control', () => {
   });
 });
 
+describe('a repository that is not there at the start', () => {
+  it('is waited for where that is asked for, and nothing is ready meanwhile', async () => {
+    const { control, view, clock } = newControl({ mode: 'none', waitsForRepository: true });
+    view.put('a', '1');
+    view.failure = unavailable('model repository is not there');
+    const started = control.start();
+    for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+    expect([control.isWaitingForRepository, control.isReady(false)]).toEqual([true, false]);
+    view.failure = null;
+    clock.advance(1000);
+    expect(await started).toEqual([]);
+    expect([control.isWaitingForRepository, control.isReady(true)]).toEqual([false, true]);
+  });
+
+  it('ends the start elsewhere', async () => {
+    const { control, view } = newControl({ mode: 'none' });
+    view.failure = unavailable('model repository is not there');
+    await expect(control.start()).rejects.toThrow('is not there');
+  });
+});
+
+describe('a model that is no longer there', () => {
+  it('is told apart from one that never was, also when its folder is gone', async () => {
+    const { control, view, clock } = newControl({ mode: 'poll' });
+    const source = new FakeSource([1]);
+    view.put('a', '1', async () => source);
+    await control.start();
+    view.models.delete('a');
+    for (let i = 0; i < 4; i++) {
+      clock.advance(1000);
+      source.loaded.get(1)?.finishDrain();
+      for (let turn = 0; turn < 50; turn++) await Promise.resolve();
+    }
+    expect(await indexLines(control)).toEqual([]);
+    expect(() => control.find('a', '')).toThrow("Request for unknown model: 'a' has no available versions");
+    expect(() => control.find('a', '1')).toThrow("'a' version 1 is not at ready state");
+    expect(() => control.find('b', '')).toThrow("Request for unknown model: 'b' is not found");
+  });
+
+  it('does not serve while two repositories have it', async () => {
+    const { control, view, clock } = newControl({ mode: 'poll' });
+    view.put('a', '1');
+    await control.start();
+    view.put('a', '2', async () => {
+      throw alreadyExists('model appears in two or more repositories');
+    });
+    for (let i = 0; i < 3; i++) {
+      clock.advance(1000);
+      for (let turn = 0; turn < 50; turn++) await Promise.resolve();
+    }
+    expect(() => control.find('a', '')).toThrow('has no available versions');
+    expect((await control.index(false)).map(({ reason }) => reason)).toContain(
+      'model appears in two or more repositories',
+    );
+  });
+});
+
+describe('a configuration that a call brought', () => {
+  it('stays in force until config.pbtxt changes or the model is unloaded', async () => {
+    const { control, view } = newControl();
+    await control.start();
+    view.put('m', '1');
+    const load = (config: string | null) => control.load('m', { config, files: new Map() });
+    await load('{"max_batch_size":16}');
+    await load(null);
+    expect(view.overrides).toEqual(['{"max_batch_size":16}', '{"max_batch_size":16}']);
+    view.put('m', '2', async () => new FakeSource([1]), [], 'another config.pbtxt');
+    await load(null);
+    expect(view.overrides).toHaveLength(2);
+    await load('{"max_batch_size":16}');
+    await control.unload('m');
+    await load(null);
+    expect(view.overrides).toHaveLength(3);
+  });
+});
+
 describe('the other modes', () => {
   it.each(['none', 'poll'] as const)('refuse load and unload calls in mode %s and name the flag', async (mode) => {
     const { control } = newControl({ mode });
@@ -187,10 +263,7 @@ describe('the other modes', () => {
       clock.advance(1000);
       for (let turn = 0; turn < 50; turn++) await Promise.resolve();
     }
-    expect(await indexLines(control)).toEqual([
-      "a|1|READY|Invalid argument: config.pbtxt:1:1: unknown field 'nmae'",
-      'b|1|READY|',
-    ]);
+    expect(await indexLines(control)).toEqual(["a|1|READY|config.pbtxt:1:1: unknown field 'nmae'", 'b|1|READY|']);
   });
 });
 

@@ -240,7 +240,7 @@ describe('a model', () => {
     await life.settled();
     expect([first.loaded.get(1)?.adjustedTo, first.loaded.get(2)?.adjustedTo]).toEqual([null, null]);
     expect(first.loaded.get(1)?.undoCount).toBe(1);
-    expect(states(life)).toEqual(['1 READY Invalid argument: no room', '2 READY Invalid argument: no room']);
+    expect(states(life)).toEqual(['1 READY no room', '2 READY no room']);
   });
 
   it('keeps a version that is leased until the lease is given up', async () => {

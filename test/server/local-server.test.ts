@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { notFound } from '../../src/errors.ts';
+import { invalidArgument, notFound, unavailable } from '../../src/errors.ts';
 import type { Infer } from '../../src/inference/infer.ts';
 import type { InferenceResponse } from '../../src/inference/response.ts';
 import type { ModelControl } from '../../src/lifecycle/model-control.ts';
@@ -32,5 +32,24 @@ describe('the inference of a local server', () => {
       throw notFound(`no '${name}'`);
     });
     await expect(infer(server)).rejects.toMatchObject({ code: 'not_found' });
+  });
+});
+
+describe('the readiness of a model', () => {
+  it.each([
+    ['unknown', () => notFound('no such model')],
+    ['not serving', () => unavailable('not at ready state')],
+  ])('is false and no error where it is %s', async (_, failure) => {
+    const server = serverWith(() => {
+      throw failure();
+    });
+    await expect(server.isModelReady('m', '')).resolves.toBe(false);
+  });
+
+  it('is an error where the version is none', async () => {
+    const server = serverWith(() => {
+      throw invalidArgument('invalid model version');
+    });
+    await expect(server.isModelReady('m', 'x')).rejects.toMatchObject({ code: 'invalid_argument' });
   });
 });
