@@ -1,5 +1,10 @@
 #include "binding/plain_view.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 
 namespace nereid {
@@ -33,9 +38,38 @@ Napi::Value PlainView(const Napi::CallbackInfo& info) {
   return {env, view};
 }
 
+#ifdef __linux__
+constexpr int kDiscard = MADV_DONTNEED;
+#else
+constexpr int kDiscard = MADV_FREE;
+#endif
+
+// discardMemory(bytes); what is no whole page of the system at either end stays as it is
+Napi::Value DiscardMemory(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  void* memory = nullptr;
+  size_t bytes = 0;
+  napi_typedarray_type kind = napi_int8_array;
+  if (!info[0].IsTypedArray() ||
+      napi_get_typedarray_info(env, info[0], &kind, &bytes, &memory, nullptr, nullptr) != napi_ok ||
+      kind != napi_uint8_array) {
+    Napi::TypeError::New(env, "native: discardMemory(bytes)").ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  const auto begin = reinterpret_cast<uintptr_t>(memory);
+  const uintptr_t first = (begin + page - 1) & ~(page - 1);
+  const uintptr_t last = (begin + bytes) & ~(page - 1);
+  // Where the system refuses (locked memory), the pages stay as they are.
+  if (last > first)
+    static_cast<void>(madvise(static_cast<std::byte*>(memory) + (first - begin), last - first, kDiscard));
+  return env.Undefined();
+}
+
 }  // namespace
 
 void DefinePlainViews(Napi::Env env, Napi::Object exports) {
+  exports.Set("discardMemory", Napi::Function::New(env, DiscardMemory, "discardMemory"));
   exports.Set("plainView", Napi::Function::New(env, PlainView, "plainView"));
 }
 

@@ -7,7 +7,7 @@
 
 namespace nereid {
 
-/// Adds plainView to `exports`; see src/threads/native-threads.ts. It needs no runtime.
+/// Adds plainView and discardMemory to `exports`; see src/threads/native-threads.ts. It needs no runtime.
 void DefinePlainViews(Napi::Env env, Napi::Object exports);
 
 }  // namespace nereid

@@ -30,7 +30,7 @@ export interface InflateErrors {
 
 /**
  * All members of a gzip file, or the zlib format for `deflate`. Rejects as `errors` says, or with `resource_exhausted` when
- * the budget has no memory for what comes out; nothing stays reserved then.
+ * the budget has no memory for what comes out; nothing stays reserved then. However it ends, the body is read no more.
  *
  * @param ownBytes What the same request has of the budget already.
  */
@@ -48,11 +48,14 @@ export function inflateCounted(
     const stream: Gunzip | Inflate = coding === 'gzip' ? createGunzip({ chunkSize }) : createInflate({ chunkSize });
     const pieces: Buffer[] = [];
     let bytes = 0;
+    let isRead = false;
+    let failure: InferenceError | null = null;
     const fail = (error: InferenceError): void => {
       stream.destroy();
       budget.release(bytes);
       bytes = 0;
-      reject(error);
+      failure = error;
+      if (isRead) reject(error);
     };
     stream.on('data', (piece: Buffer) => {
       // What was on its way when it failed.
@@ -64,7 +67,11 @@ export function inflateCounted(
         pieces.push(piece);
       }
     });
-    stream.on('error', (error) => fail(errors.damaged(error)));
+    stream.on('error', (error) => {
+      // zlib has ended by itself.
+      isRead = true;
+      fail(errors.damaged(error));
+    });
     stream.on('end', () => {
       const whole = gathered(pieces, bytes, memory);
       // The pieces are garbage now; a pooled block may be larger than they were.
@@ -72,7 +79,12 @@ export function inflateCounted(
       budget.add(reservedBytes - bytes);
       resolve({ ...whole, reservedBytes });
     });
-    stream.end(body);
+    // Called off, zlib may be in the middle of the body, in another thread; this is called when it is not any more.
+    stream.write(body, () => {
+      isRead = true;
+      if (failure !== null) reject(failure);
+    });
+    stream.end();
   });
 }
 

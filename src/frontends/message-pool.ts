@@ -32,6 +32,27 @@ export interface MessageMemory {
   allocate(bytes: number): Buffer;
 }
 
+/** Memory that is left to the collector: for messages that are rare, or of which nobody knows when they were read last. */
+export class CollectedMemory implements MessageMemory {
+  readonly budget: MemoryBudget;
+
+  constructor(budget: MemoryBudget) {
+    this.budget = budget;
+  }
+
+  take(bytes: number): Buffer {
+    return this.allocate(bytes);
+  }
+
+  giveBack(): void {
+    // The collector sees to it.
+  }
+
+  allocate(bytes: number): Buffer {
+    return Buffer.allocUnsafe(bytes);
+  }
+}
+
 export class MessagePool implements MessageMemory {
   readonly budget: MemoryBudget;
   readonly #idle = new IdleBlocks<Buffer>();

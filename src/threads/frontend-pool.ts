@@ -130,7 +130,7 @@ export class FrontendPool {
     const { server, native, clock, entry } = this.#options;
     const sockets = this.#takeSockets();
     const ends = makeLinkEnds();
-    const host = new LinkHost(server, ends.scheduling, native);
+    const host = new LinkHost(server, ends.scheduling, native, clock);
     const { pages, control } = ends.frontend;
     let isReady = false;
     // Nobody would ever accept the connections that the system assigns to a socket which the thread did not live to use.
@@ -165,7 +165,7 @@ export class FrontendPool {
       });
       worker.once('exit', () => {
         for (const fd of untaken) native.closeSocket(fd);
-        host.close();
+        host.threadEnded();
         if (place.worker !== worker) return;
         this.#lose(place);
         // Who asked for a thread that never was ready decides what follows.

@@ -8,6 +8,7 @@ import { Cancellation, type InferenceContext } from '../inference/context.ts';
 import type { ResponseSink } from '../inference/infer.ts';
 import type { InferenceResponse } from '../inference/response.ts';
 import type { InferenceServer } from '../server/inference-server.ts';
+import type { Clock } from '../time.ts';
 import { answerControlCalls } from './control-calls.ts';
 import { type NativeLink, fromFrontend, type LinkEnd, toFrontend } from './link.ts';
 import { LinkSide } from './link-side.ts';
@@ -25,6 +26,7 @@ class HostedCall implements InferenceContext, ResponseSink {
   /** What the answer took, once it was sent. */
   page: Page | null = null;
   blocks: Uint8Array[] | null = null;
+  #hasSeveral = false;
   readonly #host: LinkHost;
   readonly #call: number;
 
@@ -36,11 +38,14 @@ class HostedCall implements InferenceContext, ResponseSink {
   }
 
   next(response: InferenceResponse, isFinal: boolean): void {
-    if (isFinal) this.#host.answer(this.#call, this, response);
-    else {
-      response.release();
-      this.#host.fail(this.#call, this, unimplemented('a frontend thread takes one response for each request'));
+    if (isFinal && !this.#hasSeveral) {
+      this.#host.answer(this.#call, this, response);
+      return;
     }
+    response.release();
+    this.#hasSeveral = true;
+    // Until the request has ended it is read.
+    if (isFinal) this.fail(unimplemented('a frontend thread takes one response for each request'));
   }
 
   fail(error: InferenceError): void {
@@ -53,11 +58,14 @@ export class LinkHost {
   readonly #side: LinkSide;
   readonly #calls: (HostedCall | null)[] = [];
   readonly #stopControl: () => void;
+  /** Requests without an answer: until then their bytes may be read. */
+  #openCount = 0;
   #isClosed = false;
+  #hasThreadEnded = false;
 
-  constructor(server: InferenceServer, end: LinkEnd, native: NativeLink) {
+  constructor(server: InferenceServer, end: LinkEnd, native: NativeLink, clock: Clock) {
     this.#server = server;
-    this.#side = new LinkSide(end, native, toFrontend.forgetPage, (kind, call, page, offset) =>
+    this.#side = new LinkSide(end, native, clock, (kind, call, page, offset) =>
       this.#receive(kind, call, page, offset),
     );
     this.#stopControl = answerControlCalls(end.control, server);
@@ -71,7 +79,12 @@ export class LinkHost {
     this.#side.connect(otherDoorbell);
   }
 
-  /** The frontend thread is gone: its callers have left. */
+  /** Things in pages of this side that did not come back: 0 when nothing is under way. */
+  get openThings(): number {
+    return this.#side.arena.openCount;
+  }
+
+  /** The frontend thread is about to end: its callers have left. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -79,6 +92,13 @@ export class LinkHost {
     this.#side.close();
     for (const call of this.#calls) call?.cancellation.cancel();
     this.#calls.length = 0;
+  }
+
+  /** The frontend thread runs no more: the memory of all pages goes, as soon as no batch reads a request in them. */
+  threadEnded(): void {
+    this.close();
+    this.#hasThreadEnded = true;
+    this.#discardWhenUnread();
   }
 
   #receive(kind: number, call: number, pageId: number, offset: number): void {
@@ -89,11 +109,8 @@ export class LinkHost {
       case fromFrontend.cancel:
         this.#calls[call]?.cancellation.cancel();
         break;
-      case fromFrontend.release:
-        this.#release(call);
-        break;
       default:
-        this.#side.pages.forget(pageId);
+        this.#release(call);
     }
   }
 
@@ -104,21 +121,27 @@ export class LinkHost {
     const request = readRequest(pages, reader);
     const hosted = new HostedCall(this, call, request.receivedAtMs, request.deadlineMs);
     this.#calls[call] = hosted;
+    this.#openCount++;
     this.#server.infer(request, hosted, hosted);
   }
 
   answer(call: number, hosted: HostedCall, response: InferenceResponse): void {
     if (this.#isClosed) {
       response.release();
+      this.#answered();
       return;
     }
     const side = this.#side;
+    side.beginRecord();
     try {
       const { page, start, blocks } = writeResponse(side.arena, side.writer, response);
+      side.endRecord();
       hosted.page = page;
       hosted.blocks = blocks;
       side.push(toFrontend.answer, call, page.id, start);
+      this.#answered();
     } catch (error) {
+      side.dropRecord();
       this.fail(call, hosted, toInferenceError(error));
     } finally {
       response.release();
@@ -126,11 +149,21 @@ export class LinkHost {
   }
 
   fail(call: number, hosted: HostedCall, error: InferenceError): void {
+    this.#answered();
     if (this.#isClosed) return;
     const side = this.#side;
     const { page, start } = writeError(side.arena, side.writer, error);
     hosted.page = page;
     side.push(toFrontend.fail, call, page.id, start);
+  }
+
+  #answered(): void {
+    this.#openCount--;
+    if (this.#hasThreadEnded) this.#discardWhenUnread();
+  }
+
+  #discardWhenUnread(): void {
+    if (this.#openCount === 0) this.#side.discardPages();
   }
 
   #release(call: number): void {

@@ -8,6 +8,7 @@ import type { InferenceContext } from '../inference/context.ts';
 import { compose, type Infer, type Interceptor, type ResponseSink } from '../inference/infer.ts';
 import type { InferenceRequest } from '../inference/request.ts';
 import type { InferenceServer } from '../server/inference-server.ts';
+import type { Clock } from '../time.ts';
 import { ControlCaller } from './control-calls.ts';
 import { type NativeLink, fromFrontend, type LinkEnd, toFrontend } from './link.ts';
 import { LinkSide } from './link-side.ts';
@@ -64,9 +65,9 @@ export class LinkServer implements InferenceServer {
   readonly #freeCalls: number[] = [];
 
   /** The first interceptor is the outermost. */
-  constructor(end: LinkEnd, native: NativeLink, interceptors: readonly Interceptor[] = []) {
+  constructor(end: LinkEnd, native: NativeLink, clock: Clock, interceptors: readonly Interceptor[] = []) {
     this.infer = compose(interceptors, (request, context, sink) => this.#infer(request, context, sink));
-    this.#side = new LinkSide(end, native, fromFrontend.forgetPage, (kind, call, page, offset) =>
+    this.#side = new LinkSide(end, native, clock, (kind, call, page, offset) =>
       this.#receive(kind, call, page, offset),
     );
     const control = new ControlCaller(end.control);
@@ -98,9 +99,12 @@ export class LinkServer implements InferenceServer {
   #infer(request: InferenceRequest, context: InferenceContext, sink: ResponseSink): void {
     const side = this.#side;
     let written: WrittenRecord;
+    side.beginRecord();
     try {
       written = writeRequest(side.arena, side.writer, request, context);
+      side.endRecord();
     } catch (error) {
+      side.dropRecord();
       sink.fail(toInferenceError(error));
       return;
     }
@@ -114,27 +118,22 @@ export class LinkServer implements InferenceServer {
   }
 
   #receive(kind: number, call: number, pageId: number, offset: number): void {
-    const { pages, reader } = this.#side;
-    if (kind === toFrontend.forgetPage) {
-      pages.forget(pageId);
-      return;
-    }
+    const { arena, pages, reader } = this.#side;
     const pending = this.#calls[call] as PendingCall;
     const { sink, context, page, blocks } = pending;
     this.#calls[call] = null;
     context.cancellation.remove(pending);
     const { numbers, bytes } = pages.find(pageId);
     reader.begin(numbers, bytes, offset);
+    // Whatever the answer is, it comes when nobody reads the request any more.
+    arena.release(page);
+    if (blocks !== null) for (const block of blocks) arena.giveBack(block);
     if (kind === toFrontend.fail) {
-      // A batch that runs may still read the bytes of a request that was cancelled: they are left to the collector.
       const error = readError(reader);
       this.#release(call);
       sink.fail(error);
       return;
     }
-    const { arena } = this.#side;
-    arena.release(page);
-    if (blocks !== null) for (const block of blocks) arena.giveBack(block);
     let isReleased = false;
     const release = (): void => {
       if (isReleased) return;

@@ -2,6 +2,7 @@
  * One side of a link, whichever: writes entries and wakes the other side, reads entries when woken, keeps the pages of both.
  */
 
+import type { Clock } from '../time.ts';
 import type { LinkEnd, NativeLink } from './link.ts';
 import { type OpenMemory, PageArena } from './page-arena.ts';
 import { PageTable } from './page-table.ts';
@@ -23,8 +24,7 @@ export class LinkSide {
   #isRingDue = false;
   #isClosed = false;
 
-  /** @param forgetKind the entry that tells the other side of a page which is gone. */
-  constructor(end: LinkEnd, native: NativeLink, forgetKind: number, listener: EntryListener) {
+  constructor(end: LinkEnd, native: NativeLink, clock: Clock, listener: EntryListener) {
     this.#native = native;
     this.#outgoing = new RingWriter(end.outgoing);
     this.#incoming = new RingReader(end.incoming);
@@ -33,8 +33,9 @@ export class LinkSide {
     this.pages = new PageTable(end.pages, open);
     this.arena = new PageArena(
       (id, memory) => end.pages.postMessage({ id, memory }),
-      (id) => this.push(forgetKind, 0, id, 0),
+      native.discardMemory,
       open,
+      clock,
     );
     this.doorbell = native.createDoorbell(this.drain);
     end.pages.unref();
@@ -66,6 +67,27 @@ export class LinkSide {
   close(): void {
     this.#isClosed = true;
     this.#native.closeDoorbell(this.doorbell);
+  }
+
+  /** Around the writing of one record and of the copies that belong to it: all of it is there, or nothing. */
+  beginRecord(): void {
+    this.arena.begin();
+  }
+
+  endRecord(): void {
+    this.arena.commit();
+    this.writer.commit();
+  }
+
+  dropRecord(): void {
+    this.arena.undo();
+    this.writer.abandon();
+  }
+
+  /** Gives all memory of all pages back to the system. Nobody reads or writes any of it any more, in either thread. */
+  discardPages(): void {
+    for (const pages of [this.arena.pages, this.pages.all])
+      for (const { bytes } of pages) this.#native.discardMemory(bytes);
   }
 
   readonly #ring = (): void => {

@@ -15,12 +15,10 @@ export const fromFrontend = {
   cancel: 1,
   /** The answer of that call was read. */
   release: 2,
-  /** No entry mentions that page any more. */
-  forgetPage: 3,
 } as const;
 
 /** Entries to the frontend thread. */
-export const toFrontend = { answer: 0, fail: 1, forgetPage: 2 } as const;
+export const toFrontend = { answer: 0, fail: 1 } as const;
 
 /** One end, as plain data: what its thread is given. */
 export interface LinkEnd {
@@ -32,4 +30,7 @@ export interface LinkEnd {
 }
 
 /** The native calls that a link needs. */
-export type NativeLink = Pick<NativeThreads, 'createDoorbell' | 'ringDoorbell' | 'closeDoorbell' | 'plainView'>;
+export type NativeLink = Pick<
+  NativeThreads,
+  'createDoorbell' | 'ringDoorbell' | 'closeDoorbell' | 'plainView' | 'discardMemory'
+>;

@@ -63,6 +63,13 @@ export interface NativeThreads {
    * byte by byte unless both sides are aligned alike. Keeps the memory alive. Null where this Node does not allow it.
    */
   plainView(bytes: Uint8Array): ArrayBuffer | null;
+
+  /**
+   * Gives the memory of these bytes back to the system while all views on it stay valid: they read zeros or what was there,
+   * and what is written next gets memory again. Only whole pages of the system are given back. The bytes are shared memory
+   * that nobody reads or writes just now, in any thread.
+   */
+  discardMemory(bytes: Uint8Array): void;
 }
 
 /** Throws as `loadNative`. */

@@ -3,18 +3,17 @@
  * whole when everything in them was given back. Tensors go from the socket into a page and from the page into the batch;
  * they never lie in the other thread's heap.
  *
- * Giving back is an economy, not a duty: what is never given back keeps its page from being used again, and the page goes
- * when the last view on it is collected, in both threads. So memory that somebody may still read is just not given back.
+ * Every thing in a page has one owner, who gives it back once, when nobody in either thread reads or writes it any more.
+ * Nothing is left to the collector, which does not feel what pages hold: a page that is free waits for its next use
+ * (`idle-pages.ts`), and `openCount` says how many things have not come back.
  */
 
-import { IdleBlocks } from '../frontends/idle-blocks.ts';
+import type { Clock } from '../time.ts';
+import { type DiscardMemory, IdlePages } from './idle-pages.ts';
 
 /** Many small things share a page of this size; what is larger than a quarter of it gets a page of its own. */
 const sharedPageBytes = 256 * 1024;
 const largestShared = sharedPageBytes / 4;
-
-/** Pages of one large thing are powers of two up to this and are used again; still larger ones are not. */
-const largestBits = 23;
 
 /** What starts here can be read as numbers of eight bytes. */
 const alignment = 8;
@@ -31,6 +30,8 @@ export class Page {
   /** For the arena only: where the free rest begins, and how many things in it were not given back. */
   filled = 0;
   liveCount = 0;
+  /** How much of it, from the front, has held something since its memory was last given back to the system. */
+  touchedBytes = 0;
 
   constructor(id: number, shared: SharedArrayBuffer, memory: ArrayBufferLike) {
     this.id = id;
@@ -52,19 +53,35 @@ export const asItIs: OpenMemory = (memory) => memory;
 export class PageArena {
   readonly #open: OpenMemory;
   readonly #announce: AnnouncePage;
-  readonly #forget: FinalizationRegistry<number>;
-  /** Pages are held by the views on them, and here only while they are free or being filled. */
-  readonly #pages = new WeakMap<ArrayBufferLike, Page>();
-  readonly #idle = new IdleBlocks<Page>();
+  readonly #pages = new Map<ArrayBufferLike, Page>();
+  readonly #idle: IdlePages;
   #current: Page;
-  #nextId = 0;
+  #openCount = 0;
+  /** Pages of what was reserved since `begin`, once for each thing. */
+  readonly #begun: Page[] = [];
+  #hasBegun = false;
 
-  /** @param forget called some time after nobody here can mention the page any more. */
-  constructor(announce: AnnouncePage, forget: (id: number) => void, open: OpenMemory = asItIs) {
+  /** @param clock see `IdlePages`. */
+  constructor(announce: AnnouncePage, discard: DiscardMemory, open: OpenMemory = asItIs, clock: Clock | null = null) {
     this.#open = open;
     this.#announce = announce;
-    this.#forget = new FinalizationRegistry(forget);
+    this.#idle = new IdlePages(discard, clock);
     this.#current = this.#make(sharedPageBytes);
+  }
+
+  /** Things that were not given back: 0 when nothing is under way. */
+  get openCount(): number {
+    return this.#openCount;
+  }
+
+  /** All pages that there are. */
+  get pages(): Iterable<Page> {
+    return this.#pages.values();
+  }
+
+  /** Memory of pages that wait for their next use. */
+  get idleBytes(): number {
+    return this.#idle.heldBytes;
   }
 
   /**
@@ -75,7 +92,9 @@ export class PageArena {
     const page = bytes <= largestShared ? this.#shared(bytes) : this.#own(bytes);
     this.start = page.filled;
     page.filled = Math.min(page.filled + roundUp(bytes), page.memory.byteLength);
-    page.liveCount++;
+    if (page.filled > page.touchedBytes) page.touchedBytes = page.filled;
+    if (this.#hasBegun) this.#begun.push(page);
+    this.retain(page);
     return page;
   }
 
@@ -93,6 +112,12 @@ export class PageArena {
     return this.#pages.get(memory);
   }
 
+  /** One more owner of something in the page, who releases it. */
+  retain(page: Page): void {
+    page.liveCount++;
+    this.#openCount++;
+  }
+
   /** Only a block of `take`, once, when nobody reads or writes it any more, in either thread. */
   giveBack(block: Uint8Array): void {
     const page = this.pageOf(block.buffer);
@@ -101,13 +126,30 @@ export class PageArena {
 
   /** One thing of the page is no longer needed. */
   release(page: Page): void {
+    this.#openCount--;
     page.liveCount--;
     if (page.liveCount > 0) return;
     page.filled = 0;
-    if (page !== this.#current) this.#keep(page);
+    if (page !== this.#current) this.#idle.keep(page);
   }
 
-  /** Called now and then: what was not needed since the last time is let go. Returns whether anything is left. */
+  /** What is reserved from now on is one whole, until `commit` or `undo`, in the same turn of the event loop. */
+  begin(): void {
+    this.#hasBegun = true;
+  }
+
+  commit(): void {
+    this.#hasBegun = false;
+    this.#begun.length = 0;
+  }
+
+  /** Gives back all that was reserved since `begin`. */
+  undo(): void {
+    for (const page of this.#begun) this.release(page);
+    this.commit();
+  }
+
+  /** Called now and then: memory that was not needed since the last time is given back. Returns whether any is left. */
   trim(): boolean {
     return this.#idle.trim();
   }
@@ -117,25 +159,19 @@ export class PageArena {
     return this.#current;
   }
 
+  /** A page for one large thing: a power of two, of which only what is touched is memory. */
   #own(bytes: number): Page {
-    const bits = 32 - Math.clz32(bytes - 1);
-    return bits > largestBits ? this.#make(roundUp(bytes)) : this.#next(Math.max(2 ** bits, sharedPageBytes / 2));
+    return this.#next(Math.max(2 ** Math.ceil(Math.log2(bytes)), sharedPageBytes / 2));
   }
 
   #next(bytes: number): Page {
     return this.#idle.take(bytes) ?? this.#make(bytes);
   }
 
-  #keep(page: Page): void {
-    const bytes = page.memory.byteLength;
-    if (bytes <= 2 ** largestBits) this.#idle.keep(page, bytes);
-  }
-
   #make(bytes: number): Page {
     const shared = new SharedArrayBuffer(bytes);
-    const page = new Page(this.#nextId++, shared, this.#open(shared));
+    const page = new Page(this.#pages.size, shared, this.#open(shared));
     this.#pages.set(page.memory, page);
-    this.#forget.register(page.memory, page.id);
     this.#announce(page.id, shared);
     return page;
   }

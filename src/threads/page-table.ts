@@ -24,6 +24,11 @@ export class PageTable {
     return this.#pages.size;
   }
 
+  /** All pages that were mentioned. */
+  get all(): Iterable<Page> {
+    return this.#pages.values();
+  }
+
   /** Announcements are posted before a page is mentioned, so what is not here is waiting at the port. */
   find(id: number): Page {
     const known = this.#pages.get(id);
@@ -35,10 +40,5 @@ export class PageTable {
     const found = this.#pages.get(id);
     if (found === undefined) throw internal(`a frontend thread's link mentions page ${id}, which was never announced`);
     return found;
-  }
-
-  /** Views on the page stay valid. */
-  forget(id: number): void {
-    this.#pages.delete(id);
   }
 }

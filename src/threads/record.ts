@@ -26,6 +26,8 @@ export class RecordWriter {
   #bytes: Buffer = Buffer.alloc(0);
   #at = 0;
   #end = 0;
+  /** Names that the reader knows, or will before it reads the next record. */
+  #sentNames = 0;
 
   /**
    * From here on in a page; both are views on the whole of it.
@@ -38,6 +40,16 @@ export class RecordWriter {
     this.#at = byteOffset / wordBytes;
     this.#end = Math.min(this.#at + length, numbers.length);
     this.number(length);
+  }
+
+  /** The record will be sent. */
+  commit(): void {
+    this.#sentNames = this.#names.size;
+  }
+
+  /** What was written since `commit` will not be sent: the reader does not learn the names that are new in it. */
+  abandon(): void {
+    for (const [name, known] of this.#names) if (known >= this.#sentNames) this.#names.delete(name);
   }
 
   number(value: number): void {

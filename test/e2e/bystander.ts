@@ -63,7 +63,7 @@ export class Bystander {
   }
 }
 
-function residentBytes(pid: number): number {
+export function residentBytes(pid: number): number {
   const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
   if (kib === undefined) throw new Error(`process ${pid} tells no resident memory`);
   return Number(kib) * 1024;

@@ -4,6 +4,7 @@ import type { NativeLink } from '../../src/threads/link.ts';
 import { type LinkEnds, makeLinkEnds } from '../../src/threads/link-ends.ts';
 import { LinkHost } from '../../src/threads/link-host.ts';
 import { LinkServer } from '../../src/threads/link-server.ts';
+import { FakeClock } from '../fakes/fake-clock.ts';
 import { FakeInferenceServer } from '../fakes/fake-inference-server.ts';
 
 /** NativeLink without threads. A ring is heard in a turn of its own, as often as there was one before it was heard. */
@@ -37,6 +38,10 @@ export class FakeDoorbells implements NativeLink {
     return null;
   }
 
+  discardMemory(bytes: Uint8Array): void {
+    bytes.fill(0);
+  }
+
   closeDoorbell(id: number): void {
     this.#bells.delete(id);
   }
@@ -68,10 +73,11 @@ export interface LinkFixture {
 /** @param isAwake false: rings are heard in `settle` only. */
 export function linkFixture(isAwake = true): LinkFixture {
   const doorbells = new FakeDoorbells(isAwake);
+  const clock = new FakeClock();
   const fake = new FakeInferenceServer();
   const ends = makeLinkEnds();
-  const server = new LinkServer(ends.frontend, doorbells);
-  const host = new LinkHost(fake, ends.scheduling, doorbells);
+  const server = new LinkServer(ends.frontend, doorbells, clock);
+  const host = new LinkHost(fake, ends.scheduling, doorbells, clock);
   server.connect(host.doorbell);
   host.connect(server.doorbell);
   return {

@@ -2,15 +2,19 @@
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { seededNumbers } from '../../bench/models/seeded-numbers.ts';
+import { Cancellation, type InferenceContext } from '../../src/inference/context.ts';
+import type { InferenceRequest } from '../../src/inference/request.ts';
+import type { InferenceResponse } from '../../src/inference/response.ts';
 import { fromFrontend } from '../../src/threads/link.ts';
 import { makeLinkEnds } from '../../src/threads/link-ends.ts';
 import { LinkHost } from '../../src/threads/link-host.ts';
 import { LinkServer } from '../../src/threads/link-server.ts';
 import { RingReader } from '../../src/threads/ring.ts';
 import { awaited } from '../fakes/awaited.ts';
+import { FakeClock } from '../fakes/fake-clock.ts';
 import { FakeInferenceServer, output } from '../fakes/fake-inference-server.ts';
 import { inferenceContext, inferenceRequest, tensor } from '../fakes/make-request.ts';
-import { FakeDoorbells, type LinkFixture, linkFixture, loopTurns } from './link-fixture.ts';
+import { deferred, FakeDoorbells, type LinkFixture, linkFixture, loopTurns } from './link-fixture.ts';
 
 let link: LinkFixture;
 beforeEach(() => {
@@ -19,6 +23,19 @@ beforeEach(() => {
 afterEach(() => link.close());
 
 const bytes = (length: number, fill: number) => tensor('IN', 'UINT8', [length], new Uint8Array(length).fill(fill));
+
+/** An output whose record fails half way: after its size was looked at. */
+function unwritable() {
+  const broken = output(bytes(8, 1));
+  let looks = 0;
+  Object.defineProperty(broken, 'shape', {
+    get: () => {
+      if (looks++ > 0) throw new Error('no shape');
+      return [8];
+    },
+  });
+  return broken;
+}
 
 /** Counts the pages that both sides announce. */
 function countPages(): { pages: number } {
@@ -84,16 +101,92 @@ describe('pages of a link', () => {
   });
 });
 
+describe('the account of a link', () => {
+  const expectNothingOpen = async (): Promise<void> => {
+    await link.settle();
+    expect([link.server.arena.openCount, link.host.openThings]).toEqual([0, 0]);
+  };
+
+  it('returns to nothing whatever becomes of requests', async () => {
+    const ends = new Map<string, (request: InferenceRequest, context: InferenceContext) => Promise<InferenceResponse>>([
+      ['answered', async (request) => link.fake.respond(request, [output(bytes(90_000, 1))])],
+      ['refused', () => Promise.reject(new Error('no'))],
+      [
+        'left',
+        (_, { cancellation }) =>
+          new Promise((_, reject) => cancellation.add(() => queueMicrotask(() => reject(new Error('left'))))),
+      ],
+      ['unwritable', async (request) => link.fake.respond(request, [unwritable()])],
+    ]);
+    link.fake.answer = (request, context) =>
+      (ends.get(request.id) as NonNullable<ReturnType<typeof ends.get>>)(request, context);
+    const kinds = [...ends.keys()];
+    const sizes = [10, 70_000, 300_000, 9_000_000];
+    const all = Array.from({ length: 80 }, async (_, i) => {
+      const id = kinds[i % kinds.length];
+      const cancellation = new Cancellation();
+      const request = inferenceRequest({ id, inputs: [bytes(sizes[(i >> 2) % sizes.length], i), bytes(20, i)] });
+      const asked = awaited(link.server.infer, request, inferenceContext({ cancellation }));
+      if (id === 'left') setImmediate(() => cancellation.cancel());
+      const outcome = await asked.then(
+        (response) => {
+          response.release();
+          return 'answered';
+        },
+        () => 'failed',
+      );
+      expect(outcome).toBe(id === 'answered' ? 'answered' : 'failed');
+    });
+    await Promise.all(all);
+    await expectNothingOpen();
+    expect(link.fake.unreleased).toBe(0);
+  });
+
+  it('has a request that could not be written no more', async () => {
+    const request = inferenceRequest({ inputs: [bytes(100_000, 1), unwritable()] });
+    await expect(awaited(link.server.infer, request, inferenceContext())).rejects.toThrow('no shape');
+    await expectNothingOpen();
+    const response = await awaited(link.server.infer, inferenceRequest(), inferenceContext());
+    expect(response.modelName).toBe(inferenceRequest().modelName);
+    response.release();
+    await expectNothingOpen();
+  });
+});
+
+describe('a thread that has ended', () => {
+  it('leaves no memory behind, once no batch reads what it sent', async () => {
+    const end = deferred<InferenceResponse>();
+    (await awaited(link.server.infer, inferenceRequest({ inputs: [bytes(9, 1)] }), inferenceContext())).release();
+    link.fake.answer = () => end.promise;
+    const lost = inferenceRequest({ inputs: [bytes(500_000, 7)] });
+    awaited(link.server.infer, lost, inferenceContext()).catch(() => undefined);
+    await link.settle();
+    const { request, context } = link.fake.last;
+    link.host.threadEnded();
+    expect(context.cancellation.cancelled).toBe(true);
+    expect(request.inputs[0].data.every((byte) => byte === 7)).toBe(true);
+    end.reject(new Error('cancelled'));
+    await link.settle();
+    // The fake of the addon clears what is given back to the system.
+    expect(request.inputs[0].data.every((byte) => byte === 0)).toBe(true);
+  });
+});
+
 describe('numbers of calls', () => {
   /** A link that remembers the entries of its frontend; the host reads them after this. */
   function watched() {
     const doorbells = new FakeDoorbells(false);
     const ends = makeLinkEnds();
-    const server = new LinkServer(ends.frontend, doorbells);
+    const server = new LinkServer(ends.frontend, doorbells, new FakeClock());
     const watcher = new RingReader(ends.frontend.outgoing);
     const inferred: number[] = [];
     const fake = new FakeInferenceServer();
-    const host = new LinkHost(fake, { ...ends.scheduling, incoming: ends.scheduling.incoming }, doorbells);
+    const host = new LinkHost(
+      fake,
+      { ...ends.scheduling, incoming: ends.scheduling.incoming },
+      doorbells,
+      new FakeClock(),
+    );
     server.connect(host.doorbell);
     host.connect(server.doorbell);
     return {
@@ -144,15 +237,7 @@ describe('numbers of calls', () => {
 
 describe('an answer that cannot be written', () => {
   it('becomes an error, and its bytes are released', async () => {
-    link.fake.answer = async (request) => {
-      const broken = output(bytes(8, 1));
-      Object.defineProperty(broken, 'shape', {
-        get: () => {
-          throw new Error('no shape');
-        },
-      });
-      return link.fake.respond(request, [broken]);
-    };
+    link.fake.answer = async (request) => link.fake.respond(request, [unwritable()]);
     const failed = awaited(link.server.infer, inferenceRequest(), inferenceContext());
     await expect(failed).rejects.toMatchObject({ code: 'internal', message: 'no shape' });
     expect(link.fake.unreleased).toBe(0);

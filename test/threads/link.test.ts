@@ -209,19 +209,24 @@ describe('a caller that leaves', () => {
     expect(textOf(await second)).toBe('second');
   });
 
-  it('leaves the bytes of its request alone, which a batch may still read', async () => {
-    link.fake.answer = untilCancelled;
+  it('leaves the bytes of its request alone until the server says that nobody reads them', async () => {
+    const end = deferred<InferenceResponse>();
+    link.fake.answer = () => end.promise;
     const cancellation = new Cancellation();
     const failed = awaited(link.server.infer, bytesRequest('gone', 60_000, 1), inferenceContext({ cancellation }));
     await link.settle();
     const { data } = link.fake.last.request.inputs[0];
     cancellation.cancel();
-    await expect(failed).rejects.toMatchObject({ code: 'cancelled' });
+    await link.settle();
+    expect(link.server.arena.openCount).toBe(2);
     link.fake.answer = async (request) => link.fake.respond(request, []);
     for (let i = 0; i < 100; i++) {
       (await awaited(link.server.infer, bytesRequest(`r${i}`, 60_000, 2), inferenceContext())).release();
     }
     expect(data.every((byte) => byte === 1)).toBe(true);
+    end.reject(cancelled(''));
+    await expect(failed).rejects.toMatchObject({ code: 'cancelled' });
+    expect(link.server.arena.openCount).toBe(0);
   });
 });
 

@@ -1,5 +1,6 @@
 /** Shared memory seen as if it were not, through the addon. */
 
+import { readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
@@ -59,6 +60,42 @@ describe('a plain view', () => {
   it('is of bytes only', () => {
     for (const wrong of [undefined, new Float64Array(2), new SharedArrayBuffer(8)]) {
       expect(() => native.plainView(wrong as unknown as Uint8Array)).toThrow('native: plainView(bytes)');
+    }
+  });
+});
+
+describe('memory that is discarded', () => {
+  const mib = 2 ** 20;
+  const residentMiB = (): number => {
+    const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1];
+    return Number(kib) / 1024;
+  };
+
+  it("is the system's again at once, and its views stay valid and can be written", () => {
+    const shared = new SharedArrayBuffer(256 * mib);
+    const view = new Uint8Array(native.plainView(new Uint8Array(shared)) as ArrayBuffer);
+    view.fill(7);
+    const before = residentMiB();
+    native.discardMemory(view);
+    expect(before - residentMiB()).toBeGreaterThan(200);
+    expect(view[128 * mib]).toBe(0);
+    view[128 * mib] = 9;
+    expect(new Uint8Array(shared)[128 * mib]).toBe(9);
+  });
+
+  it('is none outside of the bytes', () => {
+    const bytes = new Uint8Array(new SharedArrayBuffer(mib)).fill(7);
+    native.discardMemory(bytes.subarray(1000, 1000 + mib / 2));
+    expect(bytes.subarray(0, 1000).every((byte) => byte === 7)).toBe(true);
+    expect(bytes.subarray(1000 + mib / 2).every((byte) => byte === 7)).toBe(true);
+    native.discardMemory(bytes.subarray(0, 100));
+    expect(bytes[50]).toBe(7);
+    native.discardMemory(bytes.subarray(0, 0));
+  });
+
+  it('is of bytes only', () => {
+    for (const wrong of [undefined, new Float64Array(2), new SharedArrayBuffer(8)]) {
+      expect(() => native.discardMemory(wrong as unknown as Uint8Array)).toThrow('native: discardMemory(bytes)');
     }
   });
 });

@@ -5,17 +5,20 @@ import { type Page, PageArena } from '../../src/threads/page-arena.ts';
 
 const sharedPageBytes = 256 * 1024;
 const largestShared = sharedPageBytes / 4;
-const largestPooled = 8 * 1024 * 1024;
+const largeBytes = 8 * 1024 * 1024;
 const maxIdleBytes = 32 * 1024 * 1024;
 
 let announced: Map<number, SharedArrayBuffer>;
+/** Lengths of what went back to the system. */
+let discarded: number[];
 let arena: PageArena;
 
 beforeEach(() => {
   announced = new Map();
+  discarded = [];
   arena = new PageArena(
     (id, memory) => announced.set(id, memory),
-    () => undefined,
+    ({ length }) => discarded.push(length),
   );
 });
 
@@ -153,37 +156,66 @@ describe('pages that were given back', () => {
     expect(announced.size).toBeLessThan(60);
   });
 
-  it('are not kept when they are larger than the largest power of two', () => {
-    const first = arena.take(largestPooled + 1);
-    const id = idOf(first);
-    arena.giveBack(first);
-    expect(idOf(arena.take(largestPooled + 1))).not.toBe(id);
-    const largest = arena.take(largestPooled);
-    arena.giveBack(largest);
-    expect(idOf(arena.take(largestPooled))).toBe(idOf(largest));
+  it('of any size are used again', () => {
+    for (const bytes of [20_000_000, 200_000_000]) {
+      const first = arena.take(bytes);
+      const id = idOf(first);
+      arena.giveBack(first);
+      expect(idOf(arena.take(bytes + 1))).toBe(id);
+    }
   });
 
-  it('are kept up to a bound in all', () => {
-    const blocks = Array.from({ length: maxIdleBytes / largestPooled + 2 }, () => arena.take(largestPooled));
+  it('keep memory up to a bound in all; the rest goes back to the system and its pages are used again', () => {
+    const fitting = maxIdleBytes / largeBytes;
+    const blocks = Array.from({ length: fitting + 2 }, () => arena.take(largeBytes));
     for (const block of blocks) arena.giveBack(block);
+    expect(arena.idleBytes).toBe(maxIdleBytes);
+    expect(discarded).toEqual([largeBytes, largeBytes]);
     const before = announced.size;
-    for (const _ of blocks) arena.take(largestPooled);
-    expect(announced.size - before).toBe(2);
+    for (const _ of blocks) arena.take(largeBytes);
+    expect(announced.size).toBe(before);
+    expect(arena.idleBytes).toBe(0);
   });
 
-  it('are let go by a trim after a time without use', () => {
+  it('count for what was written to them, not for their size', () => {
+    const block = arena.take(20_000_000);
+    expect((arena.pageOf(block.buffer) as Page).bytes.length).toBe(2 ** 25);
+    arena.giveBack(block);
+    expect(arena.idleBytes).toBe(20_000_000);
+    arena.giveBack(arena.take(maxIdleBytes));
+    expect(arena.idleBytes).toBe(maxIdleBytes);
+    arena.trim();
+    arena.trim();
+    expect(discarded).toEqual([maxIdleBytes]);
+  });
+
+  it('give their memory to the system by a trim after a time without use', () => {
     expect(arena.trim()).toBe(false);
-    arena.giveBack(arena.take(largestPooled));
+    arena.giveBack(arena.take(largeBytes));
     expect(arena.trim()).toBe(true);
     expect(arena.trim()).toBe(false);
+    expect(discarded).toEqual([largeBytes]);
     const before = announced.size;
-    const block = arena.take(largestPooled);
-    expect(announced.size).toBe(before + 1);
-    arena.giveBack(block);
     for (let i = 0; i < 5; i++) {
+      arena.giveBack(arena.take(largeBytes));
       expect(arena.trim()).toBe(true);
-      arena.giveBack(arena.take(largestPooled));
     }
-    expect(announced.size).toBe(before + 1);
+    expect(announced.size).toBe(before);
+    expect(discarded).toHaveLength(1);
+  });
+});
+
+describe('the account of an arena', () => {
+  it('is what was taken and not given back', () => {
+    expect(arena.openCount).toBe(0);
+    const blocks = [arena.take(8), arena.take(500_000), arena.take(50_000_000)];
+    const page = arena.reserve(16);
+    arena.retain(page);
+    expect(arena.openCount).toBe(5);
+    for (const block of blocks) arena.giveBack(block);
+    arena.release(page);
+    expect(page.liveCount).toBe(1);
+    arena.release(page);
+    expect(arena.openCount).toBe(0);
   });
 });

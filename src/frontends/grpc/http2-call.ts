@@ -152,10 +152,11 @@ export abstract class Http2Call implements CallContext, InferenceContext, Stream
   /**
    * A message that came compressed; what it has of the budget is not the call's yet.
    *
+   * @param memory where what comes out lies; what came in is read no more when the promise settles.
    * @throws InferenceError where the message is not what the call announced.
    */
-  protected inflated(message: Buffer, flag: number): Promise<InflatedMessage> {
-    const { config, pool: memory } = this.surroundings;
+  protected inflated(message: Buffer, flag: number, memory: MessageMemory): Promise<InflatedMessage> {
+    const { config } = this.surroundings;
     return inflateMessage(message, flag, {
       encoding: this.#encoding,
       maxMessageBytes: config.maxMessageBytes,

@@ -8,6 +8,7 @@ import type { HeaderField } from '../../http2/header-field.ts';
 import type { Http2Stream } from '../../http2/stream.ts';
 import type { CallHead } from './call-head.ts';
 import { Http2Call, type Http2CallSurroundings } from './http2-call.ts';
+import { CollectedMemory } from '../message-pool.ts';
 import { MessageAssembler } from './message-assembler.ts';
 import type { StreamCall, StreamMethod, StreamReceiver } from './transport.ts';
 
@@ -26,6 +27,8 @@ interface ArrivedMessage {
 
 export class Http2StreamCall extends Http2Call implements StreamCall {
   readonly #method: StreamMethod;
+  /** The requests of a stream end in any order, and its messages are not told apart then. */
+  readonly #memory: CollectedMemory;
   readonly #assembler: MessageAssembler;
   #receiver: StreamReceiver | null = null;
   #arrived: ArrivedMessage[] = [];
@@ -50,7 +53,8 @@ export class Http2StreamCall extends Http2Call implements StreamCall {
   ) {
     super(stream, method.path, method.isCompressible, fields, head, timeout, surroundings);
     this.#method = method;
-    this.#assembler = new MessageAssembler(stream.connection, surroundings.config.maxMessageBytes, surroundings.pool);
+    this.#memory = new CollectedMemory(surroundings.pool.budget);
+    this.#assembler = new MessageAssembler(stream.connection, surroundings.config.maxMessageBytes, this.#memory);
   }
 
   /** Once, when the stream has this call as its receiver. */
@@ -123,8 +127,6 @@ export class Http2StreamCall extends Http2Call implements StreamCall {
     const reservedBytes = this.#assembler.handOverReservation();
     const budgetBytes = this.#assembler.handOverBudget();
     this.adopt(budgetBytes);
-    // Who answers when is the method's affair on a stream, so the block is left to the collector.
-    this.#assembler.handOverBlock();
     const message = this.#assembler.takeMessage() as Buffer;
     const heldBytes = this.#partialBytes;
     const uncreditedBytes = this.#partialUncredited;
@@ -165,7 +167,7 @@ export class Http2StreamCall extends Http2Call implements StreamCall {
         this.#receiver?.onMessage(arrived.message, arrived.budgetBytes);
         return;
       }
-      const inflated = this.inflated(arrived.message, arrived.flag);
+      const inflated = this.inflated(arrived.message, arrived.flag, this.#memory);
       this.#isInflating = true;
       inflated.then(({ bytes, reservedBytes }) => {
         this.adopt(reservedBytes);

@@ -121,13 +121,9 @@ export class Http2UnaryCall extends Http2Call implements UnaryCall {
   }
 
   #inflate(message: Buffer): void {
-    const { pool } = this.surroundings;
-    const block = this.#block;
-    // zlib reads it, and after a failure may not be done with it.
-    this.#block = null;
-    this.inflated(message, this.#flag)
+    this.inflated(message, this.#flag, this.surroundings.pool)
       .then((whole) => {
-        if (block !== null) pool.giveBack(block);
+        this.#giveBack();
         this.adopt(whole.reservedBytes);
         this.release(this.#messageBytes);
         this.#block = whole.block;

@@ -48,6 +48,8 @@ export const inferMethod = (dependencies: InferDependencies): UnaryMethod => {
 class UnarySink implements ResponseSink {
   readonly #call: UnaryCall;
   readonly #maxMessageBytes: number;
+  /** More than one response: refused when the request has ended, because until then it is read. */
+  #hasSeveral = false;
 
   constructor(call: UnaryCall, maxMessageBytes: number) {
     this.#call = call;
@@ -56,9 +58,10 @@ class UnarySink implements ResponseSink {
 
   next(response: InferenceResponse, isFinal: boolean): void {
     const call = this.#call;
-    if (!isFinal) {
+    if (!isFinal || this.#hasSeveral) {
       response.release();
-      call.fail(severalResponses(response.modelName));
+      this.#hasSeveral = true;
+      if (isFinal) call.fail(severalResponses(response.modelName));
       return;
     }
     try {

@@ -41,6 +41,8 @@ export class InferCall implements BodyReceiver, ResponseSink {
   /** What the request has of the budget, then what its answer has until the transport has it. */
   #reservedBytes = 0;
   #response: InferenceResponse | null = null;
+  /** More than one response: refused when the request has ended, because until then it is read. */
+  #hasSeveral = false;
 
   constructor(
     context: HttpContext,
@@ -88,8 +90,8 @@ export class InferCall implements BodyReceiver, ResponseSink {
   #inflateAndInfer(body: Buffer, block: Buffer | null, coding: 'gzip' | 'deflate'): void {
     const { memory } = this.#context;
     const compressedBytes = this.#reservedBytes;
+    this.#block = block;
     inflated(body, coding, this.#target.maxInputBytes, memory, compressedBytes).then((whole) => {
-      // All of it was read; after a failure zlib may not be done with it.
       if (block !== null) memory.giveBack(block);
       memory.budget.release(compressedBytes);
       this.#reservedBytes = whole.reservedBytes;
@@ -139,11 +141,10 @@ export class InferCall implements BodyReceiver, ResponseSink {
 
   next(response: InferenceResponse, isFinal: boolean): void {
     const exchange = this.#exchange;
-    if (!isFinal) {
+    if (!isFinal || this.#hasSeveral) {
       response.release();
-      // The request has not ended, so it may still be read.
-      this.#block = null;
-      this.fail(severalResponses(response.modelName));
+      this.#hasSeveral = true;
+      if (isFinal) this.#fail(severalResponses(response.modelName));
       return;
     }
     this.#response = response;

@@ -15,6 +15,7 @@ import {
   serverMetadataReply,
   statisticsReply,
 } from './model-replies.ts';
+import { CollectedMemory } from '../message-pool.ts';
 import type { Reply } from './reply.ts';
 import { loadReply, repositoryIndexReply, unloadReply } from './repository-replies.ts';
 import { receiveBody } from './request-body.ts';
@@ -106,8 +107,9 @@ function answerWithBody(context: HttpContext, exchange: Exchange, route: Route):
     exchange.answerUnsupportedCoding('identity');
     return;
   }
-  // The block of the body is left to the collector: these endpoints are rare, and what they load may be views on it.
-  receiveBody(exchange.request, context.memory, maxInputBytes, {
+  // These endpoints are rare, and what they load may be views on the body.
+  const memory = new CollectedMemory(context.memory.budget);
+  receiveBody(exchange.request, memory, maxInputBytes, {
     onBody(body, _block, receivedBytes, isComplete, reservedBytes) {
       if (!isComplete) exchange.closeAfterAnswer();
       if (body === null) {
@@ -115,7 +117,7 @@ function answerWithBody(context: HttpContext, exchange: Exchange, route: Route):
         return;
       }
       posting(context, route, body)
-        .finally(() => context.memory.budget.release(reservedBytes))
+        .finally(() => memory.budget.release(reservedBytes))
         .then(
           (reply) => exchange.answer(reply),
           (error: unknown) => answerFailure(context, exchange, error),
