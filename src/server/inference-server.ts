@@ -44,6 +44,9 @@ export interface LoadOptions {
 export interface InferenceServer {
   readonly infer: Infer;
 
+  /** Rejects where `infer` would for that name and version, before anything else of a request is known. */
+  findModel(name: string, version: string): Promise<void>;
+
   isLive(): Promise<boolean>;
   isReady(): Promise<boolean>;
   /** False when no such version serves, known or not; `invalid_argument` for what is no version. `version` '' asks for any. */

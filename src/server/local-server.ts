@@ -58,6 +58,10 @@ export class LocalServer implements InferenceServer {
     this.#isExiting = true;
   }
 
+  async findModel(name: string, version: string): Promise<void> {
+    this.#models.find(name, version);
+  }
+
   async isLive(): Promise<boolean> {
     if (this.#isExiting) throw exiting();
     return !this.#models.isWaitingForRepository;

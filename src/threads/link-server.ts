@@ -49,6 +49,7 @@ class PendingCall {
 
 export class LinkServer implements InferenceServer {
   readonly infer: Infer;
+  readonly findModel: InferenceServer['findModel'];
   readonly isLive: InferenceServer['isLive'];
   readonly isReady: InferenceServer['isReady'];
   readonly isModelReady: InferenceServer['isModelReady'];
@@ -71,6 +72,7 @@ export class LinkServer implements InferenceServer {
       this.#receive(kind, call, page, offset),
     );
     const control = new ControlCaller(end.control);
+    this.findModel = control.method('findModel');
     this.isLive = control.method('isLive');
     this.isReady = control.method('isReady');
     this.isModelReady = control.method('isModelReady');

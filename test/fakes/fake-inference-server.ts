@@ -95,6 +95,13 @@ export class FakeInferenceServer implements InferenceServer {
     return this.seen.at(-1)!;
   }
 
+  /** Rejects for models that are not there; all are, unless a test says otherwise. */
+  find: (name: string, version: string) => Promise<void> = async () => undefined;
+
+  findModel(name: string, version: string): Promise<void> {
+    return this.find(name, version);
+  }
+
   async isLive(): Promise<boolean> {
     return this.live;
   }

@@ -8,7 +8,7 @@ import type { Logger } from '../../logger.ts';
 import type { InferenceServer } from '../../server/inference-server.ts';
 import type { Clock } from '../../time.ts';
 import { selectHeaders } from './forwarded-headers.ts';
-import { decodeInferRequest } from './infer-request-codec.ts';
+import { decodeInferRequest, modelOfCostly } from './infer-request-codec.ts';
 import { InferResponseMessage, type ResponsePlace } from './infer-response-codec.ts';
 import { type IsLeaving, leavingError } from './leaving.ts';
 import { inferenceService } from './protocol.ts';
@@ -34,15 +34,34 @@ export const inferMethod = (dependencies: InferDependencies): UnaryMethod => {
     handle(message, call) {
       try {
         if (isLeaving()) throw leavingError();
-        const request = decodeInferRequest(message, selectHeaders(call, headerForwardPattern));
-        call.reserve(decodedBytes(request, message.buffer));
-        server.infer(request, call, new UnarySink(call, maxMessageBytes));
+        const costly = modelOfCostly(message);
+        if (costly === null) infer(message, call);
+        else server.findModel(costly.name, costly.version).then(() => inferUnlessLeft(message, call), failing(call));
       } catch (error) {
         call.fail(error);
       }
     },
   };
+
+  function inferUnlessLeft(message: Buffer, call: UnaryCall): void {
+    if (!call.cancellation.cancelled) infer(message, call);
+  }
+
+  function infer(message: Buffer, call: UnaryCall): void {
+    try {
+      const request = decodeInferRequest(message, selectHeaders(call, headerForwardPattern));
+      call.reserve(decodedBytes(request, message.buffer));
+      server.infer(request, call, new UnarySink(call, maxMessageBytes));
+    } catch (error) {
+      call.fail(error);
+    }
+  }
 };
+
+const failing =
+  (call: UnaryCall) =>
+  (error: unknown): void =>
+    call.fail(error);
 
 /** Answers one call with the one response of its request. */
 class UnarySink implements ResponseSink {

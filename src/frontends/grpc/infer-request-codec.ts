@@ -102,6 +102,34 @@ export function decodeInferRequest(message: Buffer, forwarded: readonly Forwarde
   return request;
 }
 
+/** Inputs of more bytes than this, which are elements one by one, are decoded for models only that are there. */
+const largeTypedBytes = 256 * 1024;
+
+/**
+ * The model of a message whose inputs take long to decode, found without decoding them; null for all other messages.
+ *
+ * @throws InferenceError `invalid_argument` for malformed bytes.
+ */
+export function modelOfCostly(message: Buffer): { readonly name: string; readonly version: string } | null {
+  if (message.length <= largeTypedBytes) return null;
+  const reader = new WireReader(message);
+  let name = '';
+  let version = '';
+  let inputBytes = 0;
+  while (reader.at < reader.limit) {
+    reader.countField();
+    const tag = reader.readTag();
+    if (tag === 0x0a) name = reader.readName();
+    else if (tag === 0x12) version = reader.readName();
+    else if (tag === 0x2a) {
+      const length = reader.readLength();
+      inputBytes += length;
+      reader.advance(length);
+    } else reader.skipUnknown(tag, 0);
+  }
+  return inputBytes > largeTypedBytes ? { name, version } : null;
+}
+
 /** The id of a request that was refused before it was decoded, or could not be: whatever of it can be found, or ''. */
 export function requestIdOf(message: Buffer): string {
   const reader = new WireReader(message);

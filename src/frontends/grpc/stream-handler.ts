@@ -12,7 +12,7 @@ import type { InferenceRequest } from '../../inference/request.ts';
 import type { InferenceResponse } from '../../inference/response.ts';
 import { selectHeaders } from './forwarded-headers.ts';
 import { type InferDependencies, responseMessage } from './infer-handler.ts';
-import { decodeInferRequest, requestIdOf } from './infer-request-codec.ts';
+import { decodeInferRequest, modelOfCostly, requestIdOf } from './infer-request-codec.ts';
 import { encodeStreamError } from './infer-response-codec.ts';
 import { leavingError, leavingText } from './leaving.ts';
 import { inferenceService } from './protocol.ts';
@@ -105,14 +105,32 @@ class InferStream implements StreamReceiver {
     this.#append(streamed);
     try {
       if (isLeaving()) throw leavingError();
-      const request = decodeInferRequest(message, this.#headers);
-      streamed.request = request;
-      this.#reserve(streamed, decodedBytes(request, message.buffer));
-      server.infer(request, streamed, streamed);
+      const costly = modelOfCostly(message);
+      if (costly === null) this.#infer(streamed, message);
+      else {
+        const isThere = server.findModel(costly.name, costly.version);
+        isThere.then(
+          () => {
+            if (!this.#isEnded) this.#infer(streamed, message);
+          },
+          (error: unknown) => this.fail(streamed, error, message),
+        );
+      }
     } catch (error) {
       this.fail(streamed, error, message);
     }
     this.#read();
+  }
+
+  #infer(streamed: StreamedRequest, message: Buffer): void {
+    try {
+      const request = decodeInferRequest(message, this.#headers);
+      streamed.request = request;
+      this.#reserve(streamed, decodedBytes(request, message.buffer));
+      this.#dependencies.server.infer(request, streamed, streamed);
+    } catch (error) {
+      this.fail(streamed, error, message);
+    }
   }
 
   onHalfClose(): void {

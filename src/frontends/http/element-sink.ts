@@ -1,9 +1,10 @@
 /** What the elements of a JSON tensor are put into, one kind per group of datatypes; see `json-tensor-elements.ts`. */
 
 import { type InferenceError, invalidArgument } from '../../errors.ts';
+import { shownName } from '../../inference/request-limits.ts';
 import type { Datatype } from '../../tensor/datatype.ts';
 import { type Shape, shapeText } from '../../tensor/shape.ts';
-import { type JsonKind, type JsonReader, wrongKind } from './json-reader.ts';
+import { type JsonKind, type JsonReader, wrongKindText } from './json-reader.ts';
 
 const comma = 0x2c;
 const openBracket = 0x5b;
@@ -58,16 +59,27 @@ export function continuesRun(reader: JsonReader): boolean {
 }
 
 /** What stands at the reader is another kind of value, or no value. */
-export function wrongElement(reader: JsonReader, key: string, kind: JsonKind): InferenceError {
+export function wrongElement(reader: JsonReader, sink: ElementSink, kind: JsonKind): InferenceError {
   const start = reader.at;
   const byte = reader.peek();
-  // Of an array or object its beginning says enough, however long it is.
-  if (byte === openBracket || byte === openBrace) return wrongKind(key, kind);
   try {
-    reader.skip(0);
+    // Of an array or object its beginning says enough, however long it is.
+    if (byte !== openBracket && byte !== openBrace) reader.skip(0);
   } catch (error) {
     return error as InferenceError;
   }
   reader.at = start;
-  return wrongKind(key, kind);
+  const what = sink.datatype === 'BYTES' ? 'JSON bytes array' : "'data'";
+  const hint = byte === 0x6e && kind === 'double' ? '; null is no number, write NaN or Infinity as bare words' : '';
+  return invalidArgument(
+    `Unable to parse ${what}: ${wrongKindText(kind)}, element ${sink.index} of input '${shownName(sink.name)}' of ${sink.datatype}${hint}`,
+  );
+}
+
+/** The value of `data` is no array. */
+export function noArray(reader: JsonReader, name: string): InferenceError {
+  const isObject = reader.peek() === openBrace;
+  if (!isObject) reader.skip(0);
+  const hint = isObject ? '; JSON.stringify makes an object of a typed array: take Array.from(values)' : '';
+  return invalidArgument(`Unable to parse 'data': ${wrongKindText('array')}, input '${shownName(name)}'${hint}`);
 }

@@ -13,7 +13,9 @@ import {
   type DecodedInfer,
   decodeInferRequest,
   type HeaderForwarder,
+  InferDecoding,
   type InferTarget,
+  largeJsonBytes,
   oversizedJson,
   parseJsonLength,
 } from './infer-request.ts';
@@ -104,12 +106,39 @@ export class InferCall implements BodyReceiver, ResponseSink {
     try {
       const jsonBytes = parseJsonLength(this.#jsonLength, body.length);
       const forward = this.#forwarded === null ? null : this.#forwarder(this.#forwarded);
-      if (jsonBytes !== 0) this.#run(decodeInferRequest(body, jsonBytes, this.#target, forward), body);
-      else {
-        decodeRawRequest(body, this.#target, this.#context.server, forward)
+      const { server } = this.#context;
+      if (jsonBytes === 0) {
+        decodeRawRequest(body, this.#target, server, forward)
           .then((decoded) => this.#run(decoded, body))
           .catch(this.#fail);
+      } else if ((jsonBytes ?? body.length) <= largeJsonBytes) {
+        this.#run(decodeInferRequest(body, jsonBytes, this.#target, forward), body);
+      } else {
+        // Who asks for a model that is not there is told so before much is done for it.
+        const decoding = new InferDecoding(body, jsonBytes, this.#target, forward);
+        this.#findModel().then(() => this.#decode(decoding, body), this.#fail);
       }
+    } catch (error) {
+      // That the model is not there goes before what is wrong with the request.
+      this.#findModel().then(() => this.#fail(error), this.#fail);
+    }
+  }
+
+  #findModel(): Promise<void> {
+    const { modelName, modelVersion } = this.#target;
+    return this.#context.server.findModel(modelName, modelVersion);
+  }
+
+  /** Reads a large request, and lets others go on in between. */
+  #decode(decoding: InferDecoding, body: Buffer): void {
+    if (!this.#exchange.isOpen) {
+      this.#release();
+      return;
+    }
+    try {
+      const decoded = decoding.turn();
+      if (decoded === null) this.#context.clock.soon(() => this.#decode(decoding, body));
+      else this.#run(decoded, body);
     } catch (error) {
       this.#fail(error);
     }

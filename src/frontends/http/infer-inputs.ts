@@ -9,6 +9,7 @@ import type { Tensor } from '../../tensor/tensor.ts';
 import { readInputParameters, readName } from './infer-parameters.ts';
 import { type JsonReader, missingMember, repeatedMember } from './json-reader.ts';
 import { passOverTensorData, readTensorData } from './json-tensor-elements.ts';
+import type { TensorSlices } from './tensor-slices.ts';
 
 const int64Max = '9223372036854775807';
 
@@ -52,16 +53,21 @@ export class BinaryPart {
   }
 }
 
-export function readInputs(reader: JsonReader, binary: BinaryPart, maxInputBytes: number): Tensor[] {
+export function readInputs(
+  reader: JsonReader,
+  binary: BinaryPart,
+  maxInputBytes: number,
+  slices: TensorSlices | null,
+): Tensor[] {
   const inputs: Tensor[] = [];
   for (let more = reader.firstElement('inputs'); more; more = reader.nextElement()) {
     if (inputs.length === requestLimits.tensors) throw tooMany('inputs', requestLimits.tensors);
-    inputs.push(readInput(reader, binary, maxInputBytes));
+    inputs.push(readInput(reader, binary, maxInputBytes, slices));
   }
   return inputs;
 }
 
-function readInput(reader: JsonReader, binary: BinaryPart, maxInputBytes: number): Tensor {
+function readInput(reader: JsonReader, binary: BinaryPart, maxInputBytes: number, slices: TensorSlices | null): Tensor {
   let name: string | null = null;
   let shape: Shape | null = null;
   let datatypeName: string | null = null;
@@ -86,7 +92,7 @@ function readInput(reader: JsonReader, binary: BinaryPart, maxInputBytes: number
       reader.peek();
       dataAt = reader.at;
       if (name === null || shape === null || datatypeName === null) passOverTensorData(reader);
-      else data = readJsonData(reader, name, datatypeName, shape, maxInputBytes);
+      else data = readJsonData(reader, name, datatypeName, shape, maxInputBytes, slices);
     } else {
       reader.skip(3);
     }
@@ -108,7 +114,7 @@ function readInput(reader: JsonReader, binary: BinaryPart, maxInputBytes: number
     // `data` stood before the members that tell how to read it.
     const next = reader.at;
     reader.at = dataAt;
-    data = readJsonData(reader, name, datatypeName, shape, maxInputBytes);
+    data = readJsonData(reader, name, datatypeName, shape, maxInputBytes, slices);
     reader.at = next;
   }
   return { name, datatype, shape, data };
@@ -131,12 +137,13 @@ function readJsonData(
   datatypeName: string,
   shape: Shape,
   maxInputBytes: number,
+  slices: TensorSlices | null,
 ): Uint8Array {
   const datatype = checkedDatatype(name, datatypeName);
   const count = checkedElementCount(name, datatype, shape);
   const leastBytes = count * elementBytes(datatype);
   if (leastBytes > maxInputBytes) throw oversizedInput(name, leastBytes, maxInputBytes);
-  const data = readTensorData(reader, name, datatype, shape, count);
+  const data = readTensorData(reader, name, datatype, shape, count, slices);
   if (data.length > maxInputBytes) throw oversizedInput(name, data.length, maxInputBytes);
   return data;
 }

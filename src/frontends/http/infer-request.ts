@@ -12,6 +12,7 @@ import { BinaryPart, readInputs } from './infer-inputs.ts';
 import { readInferParameters } from './infer-parameters.ts';
 import { JsonReader, missingMember, repeatedMember } from './json-reader.ts';
 import { allOutputs, type RequestedOutputs, readOutputs } from './requested-outputs.ts';
+import { paused, TensorSlices } from './tensor-slices.ts';
 
 /** Where a request goes and what bounds it. */
 export interface InferTarget {
@@ -37,6 +38,7 @@ export type HeaderForwarder = (request: RequestDraft) => void;
 /**
  * @param body      the whole body, decompressed; tensors of the result may be views on it.
  * @param jsonBytes length of the JSON part as `Inference-Header-Content-Length` says, null when all of it is JSON.
+ * @param slices    of a request that is read in several turns.
  * @throws InferenceError `invalid_argument` for what is malformed, `not_found` for shared memory regions.
  */
 export function decodeInferRequest(
@@ -44,6 +46,7 @@ export function decodeInferRequest(
   jsonBytes: number | null,
   target: InferTarget,
   forward: HeaderForwarder | null,
+  slices: TensorSlices | null = null,
 ): DecodedInfer {
   const { modelName, modelVersion, maxInputBytes } = target;
   const jsonLength = jsonBytes ?? body.length;
@@ -61,7 +64,7 @@ export function decodeInferRequest(
   for (let key = reader.firstKey('request'); key !== null; key = reader.nextKey()) {
     if (key === 'inputs') {
       if (inputs !== null) throw repeatedMember(key);
-      inputs = readInputs(reader, binary, maxInputBytes);
+      inputs = readInputs(reader, binary, maxInputBytes, slices);
     } else if (key === 'outputs') {
       if (outputs !== null) throw repeatedMember(key);
       outputs = readOutputs(reader);
@@ -88,6 +91,35 @@ export function decodeInferRequest(
   request.outputs = requested;
   countHeldBytes(request, body.length, decodedBytes(inputs, body));
   return { request, isBinaryByDefault: request.isBinaryOutput, binaryNames };
+}
+
+/** JSON of more bytes than this is read in several turns of the event loop. */
+export const largeJsonBytes: number = 256 * 1024;
+
+/** A request with much JSON, read a turn at a time. */
+export class InferDecoding {
+  readonly #slices = new TensorSlices();
+  readonly #decode: () => DecodedInfer;
+
+  constructor(body: Buffer, jsonBytes: number | null, target: InferTarget, forward: HeaderForwarder | null) {
+    this.#decode = () => decodeInferRequest(body, jsonBytes, target, forward, this.#slices);
+  }
+
+  /**
+   * Reads for a few milliseconds.
+   *
+   * @returns null when there is more to read.
+   * @throws InferenceError as `decodeInferRequest`.
+   */
+  turn(): DecodedInfer | null {
+    this.#slices.beginTurn();
+    try {
+      return this.#decode();
+    } catch (error) {
+      if (error === paused) return null;
+      throw error;
+    }
+  }
 }
 
 /** Bytes of the tensors that are no views on the body. */

@@ -65,12 +65,15 @@ export class JsonReader {
   readonly bytes: Buffer;
   /** Offset of the next byte; `json-tensor-elements.ts` moves it. */
   at: number;
+  /** Where the elements of a tensor are left for another turn of the event loop, at the next of them; else never reached. */
+  pauseAt: number;
   /** What `skip` has walked over, in bytes and a constant for each value. */
   #skipped = 0;
 
   constructor(bytes: Buffer) {
     this.bytes = bytes;
     this.at = 0;
+    this.pauseAt = bytes.length + 1;
   }
 
   fail(message: string, at: number = this.at): InferenceError {

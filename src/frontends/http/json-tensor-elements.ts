@@ -9,9 +9,10 @@ import { assertNever, type InferenceError, invalidArgument } from '../../errors.
 import type { Datatype } from '../../tensor/datatype.ts';
 import { bfloat16Limit, float16Limit } from '../../tensor/float16.ts';
 import { type Shape, shapeText } from '../../tensor/shape.ts';
-import { type ElementSink, wrongElement } from './element-sink.ts';
+import { type ElementSink, noArray } from './element-sink.ts';
 import { depthExceeded, type JsonReader, maxJsonDepth } from './json-reader.ts';
 import { FloatSink, Integer64Sink, IntegerSink } from './number-sinks.ts';
+import type { TensorSlices } from './tensor-slices.ts';
 import { BooleanSink, StringSink } from './text-sinks.ts';
 
 const comma = 0x2c;
@@ -25,6 +26,7 @@ const floatLimit = 2 ** 128 - 2 ** 103;
 /**
  * Reads the value of `data` at the reader.
  *
+ * @param slices of a large request; throws `paused` when it is time to let others go on.
  * @returns the elements' bytes (wire form for BYTES), in memory of their own.
  * @throws InferenceError `invalid_argument` when there are not exactly `count` elements or one does not fit.
  */
@@ -34,13 +36,16 @@ export function readTensorData(
   datatype: Datatype,
   shape: Shape,
   count: number,
+  slices: TensorSlices | null,
 ): Uint8Array {
+  const known = slices?.find(reader);
+  if (known !== undefined) return known;
   // Every element takes two bytes of text at least: a shape cannot make the server reserve more than was sent.
   if (count > (reader.bytes.length - reader.at) / 2) throw tooFew(name, shape);
-  const sink = sinkFor(name, datatype, shape, count);
-  readNested(reader, sink);
-  if (sink.index < count) throw tooFew(name, shape);
-  return sink.bytes();
+  if (slices !== null) return slices.read(reader, () => new NestedElements(sinkFor(name, datatype, shape, count)));
+  const elements = new NestedElements(sinkFor(name, datatype, shape, count));
+  elements.read(reader);
+  return elements.bytes();
 }
 
 /**
@@ -72,26 +77,43 @@ const tooFew = (name: string, shape: Shape): InferenceError =>
     `Failed to parse 'data' field: shape does not match true shape, input '${name}' of shape ${shapeText(shape)} has fewer elements`,
   );
 
-/** Brackets and the commas between them. */
-function readNested(reader: JsonReader, sink: ElementSink): void {
-  if (reader.peek() !== openBracket) throw wrongElement(reader, 'data', 'array');
-  let depth = 0;
-  for (;;) {
-    if (reader.peek() === openBracket) {
-      if (++depth > maxJsonDepth) throw depthExceeded();
+/** The elements of one tensor with the brackets and commas between them, read in one go or in several. */
+export class NestedElements {
+  readonly #sink: ElementSink;
+  #depth = 0;
+
+  constructor(sink: ElementSink) {
+    this.#sink = sink;
+  }
+
+  /** Reads up to the end, or to the first element behind `reader.pauseAt`: false then, and the next call goes on there. */
+  read(reader: JsonReader): boolean {
+    const sink = this.#sink;
+    if (this.#depth === 0 && reader.peek() !== openBracket) throw noArray(reader, sink.name);
+    for (;;) {
+      if (reader.at >= reader.pauseAt) return false;
+      if (reader.peek() === openBracket) {
+        if (++this.#depth > maxJsonDepth) throw depthExceeded();
+        reader.at++;
+        if (reader.peek() !== closeBracket) continue;
+      } else {
+        sink.readRun(reader);
+      }
+      let byte = reader.peek();
+      while (byte === closeBracket) {
+        reader.at++;
+        if (--this.#depth === 0) return true;
+        byte = reader.peek();
+      }
+      if (byte !== comma) throw reader.fail('Missing a comma or ] after an array element.');
       reader.at++;
-      if (reader.peek() !== closeBracket) continue;
-    } else {
-      sink.readRun(reader);
     }
-    let byte = reader.peek();
-    while (byte === closeBracket) {
-      reader.at++;
-      if (--depth === 0) return;
-      byte = reader.peek();
-    }
-    if (byte !== comma) throw reader.fail('Missing a comma or ] after an array element.');
-    reader.at++;
+  }
+
+  bytes(): Uint8Array {
+    const { index, count, name, shape } = this.#sink;
+    if (index < count) throw tooFew(name, shape);
+    return this.#sink.bytes();
   }
 }
 
@@ -102,9 +124,9 @@ function sinkFor(name: string, datatype: Datatype, shape: Shape, count: number):
     case 'FP64':
       return new FloatSink(name, datatype, shape, new Float64Array(count), Number.POSITIVE_INFINITY);
     case 'FP16':
-      return new FloatSink(name, datatype, shape, new Float64Array(count), float16Limit);
+      return new FloatSink(name, datatype, shape, new Uint16Array(count), float16Limit);
     case 'BF16':
-      return new FloatSink(name, datatype, shape, new Float64Array(count), bfloat16Limit);
+      return new FloatSink(name, datatype, shape, new Uint16Array(count), bfloat16Limit);
     case 'UINT8':
       return new IntegerSink(name, datatype, shape, new Uint8Array(count));
     case 'UINT16':

@@ -8,41 +8,47 @@ import { scanDouble, scanInteger, scanInteger64 } from './json-numbers.ts';
 import type { JsonReader } from './json-reader.ts';
 
 export class FloatSink extends ElementSink {
-  readonly #target: Float32Array | Float64Array;
+  readonly #target: Float32Array | Float64Array | Uint16Array;
   readonly #limit: number;
   readonly #isSingle: boolean;
+  /** Makes the bits of FP16 or BF16; null where the target holds the numbers themselves. */
+  readonly #convert: ((value: number) => number) | null;
 
-  constructor(name: string, datatype: Datatype, shape: Shape, target: Float32Array | Float64Array, limit: number) {
+  constructor(
+    name: string,
+    datatype: Datatype,
+    shape: Shape,
+    target: Float32Array | Float64Array | Uint16Array,
+    limit: number,
+  ) {
     super(name, datatype, shape, target.length);
     this.#target = target;
     this.#limit = limit;
     this.#isSingle = target instanceof Float32Array;
+    this.#convert = datatype === 'FP16' ? float16Bits : datatype === 'BF16' ? bfloat16Bits : null;
   }
 
   override readRun(reader: JsonReader): void {
     const target = this.#target;
     const limit = this.#limit;
     const isSingle = this.#isSingle;
+    const convert = this.#convert;
     const { count } = this;
     do {
       if (this.index === count) throw this.tooMany();
       const value = scanDouble(reader, isSingle);
       if (value === null) {
-        target[this.index++] = this.#special(reader);
+        const special = this.#special(reader);
+        target[this.index++] = convert === null ? special : convert(special);
         continue;
       }
       if (value >= limit || value <= -limit) throw this.outOfRange();
-      target[this.index++] = value;
-    } while (continuesRun(reader));
+      target[this.index++] = convert === null ? value : convert(value);
+    } while (reader.at < reader.pauseAt && continuesRun(reader));
   }
 
   override bytes(): Uint8Array {
-    const target = this.#target;
-    if (this.datatype === 'FP32' || this.datatype === 'FP64') return bytesOf(target);
-    const bits = new Uint16Array(target.length);
-    const convert = this.datatype === 'FP16' ? float16Bits : bfloat16Bits;
-    for (let i = 0; i < bits.length; i++) bits[i] = convert(target[i] as number);
-    return bytesOf(bits);
+    return bytesOf(this.#target);
   }
 
   /** The bare tokens that Triton's parser takes and the JSON standard does not. */
@@ -50,7 +56,7 @@ export class FloatSink extends ElementSink {
     if (reader.word('NaN')) return Number.NaN;
     if (reader.word('Infinity') || reader.word('Inf')) return Number.POSITIVE_INFINITY;
     if (reader.word('-Infinity') || reader.word('-Inf')) return Number.NEGATIVE_INFINITY;
-    throw wrongElement(reader, 'data', 'double');
+    throw wrongElement(reader, this, 'double');
   }
 }
 
@@ -78,10 +84,10 @@ export class IntegerSink extends ElementSink {
     do {
       if (this.index === count) throw this.tooMany();
       const value = scanInteger(reader);
-      if (value === null) throw wrongElement(reader, 'data', min < 0 ? 'signed-integer' : 'unsigned-integer');
+      if (value === null) throw wrongElement(reader, this, min < 0 ? 'signed-integer' : 'unsigned-integer');
       if (value < min || value > max) throw this.outOfRange();
       target[this.index++] = value;
-    } while (continuesRun(reader));
+    } while (reader.at < reader.pauseAt && continuesRun(reader));
   }
 
   override bytes(): Uint8Array {
@@ -105,10 +111,10 @@ export class Integer64Sink extends ElementSink {
     do {
       if (this.index === count) throw this.tooMany();
       const fits = scanInteger64(reader, isSigned, this.#target, this.index * 2);
-      if (fits === null) throw wrongElement(reader, 'data', isSigned ? 'signed-integer' : 'unsigned-integer');
+      if (fits === null) throw wrongElement(reader, this, isSigned ? 'signed-integer' : 'unsigned-integer');
       if (!fits) throw this.outOfRange();
       this.index++;
-    } while (continuesRun(reader));
+    } while (reader.at < reader.pauseAt && continuesRun(reader));
   }
 
   override bytes(): Uint8Array {

@@ -21,8 +21,8 @@ export class BooleanSink extends ElementSink {
       if (this.index === this.count) throw this.tooMany();
       if (reader.word('true')) this.#target[this.index++] = 1;
       else if (reader.word('false')) this.#target[this.index++] = 0;
-      else throw wrongElement(reader, 'data', 'boolean');
-    } while (continuesRun(reader));
+      else throw wrongElement(reader, this, 'boolean');
+    } while (reader.at < reader.pauseAt && continuesRun(reader));
   }
 
   override bytes(): Uint8Array {
@@ -44,12 +44,12 @@ export class StringSink extends ElementSink {
     do {
       if (this.index === this.count) throw this.tooMany();
       const start = reader.at;
-      if (reader.bytes[start] !== quote) throw wrongElement(reader, 'data', 'string');
+      if (reader.bytes[start] !== quote) throw wrongElement(reader, this, 'string');
       const isPlain = reader.skipString(Number.POSITIVE_INFINITY);
       if (isPlain) this.#append(reader.bytes, start + 1, reader.at - 1);
       else this.#appendText(reader.unescaped(start, reader.at));
       this.index++;
-    } while (continuesRun(reader));
+    } while (reader.at < reader.pauseAt && continuesRun(reader));
   }
 
   override bytes(): Uint8Array {
