@@ -3,12 +3,16 @@
  * order, whenever they are given (RFC 9112, section 9.3.2).
  */
 
+import type { CountWaiting } from '../sockets/socket-writer.ts';
 import type { Clock } from '../time.ts';
 import { AnswerPump } from './answer-pump.ts';
 import type { AnswerSource } from './answer-source.ts';
 import type { AnswerWriter } from './answer-writer.ts';
 import type { Http1Limits } from './limits.ts';
 import type { Http1Request } from './request.ts';
+
+/** Of what an answer is expected to have, one over this is forgotten with each smaller one. */
+const forgotten = 8;
 
 /** The connection as its answers need it. */
 export interface AnswerOwner {
@@ -32,8 +36,19 @@ export class AnswerQueue {
   #pump: AnswerPump | null = null;
   /** The connection ends with the answer of its newest request. */
   #isDraining = false;
+  readonly #countWaiting: CountWaiting | null;
+  /** What an answer of the connection may have, by those that it had: what is asked for is bounded before it is there. */
+  #answerBytes: number;
 
-  constructor(writer: AnswerWriter, limits: Http1Limits, clock: Pick<Clock, 'soon'>, owner: AnswerOwner) {
+  constructor(
+    writer: AnswerWriter,
+    limits: Http1Limits,
+    clock: Pick<Clock, 'soon'>,
+    owner: AnswerOwner,
+    countWaiting: CountWaiting | null,
+  ) {
+    this.#countWaiting = countWaiting;
+    this.#answerBytes = limits.expectedAnswerBytes;
     this.#writer = writer;
     this.#limits = limits;
     this.#clock = clock;
@@ -49,6 +64,11 @@ export class AnswerQueue {
     return this.#length;
   }
 
+  /** Of all answers that are due. */
+  get expectedBytes(): number {
+    return this.#length * this.#answerBytes;
+  }
+
   append(request: Http1Request): void {
     if (this.#last === null) this.#first = request;
     else this.#last.next = request;
@@ -58,6 +78,11 @@ export class AnswerQueue {
 
   drain(): void {
     this.#isDraining = true;
+  }
+
+  /** The request has its answer, which waits behind those of others. */
+  wait(request: Http1Request): void {
+    this.#count(request, request.answerBytes);
   }
 
   /** Writes the answers that are due. */
@@ -70,7 +95,9 @@ export class AnswerQueue {
         this.#writeInPieces(first, first.source, isLast);
         return;
       }
-      this.#writer.write(first, isLast ? null : this.#limits.idleTimeoutMs);
+      this.#count(first, 0);
+      const bytes = this.#writer.write(first, isLast ? null : this.#limits.idleTimeoutMs);
+      this.#answerBytes = Math.max(bytes, this.#answerBytes - this.#answerBytes / forgotten);
       this.#leave(first, isLast);
     }
     this.#owner.advanced();
@@ -85,7 +112,10 @@ export class AnswerQueue {
   abandon(): void {
     this.#pump?.stop();
     this.#pump = null;
-    for (let request = this.#first; request !== null; request = request.next) request.abandon();
+    for (let request = this.#first; request !== null; request = request.next) {
+      this.#count(request, 0);
+      request.abandon();
+    }
     this.#first = null;
     this.#last = null;
     this.#length = 0;
@@ -111,6 +141,12 @@ export class AnswerQueue {
       failed: (error) => this.#owner.broken(error),
     });
     this.goOn();
+  }
+
+  #count(request: Http1Request, bytes: number): void {
+    if (bytes === request.countedBytes) return;
+    this.#countWaiting?.(bytes - request.countedBytes);
+    request.countedBytes = bytes;
   }
 
   /** The first request has its answer. */

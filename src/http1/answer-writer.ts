@@ -28,12 +28,11 @@ export class AnswerWriter {
     this.#text(continueText);
   }
 
-  /** @param idleTimeoutMs As in `responseHead`. */
-  write(request: Http1Request, idleTimeoutMs: number | null): void {
+  /** @param idleTimeoutMs As in `responseHead`. @returns The size of the answer. */
+  write(request: Http1Request, idleTimeoutMs: number | null): number {
     const { status, headers, text, parts, release } = request;
     request.release = null;
-    let bodyBytes = text.length;
-    for (let i = 0; i < parts.length; i++) bodyBytes += (parts[i] as Uint8Array).length;
+    const bodyBytes = request.answerBytes;
     const head = responseHead(status, headers, bodyBytes, idleTimeoutMs);
     if (request.head.method === 'HEAD') {
       this.#text(head);
@@ -53,6 +52,7 @@ export class AnswerWriter {
       this.#unflushedBytes = 0;
       this.output.flush();
     }
+    return head.length + bodyBytes;
   }
 
   /** The head of an answer whose body follows in pieces, and where that ends: by chunks, or with the connection. */

@@ -9,7 +9,7 @@ import type { ChunkPool } from '../sockets/chunk-pool.ts';
 import type { FlushTurn } from '../sockets/flush-turn.ts';
 import { addressOfPeer } from '../sockets/peer-address.ts';
 import type { SocketUser } from '../sockets/socket-keeper.ts';
-import { SocketWriter } from '../sockets/socket-writer.ts';
+import { type CountWaiting, SocketWriter } from '../sockets/socket-writer.ts';
 import type { Clock } from '../time.ts';
 import { type AnswerOwner, AnswerQueue } from './answer-queue.ts';
 import { AnswerWriter } from './answer-writer.ts';
@@ -37,6 +37,8 @@ export interface ConnectionSurroundings {
   readonly clock: Clock;
   readonly pool: ChunkPool;
   readonly turn: FlushTurn;
+  /** Told of bytes that wait for the peers. */
+  readonly countWaiting?: CountWaiting | null;
 }
 
 /** Stands for a request whose head could not be read. */
@@ -65,13 +67,13 @@ export class Http1Connection implements RequestConnection, AnswerOwner, SocketUs
   #whenWritten: (() => void) | null = null;
 
   constructor(socket: Duplex, surroundings: ConnectionSurroundings) {
-    const { limits, clock, pool, turn } = surroundings;
+    const { limits, clock, pool, turn, countWaiting = null } = surroundings;
     this.#socket = socket;
     this.#surroundings = surroundings;
-    const output = new SocketWriter(socket, pool, turn);
+    const output = new SocketWriter(socket, pool, turn, countWaiting);
     this.#writer = new AnswerWriter(output);
     this.#heads = new HeadReader(limits.maxHeadBytes);
-    this.#answers = new AnswerQueue(this.#writer, limits, clock, this);
+    this.#answers = new AnswerQueue(this.#writer, limits, clock, this, countWaiting);
     this.life = new ConnectionLife(this, socket, output, limits, clock.now());
   }
 
@@ -100,7 +102,7 @@ export class Http1Connection implements RequestConnection, AnswerOwner, SocketUs
 
   /** Takes what the socket brought. The bytes may be overwritten when this returns. */
   receive(bytes: Buffer, from: number, end: number): void {
-    if (this.#held !== null) this.#held = Buffer.concat([this.#held, bytes.subarray(from, end)]);
+    if (this.#held !== null) this.#setHeld(Buffer.concat([this.#held, bytes.subarray(from, end)]));
     else this.#parse(bytes, from, end);
   }
 
@@ -142,14 +144,17 @@ export class Http1Connection implements RequestConnection, AnswerOwner, SocketUs
     this.#isReading = false;
     this.#abandonAll();
     this.#writer.lost();
+    this.#writer.output.count();
   }
 
   drained(): void {
+    this.#writer.output.count();
     this.#answers.goOn();
     this.#goOn();
   }
 
   tick(nowMs: number): void {
+    this.#writer.output.count();
     this.life.tick(nowMs);
   }
 
@@ -162,6 +167,7 @@ export class Http1Connection implements RequestConnection, AnswerOwner, SocketUs
     if (request.awaitsContinue && !request.isReceived) request.mustClose = true;
     if (request.mustClose) this.stopReading();
     if (request === this.#answers.first) this.#answers.advance();
+    else this.#answers.wait(request);
   }
 
   continued(request: Http1Request): void {
@@ -172,7 +178,7 @@ export class Http1Connection implements RequestConnection, AnswerOwner, SocketUs
   #goOn(): void {
     const held = this.#held;
     if (held === null || this.#isParsing || this.#isFull()) return;
-    this.#held = null;
+    this.#setHeld(null);
     this.#resumed = held;
     this.#parse(held, 0, held.length);
     this.#resumed = null;
@@ -213,13 +219,15 @@ export class Http1Connection implements RequestConnection, AnswerOwner, SocketUs
   /** What was held before stays where it is: with each answer that lets one request go on, the rest would be copied again. */
   #hold(bytes: Buffer, from: number, end: number): void {
     const rest = bytes.subarray(from, end);
-    this.#held = bytes === this.#resumed ? rest : Buffer.from(rest);
+    this.#setHeld(bytes === this.#resumed ? rest : Buffer.from(rest));
     this.life.stopReading();
   }
 
   #isFull(): boolean {
     const { maxPipelined, maxUnsentBytes } = this.#surroundings.limits;
-    return this.#answers.length >= maxPipelined || this.#writer.output.unsentBytes > maxUnsentBytes;
+    const { length, expectedBytes } = this.#answers;
+    if (length >= maxPipelined || this.#writer.output.unsentBytes > maxUnsentBytes) return true;
+    return length > 0 && expectedBytes >= maxUnsentBytes;
   }
 
   #begin(head: RequestHead): void {
@@ -288,12 +296,17 @@ export class Http1Connection implements RequestConnection, AnswerOwner, SocketUs
   stopReading(): void {
     this.#isReading = false;
     this.#receiving = null;
-    this.#held = null;
+    this.#setHeld(null);
   }
 
   #abandonAll(): void {
     this.#answers.abandon();
     this.#receiving = null;
-    this.#held = null;
+    this.#setHeld(null);
+  }
+
+  #setHeld(held: Buffer | null): void {
+    this.#surroundings.countWaiting?.((held?.length ?? 0) - (this.#held?.length ?? 0));
+    this.#held = held;
   }
 }

@@ -11,6 +11,11 @@ export interface Http1Limits {
   readonly maxPipelined: number;
   /** What waits for the client to read its socket. Beyond it nothing more is read from the client. */
   readonly maxUnsentBytes: number;
+  /**
+   * What an answer is taken for before one of the connection is known. Requests whose answers would be more than
+   * `maxUnsentBytes` are not read.
+   */
+  readonly expectedAnswerBytes: number;
   /** From the first byte of a head to its last, before 408. */
   readonly headTimeoutMs: number;
   /** From the first byte of a head to the last of the body, before 408. */
@@ -29,6 +34,7 @@ export const defaultLimits: Http1Limits = {
   maxTrailerBytes: 16 * 1024,
   maxPipelined: 128,
   maxUnsentBytes: 4 * 1024 * 1024,
+  expectedAnswerBytes: 1024 * 1024,
   headTimeoutMs: 60_000,
   requestTimeoutMs: 300_000,
   // Longer than load balancers keep theirs, so that it is they who close idle connections.

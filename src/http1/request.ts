@@ -34,6 +34,8 @@ export class Http1Request {
   release: (() => void) | null = null;
   /** The body of an answer in pieces; null for one that is whole. */
   source: AnswerSource | null = null;
+  /** Of the answer, what is counted because it waits behind others. */
+  countedBytes = 0;
   /** The next request of the connection. */
   next: Http1Request | null = null;
   /** Where the body goes; null drops it. */
@@ -56,6 +58,13 @@ export class Http1Request {
 
   get peerAddress(): string {
     return this.#connection.peerAddress;
+  }
+
+  /** Of the body of the answer. */
+  get answerBytes(): number {
+    let bytes = this.text.length;
+    for (let i = 0; i < this.parts.length; i++) bytes += (this.parts[i] as Uint8Array).length;
+    return bytes;
   }
 
   /** Whether there is no answer yet and somebody to take it. */

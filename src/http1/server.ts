@@ -31,6 +31,7 @@ export class Http1Server {
       limits: { ...defaultLimits, ...limits },
       pool: new ChunkPool(),
       turn: new FlushTurn(),
+      countWaiting: links.countWaiting ?? null,
     };
   }
 

@@ -39,6 +39,9 @@ export class ConnectionLife {
   #closingSinceMs = -1;
   #agedAtMs = -1;
   #unreadReplies = 0;
+  /** Of bodies that wait for windows: what had left at the last look, and when that had changed. */
+  #pumpedBytes = 0;
+  #pumpedAtMs: number;
 
   constructor(connection: Http2Connection, socket: Duplex, limits: Http2Limits, nowMs: number) {
     this.#connection = connection;
@@ -47,6 +50,7 @@ export class ConnectionLife {
     this.#stall = new StallWatch(connection.writer.output, limits.stallTimeoutMs, nowMs);
     this.#startedAtMs = nowMs;
     this.#heardAtMs = nowMs;
+    this.#pumpedAtMs = nowMs;
     // Connections that began together do not all come back together.
     this.#ageMs = limits.maxConnectionAgeMs * (0.9 + 0.2 * Math.random());
   }
@@ -147,7 +151,12 @@ export class ConnectionLife {
   }
 
   #checkStall(nowMs: number): void {
-    if (this.#stall.isStalled(nowMs)) this.#socket.destroy();
+    const { heldBytes, pumpedBytes } = this.#connection.streams;
+    if (heldBytes === 0 || pumpedBytes !== this.#pumpedBytes) this.#pumpedAtMs = nowMs;
+    this.#pumpedBytes = pumpedBytes;
+    // A peer may also take nothing by opening no window.
+    const isHeldUp = nowMs - this.#pumpedAtMs >= this.#limits.stallTimeoutMs;
+    if (this.#stall.isStalled(nowMs) || isHeldUp) this.#socket.destroy();
   }
 
   #checkAge(nowMs: number): void {

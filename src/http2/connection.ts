@@ -11,9 +11,9 @@ import type { Http2Clock } from './clock.ts';
 import { ConnectionIntake } from './connection-intake.ts';
 import { ConnectionLife } from './connection-life.ts';
 import type { SocketUser } from '../sockets/socket-keeper.ts';
-import { SocketWriter } from '../sockets/socket-writer.ts';
+import { type CountWaiting, SocketWriter } from '../sockets/socket-writer.ts';
 import { ControlFrames } from './control-frames.ts';
-import { ConnectionError, errorCode, frameSizeError, protocolError } from './error-code.ts';
+import { ConnectionError, connectionErrorOf, errorCode, frameSizeError, protocolError } from './error-code.ts';
 import type { FlushTurn } from '../sockets/flush-turn.ts';
 import { frameFlag, frameType, paddingOf, readUint31 } from './frame-format.ts';
 import { FrameReader, type FrameSink } from './frame-reader.ts';
@@ -21,7 +21,6 @@ import { FrameWriter } from './frame-writer.ts';
 import { HeaderBlock } from './header-block.ts';
 import { HeaderField } from './header-field.ts';
 import { HpackDecoder } from './hpack/decoder.ts';
-import { HpackError } from './hpack/hpack-error.ts';
 import type { Http2Limits } from './limits.ts';
 import { PeerSettings } from './peer-settings.ts';
 import { areTrailers, checkRequest, malformed } from './request-check.ts';
@@ -35,6 +34,8 @@ export interface ConnectionSurroundings {
   readonly clock: Http2Clock;
   readonly pool: ChunkPool;
   readonly turn: FlushTurn;
+  /** Told of bytes that wait for the peers. */
+  readonly countWaiting?: CountWaiting | null;
 }
 
 /** What peers may use before SETTINGS say otherwise, which ours do not. */
@@ -60,11 +61,11 @@ export class Http2Connection implements FrameSink, SocketUser {
   #isDataEnd = false;
 
   constructor(socket: Duplex, surroundings: ConnectionSurroundings) {
-    const { limits, clock, pool, turn } = surroundings;
+    const { limits, clock, pool, turn, countWaiting = null } = surroundings;
     this.#surroundings = surroundings;
     this.limits = limits;
-    this.writer = new FrameWriter(new SocketWriter(socket, pool, turn), this.peer);
-    this.streams = new StreamTable(this.writer);
+    this.writer = new FrameWriter(new SocketWriter(socket, pool, turn, countWaiting), this.peer);
+    this.streams = new StreamTable(this.writer, countWaiting);
     this.#decoder = new HpackDecoder(headerTableBytes, limits.maxHeaderListBytes);
     this.#guard = new AbuseGuard(limits, clock.now());
     this.intake = new ConnectionIntake(this.writer, limits);
@@ -89,7 +90,7 @@ export class Http2Connection implements FrameSink, SocketUser {
     try {
       this.#reader.push(bytes, from, end);
     } catch (error) {
-      const known = connectionError(error);
+      const known = connectionErrorOf(error);
       if (known === null) this.#surroundings.handler.onUnexpected(error);
       this.fail(known ?? new ConnectionError(errorCode.internalError, 'the server failed on this connection'));
     }
@@ -101,6 +102,7 @@ export class Http2Connection implements FrameSink, SocketUser {
   }
 
   drained(): void {
+    this.writer.output.count();
     this.life.readOn();
   }
 
@@ -120,6 +122,7 @@ export class Http2Connection implements FrameSink, SocketUser {
     this.life.isFailed = true;
     this.#reader.stop();
     this.streams.closeAll();
+    this.writer.output.count();
   }
 
   /** Whether the peer has not opened that stream. Those that came after our last GOAWAY it has, and they are ignored. */
@@ -129,6 +132,7 @@ export class Http2Connection implements FrameSink, SocketUser {
   }
 
   tick(nowMs: number): void {
+    this.writer.output.count();
     this.#guard.refill(nowMs);
     this.life.tick(nowMs);
   }
@@ -342,9 +346,3 @@ export class Http2Connection implements FrameSink, SocketUser {
 }
 
 const unfinishedBlock = () => protocolError('another frame comes before a header block has ended');
-
-function connectionError(error: unknown): ConnectionError | null {
-  if (error instanceof ConnectionError) return error;
-  if (error instanceof HpackError) return new ConnectionError(errorCode.compressionError, error.message);
-  return null;
-}

@@ -1,5 +1,7 @@
 /** HTTP/2's error codes (RFC 9113, section 7) and the error that ends a connection. */
 
+import { HpackError } from './hpack/hpack-error.ts';
+
 export const errorCode = {
   noError: 0x0,
   protocolError: 0x1,
@@ -36,3 +38,9 @@ export const frameSizeError = (message: string): ConnectionError =>
 
 /** For peers that cost more than they are worth. */
 export const calmDown = (message: string): ConnectionError => new ConnectionError(errorCode.enhanceYourCalm, message);
+
+/** What ends the connection because of something thrown; null for what never should be. */
+export function connectionErrorOf(thrown: unknown): ConnectionError | null {
+  if (thrown instanceof ConnectionError) return thrown;
+  return thrown instanceof HpackError ? new ConnectionError(errorCode.compressionError, thrown.message) : null;
+}

@@ -30,7 +30,7 @@ export interface Http2Limits {
   readonly resetsPerSecond: number;
   /** Until the preface and the first SETTINGS are there, and for one header block. */
   readonly handshakeTimeoutMs: number;
-  /** A socket that takes nothing for so long while something waits for it is closed. */
+  /** A connection that takes nothing for so long while something waits for its socket or its windows is closed. */
   readonly stallTimeoutMs: number;
   /** PING after so long without a byte from the peer. */
   readonly keepaliveTimeMs: number;

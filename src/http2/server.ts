@@ -29,6 +29,7 @@ export class Http2Server {
       limits: { ...defaultLimits, ...limits },
       pool: new ChunkPool(),
       turn: new FlushTurn(),
+      countWaiting: links.countWaiting ?? null,
     };
   }
 

@@ -3,6 +3,7 @@
  * A stream that got its turn stands behind the others, so that one large body does not hold up small ones.
  */
 
+import type { CountWaiting } from '../sockets/socket-writer.ts';
 import type { FrameWriter } from './frame-writer.ts';
 import { RecentStreams } from './recent-streams.ts';
 import type { Http2Stream, StreamReceiver } from './stream.ts';
@@ -16,10 +17,13 @@ export class StreamTable {
   readonly #ended = new RecentStreams();
   readonly #resetByUs = new RecentStreams();
   readonly #writer: FrameWriter;
+  readonly #countWaiting: CountWaiting | null;
   #heldBytes = 0;
+  #pumpedBytes = 0;
 
-  constructor(writer: FrameWriter) {
+  constructor(writer: FrameWriter, countWaiting: CountWaiting | null = null) {
     this.#writer = writer;
+    this.#countWaiting = countWaiting;
   }
 
   get size(): number {
@@ -29,6 +33,11 @@ export class StreamTable {
   /** Bodies that wait for the peer's windows. */
   get heldBytes(): number {
     return this.#heldBytes;
+  }
+
+  /** What has left of such bodies so far: while it stays the same, the peer takes nothing of them. */
+  get pumpedBytes(): number {
+    return this.#pumpedBytes;
   }
 
   get(id: number): Http2Stream | undefined {
@@ -49,7 +58,7 @@ export class StreamTable {
     if (isResetByUs) this.#resetByUs.add(stream.id);
     else this.#ended.add(stream.id);
     if (!stream.hasHeld) return;
-    this.#heldBytes -= stream.dropHeld();
+    this.#count(-stream.dropHeld());
     this.#waiting.delete(stream);
   }
 
@@ -71,7 +80,7 @@ export class StreamTable {
     const streams = [...this.#open.values()];
     this.#open.clear();
     this.#waiting.clear();
-    this.#heldBytes = 0;
+    this.#count(-this.#heldBytes);
     // All are shut before anyone is told: whoever is told may want to write to another.
     const told: StreamReceiver[] = [];
     for (const stream of streams) {
@@ -84,15 +93,16 @@ export class StreamTable {
 
   /** A body is held by its stream; what the windows let through is sent. */
   hold(stream: Http2Stream, bytes: number): void {
-    this.#heldBytes += bytes;
+    this.#count(bytes);
     this.pump(stream);
   }
 
   /** A window of the stream has opened. */
   pump(stream: Http2Stream): void {
     this.#waiting.delete(stream);
-    const held = stream.pump();
-    this.#heldBytes -= held;
+    const sent = stream.pump();
+    this.#pumpedBytes += sent;
+    this.#count(-sent);
     if (stream.hasHeld && !stream.isClosed) this.#waiting.add(stream);
   }
 
@@ -102,5 +112,10 @@ export class StreamTable {
       if (this.#writer.sendWindow <= 0) return;
       this.pump(stream);
     }
+  }
+
+  #count(bytes: number): void {
+    this.#heldBytes += bytes;
+    if (bytes !== 0) this.#countWaiting?.(bytes);
   }
 }

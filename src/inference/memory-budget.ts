@@ -83,12 +83,14 @@ export class MemoryBudget {
    * waits.
    *
    * @param ownBytes What its request has taken and is about to give back.
+   * @param isBehind Whether more waits for this client already than for a client that reads; such get half of the memory.
    * @throws InferenceError `resource_exhausted` when answers that nobody reads have taken the memory.
    */
-  checkAnswer(bytes: number, ownBytes: number): void {
+  checkAnswer(bytes: number, ownBytes: number, isBehind = false): void {
     if (bytes <= freeAnswerBytes) return;
     const others = this.totalBytes - ownBytes;
-    if (others + bytes > this.limitBytes && others > 0) throw this.#noRoomForAnswer(bytes);
+    const limit = isBehind ? this.limitBytes / 2 : this.limitBytes;
+    if (others + bytes > limit && others > 0) throw this.#noRoomForAnswer(bytes);
   }
 
   /** Takes memory that is there already, however much; negative gives back. */

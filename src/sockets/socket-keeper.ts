@@ -9,6 +9,7 @@ import type { Clock } from '../time.ts';
 import { ReadTurn } from './read-turn.ts';
 import { ReceiveLowWater, type SetLowWater, type SocketMark } from './receive-low-water.ts';
 import { readInto } from './socket-input.ts';
+import type { CountWaiting } from './socket-writer.ts';
 
 /**
  * For all sockets together, so it may be large: a peer that sends fast fills it. Half of a usual second-level cache, so that
@@ -39,6 +40,8 @@ export interface ServerLinks {
   /** Told of each connection that has ended. */
   readonly ended?: () => void;
   readonly setLowWater?: SetLowWater | null;
+  /** Told of bytes that wait for peers, of all connections. */
+  readonly countWaiting?: CountWaiting | null;
 }
 
 export class SocketKeeper<User extends SocketUser> {

@@ -10,6 +10,12 @@ import type { FlushTurn } from './flush-turn.ts';
 /** The largest piece that fits a chunk. Anything larger goes by `append`. */
 export const maxReservedBytes: number = chunkBytes;
 
+/** What was appended and not flushed counts beyond this: in a turn with many large answers nothing else would bound it. */
+const uncountedBytes = 256 * 1024;
+
+/** Told how many bytes more wait for a peer, or fewer where it is negative. */
+export type CountWaiting = (bytes: number) => void;
+
 const nothing = Buffer.alloc(0);
 
 const tellAll =
@@ -32,11 +38,16 @@ export class SocketWriter {
   #isQueued = false;
   #onWritten: (() => void)[] | null = null;
   #isEnding = false;
+  readonly #countWaiting: CountWaiting | null;
+  /** What `#countWaiting` was told of. */
+  #countedBytes = 0;
+  #appendedBytes = 0;
 
-  constructor(socket: Duplex, pool: ChunkPool, turn: FlushTurn) {
+  constructor(socket: Duplex, pool: ChunkPool, turn: FlushTurn, countWaiting: CountWaiting | null = null) {
     this.#socket = socket;
     this.#pool = pool;
     this.#turn = turn;
+    this.#countWaiting = countWaiting;
   }
 
   /** Bytes that the socket has not taken yet. Those of the present turn do not count. */
@@ -85,6 +96,8 @@ export class SocketWriter {
     this.#closeRun();
     this.#parts ??= [];
     this.#parts.push(bytes);
+    this.#appendedBytes += bytes.length;
+    if (this.#appendedBytes > uncountedBytes) this.count();
     this.#queue();
   }
 
@@ -101,12 +114,28 @@ export class SocketWriter {
     this.flush();
   }
 
+  /**
+   * Tells how much waits. Called here when something is written, and by the owner when the socket has taken something or is
+   * closed. What is less than the buffer of a socket does not count.
+   */
+  count(): void {
+    if (this.#countWaiting === null) return;
+    const socket = this.#socket;
+    const appended = this.#appendedBytes > uncountedBytes ? this.#appendedBytes : 0;
+    const waiting = socket.destroyed ? 0 : appended + (socket.writableNeedDrain ? socket.writableLength : 0);
+    if (waiting === this.#countedBytes) return;
+    this.#countWaiting(waiting - this.#countedBytes);
+    this.#countedBytes = waiting;
+  }
+
   /** Gives everything written in this turn to the socket. */
   flush(): void {
     this.#isQueued = false;
+    this.#appendedBytes = 0;
     const socket = this.#socket;
     if (socket.destroyed || socket.writableEnded) {
       this.#drop();
+      this.count();
       return;
     }
     const written = this.#onWritten;
@@ -114,6 +143,7 @@ export class SocketWriter {
     if (this.#parts === null) this.#writeRun(written);
     else this.#writeParts(this.#parts, written);
     if (this.#isEnding) socket.end();
+    this.count();
   }
 
   #writeRun(written: (() => void)[] | null): void {

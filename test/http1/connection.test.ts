@@ -119,6 +119,50 @@ describe('a request', () => {
   });
 });
 
+describe('answers that wait', () => {
+  it('behind others are counted until they leave or their client does', () => {
+    for (const leaves of [false, true]) {
+      const scene = new Scene();
+      scene.say(get('/1') + get('/2') + get('/3'));
+      scene.requests[1].answer('two', [Buffer.alloc(100_000)]);
+      scene.requests[2].answer('three');
+      expect(scene.waitingBytes).toBe(100_008);
+      if (leaves) scene.connection.lost();
+      else scene.requests[0].answer('one');
+      scene.heard();
+      expect(scene.waitingBytes).toBe(0);
+    }
+  });
+
+  it('in the socket are counted until it has taken them', () => {
+    const scene = new Scene();
+    scene.socket.isSlow = true;
+    scene.say(get('/1'));
+    scene.requests[0].answer('', [Buffer.alloc(300_000)]);
+    scene.heard();
+    expect(scene.waitingBytes).toBeGreaterThan(300_000);
+    scene.socket.takeAll();
+    scene.connection.drained();
+    expect(scene.waitingBytes).toBe(0);
+  });
+
+  it('are expected to be as large as the last ones, and no more are asked for than a client may leave unread', () => {
+    const scene = new Scene({ limits: { maxUnsentBytes: 1000, expectedAnswerBytes: 250 } });
+    scene.say(get('/').repeat(40));
+    expect(scene.requests).toHaveLength(4);
+    scene.requests[0].answer('', [Buffer.alloc(2000)]);
+    for (let i = 1; i < 4; i++) scene.requests[i].answer('');
+    expect(scene.requests).toHaveLength(5);
+    for (let i = 4; i < 40; i++) {
+      scene.requests[i].answer('');
+      scene.heard();
+    }
+    expect(scene.requests).toHaveLength(40);
+    expect(scene.hears()).toEqual([]);
+    expect(scene.waitingBytes).toBe(0);
+  });
+});
+
 describe('pipelined requests', () => {
   it('are answered in one write, and in their order whenever each is answered', () => {
     const scene = new Scene();

@@ -70,6 +70,8 @@ export class Scene {
   readonly refusals: string[] = [];
   /** What was thrown and should not have been. */
   readonly unexpected: unknown[] = [];
+  /** Bytes that wait for the client, as the connection tells. */
+  waitingBytes = 0;
   #seenWrites = 0;
 
   constructor(options: SceneOptions = {}) {
@@ -88,7 +90,11 @@ export class Scene {
     };
     const { clock, turn } = this;
     const limits = { ...defaultLimits, ...options.limits };
-    this.connection = new Http1Connection(this.socket, { handler, limits, clock, pool: new ChunkPool(), turn });
+    const countWaiting = (bytes: number): void => {
+      this.waitingBytes += bytes;
+    };
+    const pool = new ChunkPool();
+    this.connection = new Http1Connection(this.socket, { handler, limits, clock, pool, turn, countWaiting });
     this.socket.once('close', () => this.connection.lost());
     this.socket.on('drain', () => this.connection.drained());
   }

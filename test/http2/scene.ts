@@ -71,6 +71,8 @@ export class Scene {
   readonly requests: RecordedRequest[] = [];
   /** What was thrown and should not have been. */
   readonly unexpected: unknown[] = [];
+  /** Bytes that wait for the peer, as the connection tells. */
+  waitingBytes = 0;
   readonly sent = new SentFrames();
   /** Everything the peer has heard so far, in order. */
   readonly frames: SentFrame[] = [];
@@ -88,7 +90,10 @@ export class Scene {
     };
     const { clock, pool, turn } = this;
     const limits = { ...defaultLimits, ...options.limits };
-    this.connection = new Http2Connection(this.socket, { handler, limits, clock, pool, turn });
+    const countWaiting = (bytes: number): void => {
+      this.waitingBytes += bytes;
+    };
+    this.connection = new Http2Connection(this.socket, { handler, limits, clock, pool, turn, countWaiting });
     if (options.isOpen === false) return;
     this.say(preface, settings(...(options.settings ?? [])));
     this.heard();

@@ -130,6 +130,25 @@ describe('a body that the windows do not let through', () => {
   });
 });
 
+describe('a peer that opens no window for what is held', () => {
+  it('is cut after a while in which nothing left, and only then', () => {
+    const { scene, stream } = closedWindow();
+    stream.sendData(bytes(100), null);
+    scene.wait(100_000);
+    scene.say(windowUpdate(1, 1));
+    scene.wait(100_000);
+    expect(scene.socket.destroyed).toBe(false);
+    scene.wait(30_000);
+    expect(scene.socket.destroyed).toBe(true);
+  });
+
+  it('may take as long as it likes when nothing is held', () => {
+    const { scene } = closedWindow();
+    scene.wait(1_000_000);
+    expect(scene.socket.destroyed).toBe(false);
+  });
+});
+
 describe('what is held is forgotten', () => {
   const paths: readonly (readonly [string, (held: ReturnType<typeof closedWindow>) => void])[] = [
     ['the peer resets the stream', ({ scene }) => scene.say(resetStream(1, errorCode.cancel))],
@@ -147,8 +166,9 @@ describe('what is held is forgotten', () => {
       stream.sendData(bytes(100), () => left.push(1));
       stream.sendData(bytes(100), () => left.push(2));
       if (isAnswered) stream.sendTrailers(someTrailers);
-      expect(table.heldBytes).toBe(195);
+      expect([table.heldBytes, scene.waitingBytes]).toEqual([195, 195]);
       happen(held);
+      expect(scene.waitingBytes).toBe(0);
       expect([table.heldBytes, table.size, stream.hasHeld, stream.isClosed]).toEqual([0, 0, false, true]);
       scene.heard();
       scene.say(windowUpdate(1, 1000), windowUpdate(0, 1000));

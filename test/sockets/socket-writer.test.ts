@@ -195,3 +195,46 @@ describe('the end', () => {
     expect(pool.take()).toBe(chunk);
   });
 });
+
+describe('what waits for a socket', () => {
+  const counted = () => {
+    let waiting = 0;
+    const slow = new MemorySocket();
+    slow.isSlow = true;
+    const counting = new SocketWriter(slow, pool, turn, (bytes) => {
+      waiting += bytes;
+    });
+    return { slow, counting, waiting: () => waiting };
+  };
+
+  it('is told when it is more than the buffer of a socket, until it is taken', () => {
+    const { slow, counting, waiting } = counted();
+    counting.append(Buffer.alloc(1000));
+    turn.end();
+    expect(waiting()).toBe(0);
+    counting.append(Buffer.alloc(200_000));
+    turn.end();
+    expect(waiting()).toBe(201_000);
+    slow.takeAll();
+    counting.count();
+    expect(waiting()).toBe(0);
+  });
+
+  it('is told within a turn that writes much', () => {
+    const { counting, waiting } = counted();
+    for (let i = 0; i < 10; i++) counting.append(Buffer.alloc(100_000));
+    expect(waiting()).toBe(1_000_000);
+    turn.end();
+    expect(waiting()).toBe(1_000_000);
+  });
+
+  it('is nothing once the socket is closed', () => {
+    const { slow, counting, waiting } = counted();
+    counting.append(Buffer.alloc(400_000));
+    slow.destroy();
+    counting.count();
+    expect(waiting()).toBe(0);
+    turn.end();
+    expect(waiting()).toBe(0);
+  });
+});

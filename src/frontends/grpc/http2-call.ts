@@ -100,7 +100,9 @@ export abstract class Http2Call implements CallContext, InferenceContext, Stream
   }
 
   checkAnswer(bytes: number, requestBytes: number): void {
-    this.surroundings.pool.budget.checkAnswer(bytes, requestBytes);
+    const { streams, limits } = this.stream.connection;
+    const isBehind = streams.heldBytes > limits.maxHeldBytes;
+    this.surroundings.pool.budget.checkAnswer(bytes, requestBytes, isBehind);
   }
 
   protected get reservedBytes(): number {
@@ -216,6 +218,9 @@ export abstract class Http2Call implements CallContext, InferenceContext, Stream
     onWritten: (() => void) | null,
   ): Promise<void> {
     const level = this.surroundings.config.responseCompressionLevel as 'low' | 'medium' | 'high';
+    const { budget } = this.surroundings.pool;
+    const { byteLength } = message;
+    budget.add(byteLength);
     const deflated = deflateMessage(message, encoding, level);
     message.discard?.();
     try {
@@ -224,6 +229,8 @@ export abstract class Http2Call implements CallContext, InferenceContext, Stream
       this.#write(ready, onWritten);
     } catch (error) {
       this.#sendStatus(statusOf(error, this.#path, this.surroundings.logger));
+    } finally {
+      budget.release(byteLength);
     }
   }
 

@@ -59,6 +59,7 @@ export const createHttp2Transport = ({
     const server = new Http2Server(router, dependencies.clock, limitsOf(config), {
       ended: () => placement?.ended(),
       setLowWater: setLowWater ?? null,
+      countWaiting: (bytes) => router.surroundings.pool.budget.add(bytes),
     });
     router.server = server;
     const listener = createServer({ noDelay: true, pauseOnConnect: true }, (accepted) => {

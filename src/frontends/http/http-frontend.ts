@@ -47,8 +47,11 @@ async function start(options: HttpFrontendOptions): Promise<Listening> {
   const context: HttpContext = { server, clock, logger, config, isExiting, memory };
   const routers = (options.dialects ?? httpDialects).map((dialect) => dialect.open(context));
   const dispatcher = new Dispatcher(context, routers, createApiGuard(config.restrictions));
+  const countWaiting = (bytes: number): void => memory.budget.add(bytes);
   const transport =
-    config.transport === 'node' ? createNodeTransport(clock) : createHttp1Transport(clock, placement, setLowWater);
+    config.transport === 'node'
+      ? createNodeTransport(clock, countWaiting)
+      : createHttp1Transport(clock, placement, setLowWater, countWaiting);
   return transport.start(
     {
       onRequest: (request) => dispatcher.dispatch(new Exchange(request, clock.now())),

@@ -6,6 +6,7 @@ import type { Http1Request } from '../../http1/request.ts';
 import { Http1Server } from '../../http1/server.ts';
 import { adoptedSocket } from '../../sockets/descriptor.ts';
 import type { SetLowWater } from '../../sockets/receive-low-water.ts';
+import type { CountWaiting } from '../../sockets/socket-writer.ts';
 import type { Clock } from '../../time.ts';
 import type { ConnectionPlacement, Listening } from '../frontend.ts';
 import { listenAt, type TakenAddress } from '../listen.ts';
@@ -14,14 +15,25 @@ import { drainGraceMs, errorText, type HttpRequestHandler, type HttpTransport, j
 /**
  * @param placement   Who serves accepted connections; null means this transport.
  * @param setLowWater How sockets are told to wait for more; null for not at all.
+ * @param countWaiting Told of bytes of answers that wait for clients.
  */
 export const createHttp1Transport = (
   clock: Clock,
   placement: ConnectionPlacement | null,
   setLowWater: SetLowWater | null,
+  countWaiting: CountWaiting | null,
 ): HttpTransport => ({
   async start(handler, listen, socket) {
-    const server = new Http1Server(new Router(handler), clock, {}, { ended: () => placement?.ended(), setLowWater });
+    const server = new Http1Server(
+      new Router(handler),
+      clock,
+      {},
+      {
+        ended: () => placement?.ended(),
+        setLowWater,
+        countWaiting,
+      },
+    );
     const options = { noDelay: true, pauseOnConnect: true, allowHalfOpen: true };
     const listener = createServer(options, (accepted) => {
       if (placement === null || placement.accepted(accepted)) server.accept(accepted);

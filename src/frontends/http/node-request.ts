@@ -3,6 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AnswerSource } from '../../http1/answer-source.ts';
 import type { BodySink } from '../../http1/body-sink.ts';
+import type { CountWaiting } from '../../sockets/socket-writer.ts';
 import type { RequestListener } from '../../http1/request.ts';
 import type { NodeConnection } from './node-connection.ts';
 import type { ReceivedHead, ReceivedRequest } from './transport.ts';
@@ -40,12 +41,20 @@ export class NodeRequest implements ReceivedRequest {
   #release: (() => void) | null = null;
   /** Of an answer that leaves in pieces. */
   #source: AnswerSource | null = null;
+  readonly #countWaiting: CountWaiting;
+  #countedBytes = 0;
 
-  constructor(request: IncomingMessage, response: ServerResponse, connection: NodeConnection) {
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    connection: NodeConnection,
+    countWaiting: CountWaiting,
+  ) {
     this.head = new NodeHead(request);
     this.#request = request;
     this.#response = response;
     this.#connection = connection;
+    this.#countWaiting = countWaiting;
   }
 
   get peerAddress(): string {
@@ -85,6 +94,8 @@ export class NodeRequest implements ReceivedRequest {
     const bodyBytes = parts.reduce((sum, part) => sum + part.length, text.length);
     response.writeHead(status, [...headers, 'Content-Length', String(bodyBytes)]);
     if (parts.length > 0) this.#connection.limitTime();
+    this.#countedBytes = bodyBytes;
+    this.#countWaiting(bodyBytes);
     response.cork();
     if (text !== '') response.write(text, 'latin1');
     for (const part of parts) response.write(part);
@@ -158,6 +169,8 @@ export class NodeRequest implements ReceivedRequest {
   }
 
   #releaseOnce(): void {
+    this.#countWaiting(-this.#countedBytes);
+    this.#countedBytes = 0;
     this.#release?.();
     this.#release = null;
   }

@@ -7,6 +7,7 @@ import { createServer, type Server } from 'node:http';
 import { Server as NetServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { defaultLimits } from '../../http1/limits.ts';
+import type { CountWaiting } from '../../sockets/socket-writer.ts';
 import type { Clock } from '../../time.ts';
 import type { Listening } from '../frontend.ts';
 import { listenAt, type TakenAddress } from '../listen.ts';
@@ -16,7 +17,8 @@ import { drainGraceMs, type HttpTransport } from './transport.ts';
 
 const { maxHeadBytes, headTimeoutMs, requestTimeoutMs, idleTimeoutMs, maxExtensionBytes } = defaultLimits;
 
-export const createNodeTransport = (clock: Clock): HttpTransport => ({
+/** @param countWaiting Told of bytes of answers that wait for clients. */
+export const createNodeTransport = (clock: Clock, countWaiting: CountWaiting): HttpTransport => ({
   async start(handler, listen, socket) {
     const connections = new Map<Duplex, NodeConnection>();
     const http = createServer({
@@ -40,7 +42,8 @@ export const createNodeTransport = (clock: Clock): HttpTransport => ({
     });
     http.on('request', (request, response) => {
       const connection = connections.get(request.socket);
-      if (connection !== undefined) handler.onRequest(connection.add(new NodeRequest(request, response, connection)));
+      if (connection !== undefined)
+        handler.onRequest(connection.add(new NodeRequest(request, response, connection, countWaiting)));
     });
     http.on('clientError', (error: NodeJS.ErrnoException, broken: Duplex) => {
       const refusal = refusalOf(error);
