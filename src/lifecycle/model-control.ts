@@ -272,7 +272,6 @@ export class ModelControl {
         this.#lives.delete(name);
         if (life.table.unloaded.size > 0) this.#rememberDeparted(life);
       },
-      changed: () => undefined,
     });
     this.#lives.set(name, life);
     return life;

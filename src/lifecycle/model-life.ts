@@ -25,8 +25,6 @@ export interface LifeSurroundings extends ChangeSurroundings {
 export interface LifeListener {
   /** The `forget` step: nothing serves, drains or is wished for, and there is nothing to remember. */
   forget(): void;
-  /** Other versions serve than before. */
-  changed(by: WishOrigin): void;
 }
 
 /** A wish that waits or is being fulfilled. */
@@ -269,7 +267,6 @@ export class ModelLife {
       const versions = left.map(({ version }) => version);
       void departure.then(() => this.#around.logger.info({ model: this.name, versions, by }, 'model is unloaded'));
     }
-    this.#listener.changed(by);
   }
 
   /** Drains versions that were replaced or not needed, then releases the source they came from. Never rejects. */

@@ -3,7 +3,7 @@
 import type { Sighting } from './repository-view.ts';
 
 /** Who wishes, for the log. */
-export type WishOrigin = 'start' | 'call' | 'poll' | 'shutdown' | 'dependency';
+export type WishOrigin = 'start' | 'call' | 'poll' | 'shutdown';
 
 export interface LoadWish {
   readonly kind: 'load';

@@ -90,3 +90,48 @@ describe('the end of the process', () => {
     expect(server.log).toContain('"stopped"');
   });
 });
+
+describe('loads of the real server', () => {
+  const load = (server: ServerProcess, model: string, body: object = {}): Promise<Response> =>
+    fetch(`${server.url}/v2/repository/models/${model}/load`, { method: 'POST', body: JSON.stringify(body) });
+  const unload = (server: ServerProcess, model: string): Promise<Response> =>
+    fetch(`${server.url}/v2/repository/models/${model}/unload`, { method: 'POST', body: '{}' });
+
+  it('are ended by an unload, also while a warm-up never ends', async () => {
+    const repository = await newRepository();
+    await placeEndless(repository);
+    const server = await ServerProcess.start(repository, ['--model-control-mode=explicit']);
+    closers.push(() => server.kill());
+    const loading = load(server, 'endless');
+    await untilLogged(server, '"msg":"loading"');
+    expect((await unload(server, 'endless')).status).toBe(200);
+    const ended = await loading;
+    expect(ended.status).toBe(400);
+    expect(await ended.text()).toContain('was unloaded meanwhile');
+    expect(await server.stop()).toEqual({ code: 0, signal: null });
+  });
+
+  it('are reachable when they succeed, whatever is asked about the model meanwhile', async () => {
+    const repository = await newRepository();
+    await placeVersion(repository, 'adder', 1);
+    const server = await ServerProcess.start(repository, ['--model-control-mode=explicit']);
+    closers.push(() => server.kill());
+    for (let round = 0; round < 10; round++) {
+      const broken = { parameters: { config: '{}', 'file:1/model.onnx': Buffer.from('no model').toString('base64') } };
+      const loads = [load(server, 'adder', broken), load(server, 'adder')];
+      const asked = Array.from({ length: 5 }, () =>
+        fetch(`${server.url}/v2/repository/index`, { method: 'POST', body: '{}' }),
+      );
+      const [, good] = await Promise.all([...loads, ...asked]);
+      // Which of the two the server hears first is not ours to say; the one that succeeded counts.
+      if (good?.status === 200) {
+        expect((await fetch(`${server.url}/v2/models/adder/ready`)).status).toBe(200);
+      }
+      expect((await load(server, 'adder')).status).toBe(200);
+      expect((await fetch(`${server.url}/v2/models/adder/ready`)).status).toBe(200);
+      expect((await unload(server, 'adder')).status).toBe(200);
+    }
+    expect(server.log).toContain('"msg":"model is unloaded"');
+    expect(await server.stop()).toEqual({ code: 0, signal: null });
+  });
+});

@@ -32,7 +32,7 @@ function newLife(retryCount = 0): Story {
           moves.push(`${version} ${to}`),
       },
     },
-    { forget: () => moves.push('forget'), changed: () => undefined },
+    { forget: () => moves.push('forget') },
   );
   return { life, moves };
 }
