@@ -9,8 +9,8 @@ const { values: options } = parseArgs({
   options: { dist: { type: 'string', default: 'dist' }, json: { type: 'boolean', default: false } },
 });
 const compiled = (path) => new URL(`${options.dist}/frontends/http/${path}`, `file://${process.cwd()}/`).href;
-const { decodeInferRequest } = await import(compiled('infer-request.js'));
-const { InferAnswer } = await import(compiled('infer-response.js'));
+const { decodeInferRequest } = await import(compiled('infer/request-codec.js'));
+const { InferAnswer } = await import(compiled('infer/response-codec.js'));
 
 const rounds = 9;
 const roundMs = 100;

@@ -4,7 +4,7 @@ import type { ApiGuard } from '../api-guard.ts';
 import type { HttpRouter } from './dialect.ts';
 import type { Exchange } from './exchange.ts';
 import { answerFailure, type HttpContext } from './http-context.ts';
-import { jsonHeaders, errorText } from './transport.ts';
+import { jsonHeaders, errorText } from './transport/transport.ts';
 import type { Reply } from './reply.ts';
 
 const notFoundReply: Reply = { status: 404, json: '{"error":"Not Found"}' };

@@ -5,7 +5,7 @@ import type { RequestListener } from '../../http1/request.ts';
 import { type Caller, Cancellation, type InferenceContext } from '../../inference/context.ts';
 import { errorStatus } from '../error-status.ts';
 import type { Reply } from './reply.ts';
-import { errorText, jsonHeaders, type ReceivedRequest } from './transport.ts';
+import { errorText, jsonHeaders, type ReceivedRequest } from './transport/transport.ts';
 
 /** Of a header that is told back. */
 const maxShownCoding = 64;

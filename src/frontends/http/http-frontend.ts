@@ -14,8 +14,8 @@ import { httpDialects } from './dialects.ts';
 import { Dispatcher } from './dispatch.ts';
 import { Exchange } from './exchange.ts';
 import type { HttpContext } from './http-context.ts';
-import { createHttp1Transport } from './http1-transport.ts';
-import { createNodeTransport } from './node-transport.ts';
+import { createHttp1Transport } from './transport/http1/transport.ts';
+import { createNodeTransport } from './transport/node-http/transport.ts';
 
 export interface HttpFrontendOptions {
   readonly server: InferenceServer;

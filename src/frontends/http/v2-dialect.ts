@@ -1,12 +1,12 @@
 /** The v2 protocol as a dialect: from an endpoint of `routes.ts` to what answers it. */
 
 import { type InferenceError, internal, unimplemented } from '../../errors.ts';
-import { requestCoding } from './compression.ts';
+import { requestCoding } from './transport/compression.ts';
 import { type HttpDialect, type HttpHandler, methodRefusal } from './dialect.ts';
 import type { Exchange } from './exchange.ts';
 import { answerFailure, type HttpContext } from './http-context.ts';
-import { InferHandler } from './infer-handler.ts';
-import { type InferTarget, oversizedJson } from './infer-request.ts';
+import { InferHandler } from './infer/handler.ts';
+import { type InferTarget, oversizedJson } from './infer/request-codec.ts';
 import {
   healthReply,
   modelConfigReply,
@@ -14,14 +14,14 @@ import {
   modelReadyReply,
   serverMetadataReply,
   statisticsReply,
-} from './model-replies.ts';
+} from './control/metadata.ts';
 import { CollectedMemory } from '../message-pool.ts';
 import type { Reply } from './reply.ts';
-import { loadReply, repositoryIndexReply, unloadReply } from './repository-replies.ts';
-import { receiveBody } from './request-body.ts';
+import { loadReply, repositoryIndexReply, unloadReply } from './control/repository.ts';
+import { receiveBody } from './transport/request-body.ts';
 import { endpoints, type Route, routeOf } from './routes.ts';
-import { logRefusal, traceRefusal } from './settings-replies.ts';
-import { regionStatusReply, registrationRefusal, sharedMemoryDisabled } from './shared-memory-replies.ts';
+import { logRefusal, traceRefusal } from './control/settings.ts';
+import { regionStatusReply, registrationRefusal, sharedMemoryDisabled } from './control/shared-memory.ts';
 
 export const v2Dialect: HttpDialect = {
   name: 'v2',

@@ -46,13 +46,17 @@ export const targets: Readonly<Record<string, ListedTarget>> = {
   },
   'json-request': {
     counted: [
-      ...['frontends/http/infer-request.js', 'frontends/http/infer-inputs.js', 'frontends/http/infer-parameters.js'],
-      ...['frontends/http/json-reader.js', 'frontends/http/json-tensor-elements.js', 'frontends/http/json-value.js'],
-      ...['frontends/http/json-numbers.js', 'frontends/http/number-sinks.js', 'frontends/http/text-sinks.js'],
       ...[
-        'frontends/http/element-sink.js',
-        'frontends/http/requested-outputs.js',
-        'frontends/http/infer-parameters.js',
+        'frontends/http/infer/request-codec.js',
+        'frontends/http/infer/request-tensors.js',
+        'frontends/http/infer/request-parameters.js',
+      ],
+      ...['frontends/http/json/reader.js', 'frontends/http/json/tensor-elements.js', 'frontends/http/json/value.js'],
+      ...['frontends/http/json/numbers.js', 'frontends/http/json/number-sinks.js', 'frontends/http/json/text-sinks.js'],
+      ...[
+        'frontends/http/json/element-sink.js',
+        'frontends/http/infer/requested-outputs.js',
+        'frontends/http/infer/request-parameters.js',
       ],
       ...['frontends/v2/parameters.js', 'tensor/float16.js', 'tensor/shape.js'],
     ],

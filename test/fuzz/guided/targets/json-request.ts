@@ -4,7 +4,7 @@
  */
 
 import { InferenceError } from '../../../../src/errors.ts';
-import { decodeInferRequest } from '../../../../src/frontends/http/infer-request.ts';
+import { decodeInferRequest } from '../../../../src/frontends/http/infer/request-codec.ts';
 import {
   booleanMember,
   type JsonValue,
@@ -12,7 +12,7 @@ import {
   readJsonObject,
   stringMember,
   unsignedMember,
-} from '../../../../src/frontends/http/json-value.ts';
+} from '../../../../src/frontends/http/json/value.ts';
 import type { InferenceRequest } from '../../../../src/inference/request.ts';
 import { bytesElements } from '../../../../src/tensor/bytes-elements.ts';
 import { bfloat16Number, float16Number } from '../../../../src/tensor/float16.ts';

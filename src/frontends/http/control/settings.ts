@@ -1,0 +1,77 @@
+/**
+ * Trace and log settings (http.md §10). Neither can be changed while this server runs: what is well-formed is answered
+ * as not implemented, what is not is told first.
+ */
+
+import { type InferenceError, invalidArgument, unimplemented } from '../../../errors.ts';
+import { wrongKind } from '../json/reader.ts';
+import { booleanMember, type JsonObject, readJsonObject, stringMember, unsignedMember } from '../json/value.ts';
+
+const noTrace = (): InferenceError => unimplemented('the server does not support tracing');
+const noLogSettings = (): InferenceError =>
+  unimplemented(
+    'the server does not support log settings over the network; start it with --log-verbose, --log-info, --log-warning or --log-error instead',
+  );
+
+/** Why trace settings are neither told (`body` null) nor changed. */
+export function traceRefusal(body: Buffer | null): InferenceError {
+  if (body === null) return noTrace();
+  const settings = withoutNulls(readJsonObject(body));
+  if (settings.has('trace_file')) {
+    return unimplemented('trace file location can not be updated through network protocol');
+  }
+  return traceLevelRefusal(settings) ?? traceNumberRefusal(settings) ?? noTrace();
+}
+
+const traceLevels: ReadonlySet<unknown> = new Set(['OFF', 'TIMESTAMPS', 'TENSORS']);
+
+function traceLevelRefusal(settings: JsonObject): InferenceError | null {
+  const levels = settings.get('trace_level');
+  if (levels === undefined) return null;
+  if (!Array.isArray(levels)) return wrongKind('trace_level', 'array');
+  const unknown = levels.find((level) => !traceLevels.has(level));
+  if (unknown !== undefined)
+    return invalidArgument("Unable to parse 'trace_level': expected OFF, TIMESTAMPS or TENSORS");
+  if (levels.includes('OFF') && levels.length > 1) {
+    return invalidArgument("Expect only one trace level 'OFF' is specified");
+  }
+  return null;
+}
+
+const integer = /^[+-]?\d+$/;
+const uint32Max = 2 ** 32 - 1;
+
+function traceNumberRefusal(settings: JsonObject): InferenceError | null {
+  for (const key of ['trace_rate', 'trace_count', 'log_frequency']) {
+    const text = stringMember(settings, key);
+    if (text === undefined) continue;
+    if (!integer.test(text)) return invalidArgument(`Unable to parse '${key}', got: ${text}`);
+    const value = Number(text);
+    if (key === 'trace_count' && value < -1) {
+      return invalidArgument(`Unable to parse 'trace_count'. Expecting value >= -1, got:${text}`);
+    }
+    if (value > uint32Max || (key !== 'trace_count' && value < 0)) {
+      return invalidArgument(`Unable to parse '${key}', value is out of range [ 0, ${uint32Max} ], got: ${text}`);
+    }
+  }
+  return null;
+}
+
+/** Why log settings are neither told (`body` null) nor changed. */
+export function logRefusal(body: Buffer | null): InferenceError {
+  if (body === null) return noLogSettings();
+  const settings = withoutNulls(readJsonObject(body));
+  if (settings.has('log_file')) {
+    return unimplemented('log file location can not be updated through network protocol');
+  }
+  for (const key of ['log_info', 'log_warning', 'log_error']) booleanMember(settings, key);
+  unsignedMember(settings, 'log_verbose_level');
+  const format = stringMember(settings, 'log_format');
+  if (format !== undefined && format !== 'default' && format !== 'ISO8601') {
+    return invalidArgument(`invalid argument for --log_format, got: ${format}`);
+  }
+  return noLogSettings();
+}
+
+/** Null leaves a setting as it is, or clears it: there is nothing to be checked. */
+const withoutNulls = (object: JsonObject): JsonObject => new Map([...object].filter(([, value]) => value !== null));

@@ -1,0 +1,322 @@
+/** One `POST …/infer`: from its received body to its written answer. Which body to receive is `handler.ts`. */
+
+import { type InferenceError, unimplemented } from '../../../errors.ts';
+import type { ResponseSink } from '../../../inference/infer.ts';
+import type { RequestDraft } from '../../../inference/request.ts';
+import { decodedBytes, isViewedBy } from '../../../inference/request-bytes.ts';
+import type { InferenceResponse } from '../../../inference/response.ts';
+import { forwardHeader } from '../../v2/parameters.ts';
+import { type ContentCoding, deflated, inflated, oversizedInflated, responseCoding } from '../transport/compression.ts';
+import type { Exchange } from '../exchange.ts';
+import { answerFailure, type HttpContext } from '../http-context.ts';
+import {
+  type DecodedInfer,
+  decodeInferRequest,
+  type HeaderForwarder,
+  InferDecoding,
+  type InferTarget,
+  largeJsonBytes,
+  oversizedJson,
+  parseJsonLength,
+} from './request-codec.ts';
+import { InferAnswer } from './response-codec.ts';
+import { decodeRawRequest, oversizedRaw } from './raw-request.ts';
+import { jsonReply } from '../reply.ts';
+import type { BodyReceiver } from '../transport/request-body.ts';
+import { jsonHeaders } from '../transport/transport.ts';
+
+/** Of bodies up to this it does not matter whether they are held a little longer. */
+const smallBytes = 64 * 1024;
+
+export class InferCall implements BodyReceiver, ResponseSink {
+  readonly #context: HttpContext;
+  readonly #exchange: Exchange;
+  readonly #target: InferTarget;
+  readonly #coding: ContentCoding;
+  /** `Inference-Header-Content-Length`. */
+  readonly #jsonLength: string | undefined;
+  /** Headers to be passed on as parameters, or null. */
+  readonly #forwarded: RegExp | null;
+  #decoded: DecodedInfer | null = null;
+  /** Holds the body, or null when the body has memory of its own. */
+  #block: Buffer | null = null;
+  /** What the request has of the budget, then what its answer has until the transport has it. */
+  #reservedBytes = 0;
+  #response: InferenceResponse | null = null;
+  /** More than one response: refused when the request has ended, because until then it is read. */
+  #hasSeveral = false;
+
+  constructor(
+    context: HttpContext,
+    exchange: Exchange,
+    target: InferTarget,
+    coding: ContentCoding,
+    jsonLength: string | undefined,
+    forwarded: RegExp | null,
+  ) {
+    this.#context = context;
+    this.#exchange = exchange;
+    this.#target = target;
+    this.#coding = coding;
+    this.#jsonLength = jsonLength;
+    this.#forwarded = forwarded;
+  }
+
+  onBody(
+    body: Buffer | null,
+    block: Buffer | null,
+    receivedBytes: number,
+    isComplete: boolean,
+    reservedBytes: number,
+  ): void {
+    const exchange = this.#exchange;
+    this.#reservedBytes = reservedBytes;
+    if (!isComplete) exchange.closeAfterAnswer();
+    if (body === null) {
+      const { maxInputBytes } = this.#target;
+      if (this.#coding !== 'identity') exchange.answerError(oversizedInflated(maxInputBytes));
+      else if (Number(this.#jsonLength) === 0) exchange.answerError(oversizedRaw(receivedBytes, maxInputBytes));
+      else exchange.answerError(oversizedJson(receivedBytes, maxInputBytes));
+      return;
+    }
+    if (this.#coding === 'identity') {
+      this.#block = block;
+      this.#infer(body);
+    } else this.#inflateAndInfer(body, block, this.#coding);
+  }
+
+  onRefusedBody(error: InferenceError, isTooLarge: boolean): void {
+    this.#exchange.refuseBody(error, isTooLarge);
+  }
+
+  #inflateAndInfer(body: Buffer, block: Buffer | null, coding: 'gzip' | 'deflate'): void {
+    const { memory } = this.#context;
+    const compressedBytes = this.#reservedBytes;
+    this.#block = block;
+    inflated(body, coding, this.#target.maxInputBytes, memory, compressedBytes).then((whole) => {
+      if (block !== null) memory.giveBack(block);
+      memory.budget.release(compressedBytes);
+      this.#reservedBytes = whole.reservedBytes;
+      this.#block = whole.block;
+      this.#infer(whole.bytes);
+    }, this.#fail);
+  }
+
+  #infer(body: Buffer): void {
+    try {
+      const jsonBytes = parseJsonLength(this.#jsonLength, body.length);
+      const forward = this.#forwarded === null ? null : this.#forwarder(this.#forwarded);
+      const { server } = this.#context;
+      if (jsonBytes === 0) {
+        decodeRawRequest(body, this.#target, server, forward)
+          .then((decoded) => this.#run(decoded, body))
+          .catch(this.#fail);
+      } else if ((jsonBytes ?? body.length) <= largeJsonBytes) {
+        this.#run(decodeInferRequest(body, jsonBytes, this.#target, forward), body);
+      } else {
+        // Who asks for a model that is not there is told so before much is done for it.
+        const decoding = new InferDecoding(body, jsonBytes, this.#target, forward);
+        this.#findModel().then(() => this.#decode(decoding, body), this.#fail);
+      }
+    } catch (error) {
+      // That the model is not there goes before what is wrong with the request.
+      this.#findModel().then(() => this.#fail(error), this.#fail);
+    }
+  }
+
+  #findModel(): Promise<void> {
+    const { modelName, modelVersion } = this.#target;
+    return this.#context.server.findModel(modelName, modelVersion);
+  }
+
+  /** Reads a large request, and lets others go on in between. */
+  #decode(decoding: InferDecoding, body: Buffer): void {
+    if (!this.#exchange.isOpen) {
+      this.#release();
+      return;
+    }
+    try {
+      const decoded = decoding.turn();
+      if (decoded === null) this.#context.clock.soon(() => this.#decode(decoding, body));
+      else this.#run(decoded, body);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** @throws InferenceError `resource_exhausted` when the budget has no memory for what was decoded. */
+  #run(decoded: DecodedInfer, body: Buffer): void {
+    const { server, memory } = this.#context;
+    const { budget } = memory;
+    const { request } = decoded;
+    // What is decoded to its end holds nothing of its body.
+    if (this.#reservedBytes > smallBytes && !isViewedBy(request, body.buffer)) this.#releaseRequest();
+    const bytes = decodedBytes(request, body.buffer);
+    if (!budget.reserve(bytes, this.#reservedBytes)) throw budget.exhausted(bytes);
+    this.#reservedBytes += bytes;
+    this.#decoded = decoded;
+    server.infer(request, this.#exchange, this);
+  }
+
+  #forwarder(pattern: RegExp): HeaderForwarder {
+    return (request: RequestDraft) => {
+      const { rawHeaders } = this.#exchange.request.head;
+      for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+        const name = rawHeaders[i] as string;
+        if (pattern.test(name)) forwardHeader(request, name, rawHeaders[i + 1] as string);
+      }
+    };
+  }
+
+  next(response: InferenceResponse, isFinal: boolean): void {
+    const exchange = this.#exchange;
+    if (!isFinal || this.#hasSeveral) {
+      response.release();
+      this.#hasSeveral = true;
+      if (isFinal) this.#fail(severalResponses(response.modelName));
+      return;
+    }
+    this.#response = response;
+    if (!exchange.isOpen) {
+      this.#release();
+      return;
+    }
+    try {
+      const answer = new InferAnswer(response, this.#decoded as DecodedInfer);
+      if (!answer.isSmall) {
+        if (answer.isStreamable && this.#responseCoding() === 'identity') this.#answerAsMade(answer);
+        else this.#collect(answer, [], 0);
+        return;
+      }
+      const json = answer.text();
+      this.#checkAnswer(json.length + answer.binaryBytes);
+      const coding = this.#responseCoding();
+      if (coding !== 'identity') this.#answerCompressed(answer, [Buffer.from(json)], coding);
+      else if (answer.binaryBytes === 0) {
+        this.#release();
+        exchange.answer(jsonReply(json));
+      } else {
+        const headers = bodyHeaders(Buffer.byteLength(json), answer.binaryBytes);
+        exchange.answerText(200, headers, json, answer.binary, this.#release);
+      }
+    } catch (error) {
+      this.#release();
+      this.#fail(error);
+    }
+  }
+
+  /** The JSON leaves while it is made, as the client takes it; the outputs are held until its last piece is made. */
+  #answerAsMade(answer: InferAnswer): void {
+    this.#checkAnswer(answer.outputBytes);
+    this.#releaseRequest();
+    this.#hold(answer.outputBytes);
+    this.#exchange.request.respondInPieces(200, jsonHeaders, {
+      next: () => {
+        const piece = answer.piece();
+        if (piece !== null) return piece;
+        this.#release();
+        return 'end';
+      },
+      done: this.#release,
+    });
+  }
+
+  /** Makes the JSON piece by piece where its length or its bytes as a whole are needed, and lets others go on in between. */
+  #collect(answer: InferAnswer, pieces: Buffer[], jsonBytes: number): void {
+    try {
+      if (!this.#exchange.isOpen) {
+        this.#release();
+        return;
+      }
+      const piece = answer.piece();
+      if (piece === null) {
+        this.#answerPieces(answer, pieces, jsonBytes);
+        return;
+      }
+      pieces.push(piece);
+      this.#hold(piece.length);
+      this.#checkAnswer(jsonBytes + piece.length + answer.binaryBytes);
+      this.#context.clock.soon(() => this.#collect(answer, pieces, jsonBytes + piece.length));
+    } catch (error) {
+      this.#release();
+      this.#fail(error);
+    }
+  }
+
+  #answerPieces(answer: InferAnswer, pieces: Buffer[], jsonBytes: number): void {
+    const { binary, binaryBytes } = answer;
+    const coding = this.#responseCoding();
+    if (coding !== 'identity') {
+      this.#answerCompressed(answer, pieces, coding);
+      return;
+    }
+    // From now on the transport counts them.
+    this.#hold(-jsonBytes);
+    if (binaryBytes === 0) this.#release();
+    this.#exchange.answerText(200, bodyHeaders(jsonBytes, binaryBytes), '', [...pieces, ...binary], this.#release);
+  }
+
+  #responseCoding(): ContentCoding {
+    const accepted = this.#exchange.request.head.header('accept-encoding');
+    return accepted === undefined ? 'identity' : responseCoding(accepted);
+  }
+
+  fail(error: InferenceError): void {
+    this.#fail(error);
+  }
+
+  #answerCompressed({ binary, binaryBytes }: InferAnswer, json: readonly Buffer[], coding: 'gzip' | 'deflate'): void {
+    const body = Buffer.concat([...json, ...binary]);
+    this.#release();
+    this.#hold(body.length);
+    deflated(body, coding).then((compressed) => {
+      this.#releaseRequest();
+      const headers = [...bodyHeaders(body.length - binaryBytes, binaryBytes), 'Content-Encoding', coding];
+      this.#exchange.answerText(200, headers, '', [compressed]);
+    }, this.#fail);
+  }
+
+  /** @throws InferenceError `resource_exhausted` when answers that nobody reads have taken all memory. */
+  #checkAnswer(bytes: number): void {
+    this.#context.memory.budget.checkAnswer(bytes, this.#reservedBytes);
+  }
+
+  /** Takes memory that is there already; negative gives back. */
+  #hold(bytes: number): void {
+    this.#context.memory.budget.add(bytes);
+    this.#reservedBytes += bytes;
+  }
+
+  /** Once nobody looks at the response any more: then nobody looks at the request either, whose batch has ended well. */
+  readonly #release = (): void => {
+    this.#response?.release();
+    this.#response = null;
+    this.#releaseRequest();
+  };
+
+  /** Once nobody looks at the request any more. */
+  #releaseRequest(): void {
+    const { memory } = this.#context;
+    if (this.#block !== null) memory.giveBack(this.#block);
+    this.#block = null;
+    memory.budget.release(this.#reservedBytes);
+    this.#reservedBytes = 0;
+  }
+
+  readonly #fail = (error: unknown): void => {
+    this.#releaseRequest();
+    answerFailure(this.#context, this.#exchange, error);
+  };
+}
+
+const severalResponses = (model: string): InferenceError =>
+  unimplemented(
+    `model '${model}' gives several responses to a request (decoupled transaction policy), which HTTP cannot carry; use ` +
+      'ModelStreamInfer over gRPC',
+  );
+
+/** The JSON length is told only where bytes follow it (http.md §5.3). */
+const bodyHeaders = (jsonBytes: number, binaryBytes: number): readonly string[] =>
+  binaryBytes === 0
+    ? jsonHeaders
+    : ['Content-Type', 'application/octet-stream', 'Inference-Header-Content-Length', String(jsonBytes)];

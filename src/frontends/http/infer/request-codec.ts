@@ -1,0 +1,157 @@
+/**
+ * The body of `POST …/infer` to an `InferenceRequest` (http.md §5.1–§5.3), in one pass over the JSON. Checks form; whether
+ * the request fits its model is checked at admission. Inputs are in `request-tensors.ts`, outputs in `requested-outputs.ts`,
+ * the body without any JSON in `raw-request.ts`.
+ */
+
+import { type InferenceError, invalidArgument } from '../../../errors.ts';
+import { countHeldBytes, type InferenceRequest, RequestDraft } from '../../../inference/request.ts';
+import type { Tensor } from '../../../tensor/tensor.ts';
+import { refuseRepeated } from '../../v2/repeated-names.ts';
+import { BinaryPart, readInputs } from './request-tensors.ts';
+import { readInferParameters } from './request-parameters.ts';
+import { JsonReader, missingMember, repeatedMember } from '../json/reader.ts';
+import { allOutputs, type RequestedOutputs, readOutputs } from './requested-outputs.ts';
+import { paused, TensorSlices } from '../json/tensor-slices.ts';
+
+/** Where a request goes and what bounds it. */
+export interface InferTarget {
+  readonly modelName: string;
+  /** Decimal text; '' lets the server choose. */
+  readonly modelVersion: string;
+  /** Limit on the JSON part and on each tensor in it. */
+  readonly maxInputBytes: number;
+}
+
+/** A request and how its answer is to be written. */
+export interface DecodedInfer {
+  readonly request: InferenceRequest;
+  /** Whether outputs are written in binary where the request lists none. */
+  readonly isBinaryByDefault: boolean;
+  /** Of the outputs that the request lists, those that are written in binary. */
+  readonly binaryNames: ReadonlySet<string>;
+}
+
+/** Adds the headers that are configured to be passed on as parameters. */
+export type HeaderForwarder = (request: RequestDraft) => void;
+
+/**
+ * @param body      the whole body, decompressed; tensors of the result may be views on it.
+ * @param jsonBytes length of the JSON part as `Inference-Header-Content-Length` says, null when all of it is JSON.
+ * @param slices    of a request that is read in several turns.
+ * @throws InferenceError `invalid_argument` for what is malformed, `not_found` for shared memory regions.
+ */
+export function decodeInferRequest(
+  body: Buffer,
+  jsonBytes: number | null,
+  target: InferTarget,
+  forward: HeaderForwarder | null,
+  slices: TensorSlices | null = null,
+): DecodedInfer {
+  const { modelName, modelVersion, maxInputBytes } = target;
+  const jsonLength = jsonBytes ?? body.length;
+  if (jsonLength > maxInputBytes) throw oversizedJson(jsonLength, maxInputBytes);
+  const reader = new JsonReader(jsonBytes === null ? body : body.subarray(0, jsonBytes));
+  const binary = new BinaryPart(body, jsonBytes, modelName);
+
+  const request = new RequestDraft();
+  request.modelName = modelName;
+  request.modelVersion = modelVersion;
+  let inputs: readonly Tensor[] | null = null;
+  let outputs: RequestedOutputs | null = null;
+  let hasId = false;
+  let hasParameters = false;
+  for (let key = reader.firstKey('request'); key !== null; key = reader.nextKey()) {
+    if (key === 'inputs') {
+      if (inputs !== null) throw repeatedMember(key);
+      inputs = readInputs(reader, binary, maxInputBytes, slices);
+    } else if (key === 'outputs') {
+      if (outputs !== null) throw repeatedMember(key);
+      outputs = readOutputs(reader);
+    } else if (key === 'parameters') {
+      if (hasParameters) throw repeatedMember(key);
+      hasParameters = true;
+      readInferParameters(reader, request);
+    } else if (key === 'id') {
+      if (hasId) throw repeatedMember(key);
+      hasId = true;
+      request.id = reader.string(key);
+    } else {
+      reader.skip(1);
+    }
+  }
+  reader.end();
+  if (inputs === null) throw missingMember('inputs');
+  binary.end();
+  refuseRepeated(inputs, 'input', request.id);
+  forward?.(request);
+  request.inputs = inputs;
+  const { requested, binaryNames } = outputs ?? allOutputs;
+  if (requested.length > 0) refuseRepeated(requested, 'output', request.id);
+  request.outputs = requested;
+  countHeldBytes(request, body.length, decodedBytes(inputs, body));
+  return { request, isBinaryByDefault: request.isBinaryOutput, binaryNames };
+}
+
+/** JSON of more bytes than this is read in several turns of the event loop. */
+export const largeJsonBytes: number = 256 * 1024;
+
+/** A request with much JSON, read a turn at a time. */
+export class InferDecoding {
+  readonly #slices = new TensorSlices();
+  readonly #decode: () => DecodedInfer;
+
+  constructor(body: Buffer, jsonBytes: number | null, target: InferTarget, forward: HeaderForwarder | null) {
+    this.#decode = () => decodeInferRequest(body, jsonBytes, target, forward, this.#slices);
+  }
+
+  /**
+   * Reads for a few milliseconds.
+   *
+   * @returns null when there is more to read.
+   * @throws InferenceError as `decodeInferRequest`.
+   */
+  turn(): DecodedInfer | null {
+    this.#slices.beginTurn();
+    try {
+      return this.#decode();
+    } catch (error) {
+      if (error === paused) return null;
+      throw error;
+    }
+  }
+}
+
+/** Bytes of the tensors that are no views on the body. */
+function decodedBytes(inputs: readonly Tensor[], body: Buffer): number {
+  let bytes = 0;
+  for (const { data } of inputs) if (data.buffer !== body.buffer) bytes += data.length;
+  return bytes;
+}
+
+export const oversizedJson = (jsonBytes: number, maxInputBytes: number): InferenceError =>
+  invalidArgument(
+    `request JSON size of ${jsonBytes} bytes exceeds the maximum allowed input size of ${maxInputBytes} bytes. Use --http-max-input-size to increase the limit.`,
+  );
+
+const integer = /^[+-]?\d+$/;
+
+/**
+ * The value of `Inference-Header-Content-Length`: null when the header is absent, 0 for a raw binary request.
+ *
+ * @throws InferenceError `invalid_argument` when it is no integer from 0 to `bodyBytes`.
+ */
+export function parseJsonLength(header: string | undefined, bodyBytes: number): number | null {
+  if (header === undefined) return null;
+  if (!integer.test(header)) throw invalidArgument(`Unable to parse Inference-Header-Content-Length, got: ${header}`);
+  const length = Number(header);
+  if (length < -(2 ** 31) || length >= 2 ** 31) {
+    throw invalidArgument(
+      `Unable to parse Inference-Header-Content-Length, value is out of range [ -2147483648, 2147483647 ], got: ${header}`,
+    );
+  }
+  if (length < 0 || length > bodyBytes) {
+    throw invalidArgument(`inference header size should be in range (0, ${bodyBytes}), got: ${length}`);
+  }
+  return length;
+}

@@ -1,0 +1,68 @@
+/** The `outputs` of an inference request: which are wanted, as classes or tensors, in JSON or binary (http.md §5.1). */
+
+import { type InferenceError, invalidArgument, notFound } from '../../../errors.ts';
+import type { RequestedOutput } from '../../../inference/request.ts';
+import { TensorParameters } from '../../../inference/request-fields.ts';
+import { requestLimits, shownName, tooMany } from '../../../inference/request-limits.ts';
+import { readName, readOutputParameters } from './request-parameters.ts';
+import { type JsonReader, missingMember, repeatedMember } from '../json/reader.ts';
+
+export interface RequestedOutputs {
+  /** Empty means all outputs. */
+  readonly requested: readonly RequestedOutput[];
+  /**
+   * Those whose data is wanted in binary. One that is listed and does not say so is written as JSON, whatever the default
+   * for outputs that are not listed.
+   */
+  readonly binaryNames: ReadonlySet<string>;
+}
+
+const noNames: ReadonlySet<string> = new Set();
+
+export const allOutputs: RequestedOutputs = { requested: [], binaryNames: noNames };
+
+export function readOutputs(reader: JsonReader): RequestedOutputs {
+  const requested: RequestedOutput[] = [];
+  let binaryNames: Set<string> | null = null;
+  for (let more = reader.firstElement('outputs'); more; more = reader.nextElement()) {
+    const { name, classificationCount, isBinary } = readOutput(reader);
+    if (requested.length === requestLimits.tensors) throw tooMany('outputs', requestLimits.tensors);
+    requested.push({ name, classificationCount });
+    if (isBinary) {
+      binaryNames ??= new Set();
+      binaryNames.add(name);
+    }
+  }
+  return { requested, binaryNames: binaryNames ?? noNames };
+}
+
+const noParameters = new TensorParameters();
+
+function readOutput(reader: JsonReader): RequestedOutput & { readonly isBinary: boolean } {
+  let name: string | null = null;
+  let parameters: TensorParameters | null = null;
+  for (let key = reader.firstKey('outputs'); key !== null; key = reader.nextKey()) {
+    if (key === 'name') {
+      if (name !== null) throw repeatedMember(key);
+      name = readName(reader, key);
+    } else if (key === 'parameters') {
+      if (parameters !== null) throw repeatedMember(key);
+      parameters = readOutputParameters(reader);
+    } else {
+      reader.skip(3);
+    }
+  }
+  if (name === null) throw missingMember('name');
+  const { classificationCount, isBinary, region } = parameters ?? noParameters;
+  if (region !== null) throw regionRefused(region, classificationCount !== null, isBinary === true);
+  return { name, classificationCount: classificationCount ?? 0, isBinary: isBinary ?? false };
+}
+
+/** No region can be registered with this server, so whatever is named cannot be found. */
+function regionRefused(region: string, hasClassification: boolean, isBinary: boolean): InferenceError {
+  if (hasClassification) {
+    return invalidArgument("Output can't set both 'shared_memory_region' and 'classification'");
+  }
+  if (isBinary) return invalidArgument("Output can't set both 'shared_memory_region' and 'binary_data'");
+  return notFound(`Unable to find shared memory region: '${shownName(region)}'`);
+}

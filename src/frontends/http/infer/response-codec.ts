@@ -1,0 +1,148 @@
+/**
+ * An `InferenceResponse` to the body of the answer (http.md §5.5): JSON in pieces of bounded size and cost, for whoever
+ * writes them to ask for one after the other, and the bytes of binary outputs as the views they are. Writing and releasing
+ * is `call.ts`.
+ */
+
+import type { ParameterValue } from '../../../inference/request.ts';
+import type { InferenceResponse, OutputTensor } from '../../../inference/response.ts';
+import type { Datatype } from '../../../tensor/datatype.ts';
+import type { Shape } from '../../../tensor/shape.ts';
+import { classify } from '../../v2/classification.ts';
+import type { DecodedInfer } from './request-codec.ts';
+import { JsonBytes } from '../json/text-bytes.ts';
+import { type TensorRuns, tensorRuns } from '../json/tensor-text.ts';
+
+/** Pieces are collected up to this. */
+const pieceBytes = 64 * 1024;
+
+/** Outputs whose bytes are not more than this are written in one go. */
+const smallBytes = 32 * 1024;
+
+/** Shared by all answers of the thread: each is done with it before it lets go of the event loop. */
+const shared = new JsonBytes(2 * pieceBytes);
+
+export class InferAnswer {
+  /** In the order of the outputs; views on the response, valid until its release. Complete when the JSON is. */
+  readonly binary: Uint8Array[] = [];
+  binaryBytes = 0;
+  readonly #response: InferenceResponse;
+  readonly #decoded: DecodedInfer;
+  readonly #hasListed: boolean;
+  #output = -1;
+  #runs: TensorRuns | null = null;
+
+  constructor(response: InferenceResponse, decoded: DecodedInfer) {
+    this.#response = response;
+    this.#decoded = decoded;
+    this.#hasListed = decoded.request.outputs.length > 0;
+  }
+
+  /** Whether the whole JSON is made so quickly that nobody needs to be let in between. */
+  get isSmall(): boolean {
+    let bytes = 0;
+    for (const { data, name } of this.#response.outputs) if (!this.#isBinary(name)) bytes += data.length;
+    return bytes <= smallBytes;
+  }
+
+  /** Of all outputs together, as the engine made them. */
+  get outputBytes(): number {
+    return this.#response.outputs.reduce((sum, { data }) => sum + data.length, 0);
+  }
+
+  /**
+   * Whether the body is JSON alone whose pieces cannot fail, so that it may leave while it is made. Binary outputs need the
+   * length of the JSON before the first byte.
+   */
+  get isStreamable(): boolean {
+    return this.#response.outputs.every(
+      ({ name, classificationCount }) => classificationCount === 0 && !this.#isBinary(name),
+    );
+  }
+
+  /**
+   * All of the JSON at once.
+   *
+   * @throws InferenceError `invalid_argument` for outputs that cannot be given in the wanted form.
+   */
+  text(): string {
+    shared.clear();
+    while (this.#write(shared));
+    const { bytes, at } = shared;
+    return bytes.toString('utf8', 0, at);
+  }
+
+  /**
+   * The next piece of the JSON, or null at its end. A piece takes a millisecond or two.
+   *
+   * @throws InferenceError as `text`.
+   */
+  piece(): Buffer | null {
+    if (this.#output > this.#response.outputs.length) return null;
+    shared.clear();
+    while (this.#write(shared) && shared.at < pieceBytes);
+    return shared.copy();
+  }
+
+  /** Writes up to the end of a run of elements; false when the JSON is complete. */
+  #write(target: JsonBytes): boolean {
+    const runs = this.#runs;
+    if (runs !== null) {
+      if (runs.next(target)) return true;
+      target.text(runs.replaced === 0 ? ']}' : `],"parameters":{"not_utf8":${runs.replaced}}}`);
+      this.#runs = null;
+    } else if (this.#output === -1) this.#writeHead(target);
+    this.#output++;
+    const { outputs } = this.#response;
+    const output = outputs[this.#output];
+    if (output !== undefined) {
+      this.#writeOutput(target, output);
+      return true;
+    }
+    target.text(']}');
+    this.#output = outputs.length + 1;
+    return false;
+  }
+
+  #writeHead(target: JsonBytes): void {
+    const { id, parameters, modelName, modelVersion } = this.#response;
+    target.text(id === '' ? '{' : `{"id":${JSON.stringify(id)},`);
+    target.text(`"model_name":${JSON.stringify(modelName)},"model_version":"${modelVersion}"`);
+    if (parameters.size > 0) target.text(`,"parameters":${parametersText(parameters)}`);
+    target.text(',"outputs":[');
+  }
+
+  #writeOutput(target: JsonBytes, output: OutputTensor): void {
+    const { name } = output;
+    let datatype: Datatype = output.datatype;
+    let shape: Shape = output.shape;
+    let data = output.data;
+    if (output.classificationCount > 0) {
+      datatype = 'BYTES';
+      ({ shape, data } = classify(output, this.#response.isBatched));
+    }
+    target.text(
+      `${this.#output === 0 ? '' : ','}{"name":${JSON.stringify(name)},"datatype":"${datatype}","shape":[${shape.join()}],`,
+    );
+    if (this.#isBinary(name)) {
+      target.text(`"parameters":{"binary_data_size":${data.length}}}`);
+      this.binary.push(data);
+      this.binaryBytes += data.length;
+    } else {
+      target.text('"data":[');
+      this.#runs = tensorRuns(datatype, data);
+    }
+  }
+
+  #isBinary(name: string): boolean {
+    return this.#hasListed ? this.#decoded.binaryNames.has(name) : this.#decoded.isBinaryByDefault;
+  }
+}
+
+function parametersText(parameters: ReadonlyMap<string, ParameterValue>): string {
+  const members: string[] = [];
+  for (const [key, value] of parameters) {
+    members.push(`${JSON.stringify(key)}:${typeof value === 'string' ? JSON.stringify(value) : String(value)}`);
+  }
+  return `{${members.join()}}`;
+}

@@ -1,0 +1,85 @@
+/** What the elements of a JSON tensor are put into, one kind per group of datatypes; see `tensor-elements.ts`. */
+
+import { type InferenceError, invalidArgument } from '../../../errors.ts';
+import { shownName } from '../../../inference/request-limits.ts';
+import type { Datatype } from '../../../tensor/datatype.ts';
+import { type Shape, shapeText } from '../../../tensor/shape.ts';
+import { type JsonKind, type JsonReader, wrongKindText } from './reader.ts';
+
+const comma = 0x2c;
+const openBracket = 0x5b;
+const openBrace = 0x7b;
+
+/** Takes elements one after the other; `read` consumes one element and leaves the reader behind it. */
+export abstract class ElementSink {
+  readonly name: string;
+  readonly datatype: Datatype;
+  readonly shape: Shape;
+  readonly count: number;
+  index = 0;
+
+  constructor(name: string, datatype: Datatype, shape: Shape, count: number) {
+    this.name = name;
+    this.datatype = datatype;
+    this.shape = shape;
+    this.count = count;
+  }
+
+  /** Reads elements and the commas between them, up to the first comma before a bracket or to what is no comma. */
+  abstract readRun(reader: JsonReader): void;
+  abstract bytes(): Uint8Array;
+
+  tooMany(): InferenceError {
+    return invalidArgument(
+      `Unable to parse 'data': Shape does not match true shape of 'data' field, input '${this.name}' of shape ${shapeText(this.shape)} has more elements`,
+    );
+  }
+
+  outOfRange(): InferenceError {
+    return invalidArgument(
+      `Unable to parse 'data': element ${this.index} of input '${this.name}' is out of range for ${this.datatype}`,
+    );
+  }
+}
+
+/** Consumes a comma when another element, not an array, follows it. */
+export function continuesRun(reader: JsonReader): boolean {
+  const { bytes } = reader;
+  let byte = bytes[reader.at];
+  if (byte !== comma) {
+    if (reader.peek() !== comma) return false;
+    byte = comma;
+  }
+  const commaAt = reader.at++;
+  const next = bytes[reader.at];
+  if (next !== 0x20 && next !== openBracket && next !== 0x0a && next !== 0x0d && next !== 0x09) return true;
+  if (reader.peek() !== openBracket) return true;
+  reader.at = commaAt;
+  return false;
+}
+
+/** What stands at the reader is another kind of value, or no value. */
+export function wrongElement(reader: JsonReader, sink: ElementSink, kind: JsonKind): InferenceError {
+  const start = reader.at;
+  const byte = reader.peek();
+  try {
+    // Of an array or object its beginning says enough, however long it is.
+    if (byte !== openBracket && byte !== openBrace) reader.skip(0);
+  } catch (error) {
+    return error as InferenceError;
+  }
+  reader.at = start;
+  const what = sink.datatype === 'BYTES' ? 'JSON bytes array' : "'data'";
+  const hint = byte === 0x6e && kind === 'double' ? '; null is no number, write NaN or Infinity as bare words' : '';
+  return invalidArgument(
+    `Unable to parse ${what}: ${wrongKindText(kind)}, element ${sink.index} of input '${shownName(sink.name)}' of ${sink.datatype}${hint}`,
+  );
+}
+
+/** The value of `data` is no array. */
+export function noArray(reader: JsonReader, name: string): InferenceError {
+  const isObject = reader.peek() === openBrace;
+  if (!isObject) reader.skip(0);
+  const hint = isObject ? '; JSON.stringify makes an object of a typed array: take Array.from(values)' : '';
+  return invalidArgument(`Unable to parse 'data': ${wrongKindText('array')}, input '${shownName(name)}'${hint}`);
+}

@@ -1,0 +1,344 @@
+/**
+ * A cursor over the JSON text of a request, as bytes. It exists because `JSON.parse` can neither keep 64-bit integers
+ * exact nor read NaN, and would make a JavaScript array of every tensor. Strict RFC 8259; invalid UTF-8, lone surrogates
+ * and nesting beyond `maxJsonDepth` are refused. What the members mean is `infer/request-codec.ts`; elements of tensors are
+ * read by `tensor-elements.ts`, whole values by `value.ts`.
+ */
+
+import { isUtf8 } from 'node:buffer';
+import { type InferenceError, invalidArgument } from '../../../errors.ts';
+import { requestLimits, shownName, tooLong } from '../../../inference/request-limits.ts';
+
+/** Arrays and objects inside each other, in tensor data and elsewhere (http.md §2). */
+export const maxJsonDepth = 100;
+
+/** The kinds of JSON values as Triton's error texts name them. */
+export type JsonKind = 'array' | 'string' | 'boolean' | 'unsigned-integer' | 'signed-integer' | 'double' | 'object';
+
+/** Triton's sentences; a double is the only kind that they call by two names. */
+export const wrongKindText = (kind: JsonKind): string =>
+  `attempt to access JSON non-${kind === 'double' ? 'number' : kind} as ${kind}`;
+
+export const wrongKind = (key: string, kind: JsonKind): InferenceError =>
+  invalidArgument(
+    `Unable to ${key === 'classification' ? 'set' : 'parse'} '${shownName(key)}': ${wrongKindText(kind)}`,
+  );
+
+export const missingMember = (key: string): InferenceError =>
+  invalidArgument(`Unable to parse '${key}': attempt to access non-existing object member '${key}'`);
+
+/** A member that decides something must not be there twice: which of the two is meant cannot be known. */
+export const repeatedMember = (key: string): InferenceError =>
+  invalidArgument(`Unable to parse '${shownName(key)}': the object has this member twice`);
+
+export const depthExceeded = (): InferenceError =>
+  invalidArgument(`JSON nesting depth exceeds maximum allowed limit (${maxJsonDepth})`);
+
+const quote = 0x22;
+const comma = 0x2c;
+const minus = 0x2d;
+const zero = 0x30;
+const nine = 0x39;
+const colon = 0x3a;
+const openBracket = 0x5b;
+const backslash = 0x5c;
+const closeBracket = 0x5d;
+const openBrace = 0x7b;
+const closeBrace = 0x7d;
+
+/** Member names and tensor names repeat from request to request: short ASCII strings are kept in a small table. */
+const cachedLength = 32;
+const cachedStrings: string[] = new Array<string>(512).fill('');
+
+/** One digit more than 2^53 has: what is longer is beyond it, or begins with a zero. */
+const maxUnsignedDigits = 17;
+
+/** Counted for each value that is skipped: a text of one byte still takes a step. */
+const skippedValueBytes = 16;
+
+const integerText = /^-?(?:0|[1-9]\d*)$/;
+const numberText = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
+const loneSurrogate = /\p{Surrogate}/u;
+
+export class JsonReader {
+  /** Only the JSON part; reading beyond it must not see the binary tensors behind. */
+  readonly bytes: Buffer;
+  /** Offset of the next byte; `tensor-elements.ts` moves it. */
+  at: number;
+  /** Where the elements of a tensor are left for another turn of the event loop, at the next of them; else never reached. */
+  pauseAt: number;
+  /** What `skip` has walked over, in bytes and a constant for each value. */
+  #skipped = 0;
+
+  constructor(bytes: Buffer) {
+    this.bytes = bytes;
+    this.at = 0;
+    this.pauseAt = bytes.length + 1;
+  }
+
+  fail(message: string, at: number = this.at): InferenceError {
+    return invalidArgument(`failed to parse the request JSON buffer: ${message} at ${at}`);
+  }
+
+  /** The next byte that is no white space, not consumed; -1 at the end. */
+  peek(): number {
+    const { bytes } = this;
+    let { at } = this;
+    let byte = at < bytes.length ? (bytes[at] as number) : -1;
+    while (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09) {
+      at++;
+      byte = at < bytes.length ? (bytes[at] as number) : -1;
+    }
+    this.at = at;
+    return byte;
+  }
+
+  /** Enters an object and reads the name of its first member; null for an empty object, which is then consumed. */
+  firstKey(key: string): string | null {
+    if (this.peek() !== openBrace) throw this.#unexpected(key, 'object');
+    this.at++;
+    if (this.peek() !== closeBrace) return this.#key();
+    this.at++;
+    return null;
+  }
+
+  /** The name of the next member, or null when the object ended. */
+  nextKey(): string | null {
+    const byte = this.peek();
+    if (byte === closeBrace) {
+      this.at++;
+      return null;
+    }
+    if (byte !== comma) throw this.fail('Missing a comma or } after an object member.');
+    this.at++;
+    return this.#key();
+  }
+
+  /** Enters an array; false when it is empty, which is then consumed. */
+  firstElement(key: string): boolean {
+    if (this.peek() !== openBracket) throw this.#unexpected(key, 'array');
+    this.at++;
+    if (this.peek() !== closeBracket) return true;
+    this.at++;
+    return false;
+  }
+
+  /** Whether another element follows; at the end of the array it is consumed. */
+  nextElement(): boolean {
+    const byte = this.peek();
+    if (byte !== comma && byte !== closeBracket) throw this.fail('Missing a comma or ] after an array element.');
+    this.at++;
+    return byte === comma;
+  }
+
+  /** @param maxBytes what is longer is refused. */
+  string(key: string, maxBytes: number = requestLimits.textBytes): string {
+    if (this.peek() !== quote) throw this.#unexpected(key, 'string');
+    return this.#string(maxBytes);
+  }
+
+  boolean(key: string): boolean {
+    const byte = this.peek();
+    if (byte === 0x74 && this.word('true')) return true;
+    if (byte === 0x66 && this.word('false')) return false;
+    throw this.#unexpected(key, 'boolean');
+  }
+
+  /** A non-negative integer up to 2^53 - 1. */
+  unsigned(key: string): number {
+    const { bytes } = this;
+    const first = this.peek();
+    if (first < zero || first > nine) throw this.#unexpected(key, 'unsigned-integer');
+    let { at } = this;
+    let value = 0;
+    let byte: number | undefined = first;
+    while (byte !== undefined && byte >= zero && byte <= nine && at - this.at < maxUnsignedDigits) {
+      value = value * 10 + (byte - zero);
+      byte = bytes[++at];
+    }
+    const hasLeadingZero = first === zero && at - this.at > 1;
+    if (hasLeadingZero || byte === 0x2e || byte === 0x65 || byte === 0x45)
+      throw this.#unexpected(key, 'unsigned-integer');
+    if (value > Number.MAX_SAFE_INTEGER) {
+      throw invalidArgument(`Unable to parse '${key}': value is out of range [ 0, ${Number.MAX_SAFE_INTEGER} ]`);
+    }
+    this.at = at;
+    return value;
+  }
+
+  /** A number: integers as `number` where exact and `bigint` beyond 2^53, everything with a fraction or exponent as `double`. */
+  number(): number | bigint | { readonly double: number } {
+    this.peek();
+    const text = this.#numberText();
+    if (!integerText.test(text)) return { double: this.#finite(Number(text)) };
+    const value = Number(text);
+    return Number.isSafeInteger(value) ? value : BigInt(text);
+  }
+
+  /** Consumes `literal` if it comes next, not followed by a further letter or digit. */
+  word(literal: string): boolean {
+    const { bytes, at } = this;
+    const end = at + literal.length;
+    for (let i = 0; i < literal.length; i++) if (bytes[at + i] !== literal.charCodeAt(i)) return false;
+    if (isWordByte(bytes[end])) return false;
+    this.at = end;
+    return true;
+  }
+
+  /** Checks and consumes a value of any kind, `depth` levels deep already; what a request may have of it is bounded. */
+  skip(depth: number): void {
+    const byte = this.peek();
+    const start = this.at;
+    if (byte === quote) {
+      this.skipString();
+    } else if (byte === openBrace || byte === openBracket) {
+      if (depth >= maxJsonDepth) throw depthExceeded();
+      if (byte === openBrace) {
+        for (let key = this.firstKey(''); key !== null; key = this.nextKey()) this.skip(depth + 1);
+      } else {
+        for (let more = this.firstElement(''); more; more = this.nextElement()) this.skip(depth + 1);
+      }
+    } else if (byte === minus || (byte >= zero && byte <= nine)) {
+      this.#finite(Number(this.#numberText()));
+    } else if (!this.word('true') && !this.word('false') && !this.word('null')) {
+      throw this.fail('Invalid value.');
+    }
+    if (byte === openBrace || byte === openBracket) return;
+    this.#skipped += this.at - start + skippedValueBytes;
+    if (this.#skipped > requestLimits.allTextBytes) {
+      throw tooLong('what the JSON holds besides the members of the protocol', requestLimits.allTextBytes);
+    }
+  }
+
+  /** Nothing but white space may follow the document. */
+  end(): void {
+    if (this.peek() !== -1) throw this.fail('The document root must not be followed by other values.');
+  }
+
+  /**
+   * Consumes a string without decoding it.
+   *
+   * @param maxBytes between the quotes; what is longer is refused without looking at the rest.
+   * @returns true when its bytes between the quotes are the text itself, false when there are escapes in it.
+   */
+  skipString(maxBytes: number = requestLimits.textBytes): boolean {
+    const { bytes } = this;
+    const start = this.at + 1;
+    const end = Math.min(bytes.length, start + maxBytes);
+    let at = start;
+    let isAscii = true;
+    let isPlain = true;
+    for (let byte = bytes[at]; byte !== quote; byte = bytes[++at]) {
+      if (byte === undefined || at >= end) throw this.#endlessString(end);
+      if (byte < 0x20) throw this.fail('Invalid encoding in string: a control character must be escaped.', at);
+      if (byte >= 0x80) isAscii = false;
+      if (byte === backslash) {
+        isPlain = false;
+        at++;
+      }
+    }
+    if (!isAscii && !isUtf8(bytes.subarray(start, at)))
+      throw this.fail('Invalid encoding in string: not UTF-8.', start);
+    this.at = at + 1;
+    return isPlain;
+  }
+
+  /** The text of the string literal in `[start, end)`, quotes included, that `skipString` found to have escapes. */
+  unescaped(start: number, end: number): string {
+    let text: string;
+    try {
+      text = JSON.parse(this.bytes.toString('utf8', start, end)) as string;
+    } catch {
+      throw this.fail('Invalid escape character in string.', start);
+    }
+    if (loneSurrogate.test(text)) throw this.fail('The surrogate pair in string is invalid.', start);
+    return text;
+  }
+
+  #endlessString(end: number): InferenceError {
+    if (end < this.bytes.length) return tooLong(`the string at ${this.at}`, end - this.at - 1);
+    return this.fail('Missing a closing quotation mark in string.', this.at);
+  }
+
+  #key(): string {
+    if (this.peek() !== quote) throw this.fail('Missing a name for object member.');
+    const key = this.#string(requestLimits.textBytes);
+    if (this.peek() !== colon) throw this.fail('Missing a colon after a name of object member.');
+    this.at++;
+    return key;
+  }
+
+  #string(maxBytes: number): string {
+    const { bytes, at: open } = this;
+    let hash = 0;
+    const limit = open + 1 + cachedLength;
+    for (let at = open + 1; at <= limit; at++) {
+      const byte = bytes[at];
+      if (byte === quote) {
+        this.at = at + 1;
+        return cachedString(bytes, open + 1, at, hash & (cachedStrings.length - 1));
+      }
+      if (byte === undefined || byte < 0x20 || byte >= 0x80 || byte === backslash) break;
+      hash = (Math.imul(hash, 31) + byte) | 0;
+    }
+    const isPlain = this.skipString(maxBytes);
+    return isPlain ? bytes.toString('utf8', open + 1, this.at - 1) : this.unescaped(open, this.at);
+  }
+
+  #numberText(): string {
+    const { bytes, at } = this;
+    const longest = at + requestLimits.numberCharacters;
+    let end = at;
+    while (end <= longest && isNumberByte(bytes[end])) end++;
+    if (end > longest) throw this.fail('Number with too many characters.');
+    const text = bytes.toString('latin1', at, end);
+    if (!numberText.test(text)) throw this.fail('Invalid value.');
+    this.at = end;
+    return text;
+  }
+
+  #finite(value: number): number {
+    if (!Number.isFinite(value)) throw this.fail('Number too big to be stored in double.');
+    return value;
+  }
+
+  /** A value of another kind is told as such; what is no value at all is a syntax error. */
+  #unexpected(key: string, kind: JsonKind): InferenceError {
+    const byte = this.peek();
+    if (byte === -1) return this.fail(this.bytes.length === 0 ? 'The document is empty.' : 'Invalid value.');
+    const start = this.at;
+    try {
+      // Of an array or object its beginning says enough, however long it is.
+      if (byte !== openBrace && byte !== openBracket) this.skip(0);
+    } catch {
+      return this.fail('Invalid value.', start);
+    }
+    return key === '' ? this.fail('Invalid value.', start) : wrongKind(key, kind);
+  }
+}
+
+const isNumberByte = (byte: number | undefined): boolean =>
+  byte !== undefined &&
+  ((byte >= zero && byte <= nine) ||
+    byte === minus ||
+    byte === 0x2b ||
+    byte === 0x2e ||
+    byte === 0x65 ||
+    byte === 0x45);
+
+const isWordByte = (byte: number | undefined): boolean =>
+  byte !== undefined &&
+  ((byte >= zero && byte <= nine) || (byte >= 0x41 && byte <= 0x5a) || (byte >= 0x61 && byte <= 0x7a) || byte === 0x5f);
+
+/** The string of the ASCII bytes in `[start, end)`, the same object as the last time where the table still has it. */
+function cachedString(bytes: Buffer, start: number, end: number, slot: number): string {
+  const cached = cachedStrings[slot] as string;
+  if (cached.length === end - start) {
+    let i = 0;
+    while (i < cached.length && cached.charCodeAt(i) === bytes[start + i]) i++;
+    if (i === cached.length) return cached;
+  }
+  const text = bytes.toString('latin1', start, end);
+  cachedStrings[slot] = text;
+  return text;
+}

@@ -1,0 +1,152 @@
+/**
+ * Elements of a tensor from JSON straight into their bytes, without an array in between. `data` may be flat or nested in
+ * any way: only the number of elements counts (http.md §5.2). Stricter than Triton where it would store another number
+ * than was sent: fractions and values out of range are refused. What takes the
+ * elements is `number-sinks.ts` and `text-sinks.ts`.
+ */
+
+import { assertNever, type InferenceError, invalidArgument } from '../../../errors.ts';
+import type { Datatype } from '../../../tensor/datatype.ts';
+import { bfloat16Limit, float16Limit } from '../../../tensor/float16.ts';
+import { type Shape, shapeText } from '../../../tensor/shape.ts';
+import { type ElementSink, noArray } from './element-sink.ts';
+import { depthExceeded, type JsonReader, maxJsonDepth } from './reader.ts';
+import { FloatSink, Integer64Sink, IntegerSink } from './number-sinks.ts';
+import type { TensorSlices } from './tensor-slices.ts';
+import { BooleanSink, StringSink } from './text-sinks.ts';
+
+const comma = 0x2c;
+const openBracket = 0x5b;
+const closeBracket = 0x5d;
+const quote = 0x22;
+
+/** From this magnitude on a double rounds to an infinite float. */
+const floatLimit = 2 ** 128 - 2 ** 103;
+
+/**
+ * Reads the value of `data` at the reader.
+ *
+ * @param slices of a large request; throws `paused` when it is time to let others go on.
+ * @returns the elements' bytes (wire form for BYTES), in memory of their own.
+ * @throws InferenceError `invalid_argument` when there are not exactly `count` elements or one does not fit.
+ */
+export function readTensorData(
+  reader: JsonReader,
+  name: string,
+  datatype: Datatype,
+  shape: Shape,
+  count: number,
+  slices: TensorSlices | null,
+): Uint8Array {
+  const known = slices?.find(reader);
+  if (known !== undefined) return known;
+  // Every element takes two bytes of text at least: a shape cannot make the server reserve more than was sent.
+  if (count > (reader.bytes.length - reader.at) / 2) throw tooFew(name, shape);
+  if (slices !== null) return slices.read(reader, () => new NestedElements(sinkFor(name, datatype, shape, count)));
+  const elements = new NestedElements(sinkFor(name, datatype, shape, count));
+  elements.read(reader);
+  return elements.bytes();
+}
+
+/**
+ * Leaves the reader behind a value of `data` whose datatype and shape are not known yet. Only strings and brackets are
+ * looked at: `readTensorData` comes back to it.
+ */
+export function passOverTensorData(reader: JsonReader): void {
+  const { bytes } = reader;
+  if (reader.peek() !== openBracket) {
+    reader.skip(0);
+    return;
+  }
+  const start = reader.at;
+  for (let depth = 0; reader.at < bytes.length; ) {
+    const byte = bytes[reader.at];
+    if (byte === quote) {
+      reader.skipString(Number.POSITIVE_INFINITY);
+      continue;
+    }
+    reader.at++;
+    if (byte === openBracket) depth++;
+    else if (byte === closeBracket && --depth === 0) return;
+  }
+  throw reader.fail('Missing a comma or ] after an array element.', start);
+}
+
+const tooFew = (name: string, shape: Shape): InferenceError =>
+  invalidArgument(
+    `Failed to parse 'data' field: shape does not match true shape, input '${name}' of shape ${shapeText(shape)} has fewer elements`,
+  );
+
+/** The elements of one tensor with the brackets and commas between them, read in one go or in several. */
+export class NestedElements {
+  readonly #sink: ElementSink;
+  #depth = 0;
+
+  constructor(sink: ElementSink) {
+    this.#sink = sink;
+  }
+
+  /** Reads up to the end, or to the first element behind `reader.pauseAt`: false then, and the next call goes on there. */
+  read(reader: JsonReader): boolean {
+    const sink = this.#sink;
+    if (this.#depth === 0 && reader.peek() !== openBracket) throw noArray(reader, sink.name);
+    for (;;) {
+      if (reader.at >= reader.pauseAt) return false;
+      if (reader.peek() === openBracket) {
+        if (++this.#depth > maxJsonDepth) throw depthExceeded();
+        reader.at++;
+        if (reader.peek() !== closeBracket) continue;
+      } else {
+        sink.readRun(reader);
+      }
+      let byte = reader.peek();
+      while (byte === closeBracket) {
+        reader.at++;
+        if (--this.#depth === 0) return true;
+        byte = reader.peek();
+      }
+      if (byte !== comma) throw reader.fail('Missing a comma or ] after an array element.');
+      reader.at++;
+    }
+  }
+
+  bytes(): Uint8Array {
+    const { index, count, name, shape } = this.#sink;
+    if (index < count) throw tooFew(name, shape);
+    return this.#sink.bytes();
+  }
+}
+
+function sinkFor(name: string, datatype: Datatype, shape: Shape, count: number): ElementSink {
+  switch (datatype) {
+    case 'FP32':
+      return new FloatSink(name, datatype, shape, new Float32Array(count), floatLimit);
+    case 'FP64':
+      return new FloatSink(name, datatype, shape, new Float64Array(count), Number.POSITIVE_INFINITY);
+    case 'FP16':
+      return new FloatSink(name, datatype, shape, new Uint16Array(count), float16Limit);
+    case 'BF16':
+      return new FloatSink(name, datatype, shape, new Uint16Array(count), bfloat16Limit);
+    case 'UINT8':
+      return new IntegerSink(name, datatype, shape, new Uint8Array(count));
+    case 'UINT16':
+      return new IntegerSink(name, datatype, shape, new Uint16Array(count));
+    case 'UINT32':
+      return new IntegerSink(name, datatype, shape, new Uint32Array(count));
+    case 'INT8':
+      return new IntegerSink(name, datatype, shape, new Int8Array(count));
+    case 'INT16':
+      return new IntegerSink(name, datatype, shape, new Int16Array(count));
+    case 'INT32':
+      return new IntegerSink(name, datatype, shape, new Int32Array(count));
+    case 'UINT64':
+    case 'INT64':
+      return new Integer64Sink(name, datatype, shape, count);
+    case 'BOOL':
+      return new BooleanSink(name, shape, count);
+    case 'BYTES':
+      return new StringSink(name, shape, count);
+    default:
+      return assertNever(datatype);
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * Whole JSON values of the control endpoints, whose bodies are small trees. Objects become Maps, so that no member name
+ * can touch a prototype; integers stay exact.
+ */
+
+import { shownName, tooMany } from '../../../inference/request-limits.ts';
+import { depthExceeded, JsonReader, maxJsonDepth, wrongKind } from './reader.ts';
+
+export type JsonValue =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | { readonly double: number }
+  | readonly JsonValue[]
+  | JsonObject;
+
+export type JsonObject = ReadonlyMap<string, JsonValue>;
+
+/**
+ * The object that is the whole body; an empty body is an empty object.
+ *
+ * @throws InferenceError `invalid_argument` for anything else, repeated members included.
+ */
+export function readJsonObject(body: Buffer): JsonObject {
+  const reader = new JsonReader(body);
+  if (reader.peek() === -1) return new Map();
+  const object = readObject(reader, 0, 'request body', { left: maxValues });
+  reader.end();
+  return object;
+}
+
+/** Far more than any control call has; each becomes an object. */
+const maxValues = 65_536;
+
+/** How many values the body may still have. */
+interface Budget {
+  left: number;
+}
+
+function readValue(reader: JsonReader, depth: number, budget: Budget): JsonValue {
+  if (--budget.left < 0) throw tooMany('values', maxValues);
+  switch (reader.peek()) {
+    case 0x22:
+      return reader.string('', Number.POSITIVE_INFINITY);
+    case 0x7b:
+      return readObject(reader, depth, '', budget);
+    case 0x5b: {
+      if (depth >= maxJsonDepth) throw depthExceeded();
+      const elements: JsonValue[] = [];
+      for (let more = reader.firstElement(''); more; more = reader.nextElement()) {
+        elements.push(readValue(reader, depth + 1, budget));
+      }
+      return elements;
+    }
+    case 0x74:
+    case 0x66:
+      return reader.boolean('');
+    case 0x6e:
+      if (reader.word('null')) return null;
+      throw reader.fail('Invalid value.');
+    default:
+      return reader.number();
+  }
+}
+
+function readObject(reader: JsonReader, depth: number, key: string, budget: Budget): JsonObject {
+  if (depth >= maxJsonDepth) throw depthExceeded();
+  const members = new Map<string, JsonValue>();
+  for (let name = reader.firstKey(key); name !== null; name = reader.nextKey()) {
+    if (members.has(name)) throw reader.fail(`Object member '${shownName(name)}' is given twice.`);
+    members.set(name, readValue(reader, depth + 1, budget));
+  }
+  return members;
+}
+
+/** The member as an object, undefined when absent. */
+export function objectMember(object: JsonObject, key: string): JsonObject | undefined {
+  const value = object.get(key);
+  if (value === undefined || value instanceof Map) return value;
+  throw wrongKind(key, 'object');
+}
+
+/** The member as a string, undefined when absent. */
+export function stringMember(object: JsonObject, key: string): string | undefined {
+  const value = object.get(key);
+  if (value === undefined || typeof value === 'string') return value;
+  throw wrongKind(key, 'string');
+}
+
+export function booleanMember(object: JsonObject, key: string): boolean | undefined {
+  const value = object.get(key);
+  if (value === undefined || typeof value === 'boolean') return value;
+  throw wrongKind(key, 'boolean');
+}
+
+/** The member as an integer from 0 to 2^63 - 1, undefined when absent. */
+export function unsignedMember(object: JsonObject, key: string): number | bigint | undefined {
+  const value = object.get(key);
+  if (value === undefined) return value;
+  if ((typeof value === 'number' || typeof value === 'bigint') && value >= 0 && value < 2n ** 63n) return value;
+  throw wrongKind(key, 'unsigned-integer');
+}

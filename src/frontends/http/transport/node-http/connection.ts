@@ -1,0 +1,92 @@
+/** The requests of one connection of `node:http` that have no written answer, and how the connection is refused. */
+
+import type { Socket } from 'node:net';
+import { defaultLimits } from '../../../../http1/limits.ts';
+import { responseHead } from '../../../../http1/response-head.ts';
+import type { Clock } from '../../../../time.ts';
+import type { NodeRequest } from './request.ts';
+import { errorText, jsonHeaders } from '../transport.ts';
+
+export interface ConnectionOwner {
+  /** Whether connections end with their newest answer. */
+  readonly isDraining: boolean;
+  /** A connection may have nothing to do any more. */
+  lookIfIdle(): void;
+}
+
+export class NodeConnection {
+  readonly #socket: Socket;
+  readonly #clock: Clock;
+  readonly #owner: ConnectionOwner;
+  readonly #requests = new Set<NodeRequest>();
+  #newest: NodeRequest | null = null;
+  /** Written behind the last answer; then the connection ends. */
+  #refusal: string | null = null;
+
+  constructor(socket: Socket, clock: Clock, owner: ConnectionOwner) {
+    this.#socket = socket;
+    this.#clock = clock;
+    this.#owner = owner;
+  }
+
+  get isBusy(): boolean {
+    return this.#requests.size > 0;
+  }
+
+  add(request: NodeRequest): NodeRequest {
+    this.#requests.add(request);
+    this.#newest = request;
+    return request;
+  }
+
+  /** Whether the connection is to end with the answer of this request. */
+  closesAfter(request: NodeRequest): boolean {
+    return this.#owner.isDraining && request === this.#newest;
+  }
+
+  /** The answer of the request has been written. */
+  answered(request: NodeRequest): void {
+    if (!this.#requests.delete(request) || this.#requests.size > 0) return;
+    this.#socket.setTimeout(0);
+    if (this.#refusal !== null) this.#end(this.#refusal);
+    this.#owner.lookIfIdle();
+  }
+
+  /** Cuts the connection when the client takes nothing of a large answer for so long. */
+  limitTime(): void {
+    this.#socket.setTimeout(defaultLimits.stallTimeoutMs);
+  }
+
+  /** What came is no request: that is answered in place of the request it broke, else behind the answers that are due. */
+  refuse(status: number, reason: string): void {
+    if (this.#refusal !== null) return;
+    this.#refusal = '';
+    const newest = this.#newest;
+    if (newest?.isOpen === true && !newest.isReceived) {
+      newest.mustClose = true;
+      newest.respond(status, jsonHeaders, errorText(reason));
+      return;
+    }
+    const body = errorText(reason);
+    this.#refusal = responseHead(status, jsonHeaders, body.length, null) + body;
+    if (this.#requests.size === 0) this.#end(this.#refusal);
+  }
+
+  lost(): void {
+    for (const request of this.#requests) request.abandon();
+    this.#requests.clear();
+    this.#owner.lookIfIdle();
+  }
+
+  #end(text: string): void {
+    const socket = this.#socket;
+    if (!socket.writable) {
+      socket.destroy();
+      return;
+    }
+    socket.end(text);
+    // Read on for a moment, so that the refusal is not lost to a reset.
+    const stop = this.#clock.schedule(this.#clock.now() + defaultLimits.lingerMs, () => socket.destroy());
+    socket.once('close', stop);
+  }
+}

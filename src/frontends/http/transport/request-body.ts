@@ -1,0 +1,233 @@
+/**
+ * Collects the body of a request: of an announced length into memory of that size, where it stays; without a length into
+ * a block that doubles. Memory is reserved of the budget as bytes come, so that announcing costs nothing. What is too large
+ * is not kept, but read to its end – up to `discardLimit` – so that the client is in a state to read the refusal.
+ */
+
+import type { InferenceError } from '../../../errors.ts';
+import type { BodySink } from '../../../http1/body-sink.ts';
+import { type MessageMemory, maxPooledBytes } from '../../message-pool.ts';
+import type { ReceivedRequest } from './transport.ts';
+
+/** Bodies announced longer than this get their memory as they arrive, so that an announcement alone costs nothing. */
+const firstRoomBytes = 64 * 1024 * 1024;
+const firstChunkedBytes = 64 * 1024;
+/** Up to this a body gets its exact size: a block would be far larger, and slow clients could hold many. */
+const smallBytes = 32 * 1024;
+/** What is reserved when the first byte of a larger body comes; then always the double of what has come. */
+const firstReservedBytes = 64 * 1024;
+
+/** No body of a request may be larger than this whatever it is made of (Triton's own bound is memory). */
+export const maxBodyBytes = 2 ** 31 - 1;
+
+export interface BodyReceiver {
+  /**
+   * Called once, unless the connection breaks before the body is complete or the body is refused.
+   *
+   * @param body          null when it passed the limit.
+   * @param block         what holds the body and may be given back to the memory when nobody reads it any more; or null.
+   * @param receivedBytes the announced length where there is one.
+   * @param isComplete    false when the rest will not be read and the connection has to be closed after the answer.
+   * @param reservedBytes what the body has of the budget, which the receiver gives back from now on.
+   */
+  onBody(
+    body: Buffer | null,
+    block: Buffer | null,
+    receivedBytes: number,
+    isComplete: boolean,
+    reservedBytes: number,
+  ): void;
+  /**
+   * Called instead when the budget has no memory for the body. The rest is read and dropped behind the answer, so that the
+   * client is in a state to read it.
+   *
+   * @param isTooLarge It would not fit either if it were alone.
+   */
+  onRefusedBody(error: InferenceError, isTooLarge: boolean): void;
+}
+
+const empty: Buffer = Buffer.alloc(0);
+
+export function receiveBody(
+  request: ReceivedRequest,
+  memory: MessageMemory,
+  limitBytes: number,
+  receiver: BodyReceiver,
+): void {
+  const length = request.head.bodyBytes;
+  const { budget } = memory;
+  if (length === null) request.collect(new ChunkedBody(memory, limitBytes, receiver));
+  else if (length === 0) receiver.onBody(empty, null, 0, true, 0);
+  else if (length > discardLimit(limitBytes)) receiver.onBody(null, null, length, false, 0);
+  else if (length > limitBytes) request.collect(new OversizedBody(length, receiver));
+  else if (budget.isTooLarge(length)) receiver.onRefusedBody(budget.tooLarge(length), true);
+  else request.collect(new AnnouncedBody(length, memory, receiver));
+}
+
+const discardLimit = (limitBytes: number): number => Math.max(limitBytes, maxBodyBytes);
+
+/** Of an announced length beyond the limit. */
+class OversizedBody implements BodySink {
+  readonly #length: number;
+  readonly #receiver: BodyReceiver;
+  #received = 0;
+
+  constructor(length: number, receiver: BodyReceiver) {
+    this.#length = length;
+    this.#receiver = receiver;
+  }
+
+  add(_bytes: Buffer, from: number, end: number): void {
+    this.#received += end - from;
+    if (this.#received === this.#length) this.#receiver.onBody(null, null, this.#length, true, 0);
+  }
+
+  end(): void {
+    // The last byte was the end.
+  }
+}
+
+/** Memory of the budget for a body that is coming. */
+abstract class CountedBody implements BodySink {
+  protected readonly memory: MessageMemory;
+  protected readonly receiver: BodyReceiver;
+  protected block: Buffer | null = null;
+  protected body: Buffer = empty;
+  protected received = 0;
+  protected reservedBytes = 0;
+
+  constructor(memory: MessageMemory, receiver: BodyReceiver) {
+    this.memory = memory;
+    this.receiver = receiver;
+  }
+
+  abstract add(bytes: Buffer, from: number, end: number): void;
+  abstract end(): void;
+
+  dropped(): void {
+    this.drop();
+  }
+
+  /** False when the body has been refused. */
+  protected reserve(bytes: number): boolean {
+    const { budget } = this.memory;
+    const more = bytes - this.reservedBytes;
+    if (!budget.reserve(more, this.reservedBytes)) {
+      this.#refuse(budget.exhausted(more), false);
+      return false;
+    }
+    this.reservedBytes = bytes;
+    return true;
+  }
+
+  protected refuseAsTooLarge(): void {
+    this.#refuse(this.memory.budget.tooLarge(this.received), true);
+  }
+
+  /** The body and what it has reserved are the receiver's. */
+  protected handOver(body: Buffer | null): void {
+    const { block, reservedBytes } = this;
+    this.block = null;
+    this.body = empty;
+    this.reservedBytes = 0;
+    // A pooled block may be larger than the body.
+    const unreserved = block === null || body === null ? 0 : Math.max(0, block.length - reservedBytes);
+    if (unreserved > 0) this.memory.budget.add(unreserved);
+    this.receiver.onBody(body, block, this.received, true, reservedBytes + unreserved);
+  }
+
+  protected drop(): void {
+    if (this.block !== null) this.memory.giveBack(this.block);
+    this.block = null;
+    this.body = empty;
+    this.memory.budget.release(this.reservedBytes);
+    this.reservedBytes = 0;
+  }
+
+  #refuse(error: InferenceError, isTooLarge: boolean): void {
+    this.drop();
+    this.receiver.onRefusedBody(error, isTooLarge);
+  }
+}
+
+class AnnouncedBody extends CountedBody {
+  readonly #length: number;
+
+  constructor(length: number, memory: MessageMemory, receiver: BodyReceiver) {
+    super(memory, receiver);
+    this.#length = length;
+  }
+
+  override add(bytes: Buffer, from: number, end: number): void {
+    const at = this.received;
+    this.received = at + end - from;
+    if (this.received > this.reservedBytes && !this.reserve(this.#wantedBytes())) return;
+    if (this.received > this.body.length) this.#grow(at);
+    bytes.copy(this.body, at, from, end);
+    // The last byte is here: waiting for the end could cost another turn.
+    if (this.received === this.#length) this.handOver(this.body);
+  }
+
+  override end(): void {
+    // No transport lets a body end that is shorter than announced.
+  }
+
+  #wantedBytes(): number {
+    const length = this.#length;
+    return length <= smallBytes ? length : Math.min(length, Math.max(firstReservedBytes, this.received * 2));
+  }
+
+  #grow(filled: number): void {
+    const { memory } = this;
+    const length = this.#length;
+    if (filled > 0) {
+      const grown = memory.allocate(Math.min(Math.max(this.body.length * 2, this.received), length));
+      this.body.copy(grown, 0, 0, filled);
+      this.body = grown;
+    } else if (length <= smallBytes || length > maxPooledBytes) {
+      this.body = memory.allocate(Math.min(length, Math.max(firstRoomBytes, this.received)));
+    } else {
+      this.block = memory.take(length);
+      this.body = this.block.subarray(0, length);
+    }
+  }
+}
+
+class ChunkedBody extends CountedBody {
+  readonly #limitBytes: number;
+  #isOver = false;
+
+  constructor(memory: MessageMemory, limitBytes: number, receiver: BodyReceiver) {
+    super(memory, receiver);
+    this.#limitBytes = limitBytes;
+  }
+
+  override add(bytes: Buffer, from: number, end: number): void {
+    const at = this.received;
+    this.received = at + end - from;
+    if (this.received > discardLimit(this.#limitBytes)) {
+      this.drop();
+      this.receiver.onBody(null, null, this.received, false, 0);
+    } else if (this.received > this.#limitBytes) {
+      this.#isOver = true;
+      this.drop();
+    } else if (this.memory.budget.isTooLarge(this.received)) this.refuseAsTooLarge();
+    else if (this.received <= this.body.length || this.#grow(at)) bytes.copy(this.body, at, from, end);
+  }
+
+  override end(): void {
+    this.handOver(this.#isOver ? null : this.body.subarray(0, this.received));
+  }
+
+  /** Room for what was received, of which `filled` bytes lie in the present room. False when the body has been refused. */
+  #grow(filled: number): boolean {
+    const wanted = Math.max(firstChunkedBytes, this.body.length * 2, this.received);
+    if (!this.reserve(wanted)) return false;
+    const { body, block, memory } = this;
+    this.block = wanted <= maxPooledBytes ? memory.take(wanted) : null;
+    this.body = this.block ?? memory.allocate(Math.max(this.received, Math.min(wanted, this.#limitBytes)));
+    body.copy(this.body, 0, 0, filled);
+    if (block !== null) memory.giveBack(block);
+    return true;
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * The seam between what requests mean and who moves their bytes. A transport speaks HTTP/1.1 and knows nothing of inference;
+ * handlers know nothing of sockets. Requests of src/http1 are such requests as they are; `node:http` is another transport.
+ */
+
+import type { AnswerSource } from '../../../http1/answer-source.ts';
+import type { BodySink } from '../../../http1/body-sink.ts';
+import type { RequestListener } from '../../../http1/request.ts';
+import type { ListenAddress } from '../../../server/server-config.ts';
+import type { Listening, ListeningSocket } from '../../frontend.ts';
+
+export interface ReceivedHead {
+  readonly method: string;
+  /** As sent: path and query, or the absolute form. */
+  readonly target: string;
+  /** Names and values, alternating, as sent and in that order. */
+  readonly rawHeaders: readonly string[];
+  /** How many bytes follow; null where they come in chunks. */
+  readonly bodyBytes: number | null;
+  /** The value of a header by its lower-case name; those of a repeated one are joined by `, `. */
+  header(name: string): string | undefined;
+}
+
+export interface ReceivedRequest {
+  readonly head: ReceivedHead;
+  /** Of the client, '' when it is gone. */
+  readonly peerAddress: string;
+  /** Told when the caller is gone. */
+  listener: RequestListener | null;
+  /** Whether there is no answer yet and somebody to take it. */
+  readonly isOpen: boolean;
+  /** The connection ends with the answer: the rest of the request will not be read. */
+  mustClose: boolean;
+  /** At most once, in the turn in which the request came, and only where there is a body. Uncollected, it is dropped. */
+  collect(sink: BodySink): void;
+  /**
+   * Gives the answer. Where it is not wanted any more, only `release` happens.
+   *
+   * @param headers Names and values, alternating, without those of framing: Content-Length, Date and Connection are added.
+   * @param text    The beginning of the body, one byte per character.
+   * @param parts   What follows the text; not changed until `release`.
+   * @param release Called once, when the parts have left this process or never will.
+   */
+  respond(
+    status: number,
+    headers: readonly string[],
+    text: string,
+    parts?: readonly Uint8Array[],
+    release?: (() => void) | null,
+  ): void;
+  /** Gives an answer whose body is asked from `source`, piece by piece, as the client takes it. */
+  respondInPieces(status: number, headers: readonly string[], source: AnswerSource): void;
+  /** Asks the source again that had nothing. */
+  continueAnswer(): void;
+}
+
+export interface HttpRequestHandler {
+  /** Called for each request when its head has arrived, in the order of arrival on its connection. */
+  onRequest(request: ReceivedRequest): void;
+  onUnexpected(error: unknown): void;
+}
+
+export interface HttpTransport {
+  /** Listens on the socket, or at the address when there is none. Rejects with a sentence that names the address. */
+  start(handler: HttpRequestHandler, listen: ListenAddress, socket: ListeningSocket | null): Promise<Listening>;
+}
+
+/** How long a drain leaves connections open that have no request: longer than a round trip to anywhere. */
+export const drainGraceMs = 500;
+
+/** The headers of an answer in JSON. */
+export const jsonHeaders: readonly string[] = ['Content-Type', 'application/json'];
+
+/** The body of every answer that is an error. */
+export const errorText = (message: string): string => JSON.stringify({ error: message });

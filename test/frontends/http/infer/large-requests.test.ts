@@ -1,0 +1,154 @@
+/** JSON requests so large that reading them in one go would keep everybody waiting. */
+
+import { createHash } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { notFound } from '../../../../src/errors.ts';
+import {
+  type DecodedInfer,
+  decodeInferRequest,
+  InferDecoding,
+  largeJsonBytes,
+} from '../../../../src/frontends/http/infer/request-codec.ts';
+import { type HttpFixture, json, startHttp } from '../../../fakes/http-client.ts';
+import { countedReads } from '../../counted-reads.ts';
+
+const target = { modelName: 'm', modelVersion: '', maxInputBytes: 2 ** 26 };
+
+const values: Readonly<Record<string, (i: number) => string>> = {
+  FP32: (i) => String(Math.fround(Math.sin(i))),
+  FP64: (i) => (i % 1000 === 7 ? 'NaN' : String(Math.sin(i))),
+  FP16: (i) => String(i % 512),
+  BF16: (i) => String(i % 128),
+  INT8: (i) => String((i % 256) - 128),
+  INT64: (i) => String(BigInt(i) * 123_456_789_123n),
+  UINT32: (i) => String(i),
+  BOOL: (i) => String(i % 3 === 0),
+  BYTES: (i) => (i % 100 === 0 ? '"ä\\n"' : '""'),
+};
+
+/** Some tensors of that datatype with a large one among them, and members behind it. */
+function body(datatype: string, count: number, isNested = false): Buffer {
+  const element = values[datatype] as (i: number) => string;
+  const elements = Array.from({ length: count }, (_, i) => (isNested ? ` [ ${element(i)} ]` : element(i)));
+  const small = `{"name":"S","shape":[2],"datatype":"${datatype}","data":[${element(1)},${element(2)}]}`;
+  const large = `{"name":"L","shape":[${count}],"datatype":"${datatype}","data":[${elements.join()}]}`;
+  const early = `{"data":[${elements.join()}],"name":"E","shape":[${count}],"datatype":"${datatype}"}`;
+  return Buffer.from(`{"id":"a","inputs":[${small},${large},${early}],"parameters":{"priority":3,"k":"v"}}`);
+}
+
+/** With a digest in place of the bytes: comparing them one by one would take most of the time. */
+const plain = ({ request, ...rest }: DecodedInfer) => ({
+  ...rest,
+  request: {
+    ...request,
+    inputs: request.inputs.map(({ data, ...tensor }) => ({
+      ...tensor,
+      data: createHash('sha256').update(data).digest('hex'),
+    })),
+  },
+});
+
+describe('a request that is read in turns', () => {
+  it.each(Object.keys(values))('is the same as in one go, of %s', (datatype) => {
+    for (const isNested of [false, true]) {
+      const bytes = body(datatype, 40_000, isNested);
+      const decoding = new InferDecoding(bytes, null, target, null);
+      let turns = 1;
+      let decoded = decoding.turn();
+      for (; decoded === null; turns++) decoded = decoding.turn();
+      expect(turns).toBeGreaterThan(Math.floor(bytes.length / (256 * 1024)));
+      expect(plain(decoded)).toEqual(plain(decodeInferRequest(bytes, null, target, null)));
+    }
+  });
+
+  it('does no more in a turn however large it is, and reads each byte of a tensor a fixed number of times', () => {
+    const most: number[] = [];
+    const perByte: number[] = [];
+    for (const count of [100_000, 300_000]) {
+      const elements = new Array(count).fill('7').join();
+      const text = `{"inputs":[{"name":"L","shape":[${count}],"datatype":"INT64","data":[${elements}]}]}`;
+      const { bytes, reads } = countedReads(Buffer.from(text));
+      const decoding = new InferDecoding(bytes, null, target, null);
+      let before = 0;
+      let largest = 0;
+      for (let isDone = false; !isDone; ) {
+        isDone = decoding.turn() !== null;
+        largest = Math.max(largest, reads() - before);
+        before = reads();
+      }
+      most.push(largest);
+      perByte.push(before / bytes.length);
+    }
+    expect(most[1]).toBeLessThan(1.1 * (most[0] as number));
+    expect(perByte[1]).toBeLessThan(1.2 * (perByte[0] as number));
+  });
+
+  it('is refused in the words of one that is read in one go', () => {
+    const good = body('UINT32', 80_000).toString();
+    for (const bad of [
+      good.replace(/,79999\]/, ',x]'),
+      good.slice(0, -1),
+      good.replace('[80000]', '[79999]'),
+      `${good}x`,
+    ]) {
+      const read = (decode: () => unknown): string => {
+        try {
+          decode();
+          return 'read';
+        } catch (error) {
+          return (error as Error).message;
+        }
+      };
+      const decoding = new InferDecoding(Buffer.from(bad), null, target, null);
+      const inTurns = read(() => {
+        while (decoding.turn() === null);
+      });
+      expect(inTurns).not.toBe('read');
+      expect(inTurns).toBe(read(() => decodeInferRequest(Buffer.from(bad), null, target, null)));
+    }
+  });
+});
+
+describe('over a connection', () => {
+  let http: HttpFixture;
+  beforeAll(async () => {
+    http = await startHttp({ maxInputBytes: 1 << 26 });
+  });
+  afterAll(() => http.listening.close());
+
+  it('a large request is answered, and small ones in the meantime', async () => {
+    const elements = Array.from({ length: 300_000 }, (_, i) => String(i)).join();
+    const large = http.infer(`{"inputs":[{"name":"L","shape":[300000],"datatype":"INT32","data":[${elements}]}]}`);
+    const order: string[] = [];
+    await Promise.all([
+      large.then((answer) => {
+        expect(answer.status).toBe(200);
+        expect(answer.body.toString()).toContain(`"data":[${elements}]`);
+        order.push('large');
+      }),
+      http.send('GET', '/v2/health/live').then(() => order.push('small')),
+    ]);
+    expect(order).toEqual(['small', 'large']);
+    expect(http.server.unreleased).toBe(0);
+  });
+
+  it.each([
+    ['that cannot be read', '{"inputs":[{"name":'],
+    [
+      'that is large',
+      `{"inputs":[{"name":"L","shape":[1],"datatype":"INT32","data":[${'x'.repeat(largeJsonBytes)}]}]}`,
+    ],
+  ])('a request %s to a model that is not there is told that', async (_what, text) => {
+    const { find } = http.server;
+    const asked: string[] = [];
+    http.server.find = async (name, version) => {
+      asked.push(`${name}/${version}`);
+      throw notFound(`Request for unknown model: '${name}' is not found`);
+    };
+    const answer = await http.send('POST', '/v2/models/none/versions/3/infer', text);
+    http.server.find = find;
+    expect(answer.status).toBe(404);
+    expect(json(answer).error).toContain("unknown model: 'none'");
+    expect(asked).toEqual(['none/3']);
+  });
+});
