@@ -7,9 +7,10 @@ import { performance } from 'node:perf_hooks';
 
 import { Cancellation } from '../dist/inference/context.js';
 import { noParameters } from '../dist/inference/request.js';
+import { silentLogger } from '../dist/logger.js';
 import { admit } from '../dist/scheduling/admission.js';
 import { compileAdmission } from '../dist/scheduling/admission-plan.js';
-import { createScheduler } from '../dist/scheduling/create-scheduler.js';
+import { chooseScheduler } from '../dist/scheduling/create-scheduler.js';
 import { systemClock } from '../dist/time.js';
 
 const requestCount = 300_000;
@@ -124,16 +125,11 @@ function admission(name, dims) {
 async function scheduling(name, perTurn, maxBatchSize, deadlineMs) {
   const { config, signature } = model([16], maxBatchSize);
   const plan = compileAdmission(config, signature);
-  const scheduler = createScheduler({
-    config,
-    signature,
-    instances: [instance],
-    clock: systemClock,
-    observer,
-    identity: { modelName: 'simple', modelVersion: '1' },
-    limits: { maxQueuedRequests: 4096 },
-    labels: new Map(),
-  });
+  const scheduler = chooseScheduler(config)(
+    { identity: { modelName: 'simple', modelVersion: '1' }, config, signature, labels: new Map() },
+    [instance],
+    { clock: systemClock, observer, gate: null, maxQueuedRequests: 4096, logger: silentLogger },
+  );
   const admitted = admit(plan, request());
   let answered = 0;
   let wanted = 0;

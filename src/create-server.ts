@@ -20,6 +20,7 @@ import type { Logger } from './logger.ts';
 import { hostProbe, processProbe } from './observability/linux-probe.ts';
 import { ServerMetrics } from './observability/metrics.ts';
 import { MetricsFrontend } from './observability/metrics-frontend.ts';
+import { chooseScheduler } from './scheduling/create-scheduler.ts';
 import { RunLimit } from './scheduling/instance-gate.ts';
 import { LocalServer } from './server/local-server.ts';
 import type { ServerConfig } from './server/server-config.ts';
@@ -133,6 +134,7 @@ function createControl(
     clock,
     logger,
     statistics: metrics.createStatistics,
+    chooseScheduler,
     maxQueuedRequests: limits.maxQueuedRequests,
     gate: limits.maxConcurrentRuns > 0 ? new RunLimit(limits.maxConcurrentRuns) : null,
     autoComplete: repository.autoComplete,

@@ -5,7 +5,7 @@ import type { Logger } from '../logger.ts';
 import type { ModelConfig } from '../model-config/model-config.ts';
 import type { ModelSignature } from '../model-config/signature.ts';
 import type { AdmissionPlan } from '../scheduling/admission.ts';
-import type { ElasticScheduler } from '../scheduling/create-scheduler.ts';
+import type { ElasticScheduler } from '../scheduling/scheduler.ts';
 import type { AdmittedInfer } from '../scheduling/version-interceptor.ts';
 import type { Clock } from '../time.ts';
 import type { InstanceSet, PreparedInstances } from './instance-set.ts';

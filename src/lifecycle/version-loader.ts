@@ -12,7 +12,7 @@ import { type ConfigSource, resolveModelConfig } from '../model-config/resolve-c
 import type { ModelSignature } from '../model-config/signature.ts';
 import { readLabels } from '../repository/labels.ts';
 import { compileAdmission } from '../scheduling/admission-plan.ts';
-import { createScheduler } from '../scheduling/create-scheduler.ts';
+import type { ChooseScheduler } from '../scheduling/create-scheduler.ts';
 import type { InstanceGate } from '../scheduling/instance-gate.ts';
 import { type VersionInterceptor, wrapScheduler } from '../scheduling/version-interceptor.ts';
 import type { Clock } from '../time.ts';
@@ -32,6 +32,7 @@ export interface LoaderTools {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly statistics: StatisticsFactory;
+  readonly chooseScheduler: ChooseScheduler;
   readonly maxQueuedRequests: number;
   /** Shared by the schedulers of all models; null where nothing but instances limits the batches that run. */
   readonly gate: InstanceGate | null;
@@ -105,19 +106,16 @@ export async function loadVersion(
       },
       { clock: tools.clock, logger, memory: processMemory },
     );
-    const scheduler = createScheduler({
-      config,
-      signature,
-      labels,
-      instances: instances.active,
-      clock: tools.clock,
+    const identity = { modelName: model, modelVersion: String(version) };
+    const { clock, gate, maxQueuedRequests } = tools;
+    const scheduler = tools.chooseScheduler(config)({ identity, config, signature, labels }, instances.active, {
+      clock,
       observer: statistics,
-      identity: { modelName: model, modelVersion: String(version) },
-      gate: tools.gate,
-      limits: { maxQueuedRequests: tools.maxQueuedRequests },
+      gate,
+      maxQueuedRequests,
       logger,
     });
-    const facts = { modelName: model, modelVersion: String(version), config, signature };
+    const facts = { ...identity, config, signature };
     return new ServingVersion({
       config,
       signature,

@@ -5,6 +5,7 @@
  */
 
 import type { DynamicBatchingConfig } from '../model-config/model-config.ts';
+import type { Candidate, CandidateWalk, Decision } from './batch-policy.ts';
 import type { CloseReason } from './scheduler.ts';
 
 export interface BatchRule {
@@ -16,37 +17,13 @@ export interface BatchRule {
   readonly maxDelayMs: number;
 }
 
-/** Each request is a batch of its own, however many rows it has. */
-export const oneRequestRule: BatchRule = { maxRows: 1, preferredRows: [1], maxDelayMs: 0 };
-
 export const batchRuleOf = (maxRows: number, config: DynamicBatchingConfig): BatchRule => ({
   maxRows,
   preferredRows: config.preferredBatchSizes.length === 0 ? [maxRows] : config.preferredBatchSizes,
   maxDelayMs: config.maxQueueDelayUs / 1000,
 });
 
-/** What the rule looks at in a waiting request. */
-export interface Candidate {
-  readonly rows: number;
-  readonly batchKey: string;
-  readonly queuedAtMs: number;
-}
-
-/** The waiting requests in the order in which they would be served. */
-export interface CandidateWalk<C extends Candidate> {
-  first(): C | null;
-  /** The one behind `candidate`, or null. */
-  after(candidate: C): C | null;
-}
-
-export type Decision =
-  | { readonly kind: 'nothing' }
-  /** Take that many *requests* from the front. */
-  | { readonly kind: 'take'; readonly requestCount: number; readonly closedBy: CloseReason }
-  /** Without new requests the answer stays the same until then. */
-  | { readonly kind: 'wait'; readonly untilMs: number };
-
-const nothing: Decision = { kind: 'nothing' };
+export const nothing: Decision = { kind: 'nothing' };
 
 const take = (requestCount: number, closedBy: CloseReason): Decision => ({ kind: 'take', requestCount, closedBy });
 

@@ -9,6 +9,7 @@ import type { Logger } from '../logger.ts';
 import type { Clock } from '../time.ts';
 import type { Answers } from './answers.ts';
 import { Batch, engineBatchOf } from './batch.ts';
+import type { BatchPolicy, RunProfile } from './batch-policy.ts';
 import { answerBatch, type ResponseIdentity } from './batch-response.ts';
 import type { Demand, InstanceGate } from './instance-gate.ts';
 import { failedResult, Isolation, mayRunAgain } from './isolation.ts';
@@ -19,6 +20,8 @@ import type { CloseReason, SchedulingObserver } from './scheduler.ts';
 
 export interface RunnerParts {
   readonly identity: ResponseIdentity;
+  /** Told of every batch that is over. */
+  readonly policy: BatchPolicy;
   readonly scatter: ScatterPlan;
   readonly answers: Answers;
   readonly observer: SchedulingObserver;
@@ -34,19 +37,17 @@ export interface RunnerParts {
   readonly onEnd: () => void;
 }
 
-export class BatchRunner {
+export class BatchRunner implements RunProfile {
   readonly #parts: RunnerParts;
   readonly #pool = new InstancePool();
   readonly #isolation = new Isolation();
   readonly #demands = new Map<string, Demand>();
   #canBatch = true;
-  #lastRunMs = 0;
 
   constructor(parts: RunnerParts) {
     this.#parts = parts;
   }
 
-  /** False once the model was found to fail with several requests in a batch, whatever they are. */
   get canBatch(): boolean {
     return this.#canBatch;
   }
@@ -55,15 +56,9 @@ export class BatchRunner {
     return this.#pool.hasIdle;
   }
 
-  /** Whether a busy instance takes one more batch. */
   get hasRoomAhead(): boolean {
     // A batch ahead would take a turn at the gate from those who wait there.
     return this.#parts.gate === null && this.#pool.findAhead() !== null;
-  }
-
-  /** How long the engine took for the latest batch; 0 before the first. */
-  get lastRunMs(): number {
-    return this.#lastRunMs;
   }
 
   get isBusy(): boolean {
@@ -106,9 +101,13 @@ export class BatchRunner {
     this.#handOver(batch, instance);
   }
 
-  /** Only while `hasRoomAhead`. */
-  startAhead(requests: readonly QueuedRequest[], closedBy: CloseReason, nowMs: number): void {
-    const instance = this.#pool.findAhead() as ModelInstance;
+  /** A busy instance for `startAhead`; null when none takes one more batch. */
+  claimAhead(): ModelInstance | null {
+    return this.#parts.gate === null ? this.#pool.findAhead() : null;
+  }
+
+  /** @param instance what `claimAhead` gave */
+  startAhead(instance: ModelInstance, requests: readonly QueuedRequest[], closedBy: CloseReason, nowMs: number): void {
     const batch = new Batch(requests, closedBy, nowMs, instance);
     instance.next = batch;
     this.#handOver(batch, instance);
@@ -149,9 +148,9 @@ export class BatchRunner {
       computeInferNs: result.inferNs,
       computeOutputNs: result.outputNs,
     };
-    const { observer, onFree, onEnd } = this.#parts;
+    const { observer, policy, onFree, onEnd } = this.#parts;
     if (batch.liveCount < batch.requests.length) this.#tellWhoLeft(batch);
-    this.#lastRunMs = (result.inputNs + result.inferNs + result.outputNs) / 1e6;
+    policy.observe(batch);
     if (batch.instance.next === batch) observer.batchStarted?.(batch.requests.length);
     const promoted = this.#pool.giveBack(batch.instance, batch);
     this.#leaveGate(batch.instance);

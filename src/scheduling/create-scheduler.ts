@@ -1,62 +1,78 @@
-/** Chooses the scheduler that a configuration asks for and puts its parts together. */
+/** The kinds of schedulers, and which of them a configuration asks for. */
 
 import type { EngineInstance } from '../engine/engine.ts';
-import { type Logger, silentLogger } from '../logger.ts';
+import type { Logger } from '../logger.ts';
 import type { ModelConfig } from '../model-config/model-config.ts';
 import type { ModelSignature } from '../model-config/signature.ts';
 import type { Clock } from '../time.ts';
-import { batchRuleOf, oneRequestRule } from './batch-rule.ts';
+import type { BatchPolicy } from './batch-policy.ts';
 import { DynamicBatcher } from './dynamic-batcher.ts';
+import { DynamicPolicy } from './dynamic-policy.ts';
 import type { InstanceGate } from './instance-gate.ts';
+import { OneRequestPolicy } from './one-request-policy.ts';
 import { compileScatter } from './scatter.ts';
-import type { Scheduler, SchedulingObserver } from './scheduler.ts';
+import type { ElasticScheduler, SchedulingObserver } from './scheduler.ts';
 
-/** A scheduler whose instances may change while it serves (in-place changes of `instance_group`). */
-export interface ElasticScheduler extends Scheduler {
-  /** Requests that wait for an instance. */
-  readonly waitingCount: number;
-  /** Takes part from now on. */
-  addInstance(instance: EngineInstance): void;
-  /** Gets no new batch; resolves when its current one is done and it may be closed. */
-  retireInstance(instance: EngineInstance): Promise<void>;
-}
-
-export interface SchedulerSpec {
+/** What the requests of one model version are like, and what becomes of them. */
+export interface SchedulerPlan {
+  readonly identity: { readonly modelName: string; readonly modelVersion: string };
   readonly config: ModelConfig;
   readonly signature: ModelSignature;
-  /** Ready to run; the scheduler never closes them. More may come later, and these may be retired. */
-  readonly instances: readonly EngineInstance[];
-  readonly clock: Clock;
-  readonly observer: SchedulingObserver;
-  /** Where accepted requests are counted; the server's, if it bounds them. */
-  /** What limits the batches of all models together; none unless given. */
-  readonly gate?: InstanceGate | null;
-  readonly identity: { readonly modelName: string; readonly modelVersion: string };
-  readonly limits: { readonly maxQueuedRequests: number };
   /** Class labels by output name, from label files. */
   readonly labels: ReadonlyMap<string, readonly string[]>;
-  /** For the rare warning that a model cannot batch. */
-  readonly logger?: Logger;
 }
 
+/** What a scheduler is given by the server. */
+export interface SchedulerTools {
+  readonly clock: Clock;
+  /** Of this version alone. */
+  readonly observer: SchedulingObserver;
+  /** What limits the batches of all models together; null where there is nothing. */
+  readonly gate: InstanceGate | null;
+  readonly maxQueuedRequests: number;
+  readonly logger: Logger;
+}
+
+/** @param instances ready to run; the scheduler never closes them. More may come later, and these may be retired. */
+export type SchedulerFactory = (
+  plan: SchedulerPlan,
+  instances: readonly EngineInstance[],
+  tools: SchedulerTools,
+) => ElasticScheduler;
+
+/** Composition gives one to the loader; called once for each version. */
+export type ChooseScheduler = (config: ModelConfig) => SchedulerFactory;
+
+/** `dynamic_batching` of a model with a batch dimension. */
+export const dynamicScheduler: SchedulerFactory = (plan, instances, tools) => {
+  const { dynamicBatching, maxBatchSize } = plan.config;
+  if (dynamicBatching === null) return directScheduler(plan, instances, tools);
+  return queueing(new DynamicPolicy(maxBatchSize, dynamicBatching), plan, instances, tools);
+};
+
 /**
- * A model without a `dynamic_batching` block, or without a batch dimension, runs one request at a time per instance in
- * order of arrival; deadlines, cancellation and the queue's bound hold for every model.
+ * One request at a time per instance. Levels, timeouts, deadlines, cancellation and the bound of the queue hold as for
+ * every model.
  */
-export function createScheduler(spec: SchedulerSpec): ElasticScheduler {
-  const { config } = spec;
-  const batching = config.dynamicBatching;
+export const directScheduler: SchedulerFactory = (plan, instances, tools) =>
+  queueing(new OneRequestPolicy(plan.config.dynamicBatching), plan, instances, tools);
+
+export const chooseScheduler: ChooseScheduler = ({ dynamicBatching, maxBatchSize }) =>
+  dynamicBatching !== null && maxBatchSize > 0 ? dynamicScheduler : directScheduler;
+
+function queueing(
+  policy: BatchPolicy,
+  { config, identity, signature, labels }: SchedulerPlan,
+  instances: readonly EngineInstance[],
+  tools: SchedulerTools,
+): ElasticScheduler {
   const scheduler = new DynamicBatcher({
-    identity: { ...spec.identity, isBatched: config.maxBatchSize > 0 },
-    rule: batching !== null && config.maxBatchSize > 0 ? batchRuleOf(config.maxBatchSize, batching) : oneRequestRule,
-    batching,
-    scatter: compileScatter(config, spec.signature, spec.labels),
-    maxQueuedRequests: spec.limits.maxQueuedRequests,
-    clock: spec.clock,
-    observer: spec.observer,
-    gate: spec.gate ?? null,
-    logger: spec.logger ?? silentLogger,
+    ...tools,
+    policy,
+    identity: { ...identity, isBatched: config.maxBatchSize > 0 },
+    preservesOrdering: config.dynamicBatching?.preserveOrdering ?? false,
+    scatter: compileScatter(config, signature, labels),
   });
-  for (const instance of spec.instances) scheduler.addInstance(instance);
+  for (const instance of instances) scheduler.addInstance(instance);
   return scheduler;
 }

@@ -1,6 +1,6 @@
 /**
- * The scheduler of a model version with instances: a queue, a rule that forms batches, and a runner for them. It lives
- * on the event loop. A model that does not batch has the same scheduler with a rule of one request.
+ * The scheduler of a model version with instances: a queue, a policy that forms batches, and a runner for them. It lives
+ * on the event loop. A model that does not batch has the same scheduler with a policy of one request.
  *
  * An instance that is free takes a batch at the end of the turn of the event loop in which a request came, so that
  * requests of one turn share it: they are the group in which requests reach the engine. Where the last requests all came
@@ -15,34 +15,30 @@ import type { InferenceError } from '../errors.ts';
 import type { InferenceContext } from '../inference/context.ts';
 import type { ResponseSink } from '../inference/infer.ts';
 import type { Logger } from '../logger.ts';
-import type { DynamicBatchingConfig } from '../model-config/model-config.ts';
 import type { Clock } from '../time.ts';
 import type { AdmittedRequest } from './admission.ts';
 import { Answers, elapsedNs } from './answers.ts';
 import type { ResponseIdentity } from './batch-response.ts';
-import { type BatchRule, decide, oneRequestRule } from './batch-rule.ts';
+import type { BatchPolicy } from './batch-policy.ts';
 import { BatchRunner } from './batch-runner.ts';
 import type { InstanceGate } from './instance-gate.ts';
-import { LoneArrivals } from './lone-arrivals.ts';
-import { levelOf, timeoutMs } from './queue-policy.ts';
+import { timeoutMs } from './queue-policy.ts';
 import { QueuedRequest, type RequestKeeper } from './queued-request.ts';
 import { RequestQueue, retryLevel } from './request-queue.ts';
 import type { ScatterPlan } from './scatter.ts';
 import { scheduleRefusal } from './schedule-errors.ts';
-import type { FailureReason, Scheduler, SchedulingObserver } from './scheduler.ts';
+import type { ElasticScheduler, FailureReason, SchedulingObserver } from './scheduler.ts';
 import { WakeTimer } from './wake-timer.ts';
 
 /** From this delay on a timer of whole milliseconds is exact enough; shorter ones are met to a fraction. */
 const coarseDelayMs = 10;
 
-/** A batch is handed over ahead only if all that wait have so many runs of the model left before they expire. */
-const runsBeforeExpiry = 4;
-
 export interface BatcherParts {
   readonly identity: ResponseIdentity;
-  readonly rule: BatchRule;
-  /** Levels and queue policies; null for models without them. */
-  readonly batching: DynamicBatchingConfig | null;
+  /** For this scheduler alone. */
+  readonly policy: BatchPolicy;
+  /** Whether answers go out in the order in which requests came. */
+  readonly preservesOrdering: boolean;
   readonly scatter: ScatterPlan;
   readonly maxQueuedRequests: number;
   readonly clock: Clock;
@@ -52,25 +48,24 @@ export interface BatcherParts {
   readonly logger: Logger;
 }
 
-export class DynamicBatcher implements Scheduler, RequestKeeper {
+export class DynamicBatcher implements ElasticScheduler, RequestKeeper {
   readonly #parts: BatcherParts;
   readonly #queue: RequestQueue;
   readonly #answers: Answers;
   readonly #runner: BatchRunner;
   readonly #delayTimer: WakeTimer;
   readonly #expiryTimer: WakeTimer;
-  readonly #arrivals = new LoneArrivals();
   #isPumping = false;
   #isPumpDue = false;
   #isClosed = false;
   #drained: (() => void)[] = [];
 
   constructor(parts: BatcherParts) {
-    const { batching, clock, rule, observer, logger } = parts;
+    const { policy, clock, observer, logger } = parts;
     const pump = (): void => this.#pump();
     this.#parts = parts;
-    this.#queue = new RequestQueue(batching, parts.maxQueuedRequests);
-    this.#answers = new Answers(clock, observer, logger, batching?.preserveOrdering ?? false);
+    this.#queue = new RequestQueue(policy.order, parts.maxQueuedRequests);
+    this.#answers = new Answers(clock, observer, logger, parts.preservesOrdering);
     this.#runner = new BatchRunner({
       ...parts,
       answers: this.#answers,
@@ -78,7 +73,7 @@ export class DynamicBatcher implements Scheduler, RequestKeeper {
       onRetry: (request) => this.#requeue(request),
       onEnd: () => this.#noticeDrained(),
     });
-    this.#delayTimer = new WakeTimer(clock, rule.maxDelayMs < coarseDelayMs, pump);
+    this.#delayTimer = new WakeTimer(clock, policy.maxDelayMs < coarseDelayMs, pump);
     this.#expiryTimer = new WakeTimer(clock, false, pump);
   }
 
@@ -91,7 +86,7 @@ export class DynamicBatcher implements Scheduler, RequestKeeper {
   }
 
   schedule(request: AdmittedRequest, context: InferenceContext, sink: ResponseSink): void {
-    const { clock, identity, batching } = this.#parts;
+    const { clock, identity, policy } = this.#parts;
     const nowMs = clock.now();
     if (this.#isClosed) {
       this.#refuse(context, sink, nowMs, scheduleRefusal.closed(identity), 'OTHER');
@@ -105,7 +100,7 @@ export class DynamicBatcher implements Scheduler, RequestKeeper {
       this.#refuse(context, sink, nowMs, scheduleRefusal.deadline(identity), 'REJECTED');
       return;
     }
-    const level = levelOf(request.priority, batching);
+    const level = policy.order.levelOf(request.priority);
     if (!this.#makesRoom(level)) {
       this.#refuse(context, sink, nowMs, scheduleRefusal.queueFull(request.id), 'REJECTED');
       return;
@@ -117,7 +112,7 @@ export class DynamicBatcher implements Scheduler, RequestKeeper {
     context.cancellation.add(queued);
     this.#answers.owe(queued);
     this.#queue.push(queued);
-    this.#afterArrival(expiresAtMs, this.#arrivals.note(nowMs));
+    this.#afterArrival(expiresAtMs, nowMs);
   }
 
   /** For its requests: the caller has left. Takes the request out of the queue, or out of its batch. */
@@ -174,13 +169,12 @@ export class DynamicBatcher implements Scheduler, RequestKeeper {
     return this.#queue.hasRoom(level);
   }
 
-  #afterArrival(expiresAtMs: number, isLone: boolean): void {
-    if (!this.#runner.hasIdle) {
-      this.#expiryTimer.wakeBy(expiresAtMs);
-      if (this.#mayRunAhead()) this.#pump();
-    } else if (isLone || (this.#queue.rows >= this.#parts.rule.maxRows && this.#parts.rule !== oneRequestRule)) {
-      // A full batch gains nothing from the rest of the turn, and neither does a request without company.
+  #afterArrival(expiresAtMs: number, nowMs: number): void {
+    const when = this.#parts.policy.arrived(this.#queue, this.#runner, nowMs);
+    if (when === 'now') {
       this.#pump();
+    } else if (when === 'later') {
+      this.#expiryTimer.wakeBy(expiresAtMs);
     } else if (!this.#isPumpDue) {
       this.#isPumpDue = true;
       this.#parts.clock.soon(this.#onSoon);
@@ -211,37 +205,24 @@ export class DynamicBatcher implements Scheduler, RequestKeeper {
   }
 
   #startBatches(): void {
-    const { clock, rule } = this.#parts;
+    const { clock, policy } = this.#parts;
     let nowMs = clock.now();
     this.#expire(nowMs);
-    while (this.#runner.hasIdle && this.#queue.length > 0) {
-      const decision = decide(this.#queue, this.#runner.canBatch ? rule : oneRequestRule, nowMs);
+    while (this.#queue.length > 0) {
+      const decision = policy.decide(this.#queue, this.#runner, nowMs);
       if (decision.kind === 'wait') this.#delayTimer.wakeBy(decision.untilMs);
       if (decision.kind !== 'take') return;
-      const instance = this.#runner.claim();
-      if (instance === null) return;
-      this.#runner.start(instance, this.#queue.take(decision.requestCount), decision.closedBy, nowMs);
-      nowMs = clock.now();
-      this.#expire(nowMs);
-    }
-    if (!this.#runner.hasIdle) this.#startAhead(nowMs);
-  }
-
-  /** Whether there are rows for a full batch that nobody would have to overtake, and an instance to take it. */
-  #mayRunAhead(): boolean {
-    const { rule, batching } = this.#parts;
-    if (this.#queue.rows < rule.maxRows || rule === oneRequestRule) return false;
-    return this.#runner.canBatch && (batching?.priorityLevels ?? 0) === 0 && this.#runner.hasRoomAhead;
-  }
-
-  /** Full batches go behind those that run, while nothing that waits could expire there. */
-  #startAhead(nowMs: number): void {
-    const { lastRunMs } = this.#runner;
-    while (lastRunMs > 0 && this.#mayRunAhead()) {
-      if (this.#queue.nextExpiryMs < nowMs + lastRunMs * runsBeforeExpiry) return;
-      const decision = decide(this.#queue, this.#parts.rule, nowMs);
-      if (decision.kind !== 'take' || decision.closedBy !== 'full') return;
-      this.#runner.startAhead(this.#queue.take(decision.requestCount), 'full', nowMs);
+      if (this.#runner.hasIdle) {
+        const instance = this.#runner.claim();
+        if (instance === null) return;
+        this.#runner.start(instance, this.#queue.take(decision.requestCount), decision.closedBy, nowMs);
+        nowMs = clock.now();
+        this.#expire(nowMs);
+      } else {
+        const instance = this.#runner.claimAhead();
+        if (instance === null) return;
+        this.#runner.startAhead(instance, this.#queue.take(decision.requestCount), decision.closedBy, nowMs);
+      }
     }
   }
 

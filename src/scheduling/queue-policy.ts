@@ -1,9 +1,10 @@
 /**
- * What a queue allows a request: its priority level, how long it may wait, how many may wait with it. Pure functions of
- * the configuration (behaviour.md §3.3 and §3.4).
+ * What a queue allows a request: its priority level, how long it may wait, how many may wait with it. It follows from the
+ * configuration alone (behaviour.md §3.3 and §3.4).
  */
 
 import type { DynamicBatchingConfig, QueuePolicy } from '../model-config/model-config.ts';
+import type { RequestOrder } from './batch-policy.ts';
 
 /** What holds for models that configure nothing. */
 export const openPolicy: QueuePolicy = {
@@ -13,15 +14,29 @@ export const openPolicy: QueuePolicy = {
   maxQueueSize: 0,
 };
 
-/** Level of a request: 1 is served first; a priority of 0 or beyond the last level asks for the default. */
-export function levelOf(priority: number, config: DynamicBatchingConfig | null): number {
-  if (config === null || config.priorityLevels === 0) return 1;
-  return priority >= 1 && priority <= config.priorityLevels ? priority : config.defaultPriorityLevel;
-}
+/** The order that a configuration asks for; one level without policies where it asks for none. */
+export class ConfiguredOrder implements RequestOrder {
+  readonly #config: DynamicBatchingConfig | null;
 
-export function policyOf(level: number, config: DynamicBatchingConfig | null): QueuePolicy {
-  if (config === null) return openPolicy;
-  return config.priorityQueuePolicies.get(level) ?? config.defaultQueuePolicy;
+  constructor(config: DynamicBatchingConfig | null) {
+    this.#config = config;
+  }
+
+  get mayOvertake(): boolean {
+    return this.#config !== null && this.#config.priorityLevels > 0;
+  }
+
+  /** A priority of 0 or beyond the last level asks for the default. */
+  levelOf(priority: number): number {
+    const config = this.#config;
+    if (config === null || config.priorityLevels === 0) return 1;
+    return priority >= 1 && priority <= config.priorityLevels ? priority : config.defaultPriorityLevel;
+  }
+
+  policyOf(level: number): QueuePolicy {
+    const config = this.#config;
+    return config === null ? openPolicy : (config.priorityQueuePolicies.get(level) ?? config.defaultQueuePolicy);
+  }
 }
 
 /**

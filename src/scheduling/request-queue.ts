@@ -4,10 +4,10 @@
  * request that leaves is its scheduler's matter.
  */
 
-import type { DynamicBatchingConfig, QueuePolicy } from '../model-config/model-config.ts';
-import type { CandidateWalk } from './batch-rule.ts';
+import type { QueuePolicy } from '../model-config/model-config.ts';
+import type { RequestOrder, WaitingRequests } from './batch-policy.ts';
 import { DeadlineHeap } from './deadline-heap.ts';
-import { openPolicy, policyOf } from './queue-policy.ts';
+import { openPolicy } from './queue-policy.ts';
 import type { QueuedRequest } from './queued-request.ts';
 import { RequestList } from './request-list.ts';
 
@@ -25,8 +25,8 @@ export const retryLevel = 0;
 /** Levels made at need are kept up to this number; beyond it an empty one goes away. */
 const maxIdleLevels = 64;
 
-export class RequestQueue implements CandidateWalk<QueuedRequest> {
-  readonly #config: DynamicBatchingConfig | null;
+export class RequestQueue implements WaitingRequests<QueuedRequest> {
+  readonly #order: RequestOrder;
   readonly #maxWaiting: number;
   /** Ascending by level. */
   readonly #levels: Level[] = [];
@@ -36,8 +36,8 @@ export class RequestQueue implements CandidateWalk<QueuedRequest> {
   #rows = 0;
 
   /** @param maxWaiting the server's bound on waiting requests of this model, whatever its configuration says */
-  constructor(config: DynamicBatchingConfig | null, maxWaiting: number) {
-    this.#config = config;
+  constructor(order: RequestOrder, maxWaiting: number) {
+    this.#order = order;
     this.#maxWaiting = maxWaiting;
   }
 
@@ -49,13 +49,12 @@ export class RequestQueue implements CandidateWalk<QueuedRequest> {
     return this.#rows;
   }
 
-  /** When the next request leaves unserved, or Infinity. */
   get nextExpiryMs(): number {
     return this.#deadlines.first?.expiresAtMs ?? Number.POSITIVE_INFINITY;
   }
 
   policyOf(level: number): QueuePolicy {
-    return this.#byLevel.get(level)?.policy ?? policyOf(level, this.#config);
+    return this.#byLevel.get(level)?.policy ?? this.#order.policyOf(level);
   }
 
   /** Whether one more fits, by the level's limit and by the server's. */
@@ -143,7 +142,7 @@ export class RequestQueue implements CandidateWalk<QueuedRequest> {
   #levelFor(level: number): Level {
     const found = this.#byLevel.get(level);
     if (found !== undefined) return found;
-    const policy = level === retryLevel ? openPolicy : policyOf(level, this.#config);
+    const policy = level === retryLevel ? openPolicy : this.#order.policyOf(level);
     const made: Level = { level, policy, inTime: new RequestList(), late: new RequestList() };
     let at = this.#levels.length;
     while (at > 0 && (this.#levels[at - 1] as Level).level > level) at--;

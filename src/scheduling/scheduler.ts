@@ -3,6 +3,7 @@
  * as an ensemble. Schedulers live on the event loop and own no threads.
  */
 
+import type { EngineInstance } from '../engine/engine.ts';
 import type { InferenceError } from '../errors.ts';
 import type { InferenceContext } from '../inference/context.ts';
 import type { ResponseSink } from '../inference/infer.ts';
@@ -20,6 +21,16 @@ export interface Scheduler {
   drain(): Promise<void>;
   /** Rejects what waits with this error and terminates what runs; for a shutdown whose time is over. */
   abort(error: InferenceError): void;
+}
+
+/** A scheduler whose instances may change while it serves (in-place changes of `instance_group`). */
+export interface ElasticScheduler extends Scheduler {
+  /** Requests that wait for an instance. */
+  readonly waitingCount: number;
+  /** Takes part from now on. */
+  addInstance(instance: EngineInstance): void;
+  /** Gets no new batch; resolves when its current one is done and it may be closed. */
+  retireInstance(instance: EngineInstance): Promise<void>;
 }
 
 /** Why a batch was closed: the label of `nereid_batch_closed_total`. */

@@ -5,7 +5,8 @@ import type { EngineInstance } from '../../src/engine/engine.ts';
 import { Cancellation } from '../../src/inference/context.ts';
 import { admit } from '../../src/scheduling/admission.ts';
 import { compileAdmission } from '../../src/scheduling/admission-plan.ts';
-import { createScheduler } from '../../src/scheduling/create-scheduler.ts';
+import { chooseScheduler } from '../../src/scheduling/create-scheduler.ts';
+import { silentLogger } from '../../src/logger.ts';
 import { systemClock } from '../../src/time.ts';
 import { dynamicBatching, inputConfig, modelConfig, outputConfig } from '../fakes/make-model.ts';
 import { inferenceContext, inferenceRequest } from '../fakes/make-request.ts';
@@ -122,16 +123,12 @@ describe('callers who stay', () => {
       spec,
       async (instance, session) => {
         const observer = new RecordingObserver();
-        const scheduler = createScheduler({
-          config,
-          signature: session.signature,
-          instances: [instance],
-          clock: systemClock,
-          observer,
-          identity: { modelName: 'slow', modelVersion: '1' },
-          limits: { maxQueuedRequests: 1000 },
-          labels: new Map(),
-        });
+        const identity = { modelName: 'slow', modelVersion: '1' };
+        const scheduler = chooseScheduler(config)(
+          { identity, config, signature: session.signature, labels: new Map() },
+          [instance],
+          { clock: systemClock, observer, gate: null, maxQueuedRequests: 1000, logger: silentLogger },
+        );
         const plan = compileAdmission(config, session.signature);
         const data = bytesOf(new Float32Array(rowsEach * width).fill(1));
         const inputs = [{ name: 'x', datatype: 'FP32' as const, shape: [rowsEach, width], data }];

@@ -1,15 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import {
-  type BatchRule,
-  batchRuleOf,
-  type Candidate,
-  type CandidateWalk,
-  type Decision,
-  decide,
-  oneRequestRule,
-} from '../../src/scheduling/batch-rule.ts';
+import type { Candidate, CandidateWalk, Decision } from '../../src/scheduling/batch-policy.ts';
+import { type BatchRule, batchRuleOf, decide } from '../../src/scheduling/batch-rule.ts';
 import { dynamicBatching } from '../fakes/make-model.ts';
 
 const walkOf = (candidates: readonly Candidate[]): CandidateWalk<Candidate> => ({
@@ -108,13 +101,6 @@ describe('a batch ends', () => {
   it('by the delay of its oldest request, also when that one stands behind others', () => {
     expect(decision([waiting(1, 50), waiting(1, 0)], rule(8, [], 100), 60)).toEqual({ kind: 'wait', untilMs: 100 });
     expect(decision([waiting(1, 50), waiting(1, 0)], rule(8, [], 100), 100)).toEqual(take(2, 'delay'));
-  });
-});
-
-describe('the rule of one request', () => {
-  it('takes each request alone, however many rows it has', () => {
-    expect(decision([waiting(5), waiting(1)], oneRequestRule)).toMatchObject({ kind: 'take', requestCount: 1 });
-    expect(decision([waiting(1), waiting(1)], oneRequestRule)).toMatchObject({ kind: 'take', requestCount: 1 });
   });
 });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import type { QueuePolicy } from '../../src/model-config/model-config.ts';
-import { levelOf, policyOf, timeoutMs } from '../../src/scheduling/queue-policy.ts';
+import { ConfiguredOrder, timeoutMs } from '../../src/scheduling/queue-policy.ts';
 import { dynamicBatching, queuePolicy } from '../fakes/make-model.ts';
 import { fp32Values } from '../fakes/make-request.ts';
 import { type Caller, Stage, type StageOptions } from './stage.ts';
@@ -55,18 +55,19 @@ describe('the level of a request', () => {
     [4, 2],
     [Number.MAX_SAFE_INTEGER, 2],
   ])('for priority %d of three levels is %d', (priority, level) => {
-    expect(levelOf(priority, batching)).toBe(level);
+    expect(new ConfiguredOrder(batching).levelOf(priority)).toBe(level);
   });
 
   it('is the only one where there are none', () => {
-    expect(levelOf(5, dynamicBatching())).toBe(1);
-    expect(levelOf(5, null)).toBe(1);
+    expect(new ConfiguredOrder(dynamicBatching()).levelOf(5)).toBe(1);
+    expect(new ConfiguredOrder(null).levelOf(5)).toBe(1);
   });
 
   it('has its own policy or the default one', () => {
-    expect(policyOf(1, batching).maxQueueSize).toBe(7);
-    expect(policyOf(2, batching)).toBe(batching.defaultQueuePolicy);
-    expect(policyOf(1, null).maxQueueSize).toBe(0);
+    const order = new ConfiguredOrder(batching);
+    expect(order.policyOf(1).maxQueueSize).toBe(7);
+    expect(order.policyOf(2)).toBe(batching.defaultQueuePolicy);
+    expect(new ConfiguredOrder(null).policyOf(1).maxQueueSize).toBe(0);
   });
 });
 

@@ -8,8 +8,9 @@ import type { LogFields } from '../../src/logger.ts';
 import type { ModelConfig } from '../../src/model-config/model-config.ts';
 import { admit } from '../../src/scheduling/admission.ts';
 import { compileAdmission } from '../../src/scheduling/admission-plan.ts';
-import { createScheduler, type ElasticScheduler } from '../../src/scheduling/create-scheduler.ts';
+import { type ChooseScheduler, chooseScheduler } from '../../src/scheduling/create-scheduler.ts';
 import type { InstanceGate } from '../../src/scheduling/instance-gate.ts';
+import type { ElasticScheduler } from '../../src/scheduling/scheduler.ts';
 import {
   type AdmittedInfer,
   type VersionInterceptor,
@@ -48,6 +49,8 @@ export interface StageOptions {
   readonly instances?: readonly FakeInstance[];
   readonly maxQueuedRequests?: number;
   readonly gate?: InstanceGate;
+  /** The server's choice unless given. */
+  readonly chooseScheduler?: ChooseScheduler;
   /** One for all models on the stage. */
   readonly clock?: FakeClock;
   /** What stands around the scheduler. */
@@ -76,16 +79,13 @@ export class Stage {
     this.instances = options.instances ?? [new FakeInstance()];
     const signature = signatureOf(this.config);
     this.#plan = compileAdmission(this.config, signature);
-    this.scheduler = createScheduler({
-      config: this.config,
-      signature,
-      instances: this.instances,
+    const identity = { modelName: this.config.name, modelVersion: '1' };
+    const factory = (options.chooseScheduler ?? chooseScheduler)(this.config);
+    this.scheduler = factory({ identity, config: this.config, signature, labels: new Map() }, this.instances, {
       clock: this.clock,
       observer: this.observer,
       gate: options.gate ?? null,
-      identity: { modelName: this.config.name, modelVersion: '1' },
-      limits: { maxQueuedRequests: options.maxQueuedRequests ?? 1000 },
-      labels: new Map(),
+      maxQueuedRequests: options.maxQueuedRequests ?? 1000,
       logger: {
         debug: () => undefined,
         info: () => undefined,
@@ -96,7 +96,7 @@ export class Stage {
         },
       },
     });
-    const version = { modelName: this.config.name, modelVersion: '1', config: this.config, signature };
+    const version = { ...identity, config: this.config, signature };
     this.#entry = wrapScheduler(options.ring?.(this.clock) ?? [], version, this.scheduler);
   }
 
