@@ -19,6 +19,9 @@ const accountStride = 16;
 /** Answers up to this are always sent: a refusal is hardly smaller. */
 const freeAnswerBytes = 16 * 1024;
 
+/** Messages up to this are always received: questions for health and state have to be answered most of all when all is full. */
+const freeMessageBytes = 1024;
+
 /** The part of the limit that requests leave for answers: one over this. Without it a full queue would have no way to end. */
 const answerShare = 8;
 
@@ -74,6 +77,13 @@ export class MemoryBudget {
   reserve(bytes: number, ownBytes = 0): boolean {
     const total = this.totalBytes;
     if (total + bytes > this.#requestLimitBytes && total > ownBytes) return false;
+    this.add(bytes);
+    return true;
+  }
+
+  /** The same for bytes of a message, of which small ones are never refused. What was decoded from them may be. */
+  reserveMessage(bytes: number, ownBytes = 0): boolean {
+    if (bytes + ownBytes > freeMessageBytes) return this.reserve(bytes, ownBytes);
     this.add(bytes);
     return true;
   }

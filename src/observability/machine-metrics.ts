@@ -52,7 +52,7 @@ export interface MachineProbes {
   readonly gpu: GpuProbe | null;
   readonly pinnedMemory: (() => PinnedMemoryReading) | null;
   readonly process: (() => ProcessReading) | null;
-  /** Bytes of request tensors accepted and not yet answered. */
+  /** Memory of requests and answers, from the first byte received to the last one sent. */
   readonly inflightBytes: (() => number) | null;
 }
 
@@ -168,7 +168,7 @@ export function machineFamilies(
     families.push({
       name: 'nereid_inflight_bytes',
       type: 'gauge',
-      help: 'Bytes of request tensors accepted and not yet answered',
+      help: 'Memory of requests and answers, from the first byte received to the last one sent',
       samples: () => single(inflightBytes()),
     });
   }

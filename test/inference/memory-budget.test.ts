@@ -31,6 +31,14 @@ describe('MemoryBudget', () => {
     expect(() => budget.checkAnswer(16 * KiB + 1, 0)).toThrow(`${3 * MiB} bytes of requests and answers`);
   });
 
+  it('receives small messages also when all is full, and nothing more', () => {
+    const budget = new MemoryBudget(MiB);
+    budget.add(3 * MiB);
+    expect([budget.reserveMessage(0), budget.reserveMessage(1024), budget.reserve(1)]).toEqual([true, true, false]);
+    expect([budget.reserveMessage(1025), budget.reserveMessage(1, 1024)]).toEqual([false, false]);
+    expect(budget.totalBytes).toBe(3 * MiB + 1024);
+  });
+
   it('says what is there, what is asked for and which flag bounds it', () => {
     const budget = new MemoryBudget(1000);
     budget.add(900);

@@ -47,12 +47,12 @@ export class GrpcJsStreamCall extends GrpcJsCall implements StreamCall {
   }
 
   override onReceiveMessage(frame: Buffer): void {
-    try {
-      this.reserve(frame.length);
-    } catch (error) {
-      this.fail(error);
+    const { budget } = this.surroundings.memory;
+    if (!budget.reserveMessage(frame.length)) {
+      this.fail(budget.exhausted(frame.length));
       return;
     }
+    this.adopt(frame.length);
     if (this.#isDelivering) {
       this.#arrived = frame;
       return;

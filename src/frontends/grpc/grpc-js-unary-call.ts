@@ -33,12 +33,12 @@ export class GrpcJsUnaryCall extends GrpcJsCall implements UnaryCall {
       this.fail(unimplemented(`a call of ${this.#method.path} has one request message, got a second one`));
       return;
     }
-    try {
-      this.reserve(message.length);
-    } catch (error) {
-      this.fail(error);
+    const { budget } = this.surroundings.memory;
+    if (!budget.reserveMessage(message.length)) {
+      this.fail(budget.exhausted(message.length));
       return;
     }
+    this.adopt(message.length);
     this.#message = message;
     this.inner.startRead();
   }

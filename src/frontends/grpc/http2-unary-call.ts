@@ -84,7 +84,9 @@ export class Http2UnaryCall extends Http2Call implements UnaryCall {
     if (end - start !== prefixBytes + length) return false;
     const { maxMessageBytes } = this.surroundings.config;
     if (length > maxMessageBytes) throw tooLarge(length, maxMessageBytes);
-    this.reserve(length);
+    const { budget } = this.surroundings.pool;
+    if (!budget.reserveMessage(length)) throw budget.exhausted(length);
+    this.adopt(length);
     const message = this.surroundings.pool.allocate(length);
     bytes.copy(message, 0, start + prefixBytes, end);
     this.#flag = bytes[start] as number;

@@ -140,7 +140,7 @@ export class MessageAssembler {
     const { budget } = this.#pool;
     const wanted = Math.min(this.#length, Math.max(freeBytes, filled * 2));
     const more = wanted - this.#budgetBytes;
-    if (!budget.reserve(more, this.#budgetBytes)) throw budget.exhausted(more);
+    if (!budget.reserveMessage(more, this.#budgetBytes)) throw budget.exhausted(more);
     this.#budgetBytes = wanted;
   }
 

@@ -112,7 +112,7 @@ abstract class CountedBody implements BodySink {
   protected reserve(bytes: number): boolean {
     const { budget } = this.memory;
     const more = bytes - this.reservedBytes;
-    if (!budget.reserve(more, this.reservedBytes)) {
+    if (!budget.reserveMessage(more, this.reservedBytes)) {
       this.#refuse(budget.exhausted(more), false);
       return false;
     }
