@@ -11,8 +11,8 @@ const { values: options } = parseArgs({
   options: { dist: { type: 'string', default: 'dist' }, json: { type: 'boolean', default: false } },
 });
 const compiled = (path) => new URL(`${options.dist}/frontends/grpc/${path}`, `file://${process.cwd()}/`).href;
-const { decodeInferRequest } = await import(compiled('infer-request-codec.js'));
-const { InferResponseMessage } = await import(compiled('infer-response-codec.js'));
+const { decodeInferRequest } = await import(compiled('infer/request-codec.js'));
+const { InferResponseMessage } = await import(compiled('infer/response-codec.js'));
 
 const rounds = 9;
 const roundMs = 150;

@@ -5,9 +5,9 @@
  */
 
 import { createRequire } from 'node:module';
-import { decodeInferRequest } from '../../src/frontends/grpc/infer-request-codec.ts';
-import { InferResponseMessage } from '../../src/frontends/grpc/infer-response-codec.ts';
-import type { GrpcTransport, UnaryCall, UnaryMethod } from '../../src/frontends/grpc/transport.ts';
+import { decodeInferRequest } from '../../src/frontends/grpc/infer/request-codec.ts';
+import { InferResponseMessage } from '../../src/frontends/grpc/infer/response-codec.ts';
+import type { GrpcTransport, UnaryCall, UnaryMethod } from '../../src/frontends/grpc/transport/transport.ts';
 import { noParameters } from '../../src/inference/request.ts';
 import type { InferenceResponse } from '../../src/inference/response.ts';
 import { type Logger, silentLogger } from '../../src/logger.ts';
@@ -67,7 +67,7 @@ type TransportMaker = (dependencies: { readonly clock: Clock; readonly logger: L
 async function transportMaker(transport: GrpcConfig['transport']): Promise<TransportMaker> {
   switch (transport) {
     case 'grpc-js':
-      return (await import('../../src/frontends/grpc/grpc-js-transport.ts')).createGrpcJsTransport;
+      return (await import('../../src/frontends/grpc/transport/grpc-js/transport.ts')).createGrpcJsTransport;
     case 'nereid':
       return http2Maker();
   }
@@ -75,7 +75,7 @@ async function transportMaker(transport: GrpcConfig['transport']): Promise<Trans
 
 /** As the server makes it. */
 async function http2Maker(): Promise<TransportMaker> {
-  const { createHttp2Transport } = await import('../../src/frontends/grpc/http2-transport.ts');
+  const { createHttp2Transport } = await import('../../src/frontends/grpc/transport/http2/transport.ts');
   // Seen from build/bench, where the loader of src finds nothing.
   const addon = createRequire(import.meta.url)('../../../addon/Release/nereid.node') as NativeThreads;
   return (dependencies) => createHttp2Transport({ ...dependencies, setLowWater: addon.setReceiveLowWater });

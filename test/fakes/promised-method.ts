@@ -1,6 +1,6 @@
 /** A handler of unary calls from a function that answers with a promise, as tests like to write them. */
 
-import type { OutgoingMessage, UnaryCall, UnaryMethod } from '../../src/frontends/grpc/transport.ts';
+import type { OutgoingMessage, UnaryCall, UnaryMethod } from '../../src/frontends/grpc/transport/transport.ts';
 
 export const promised =
   (answer: (message: Buffer, call: UnaryCall) => Promise<OutgoingMessage>): UnaryMethod['handle'] =>

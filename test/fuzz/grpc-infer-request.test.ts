@@ -6,7 +6,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { InferenceError } from '../../src/errors.ts';
-import { decodeInferRequest } from '../../src/frontends/grpc/infer-request-codec.ts';
+import { decodeInferRequest } from '../../src/frontends/grpc/infer/request-codec.ts';
 import { elementCount } from '../../src/tensor/shape.ts';
 import { encodeRequest, wire } from '../frontends/grpc/protobuf-oracle.ts';
 

@@ -6,11 +6,11 @@
  */
 
 import { describe, expect, it } from 'vitest';
-import { Http2UnaryCall } from '../../src/frontends/grpc/http2-unary-call.ts';
-import { Http2StreamCall } from '../../src/frontends/grpc/http2-stream-call.ts';
-import { CallHead } from '../../src/frontends/grpc/call-head.ts';
+import { Http2UnaryCall } from '../../src/frontends/grpc/transport/http2/unary-call.ts';
+import { Http2StreamCall } from '../../src/frontends/grpc/transport/http2/stream-call.ts';
+import { CallHead } from '../../src/frontends/grpc/transport/http2/call-head.ts';
 import { MessagePool } from '../../src/frontends/message-pool.ts';
-import { OpenCalls } from '../../src/frontends/grpc/open-calls.ts';
+import { OpenCalls } from '../../src/frontends/grpc/transport/open-calls.ts';
 import { ChunkPool } from '../../src/sockets/chunk-pool.ts';
 import { Http2Connection } from '../../src/http2/connection.ts';
 import { HeaderField } from '../../src/http2/header-field.ts';

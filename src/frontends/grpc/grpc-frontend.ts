@@ -8,12 +8,12 @@ import type { Clock } from '../../time.ts';
 import { createApiGuard } from '../api-guard.ts';
 import type { ConnectionPlacement, Frontend, Listening, ListeningSocket } from '../frontend.ts';
 import type { MessageMemory } from '../message-pool.ts';
-import { createGrpcJsTransport } from './grpc-js-transport.ts';
-import { createHttp2Transport } from './http2-transport.ts';
+import { createGrpcJsTransport } from './transport/grpc-js/transport.ts';
+import { createHttp2Transport } from './transport/http2/transport.ts';
 import { type MethodTable, methodsOf } from './method-table.ts';
 import { methodTables } from './method-tables.ts';
-import { loadProtocol } from './protocol.ts';
-import type { GrpcTransport } from './transport.ts';
+import { loadProtocol } from './wire/protocol.ts';
+import type { GrpcTransport } from './transport/transport.ts';
 
 export interface GrpcFrontendOptions {
   readonly server: InferenceServer;

@@ -6,10 +6,10 @@
 import { type InferenceError, unavailable } from '../../errors.ts';
 import type { RestrictableApi } from '../../server/server-config.ts';
 import type { ApiGuard } from '../api-guard.ts';
-import type { InferDependencies } from './infer-handler.ts';
-import type { Protocol } from './protocol.ts';
-import { statusOf } from './status.ts';
-import type { CallContext, GrpcMethod, StreamReceiver } from './transport.ts';
+import type { InferDependencies } from './infer/handler.ts';
+import type { Protocol } from './wire/protocol.ts';
+import { statusOf } from './transport/status.ts';
+import type { CallContext, GrpcMethod, StreamReceiver } from './transport/transport.ts';
 
 /** What methods are made of. */
 export interface MethodSurroundings extends InferDependencies {

@@ -1,13 +1,13 @@
 /** The tables of rpcs of the gRPC frontend. A new one is a file, and a line here. */
 
-import { loggingTable, sharedMemoryTable, traceTable } from './absent-methods.ts';
-import { healthTable } from './health-methods.ts';
-import { inferMethod } from './infer-handler.ts';
-import { metadataTable, modelConfigTable, statisticsTable } from './metadata-methods.ts';
+import { loggingTable, sharedMemoryTable, traceTable } from './control/absent.ts';
+import { healthTable } from './control/health.ts';
+import { inferMethod } from './infer/handler.ts';
+import { metadataTable, modelConfigTable, statisticsTable } from './control/metadata.ts';
 import type { MethodTable } from './method-table.ts';
-import { reflectionTable } from './reflection.ts';
-import { repositoryTable } from './repository-methods.ts';
-import { streamInferMethod } from './stream-handler.ts';
+import { reflectionTable } from './control/reflection.ts';
+import { repositoryTable } from './control/repository.ts';
+import { streamInferMethod } from './infer/stream-handler.ts';
 
 const inferenceTable: MethodTable = {
   api: 'inference',

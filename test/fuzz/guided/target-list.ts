@@ -19,21 +19,33 @@ export const targets: Readonly<Record<string, ListedTarget>> = {
   'grpc-request': {
     counted: [
       ...[
-        'frontends/grpc/infer-request-codec.js',
-        'frontends/grpc/wire-reader.js',
-        'frontends/grpc/request-tensors.js',
+        'frontends/grpc/infer/request-codec.js',
+        'frontends/grpc/wire/reader.js',
+        'frontends/grpc/infer/request-tensors.js',
       ],
-      ...['frontends/grpc/typed-contents.js', 'frontends/grpc/parameter-entry.js', 'frontends/grpc/interned-names.js'],
-      ...['frontends/grpc/request-parameters.js', 'frontends/grpc/region-reference.js', 'frontends/v2/parameters.js'],
+      ...[
+        'frontends/grpc/infer/typed-contents.js',
+        'frontends/grpc/wire/parameter-entry.js',
+        'frontends/grpc/wire/interned-names.js',
+      ],
+      ...[
+        'frontends/grpc/infer/request-parameters.js',
+        'frontends/grpc/infer/region-reference.js',
+        'frontends/v2/parameters.js',
+      ],
     ],
     load: async () => (await import('./targets/grpc-request.ts')).target,
   },
   'grpc-calls': {
     counted: [
-      ...['frontends/grpc/http2-call.js', 'frontends/grpc/http2-unary-call.js', 'frontends/grpc/http2-stream-call.js'],
       ...[
-        'frontends/grpc/message-assembler.js',
-        'frontends/grpc/open-calls.js',
+        'frontends/grpc/transport/http2/call.js',
+        'frontends/grpc/transport/http2/unary-call.js',
+        'frontends/grpc/transport/http2/stream-call.js',
+      ],
+      ...[
+        'frontends/grpc/transport/http2/message-assembler.js',
+        'frontends/grpc/transport/open-calls.js',
         'http2/connection-intake.js',
         'http2/stream.js',
       ],
@@ -41,7 +53,7 @@ export const targets: Readonly<Record<string, ListedTarget>> = {
     load: async () => (await import('./targets/grpc-calls.ts')).target,
   },
   'grpc-messages': {
-    counted: ['frontends/grpc/message-assembler.js'],
+    counted: ['frontends/grpc/transport/http2/message-assembler.js'],
     load: async () => (await import('./targets/grpc-messages.ts')).target,
   },
   'json-request': {

@@ -3,11 +3,11 @@
  * as open or assembled any more, and the window of the connection has come back.
  */
 
-import { CallHead, timeoutMs } from '../../../../src/frontends/grpc/call-head.ts';
-import { Http2StreamCall } from '../../../../src/frontends/grpc/http2-stream-call.ts';
-import { Http2UnaryCall } from '../../../../src/frontends/grpc/http2-unary-call.ts';
-import { OpenCalls } from '../../../../src/frontends/grpc/open-calls.ts';
-import type { StreamCall } from '../../../../src/frontends/grpc/transport.ts';
+import { CallHead, timeoutMs } from '../../../../src/frontends/grpc/transport/http2/call-head.ts';
+import { Http2StreamCall } from '../../../../src/frontends/grpc/transport/http2/stream-call.ts';
+import { Http2UnaryCall } from '../../../../src/frontends/grpc/transport/http2/unary-call.ts';
+import { OpenCalls } from '../../../../src/frontends/grpc/transport/open-calls.ts';
+import type { StreamCall } from '../../../../src/frontends/grpc/transport/transport.ts';
 import { MessagePool } from '../../../../src/frontends/message-pool.ts';
 import { Http2Connection } from '../../../../src/http2/connection.ts';
 import type { HeaderField } from '../../../../src/http2/header-field.ts';

@@ -5,7 +5,7 @@
 
 import { createHash } from 'node:crypto';
 import { InferenceError } from '../../../../src/errors.ts';
-import { MessageAssembler } from '../../../../src/frontends/grpc/message-assembler.ts';
+import { MessageAssembler } from '../../../../src/frontends/grpc/transport/http2/message-assembler.ts';
 import { MessagePool } from '../../../../src/frontends/message-pool.ts';
 import { grpcMessage } from '../../../http2/frame-bytes.ts';
 import { Scene } from '../../../http2/scene.ts';

@@ -4,7 +4,7 @@
  */
 
 import { InferenceError } from '../../../../src/errors.ts';
-import { decodeInferRequest, requestIdOf } from '../../../../src/frontends/grpc/infer-request-codec.ts';
+import { decodeInferRequest, requestIdOf } from '../../../../src/frontends/grpc/infer/request-codec.ts';
 import type { InferenceRequest } from '../../../../src/inference/request.ts';
 import { elementCount } from '../../../../src/tensor/shape.ts';
 import { decodeRequest, encodeRequest, type Message } from '../../../frontends/grpc/protobuf-oracle.ts';

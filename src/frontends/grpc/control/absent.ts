@@ -1,0 +1,94 @@
+/**
+ * The rpcs whose subject this server does not have: shared memory regions, trace and log settings. They check the form
+ * of a request as if it would be served and then say what is missing, so that no caller takes silence for success.
+ */
+
+import { type InferenceError, invalidArgument, notFound, unimplemented } from '../../../errors.ts';
+import { controlMethod } from './control-method.ts';
+import type { MethodTable } from '../method-table.ts';
+
+type RegionKind = 'system' | 'cuda';
+
+interface RegionName {
+  readonly name: string;
+}
+
+interface SystemRegion extends RegionName {
+  readonly key: string;
+  readonly byte_size: string;
+}
+
+interface CudaRegion extends RegionName {
+  readonly raw_handle: Uint8Array;
+  readonly device_id: string;
+  readonly byte_size: string;
+}
+
+/** sizeof(cudaIpcMemHandle_t) */
+const cudaHandleBytes = 64;
+
+/** Text of grpc.md §2.7; clients look for its first sentence. */
+const regionsAreDisabled = (): InferenceError =>
+  unimplemented(`Client shared memory is disabled. Start the server with '--allow-client-shm=true' to enable.`);
+
+export const sharedMemoryTable: MethodTable = {
+  api: 'shared-memory',
+  methods: ({ protocol }) => [
+    controlMethod(protocol, 'SystemSharedMemoryStatus', ({ name }: RegionName) => regionStatus('system', name)),
+    controlMethod(protocol, 'SystemSharedMemoryRegister', (region: SystemRegion) => {
+      refuseNameless(region.name, 'system');
+      if (region.key === '') throw missing('key');
+      if (region.byte_size === '0') throw missing('byte_size');
+      throw regionsAreDisabled();
+    }),
+    controlMethod(protocol, 'SystemSharedMemoryUnregister', () => {
+      throw regionsAreDisabled();
+    }),
+    controlMethod(protocol, 'CudaSharedMemoryStatus', ({ name }: RegionName) => regionStatus('cuda', name)),
+    controlMethod(protocol, 'CudaSharedMemoryRegister', (region: CudaRegion) => {
+      refuseNameless(region.name, 'cuda');
+      if (region.raw_handle.length === 0) throw missing('raw_handle');
+      if (region.raw_handle.length !== cudaHandleBytes) {
+        throw invalidArgument(
+          `'raw_handle' must be a valid cudaIpcMemHandle_t of ${cudaHandleBytes} bytes, got ${region.raw_handle.length}`,
+        );
+      }
+      if (region.device_id.startsWith('-')) throw invalidArgument(`'device_id' must not be negative`);
+      if (region.byte_size === '0') throw missing('byte_size');
+      throw regionsAreDisabled();
+    }),
+    controlMethod(protocol, 'CudaSharedMemoryUnregister', () => {
+      throw regionsAreDisabled();
+    }),
+  ],
+};
+
+export const traceTable: MethodTable = {
+  api: 'trace',
+  methods: ({ protocol }) => [
+    controlMethod(protocol, 'TraceSetting', () => {
+      throw unimplemented('trace settings are not supported by this server: it does not trace requests');
+    }),
+  ],
+};
+
+export const loggingTable: MethodTable = {
+  api: 'logging',
+  methods: ({ protocol }) => [
+    controlMethod(protocol, 'LogSettings', () => {
+      throw unimplemented('log settings can not be read or changed over the network: use the flags of the server');
+    }),
+  ],
+};
+
+function regionStatus(kind: RegionKind, name: string): object {
+  if (name !== '') throw notFound(`Unable to find ${kind} shared memory region: '${name}'`);
+  return { regions: {} };
+}
+
+function refuseNameless(name: string, kind: RegionKind): void {
+  if (name === '') throw invalidArgument(`'region name' is necessary to register ${kind} shared memory region`);
+}
+
+const missing = (field: string): InferenceError =>
+  invalidArgument(`Shared memory register request has no '${field}' field`);

@@ -1,0 +1,40 @@
+/** What the server and its models are and have done: metadata, configuration, statistics. */
+
+import { configForGrpc } from '../../../model-config/write-config.ts';
+import { statisticsMessage } from '../../v2/statistics-message.ts';
+import { controlMethod } from './control-method.ts';
+import type { MethodTable } from '../method-table.ts';
+
+/** Names a model and, unless it is empty, a version. */
+interface ModelReference {
+  readonly name: string;
+  readonly version: string;
+}
+
+export const metadataTable: MethodTable = {
+  api: 'metadata',
+  methods: ({ protocol, server }) => [
+    controlMethod(protocol, 'ServerMetadata', () => server.serverMetadata()),
+    controlMethod(protocol, 'ModelMetadata', ({ name, version }: ModelReference) =>
+      server.modelMetadata(name, version),
+    ),
+  ],
+};
+
+export const modelConfigTable: MethodTable = {
+  api: 'model-config',
+  methods: ({ protocol, server }) => [
+    controlMethod(protocol, 'ModelConfig', async ({ name, version }: ModelReference) => ({
+      config: configForGrpc(await server.modelConfig(name, version)),
+    })),
+  ],
+};
+
+export const statisticsTable: MethodTable = {
+  api: 'statistics',
+  methods: ({ protocol, server }) => [
+    controlMethod(protocol, 'ModelStatistics', async ({ name, version }: ModelReference) => ({
+      model_stats: (await server.modelStatistics(name, version)).map(statisticsMessage),
+    })),
+  ],
+};

@@ -1,0 +1,116 @@
+/** Unary ModelInfer: one request message in, one response message out. */
+
+import { type InferenceError, invalidArgument, unimplemented } from '../../../errors.ts';
+import type { ResponseSink } from '../../../inference/infer.ts';
+import { decodedBytes } from '../../../inference/request-bytes.ts';
+import type { InferenceResponse } from '../../../inference/response.ts';
+import type { Logger } from '../../../logger.ts';
+import type { InferenceServer } from '../../../server/inference-server.ts';
+import type { Clock } from '../../../time.ts';
+import { selectHeaders } from './forwarded-headers.ts';
+import { decodeInferRequest, modelOfCostly } from './request-codec.ts';
+import { InferResponseMessage, type ResponsePlace } from './response-codec.ts';
+import { type IsLeaving, leavingError } from '../leaving.ts';
+import { inferenceService } from '../wire/protocol.ts';
+import type { UnaryCall, UnaryMethod } from '../transport/transport.ts';
+
+/** What both infer rpcs need. */
+export interface InferDependencies {
+  readonly server: InferenceServer;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly isLeaving: IsLeaving;
+  readonly headerForwardPattern: RegExp | null;
+  /** Larger responses are refused. */
+  readonly maxMessageBytes: number;
+}
+
+export const inferMethod = (dependencies: InferDependencies): UnaryMethod => {
+  const { server, isLeaving, headerForwardPattern, maxMessageBytes } = dependencies;
+  return {
+    kind: 'unary',
+    path: `/${inferenceService}/ModelInfer`,
+    isCompressible: true,
+    handle(message, call) {
+      try {
+        if (isLeaving()) throw leavingError();
+        const costly = modelOfCostly(message);
+        if (costly === null) infer(message, call);
+        else server.findModel(costly.name, costly.version).then(() => inferUnlessLeft(message, call), failing(call));
+      } catch (error) {
+        call.fail(error);
+      }
+    },
+  };
+
+  function inferUnlessLeft(message: Buffer, call: UnaryCall): void {
+    if (!call.cancellation.cancelled) infer(message, call);
+  }
+
+  function infer(message: Buffer, call: UnaryCall): void {
+    try {
+      const request = decodeInferRequest(message, selectHeaders(call, headerForwardPattern));
+      call.reserve(decodedBytes(request, message.buffer));
+      server.infer(request, call, new UnarySink(call, maxMessageBytes));
+    } catch (error) {
+      call.fail(error);
+    }
+  }
+};
+
+const failing =
+  (call: UnaryCall) =>
+  (error: unknown): void =>
+    call.fail(error);
+
+/** Answers one call with the one response of its request. */
+class UnarySink implements ResponseSink {
+  readonly #call: UnaryCall;
+  readonly #maxMessageBytes: number;
+  /** More than one response: refused when the request has ended, because until then it is read. */
+  #hasSeveral = false;
+
+  constructor(call: UnaryCall, maxMessageBytes: number) {
+    this.#call = call;
+    this.#maxMessageBytes = maxMessageBytes;
+  }
+
+  next(response: InferenceResponse, isFinal: boolean): void {
+    const call = this.#call;
+    if (!isFinal || this.#hasSeveral) {
+      response.release();
+      this.#hasSeveral = true;
+      if (isFinal) call.fail(severalResponses(response.modelName));
+      return;
+    }
+    try {
+      call.respond(responseMessage(response, 'unary', this.#maxMessageBytes));
+    } catch (error) {
+      call.fail(error);
+    }
+  }
+
+  fail(error: InferenceError): void {
+    this.#call.fail(error);
+  }
+}
+
+/** Triton's sentence for models whose requests have any number of responses. */
+const severalResponses = (model: string): InferenceError =>
+  unimplemented(
+    `ModelInfer RPC doesn't support models with decoupled transaction policy; use ModelStreamInfer for model '${model}'`,
+  );
+
+/** @throws InferenceError when it cannot be sent; the response is released then. */
+export function responseMessage(
+  response: InferenceResponse,
+  place: ResponsePlace,
+  maxMessageBytes: number,
+): InferResponseMessage {
+  const message = new InferResponseMessage(response, place);
+  if (message.byteLength <= maxMessageBytes) return message;
+  message.discard();
+  throw invalidArgument(
+    `Response has byte size ${message.byteLength} which exceeds gRPC's byte size limit ${maxMessageBytes}.`,
+  );
+}

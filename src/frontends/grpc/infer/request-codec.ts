@@ -1,0 +1,173 @@
+/**
+ * ModelInferRequest on the wire → `InferenceRequest`, by hand: raw tensors are views on the received message, nothing is
+ * copied and no message objects are made in between. Checks the form of a request; whether it fits its model is
+ * admission's question.
+ */
+
+import { invalidArgument } from '../../../errors.ts';
+import {
+  countHeldBytes,
+  type InferenceRequest,
+  RequestDraft,
+  type RequestedOutput,
+} from '../../../inference/request.ts';
+import { requestLimits, tooMany } from '../../../inference/request-limits.ts';
+import { forwardHeader } from '../../v2/parameters.ts';
+import { refuseRepeated } from '../../v2/repeated-names.ts';
+import type { ForwardedHeader } from './forwarded-headers.ts';
+import { readParameterEntry } from '../wire/parameter-entry.ts';
+import { requestParameters } from './request-parameters.ts';
+import { type DecodedTensor, rawAwaited, readInput, readRequestedOutput } from './request-tensors.ts';
+import { WireReader } from '../wire/reader.ts';
+
+/**
+ * @param message One whole message; the request keeps views on it, so it must not be reused before the answer.
+ * @param forwarded Headers that become parameters, or null when there are none.
+ * @throws InferenceError `invalid_argument`, or `not_found` for a region of shared memory. Nothing else.
+ */
+export function decodeInferRequest(message: Buffer, forwarded: readonly ForwardedHeader[] | null): InferenceRequest {
+  const reader = new WireReader(message);
+  const inputs: DecodedTensor[] = [];
+  const request = new RequestDraft();
+  if (forwarded !== null) for (const [key, value] of forwarded) forwardHeader(request, key, value);
+  let parameterCount = 0;
+  let outputs: RequestedOutput[] | null = null;
+  let typedBytes = 0;
+  let typedName: string | null = null;
+  let isRawSeen = false;
+  let awaiting = 0;
+  let early: Uint8Array[] | null = null;
+
+  while (reader.at < reader.limit) {
+    reader.countField();
+    const tag = reader.readTag();
+    switch (tag) {
+      case 0x0a:
+        request.modelName = reader.readName();
+        break;
+      case 0x12:
+        request.modelVersion = reader.readName();
+        break;
+      case 0x1a:
+        request.id = reader.readText('the id');
+        break;
+      case 0x22: {
+        if (++parameterCount > requestLimits.parameters) throw tooMany('parameters', requestLimits.parameters);
+        const { key, kind, value } = readParameterEntry(reader);
+        requestParameters.add(request, key, kind, value);
+        break;
+      }
+      case 0x2a: {
+        if (inputs.length === requestLimits.tensors) throw tooMany('inputs', requestLimits.tensors);
+        const input = readInput(reader, request.modelName);
+        if (input.data !== rawAwaited) {
+          typedName ??= input.name;
+          typedBytes += input.data.length;
+        }
+        inputs.push(input);
+        break;
+      }
+      case 0x32:
+        outputs ??= [];
+        if (outputs.length === requestLimits.tensors) throw tooMany('outputs', requestLimits.tensors);
+        outputs.push(readRequestedOutput(reader));
+        break;
+      case 0x3a: {
+        isRawSeen = true;
+        const raw = reader.readBytes();
+        while (awaiting < inputs.length && (inputs[awaiting] as DecodedTensor).data !== rawAwaited) awaiting++;
+        if (early === null && awaiting < inputs.length) {
+          (inputs[awaiting++] as DecodedTensor).data = raw;
+        } else {
+          early ??= [];
+          if (early.length === requestLimits.tensors) throw tooMany('raw_input_contents', requestLimits.tensors);
+          early.push(raw);
+        }
+        break;
+      }
+      default:
+        reader.skipUnknown(tag, 7);
+    }
+  }
+
+  const { modelName } = request;
+  if (isRawSeen && typedName !== null) {
+    throw invalidArgument(
+      `contents field must not be specified when using raw_input_contents for '${typedName}' for model '${modelName}'`,
+    );
+  }
+  settleRaw(inputs, early, modelName);
+  refuseRepeated(inputs, 'input', request.id);
+  request.inputs = inputs;
+  if (outputs !== null) {
+    refuseRepeated(outputs, 'output', request.id);
+    request.outputs = outputs;
+  }
+  countHeldBytes(request, message.length, typedBytes);
+  return request;
+}
+
+/** Inputs of more bytes than this, which are elements one by one, are decoded for models only that are there. */
+const largeTypedBytes = 256 * 1024;
+
+/**
+ * The model of a message whose inputs take long to decode, found without decoding them; null for all other messages.
+ *
+ * @throws InferenceError `invalid_argument` for malformed bytes.
+ */
+export function modelOfCostly(message: Buffer): { readonly name: string; readonly version: string } | null {
+  if (message.length <= largeTypedBytes) return null;
+  const reader = new WireReader(message);
+  let name = '';
+  let version = '';
+  let inputBytes = 0;
+  while (reader.at < reader.limit) {
+    reader.countField();
+    const tag = reader.readTag();
+    if (tag === 0x0a) name = reader.readName();
+    else if (tag === 0x12) version = reader.readName();
+    else if (tag === 0x2a) {
+      const length = reader.readLength();
+      inputBytes += length;
+      reader.advance(length);
+    } else reader.skipUnknown(tag, 0);
+  }
+  return inputBytes > largeTypedBytes ? { name, version } : null;
+}
+
+/** The id of a request that was refused before it was decoded, or could not be: whatever of it can be found, or ''. */
+export function requestIdOf(message: Buffer): string {
+  const reader = new WireReader(message);
+  let id = '';
+  try {
+    while (reader.at < reader.limit) {
+      const tag = reader.readTag();
+      if (tag === 0x1a) id = reader.readText('the id');
+      else reader.skipUnknown(tag, 0);
+    }
+  } catch {
+    // The caller has an error to tell already; this one would not help anybody.
+  }
+  return id;
+}
+
+/** Gives raw entries that came before their inputs to them; refuses inputs without data and data without inputs. */
+function settleRaw(inputs: readonly DecodedTensor[], early: readonly Uint8Array[] | null, modelName: string): void {
+  let taken = 0;
+  for (let i = 0; i < inputs.length; i++) {
+    const input = inputs[i] as DecodedTensor;
+    if (input.data !== rawAwaited) continue;
+    const raw = early?.[taken++];
+    if (raw === undefined) {
+      throw invalidArgument(
+        `unable to find data for input tensor '${input.name}' for model '${modelName}' in request.`,
+      );
+    }
+    input.data = raw;
+  }
+  if (early !== null && taken < early.length) {
+    throw invalidArgument(
+      `unexpected raw_input_contents for model '${modelName}': ${early.length - taken} more than inputs that take one`,
+    );
+  }
+}

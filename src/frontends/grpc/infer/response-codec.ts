@@ -1,0 +1,206 @@
+/**
+ * `InferenceResponse` → ModelInferResponse and ModelStreamInferResponse on the wire, by hand: sizes are summed first,
+ * then everything is written once into the frame that leaves.
+ */
+
+import type { ParameterValue } from '../../../inference/request.ts';
+import type { InferenceResponse } from '../../../inference/response.ts';
+import type { Tensor } from '../../../tensor/tensor.ts';
+import { classify } from '../../v2/classification.ts';
+import type { OutgoingMessage } from '../transport/transport.ts';
+import {
+  int64Size,
+  lengthFieldSize,
+  textBytes,
+  textFieldSize,
+  varint64Size,
+  writeBytesField,
+  writeInt64,
+  writeLengthTag,
+  writeTextField,
+  writeVarint64,
+} from '../wire/writer.ts';
+
+/** Response parameter of a stream's answers: whether it is the last one to its request. */
+const finalKey = 'triton_final_response';
+
+/** Where a response is written: as the answer of a unary call, or in a stream as its request's last one or not. */
+export type ResponsePlace = 'unary' | 'streamPart' | 'streamFinal';
+
+/**
+ * A response ready to be written. Made in one turn and written in the same or a later one; the response behind it is
+ * released when it has been written or discarded.
+ */
+export class InferResponseMessage implements OutgoingMessage {
+  readonly byteLength: number;
+  readonly #response: InferenceResponse;
+  readonly #outputs: readonly Tensor[];
+  /** Of the ModelInferResponse inside a ModelStreamInferResponse; -1 outside of streams. */
+  readonly #nestedBytes: number;
+  readonly #place: ResponsePlace;
+  #isReleased = false;
+
+  /** @throws InferenceError when an output cannot be classified; the response is released then. */
+  constructor(response: InferenceResponse, place: ResponsePlace) {
+    this.#response = response;
+    this.#place = place;
+    try {
+      this.#outputs = classifiedOutputs(response);
+    } catch (error) {
+      response.release();
+      throw error;
+    }
+    const bytes = responseSize(response, this.#outputs, place);
+    this.#nestedBytes = place === 'unary' ? -1 : bytes;
+    this.byteLength = place === 'unary' ? bytes : lengthFieldSize(bytes);
+  }
+
+  copy(target: Buffer, at: number): void {
+    const place = this.#place;
+    const to = place === 'unary' ? at : writeLengthTag(target, at, 0x12, this.#nestedBytes);
+    writeResponse(target, to, this.#response, this.#outputs, place);
+    this.discard();
+  }
+
+  discard(): void {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    this.#response.release();
+  }
+}
+
+/**
+ * The in-band answer to a failed request of a stream.
+ *
+ * @param model Null where the request did not get as far as a model: only the id is echoed then (grpc.md §6.2).
+ */
+export function encodeStreamError(
+  message: string,
+  id: string,
+  model: { readonly name: string; readonly version: string } | null,
+): Buffer {
+  const name = model?.name ?? '';
+  const version = model?.version ?? '';
+  const parameterBytes = model === null ? 0 : lengthFieldSize(parameterSize(finalKey, true));
+  const nested = textFieldSize(name) + textFieldSize(version) + textFieldSize(id) + parameterBytes;
+  const target = Buffer.allocUnsafe(textFieldSize(message) + lengthFieldSize(nested));
+  let to = writeTextField(target, 0, 0x0a, message);
+  to = writeLengthTag(target, to, 0x12, nested);
+  to = writeTextField(target, to, 0x0a, name);
+  to = writeTextField(target, to, 0x12, version);
+  to = writeTextField(target, to, 0x1a, id);
+  if (model !== null) writeParameter(target, to, finalKey, true);
+  return target;
+}
+
+/** The outputs, those with wanted classes replaced by their classification. */
+function classifiedOutputs(response: InferenceResponse): readonly Tensor[] {
+  const { outputs } = response;
+  for (let i = 0; i < outputs.length; i++) {
+    if ((outputs[i] as { classificationCount: number }).classificationCount > 0) return classifyAll(response);
+  }
+  return outputs;
+}
+
+const classifyAll = ({ outputs, isBatched }: InferenceResponse): readonly Tensor[] =>
+  outputs.map((output): Tensor => {
+    if (output.classificationCount === 0) return output;
+    const { shape, data } = classify(output, isBatched);
+    return { name: output.name, datatype: 'BYTES', shape, data };
+  });
+
+function responseSize(response: InferenceResponse, outputs: readonly Tensor[], place: ResponsePlace): number {
+  let size = textFieldSize(response.modelName) + textFieldSize(response.modelVersion) + textFieldSize(response.id);
+  if (response.parameters.size > 0) {
+    for (const [key, value] of response.parameters) size += lengthFieldSize(parameterSize(key, value));
+  }
+  if (place !== 'unary') size += lengthFieldSize(parameterSize(finalKey, true));
+  for (let i = 0; i < outputs.length; i++) {
+    const output = outputs[i] as Tensor;
+    size += lengthFieldSize(outputSize(output)) + lengthFieldSize(output.data.length);
+  }
+  return size;
+}
+
+function writeResponse(
+  target: Buffer,
+  at: number,
+  response: InferenceResponse,
+  outputs: readonly Tensor[],
+  place: ResponsePlace,
+): void {
+  let to = writeTextField(target, at, 0x0a, response.modelName);
+  to = writeTextField(target, to, 0x12, response.modelVersion);
+  to = writeTextField(target, to, 0x1a, response.id);
+  if (response.parameters.size > 0) {
+    for (const [key, value] of response.parameters) to = writeParameter(target, to, key, value);
+  }
+  if (place !== 'unary') to = writeParameter(target, to, finalKey, place === 'streamFinal');
+  for (let i = 0; i < outputs.length; i++) to = writeOutput(target, to, outputs[i] as Tensor);
+  for (let i = 0; i < outputs.length; i++) to = writeBytesField(target, to, 0x32, (outputs[i] as Tensor).data);
+}
+
+function outputSize({ name, datatype, shape }: Tensor): number {
+  const dims = shape.length === 0 ? 0 : lengthFieldSize(dimsSize(shape));
+  return textFieldSize(name) + lengthFieldSize(datatype.length) + dims;
+}
+
+function dimsSize(shape: readonly number[]): number {
+  let size = 0;
+  for (let i = 0; i < shape.length; i++) size += int64Size(shape[i] as number);
+  return size;
+}
+
+function writeOutput(target: Buffer, at: number, output: Tensor): number {
+  let to = writeLengthTag(target, at, 0x2a, outputSize(output));
+  to = writeTextField(target, to, 0x0a, output.name);
+  to = writeTextField(target, to, 0x12, output.datatype);
+  const { shape } = output;
+  if (shape.length === 0) return to;
+  to = writeLengthTag(target, to, 0x1a, dimsSize(shape));
+  for (let i = 0; i < shape.length; i++) to = writeInt64(target, to, shape[i] as number);
+  return to;
+}
+
+/** Of a map entry: the key and the InferParameter. */
+const parameterSize = (key: string, value: ParameterValue): number =>
+  textFieldSize(key) + lengthFieldSize(choiceSize(value));
+
+function choiceSize(value: ParameterValue): number {
+  switch (typeof value) {
+    case 'boolean':
+      return 2;
+    case 'string':
+      return lengthFieldSize(textBytes(value));
+    case 'bigint':
+      return 1 + varint64Size(value);
+    default:
+      return Number.isSafeInteger(value) ? 1 + int64Size(value) : 9;
+  }
+}
+
+function writeParameter(target: Buffer, at: number, key: string, value: ParameterValue): number {
+  let to = writeLengthTag(target, at, 0x22, parameterSize(key, value));
+  to = writeTextField(target, to, 0x0a, key);
+  to = writeLengthTag(target, to, 0x12, choiceSize(value));
+  switch (typeof value) {
+    case 'boolean':
+      target[to] = 0x08;
+      target[to + 1] = value ? 1 : 0;
+      return to + 2;
+    case 'string':
+      // Written even when it is empty: the field of a oneof says by being there which one it is.
+      to = writeLengthTag(target, to, 0x1a, textBytes(value));
+      return to + target.write(value, to);
+    case 'bigint':
+      target[to] = BigInt.asIntN(64, value) === value ? 0x10 : 0x28;
+      return writeVarint64(target, to + 1, value);
+    default:
+      if (Number.isSafeInteger(value)) {
+        target[to] = 0x10;
+        return writeInt64(target, to + 1, value);
+      }
+      target[to] = 0x21;
+      return target.writeDoubleLE(value, to + 1);
+  }
+}

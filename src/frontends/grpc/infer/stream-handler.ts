@@ -1,0 +1,289 @@
+/**
+ * ModelStreamInfer: each message is a request of its own and is handed on as soon as it is read. Answers leave in the
+ * order of the requests, except those of a request with several responses: they leave as they come. A failed request is
+ * answered in the stream (grpc.md §6). Reading pauses while more is outstanding than one caller should be able to hold.
+ */
+
+import { type InferenceError, toInferenceError } from '../../../errors.ts';
+import { Cancellation, type InferenceContext } from '../../../inference/context.ts';
+import type { ResponseSink } from '../../../inference/infer.ts';
+import { decodedBytes } from '../../../inference/request-bytes.ts';
+import type { InferenceRequest } from '../../../inference/request.ts';
+import type { InferenceResponse } from '../../../inference/response.ts';
+import { selectHeaders } from './forwarded-headers.ts';
+import { type InferDependencies, responseMessage } from './handler.ts';
+import { decodeInferRequest, modelOfCostly, requestIdOf } from './request-codec.ts';
+import { encodeStreamError } from './response-codec.ts';
+import { leavingError, leavingText } from '../leaving.ts';
+import { inferenceService } from '../wire/protocol.ts';
+import { okStatus, statusCode, statusOf } from '../transport/status.ts';
+import type { OutgoingMessage, StreamCall, StreamMethod, StreamReceiver } from '../transport/transport.ts';
+
+/** Requests that were read and whose answers have not left; several times what a load tester keeps in flight. */
+const maxOutstanding = 1024;
+
+/** The same in bytes, counting each as large as the largest message seen on the stream. One is always read. */
+const maxOutstandingBytes = 64 * 1024 * 1024;
+
+/** Metadata `triton_grpc_error: true`: the first error ends the stream with its status. */
+const strictKey = 'triton_grpc_error';
+
+const path = `/${inferenceService}/ModelStreamInfer`;
+
+export const streamInferMethod = (dependencies: InferDependencies): StreamMethod => ({
+  kind: 'stream',
+  path,
+  isCompressible: true,
+  open: (call) => new InferStream(call, dependencies),
+});
+
+/** One request of the stream, in the list of those not yet answered. */
+class StreamedRequest implements InferenceContext, ResponseSink {
+  readonly receivedAtMs: number;
+  readonly deadlineMs: number;
+  readonly cancellation = new Cancellation();
+  /** Null until it is decoded, and for a message that cannot be. */
+  request: InferenceRequest | null = null;
+  /** What it has of the budget, then what its answer has until its turn comes. */
+  reservedBytes: number;
+  /** Set when it is decided and those before it are not. */
+  answer: OutgoingMessage | null = null;
+  /** In strict mode, what ends the stream when its turn comes. */
+  failure: InferenceError | null = null;
+  /** It has several responses, which wait for nobody. */
+  isUnordered = false;
+  /** Its final answer has left out of order. */
+  isAnswered = false;
+  following: StreamedRequest | null = null;
+  readonly caller: InferenceContext['caller'];
+  readonly #stream: InferStream;
+
+  constructor(stream: InferStream, receivedAtMs: number, { deadlineMs, caller }: StreamCall, reservedBytes: number) {
+    this.#stream = stream;
+    this.receivedAtMs = receivedAtMs;
+    this.deadlineMs = deadlineMs;
+    this.caller = caller;
+    this.reservedBytes = reservedBytes;
+  }
+
+  next(response: InferenceResponse, isFinal: boolean): void {
+    this.#stream.respond(this, response, isFinal);
+  }
+
+  fail(error: InferenceError): void {
+    this.#stream.fail(this, error, null);
+  }
+}
+
+class InferStream implements StreamReceiver {
+  readonly #call: StreamCall;
+  readonly #dependencies: InferDependencies;
+  readonly #headers: ReturnType<typeof selectHeaders>;
+  readonly #isStrict: boolean;
+  #first: StreamedRequest | null = null;
+  #last: StreamedRequest | null = null;
+  #outstanding = 0;
+  #largestBytes = 0;
+  #isReading = false;
+  #isHalfClosed = false;
+  #isEnded = false;
+
+  constructor(call: StreamCall, dependencies: InferDependencies) {
+    this.#call = call;
+    this.#dependencies = dependencies;
+    this.#headers = selectHeaders(call, dependencies.headerForwardPattern);
+    this.#isStrict = call.metadataValue(strictKey) === 'true';
+    call.cancellation.add(() => this.#end());
+    this.#read();
+  }
+
+  onMessage(message: Buffer, reservedBytes: number): void {
+    const { server, clock, isLeaving } = this.#dependencies;
+    this.#isReading = false;
+    this.#grow(message.length);
+    const streamed = new StreamedRequest(this, clock.now(), this.#call, reservedBytes);
+    this.#append(streamed);
+    try {
+      if (isLeaving()) throw leavingError();
+      const costly = modelOfCostly(message);
+      if (costly === null) this.#infer(streamed, message);
+      else {
+        const isThere = server.findModel(costly.name, costly.version);
+        isThere.then(
+          () => {
+            if (!this.#isEnded) this.#infer(streamed, message);
+          },
+          (error: unknown) => this.fail(streamed, error, message),
+        );
+      }
+    } catch (error) {
+      this.fail(streamed, error, message);
+    }
+    this.#read();
+  }
+
+  #infer(streamed: StreamedRequest, message: Buffer): void {
+    try {
+      const request = decodeInferRequest(message, this.#headers);
+      streamed.request = request;
+      this.#reserve(streamed, decodedBytes(request, message.buffer));
+      this.#dependencies.server.infer(request, streamed, streamed);
+    } catch (error) {
+      this.fail(streamed, error, message);
+    }
+  }
+
+  onHalfClose(): void {
+    this.#isReading = false;
+    this.#isHalfClosed = true;
+    this.#finishIfDone();
+  }
+
+  onDrain(): void {
+    this.#finishIfDone();
+  }
+
+  /** A response of one of its requests. */
+  respond(streamed: StreamedRequest, response: InferenceResponse, isFinal: boolean): void {
+    if (this.#isEnded) {
+      response.release();
+      return;
+    }
+    try {
+      const message = responseMessage(
+        response,
+        isFinal ? 'streamFinal' : 'streamPart',
+        this.#dependencies.maxMessageBytes,
+      );
+      this.#checkRoom(streamed, message);
+      if (isFinal) this.#settle(streamed, message);
+      else {
+        streamed.isUnordered = true;
+        this.#call.send(message, null);
+      }
+    } catch (error) {
+      this.fail(streamed, error, null);
+    }
+  }
+
+  /** @param message the request where it could not be decoded: the id is looked for in it */
+  fail(streamed: StreamedRequest, error: unknown, message: Buffer | null): void {
+    if (this.#isEnded || streamed.isAnswered) return;
+    const known = toInferenceError(error);
+    if (known !== error) {
+      this.#dependencies.logger.error({ method: path, error }, 'a request of a gRPC stream failed unexpectedly');
+    }
+    if (this.#isStrict) {
+      streamed.failure = known;
+      this.#flush();
+      return;
+    }
+    const { request } = streamed;
+    const isFromModel = known.code === 'internal' || known.code === 'deadline_exceeded' || known.code === 'cancelled';
+    const model = request !== null && isFromModel ? { name: request.modelName, version: request.modelVersion } : null;
+    const id = request?.id ?? (message === null ? '' : requestIdOf(message));
+    this.#settle(streamed, encodeStreamError(known.message || known.code, id, model));
+  }
+
+  /** @throws InferenceError `resource_exhausted`; the message is discarded then. */
+  #checkRoom(streamed: StreamedRequest, message: OutgoingMessage): void {
+    try {
+      this.#call.checkAnswer(message.byteLength, streamed.reservedBytes);
+    } catch (error) {
+      message.discard?.();
+      throw error;
+    }
+  }
+
+  /** @throws InferenceError `resource_exhausted` */
+  #reserve(streamed: StreamedRequest, bytes: number): void {
+    this.#call.reserve(bytes);
+    streamed.reservedBytes += bytes;
+  }
+
+  #release(streamed: StreamedRequest): void {
+    this.#call.release(streamed.reservedBytes);
+    streamed.reservedBytes = 0;
+  }
+
+  /** An answer whose turn has not come is written down at once: holding the response would hold slabs of the engine. */
+  #settle(streamed: StreamedRequest, answer: OutgoingMessage): void {
+    this.#grow(answer.byteLength);
+    this.#release(streamed);
+    if (streamed.isUnordered) {
+      streamed.isAnswered = true;
+      this.#call.send(answer, this.#onWritten);
+    } else if (streamed === this.#first || Buffer.isBuffer(answer)) {
+      streamed.answer = answer;
+    } else {
+      const written = Buffer.allocUnsafe(answer.byteLength);
+      answer.copy(written, 0);
+      streamed.answer = written;
+      this.#call.hold(written.length);
+      streamed.reservedBytes = written.length;
+    }
+    this.#flush();
+  }
+
+  #flush(): void {
+    while (this.#first !== null && !this.#isEnded) {
+      const { answer, failure, isAnswered } = this.#first;
+      if (failure !== null) {
+        this.#call.finish(statusOf(failure, path, this.#dependencies.logger));
+        this.#end();
+        return;
+      }
+      if (answer === null && !isAnswered) return;
+      this.#release(this.#first);
+      this.#first = this.#first.following;
+      if (this.#first === null) this.#last = null;
+      if (answer !== null) this.#call.send(answer, this.#onWritten);
+    }
+    this.#finishIfDone();
+  }
+
+  /** One function for all messages of the stream. */
+  readonly #onWritten = (): void => {
+    this.#outstanding--;
+    this.#read();
+  };
+
+  #read(): void {
+    if (this.#isReading || this.#isHalfClosed || this.#isEnded) return;
+    const isFull = this.#outstanding >= maxOutstanding || this.#outstanding * this.#largestBytes >= maxOutstandingBytes;
+    if (isFull && this.#outstanding > 0) return;
+    this.#isReading = true;
+    this.#call.read();
+  }
+
+  #finishIfDone(): void {
+    if (this.#isEnded || this.#first !== null) return;
+    if (this.#isHalfClosed) this.#call.finish(okStatus);
+    else if (this.#dependencies.isLeaving()) this.#call.finish({ code: statusCode.unavailable, message: leavingText });
+    else return;
+    this.#end();
+  }
+
+  /** Nobody will read what is not answered yet. */
+  #end(): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    for (let streamed = this.#first; streamed !== null; streamed = streamed.following) {
+      streamed.answer?.discard?.();
+      streamed.cancellation.cancel();
+    }
+    this.#first = null;
+    this.#last = null;
+  }
+
+  #append(streamed: StreamedRequest): void {
+    if (this.#last === null) this.#first = streamed;
+    else this.#last.following = streamed;
+    this.#last = streamed;
+    this.#outstanding++;
+  }
+
+  #grow(bytes: number): void {
+    if (bytes > this.#largestBytes) this.#largestBytes = bytes;
+  }
+}

@@ -1,0 +1,233 @@
+/**
+ * One call of grpc-js, driven by the method it belongs to. It stands in front of the call as an interceptor and never
+ * starts the handler that grpc-js would run: that costs a node stream per call and decides about reading, partial frames
+ * and compression where the method should.
+ */
+
+import {
+  type Metadata,
+  ServerInterceptingCall,
+  type ServerInterceptingCallInterface,
+  Metadata as WireMetadata,
+} from '@grpc/grpc-js';
+import { type Caller, Cancellation } from '../../../../inference/context.ts';
+import type { Logger } from '../../../../logger.ts';
+import type { GrpcConfig } from '../../../../server/server-config.ts';
+import type { Clock } from '../../../../time.ts';
+import type { InflatedMessage } from '../../../inflate.ts';
+import type { MessageMemory } from '../../../message-pool.ts';
+import { acceptedEncodingsOf, compressedFlag, takeEncoding } from './internals.ts';
+import { chooseEncoding, deflateMessage, type Encoding, inflateMessage, knownEncodings } from '../compression.ts';
+import { statusCode, statusMessage, statusOf } from '../status.ts';
+import type { CallContext, GrpcStatus, OutgoingMessage } from '../transport.ts';
+
+/** What all calls of a transport share. */
+export interface CallSurroundings {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly config: GrpcConfig;
+  /** Counts messages only once they are whole: grpc-js puts them together in memory of its own. */
+  readonly memory: MessageMemory;
+}
+
+/** How the messages of one call are compressed. */
+interface ResponseCompression {
+  readonly encoding: Encoding;
+  readonly level: 'low' | 'medium' | 'high';
+}
+
+function compressionFor(
+  call: ServerInterceptingCallInterface,
+  level: GrpcConfig['responseCompressionLevel'],
+): ResponseCompression | null {
+  if (level === 'none') return null;
+  const encoding = chooseEncoding(acceptedEncodingsOf(call));
+  return encoding === null ? null : { encoding, level };
+}
+
+const nothing = (): void => undefined;
+
+export abstract class GrpcJsCall extends ServerInterceptingCall implements CallContext {
+  readonly receivedAtMs: number;
+  readonly deadlineMs: number;
+  readonly cancellation = new Cancellation();
+  protected readonly inner: ServerInterceptingCallInterface;
+  protected readonly surroundings: CallSurroundings;
+  protected isEnded = false;
+  /** What the call has of the budget; given back when it ends. */
+  #reservedBytes = 0;
+  readonly #path: string;
+  readonly #encoding: string | null;
+  readonly #compression: ResponseCompression | null;
+  #metadata: Metadata | null = null;
+  /** The latest message on its way through zlib; null while nothing is compressed. */
+  #deflating: Promise<void> | null = null;
+
+  constructor(
+    inner: ServerInterceptingCallInterface,
+    path: string,
+    isCompressible: boolean,
+    surroundings: CallSurroundings,
+  ) {
+    super(inner);
+    const { clock, config } = surroundings;
+    this.inner = inner;
+    this.surroundings = surroundings;
+    this.#path = path;
+    this.receivedAtMs = clock.now();
+    const deadline = Number(inner.getDeadline());
+    this.deadlineMs = deadline === Infinity ? Infinity : this.receivedAtMs + deadline - clock.wallMs();
+    this.#encoding = takeEncoding(inner);
+    this.#compression = isCompressible ? compressionFor(inner, config.responseCompressionLevel) : null;
+  }
+
+  /** Called by grpc-js with the listener of its own handler, which is left alone. */
+  override start(): void {
+    this.inner.start(this);
+  }
+
+  get caller(): Caller {
+    return { protocol: 'grpc', address: this.inner.getPeer().replace(/:\d+$/, '') };
+  }
+
+  reserve(bytes: number): void {
+    if (this.isEnded) return;
+    const { budget } = this.surroundings.memory;
+    if (!budget.reserve(bytes, this.#reservedBytes)) throw budget.exhausted(bytes);
+    this.#reservedBytes += bytes;
+  }
+
+  hold(bytes: number): void {
+    if (this.isEnded) return;
+    this.#reservedBytes += bytes;
+    this.surroundings.memory.budget.add(bytes);
+  }
+
+  release(bytes: number): void {
+    if (this.isEnded) return;
+    this.#reservedBytes -= bytes;
+    this.surroundings.memory.budget.release(bytes);
+  }
+
+  checkAnswer(bytes: number, requestBytes: number): void {
+    this.surroundings.memory.budget.checkAnswer(bytes, requestBytes);
+  }
+
+  metadataValue(key: string): string | null {
+    const value = this.#metadata?.get(key)[0];
+    return typeof value === 'string' ? value : null;
+  }
+
+  *metadataEntries(): Generator<readonly [key: string, value: string]> {
+    for (const [key, value] of Object.entries(this.#metadata?.getMap() ?? {})) {
+      if (typeof value === 'string') yield [key, value];
+    }
+  }
+
+  onReceiveMetadata(metadata: Metadata): void {
+    this.#metadata = metadata;
+    this.opened();
+  }
+
+  abstract onReceiveMessage(message: Buffer): void;
+  abstract onReceiveHalfClose(): void;
+
+  /** Also called by grpc-js after the call has been answered. */
+  onCancel(): void {
+    if (this.isEnded) return;
+    this.#end();
+    this.cancellation.cancel();
+  }
+
+  finish(status: GrpcStatus): void {
+    if (this.isEnded) return;
+    this.#end();
+    if (this.#deflating === null) this.#sendStatus(status);
+    else this.#deflating.then(() => this.#sendStatus(status));
+  }
+
+  send(message: OutgoingMessage, onWritten: (() => void) | null): void {
+    const written = onWritten ?? nothing;
+    if (this.isEnded) message.discard?.();
+    else if (this.#compression === null) this.#write(message, written);
+    else this.#deflating = this.#deflate(message, this.#compression, this.#deflating, written);
+  }
+
+  fail(error: unknown): void {
+    this.finish(statusOf(error, this.#path, this.surroundings.logger));
+  }
+
+  /** The metadata are there and nothing has been read. */
+  protected abstract opened(): void;
+  /** The call has ended, from whichever side. Called once. */
+  protected abstract closed(): void;
+
+  /** From now on the call gives back what was reserved elsewhere. */
+  protected adopt(bytes: number): void {
+    if (this.isEnded) this.surroundings.memory.budget.release(bytes);
+    else this.#reservedBytes += bytes;
+  }
+
+  /**
+   * A message that came compressed, null for one that did not; what it has of the budget is not the call's yet.
+   *
+   * @throws InferenceError where the frame is not what the call announced.
+   */
+  protected inflated(message: Buffer): Promise<InflatedMessage> | null {
+    const flag = this.#encoding === null ? 0 : compressedFlag(message);
+    if (flag === 0) return null;
+    const { config, memory } = this.surroundings;
+    return inflateMessage(message, flag, {
+      encoding: this.#encoding as string,
+      maxMessageBytes: config.maxMessageBytes,
+      memory,
+      ownBytes: this.#reservedBytes,
+    });
+  }
+
+  #end(): void {
+    this.isEnded = true;
+    this.surroundings.memory.budget.release(this.#reservedBytes);
+    this.#reservedBytes = 0;
+    this.closed();
+  }
+
+  #write(message: OutgoingMessage, onWritten: () => void): void {
+    this.inner.sendMessage(message, onWritten);
+    message.discard?.();
+  }
+
+  /** Messages leave in order, so each waits for the one before. Never rejects. */
+  async #deflate(
+    message: OutgoingMessage,
+    { encoding, level }: ResponseCompression,
+    before: Promise<void> | null,
+    onWritten: () => void,
+  ): Promise<void> {
+    if (before === null) {
+      const metadata = new WireMetadata();
+      metadata.set('grpc-encoding', encoding);
+      this.inner.sendMetadata(metadata);
+    }
+    const deflated = deflateMessage(message, encoding, level);
+    message.discard?.();
+    try {
+      const ready = await deflated;
+      await before;
+      this.inner.sendMessage(ready, onWritten);
+    } catch (error) {
+      this.#sendStatus(statusOf(error, this.#path, this.surroundings.logger));
+    }
+  }
+
+  #sendStatus({ code, message }: GrpcStatus): void {
+    const details = code === statusCode.ok ? message : statusMessage(message);
+    if (code !== statusCode.unimplemented) {
+      this.inner.sendStatus({ code, details });
+      return;
+    }
+    const metadata = new WireMetadata();
+    metadata.set('grpc-accept-encoding', knownEncodings);
+    this.inner.sendStatus({ code, details, metadata });
+  }
+}

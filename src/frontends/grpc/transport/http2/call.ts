@@ -1,0 +1,256 @@
+/** One call on the HTTP/2 of our own: what unary and streamed calls share. Its stream is the only one who calls it. */
+
+import { type Caller, Cancellation, type InferenceContext } from '../../../../inference/context.ts';
+import type { HeaderField } from '../../../../http2/header-field.ts';
+import { ConnectionError, errorCode } from '../../../../http2/error-code.ts';
+import { writeUint32 } from '../../../../http2/frame-format.ts';
+import type { Http2Stream, StreamReceiver } from '../../../../http2/stream.ts';
+import type { Logger } from '../../../../logger.ts';
+import type { GrpcConfig } from '../../../../server/server-config.ts';
+import type { Clock } from '../../../../time.ts';
+import type { CallHead } from './call-head.ts';
+import { prefixBytes } from './message-assembler.ts';
+import type { MessageMemory } from '../../../message-pool.ts';
+import type { InflatedMessage } from '../../../inflate.ts';
+import { chooseEncoding, deflateMessage, type Encoding, inflateMessage } from '../compression.ts';
+import type { OpenCalls } from '../open-calls.ts';
+import { statusCode, statusOf } from '../status.ts';
+import { headOf, trailersOf, trailersOnly } from './status-fields.ts';
+import type { CallContext, GrpcStatus, OutgoingMessage } from '../transport.ts';
+
+/** What all calls of a transport share. */
+export interface Http2CallSurroundings {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly config: GrpcConfig;
+  readonly calls: OpenCalls;
+  readonly pool: MessageMemory;
+}
+
+export abstract class Http2Call implements CallContext, InferenceContext, StreamReceiver {
+  readonly receivedAtMs: number;
+  readonly deadlineMs: number;
+  readonly cancellation = new Cancellation();
+  protected readonly stream: Http2Stream;
+  protected readonly surroundings: Http2CallSurroundings;
+  protected isEnded = false;
+  /** What the call has of the budget; given back when it ends. */
+  #reservedBytes = 0;
+  readonly #path: string;
+  readonly #fields: readonly HeaderField[];
+  readonly #encoding: string;
+  /** How the answers of this call are compressed. */
+  readonly #answerEncoding: Encoding | null;
+  #isHeadSent = false;
+  /** The latest message on its way through zlib; null while nothing is compressed. */
+  #deflating: Promise<void> | null = null;
+
+  /** @param timeout In milliseconds, Infinity for none. */
+  constructor(
+    stream: Http2Stream,
+    path: string,
+    isCompressible: boolean,
+    fields: readonly HeaderField[],
+    head: CallHead,
+    timeout: number,
+    surroundings: Http2CallSurroundings,
+  ) {
+    const { clock, config } = surroundings;
+    this.stream = stream;
+    this.surroundings = surroundings;
+    this.receivedAtMs = clock.now();
+    this.deadlineMs = this.receivedAtMs + timeout;
+    this.#path = path;
+    this.#fields = fields;
+    this.#encoding = head.encoding;
+    this.#answerEncoding =
+      isCompressible && config.responseCompressionLevel !== 'none' ? chooseEncoding(head.acceptedEncodings) : null;
+  }
+
+  get caller(): Caller {
+    return { protocol: 'grpc', address: this.stream.connection.life.peerAddress };
+  }
+
+  metadataValue(key: string): string | null {
+    for (const { name, value } of this.#fields) if (name === key) return value;
+    return null;
+  }
+
+  *metadataEntries(): Generator<readonly [key: string, value: string]> {
+    for (const { name, value } of this.#fields) if (!isReserved(name)) yield [name, value];
+  }
+
+  reserve(bytes: number): void {
+    if (this.isEnded) return;
+    const { budget } = this.surroundings.pool;
+    if (!budget.reserve(bytes, this.#reservedBytes)) throw budget.exhausted(bytes);
+    this.#reservedBytes += bytes;
+  }
+
+  hold(bytes: number): void {
+    if (this.isEnded) return;
+    this.#reservedBytes += bytes;
+    this.surroundings.pool.budget.add(bytes);
+  }
+
+  release(bytes: number): void {
+    if (this.isEnded) return;
+    this.#reservedBytes -= bytes;
+    this.surroundings.pool.budget.release(bytes);
+  }
+
+  checkAnswer(bytes: number, requestBytes: number): void {
+    const { streams, limits } = this.stream.connection;
+    const isBehind = streams.heldBytes > limits.maxHeldBytes;
+    this.surroundings.pool.budget.checkAnswer(bytes, requestBytes, isBehind);
+  }
+
+  protected get reservedBytes(): number {
+    return this.#reservedBytes;
+  }
+
+  abstract onData(bytes: Buffer, start: number, end: number): void;
+  abstract onEnd(): void;
+
+  onClosed(): void {
+    if (this.isEnded) return;
+    this.#end();
+    this.cancellation.cancel();
+  }
+
+  /** Called now and then while the call is open. */
+  checkDeadline(nowMs: number): void {
+    if (nowMs < this.deadlineMs || this.isEnded) return;
+    this.finish({ code: statusCode.deadlineExceeded, message: 'Deadline exceeded' });
+    this.cancellation.cancel();
+  }
+
+  finish(status: GrpcStatus): void {
+    if (this.isEnded) return;
+    this.#end();
+    if (this.#deflating === null) this.#sendStatus(status);
+    else this.#deflating.then(() => this.#sendStatus(status));
+  }
+
+  send(message: OutgoingMessage, onWritten: (() => void) | null): void {
+    if (this.isEnded) message.discard?.();
+    else if (this.#answerEncoding === null) this.#write(message, onWritten);
+    else this.#deflating = this.#deflate(message, this.#answerEncoding, this.#deflating, onWritten);
+  }
+
+  fail(error: unknown): void {
+    this.finish(statusOf(error, this.#path, this.surroundings.logger));
+  }
+
+  /** The call has ended, from whichever side. Called once. */
+  protected abstract closed(): void;
+
+  /** From now on the call gives back what was reserved elsewhere. */
+  protected adopt(bytes: number): void {
+    if (this.isEnded) this.surroundings.pool.budget.release(bytes);
+    else this.#reservedBytes += bytes;
+  }
+
+  /**
+   * A message that came compressed; what it has of the budget is not the call's yet.
+   *
+   * @param memory where what comes out lies; what came in is read no more when the promise settles.
+   * @throws InferenceError where the message is not what the call announced.
+   */
+  protected inflated(message: Buffer, flag: number, memory: MessageMemory): Promise<InflatedMessage> {
+    const { config } = this.surroundings;
+    return inflateMessage(message, flag, {
+      encoding: this.#encoding,
+      maxMessageBytes: config.maxMessageBytes,
+      memory,
+      ownBytes: this.#reservedBytes,
+    });
+  }
+
+  #end(): void {
+    this.isEnded = true;
+    this.surroundings.pool.budget.release(this.#reservedBytes);
+    this.#reservedBytes = 0;
+    this.closed();
+  }
+
+  #sendHead(): void {
+    if (this.#isHeadSent) return;
+    this.#isHeadSent = true;
+    this.stream.sendHeaders(headOf(this.#answerEncoding), false);
+  }
+
+  #write(message: OutgoingMessage, onWritten: (() => void) | null): void {
+    this.#sendHead();
+    const { byteLength } = message;
+    const at = this.stream.beginData(prefixBytes + byteLength);
+    if (at >= 0) {
+      this.#copy(message, this.stream.target, at);
+      if (onWritten !== null) this.stream.connection.writer.output.onWritten(onWritten);
+      return;
+    }
+    const bytes = Buffer.allocUnsafe(prefixBytes + byteLength);
+    this.#copy(message, bytes, 0);
+    this.stream.sendData(bytes, onWritten);
+  }
+
+  #copy(message: OutgoingMessage, target: Buffer, at: number): void {
+    target[at] = 0;
+    writeUint32(target, at + 1, message.byteLength);
+    try {
+      message.copy(target, at + prefixBytes);
+    } catch (error) {
+      // What lies in a pooled chunk was sent to somebody else.
+      target.fill(0, at, at + prefixBytes + message.byteLength);
+      // The frame is announced and cannot be taken back, so nothing on this connection can be trusted any more.
+      this.surroundings.logger.error({ method: this.#path, error }, 'an answer could not be written');
+      this.stream.connection.fail(new ConnectionError(errorCode.internalError, 'an answer could not be written'));
+    } finally {
+      message.discard?.();
+    }
+  }
+
+  /** Messages leave in order, so each waits for the one before. Never rejects. */
+  async #deflate(
+    message: OutgoingMessage,
+    encoding: Encoding,
+    before: Promise<void> | null,
+    onWritten: (() => void) | null,
+  ): Promise<void> {
+    const level = this.surroundings.config.responseCompressionLevel as 'low' | 'medium' | 'high';
+    const { budget } = this.surroundings.pool;
+    const { byteLength } = message;
+    budget.add(byteLength);
+    const deflated = deflateMessage(message, encoding, level);
+    message.discard?.();
+    try {
+      const ready = await deflated;
+      await before;
+      this.#write(ready, onWritten);
+    } catch (error) {
+      this.#sendStatus(statusOf(error, this.#path, this.surroundings.logger));
+    } finally {
+      budget.release(byteLength);
+    }
+  }
+
+  #sendStatus(status: GrpcStatus): void {
+    if (this.#isHeadSent) this.stream.sendTrailers(trailersOf(status));
+    else this.stream.sendHeaders(trailersOnly(status), true);
+  }
+}
+
+/** Fields of the protocol, and binary metadata. */
+const isReserved = (name: string): boolean =>
+  name.startsWith(':') ||
+  name.endsWith('-bin') ||
+  name === 'te' ||
+  name === 'content-type' ||
+  (name.startsWith('grpc-') && reservedNames.has(name));
+
+const reservedNames: ReadonlySet<string> = new Set([
+  'grpc-timeout',
+  'grpc-encoding',
+  'grpc-accept-encoding',
+  'grpc-message-type',
+]);

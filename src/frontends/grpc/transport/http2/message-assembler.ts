@@ -1,0 +1,172 @@
+/**
+ * Length-prefixed messages (gRPC over HTTP/2, "Length-Prefixed-Message") from pieces of any size. A message that comes in
+ * several pieces is put together once, where it stays; one that announces itself as large gets its memory as it grows. What
+ * has come is in the account of the budget, so that announcing costs nothing.
+ */
+
+import { type InferenceError, resourceExhausted } from '../../../../errors.ts';
+import type { Http2Connection } from '../../../../http2/connection.ts';
+import { readUint32 } from '../../../../http2/frame-format.ts';
+import { type MessageMemory, maxPooledBytes } from '../../../message-pool.ts';
+
+export const prefixBytes = 5;
+
+/** Messages up to this are received within the windows and count for nothing; larger ones need the connection's leave. */
+const freeBytes = 64 * 1024;
+
+export class MessageAssembler {
+  /** The compressed flag of the present message. */
+  flag = 0;
+  readonly #connection: Http2Connection;
+  readonly #maxBytes: number;
+  readonly #pool: MessageMemory;
+  readonly #prefix = new Uint8Array(prefixBytes);
+  #prefixSeen = 0;
+  #length = 0;
+  #message: Buffer | null = null;
+  #filled = 0;
+  #reserved = 0;
+  /** The block of the pool in which the message lies, or null. */
+  #block: Buffer | null = null;
+  /** What the message has of the budget. */
+  #budgetBytes = 0;
+
+  constructor(connection: Http2Connection, maxBytes: number, pool: MessageMemory) {
+    this.#connection = connection;
+    this.#maxBytes = maxBytes;
+    this.#pool = pool;
+  }
+
+  /** Bytes of the present message that have not come. */
+  get missingBytes(): number {
+    return this.#prefixSeen < prefixBytes ? prefixBytes - this.#prefixSeen : this.#length - this.#filled;
+  }
+
+  /** True while a large message is on its way: its bytes are accounted for and need no window. */
+  get isReserved(): boolean {
+    return this.#reserved > 0;
+  }
+
+  get isEmpty(): boolean {
+    return this.#prefixSeen === 0;
+  }
+
+  /**
+   * Takes bytes up to the end of the present message and returns the position behind them. `takeMessage` has the message
+   * when it is complete.
+   *
+   * @throws InferenceError `resource_exhausted` for a message that is too large, or too large just now.
+   */
+  push(bytes: Buffer, from: number, end: number): number {
+    let at = from;
+    while (this.#prefixSeen < prefixBytes) {
+      if (at === end) return at;
+      this.#prefix[this.#prefixSeen++] = bytes[at++] as number;
+      if (this.#prefixSeen === prefixBytes) this.#begin();
+    }
+    const taken = Math.min(this.#length - this.#filled, end - at);
+    if (taken === 0) return at;
+    if (this.#filled + taken > this.#budgetBytes) this.#reserve(this.#filled + taken);
+    const message = this.#room(this.#filled + taken);
+    bytes.copy(message, this.#filled, at, at + taken);
+    this.#filled += taken;
+    if (this.#reserved > 0) this.#connection.intake.assembled(taken);
+    return at + taken;
+  }
+
+  /** The message that is complete, owned by the caller from now on; null while it is not. */
+  takeMessage(): Buffer | null {
+    if (this.#prefixSeen < prefixBytes || this.#filled < this.#length) return null;
+    const message = this.#message ?? Buffer.alloc(0);
+    this.drop();
+    return message;
+  }
+
+  /** The memory of a large message stays accounted for until the caller calls `releaseAssembly` with what this returns. */
+  handOverReservation(): number {
+    const reserved = this.#reserved;
+    this.#reserved = 0;
+    return reserved;
+  }
+
+  /** What the complete message has of the budget, which the caller gives back from now on. */
+  handOverBudget(): number {
+    const { budget } = this.#pool;
+    // A pooled block may be larger than the message.
+    const held = Math.max(this.#budgetBytes, this.#block?.length ?? 0);
+    budget.add(held - this.#budgetBytes);
+    this.#budgetBytes = 0;
+    return held;
+  }
+
+  /** The block in which the present message lies, which the caller gives back to the pool; null when it has its own memory. */
+  handOverBlock(): Buffer | null {
+    const block = this.#block;
+    this.#block = null;
+    return block;
+  }
+
+  /** Lets go of what is there. */
+  drop(): void {
+    if (this.#block !== null) this.#pool.giveBack(this.#block);
+    this.#block = null;
+    this.#pool.budget.release(this.#budgetBytes);
+    this.#budgetBytes = 0;
+    if (this.#reserved > 0) this.#connection.intake.releaseAssembly(this.#reserved, this.#length - this.#filled);
+    this.#reserved = 0;
+    this.#prefixSeen = 0;
+    this.#message = null;
+    this.#length = 0;
+    this.#filled = 0;
+  }
+
+  #begin(): void {
+    this.flag = this.#prefix[0] as number;
+    this.#length = readUint32(this.#prefix, 1);
+    if (this.#length > this.#maxBytes) throw tooLarge(this.#length, this.#maxBytes);
+    const { budget } = this.#pool;
+    if (budget.isTooLarge(this.#length)) throw budget.tooLarge(this.#length);
+    if (this.#length <= freeBytes) return;
+    if (!this.#connection.intake.tryAssemble(this.#length)) {
+      throw resourceExhausted(
+        `a message of ${this.#length} bytes has to wait until others of its connection have arrived; try again`,
+      );
+    }
+    this.#reserved = this.#length;
+  }
+
+  /** @throws InferenceError `resource_exhausted` when the budget has no memory for what has come. */
+  #reserve(filled: number): void {
+    const { budget } = this.#pool;
+    const wanted = Math.min(this.#length, Math.max(freeBytes, filled * 2));
+    const more = wanted - this.#budgetBytes;
+    if (!budget.reserveMessage(more, this.#budgetBytes)) throw budget.exhausted(more);
+    this.#budgetBytes = wanted;
+  }
+
+  /**
+   * Up to the size of a pooled block the memory is taken at once, so that each byte is copied once. Beyond, it doubles as
+   * bytes really come: a length is quickly said.
+   */
+  #room(bytes: number): Buffer {
+    const message = this.#message;
+    if (message !== null && message.length >= bytes) return message;
+    if (this.#length <= maxPooledBytes) {
+      if (this.#length <= freeBytes) return this.#keep(this.#pool.allocate(this.#length));
+      this.#block = this.#pool.take(this.#length);
+      return this.#keep(this.#block.subarray(0, this.#length));
+    }
+    const wanted = message === null ? Math.max(bytes, maxPooledBytes) : Math.max(bytes, message.length * 2);
+    const grown = this.#pool.allocate(Math.min(this.#length, wanted));
+    message?.copy(grown, 0, 0, this.#filled);
+    return this.#keep(grown);
+  }
+
+  #keep(message: Buffer): Buffer {
+    this.#message = message;
+    return message;
+  }
+}
+
+export const tooLarge = (length: number, maxBytes: number): InferenceError =>
+  resourceExhausted(`Received message larger than max (${length} vs ${maxBytes})`);

@@ -1,0 +1,116 @@
+/**
+ * The seam between what the rpcs do and who moves their bytes. A transport speaks HTTP/2 and gRPC framing, knows nothing
+ * of inference and drives the methods of a table; methods know nothing of sockets. grpc-js is one transport.
+ */
+
+import type { InferenceContext } from '../../../inference/context.ts';
+import type { GrpcConfig } from '../../../server/server-config.ts';
+import type { Listening, ListeningSocket } from '../../frontend.ts';
+
+/** How a call ends. Code 0 is OK. */
+export interface GrpcStatus {
+  readonly code: number;
+  readonly message: string;
+}
+
+/**
+ * A message to be sent, whose size is known before its bytes are made: the transport reserves `byteLength` bytes behind
+ * the frame's prefix and lets the message write itself there. A Buffer is such a message.
+ *
+ * `copy` may rely on the five bytes of the frame prefix being written right before `at`.
+ *
+ * The transport calls `copy` at most once and `discard` when it is done with the message, sent or not; whoever made the
+ * message lets go of what is behind it at the first of the two.
+ */
+export interface OutgoingMessage {
+  readonly byteLength: number;
+  copy(target: Buffer, at: number): unknown;
+  discard?(): void;
+}
+
+/** One call as its method sees it. `deadlineMs` and `receivedAtMs` are on the server's clock. */
+export interface CallContext extends InferenceContext {
+  /**
+   * Takes memory of the budget for what was made of a message. It is given back when the call ends, or by `release`.
+   *
+   * @throws InferenceError `resource_exhausted` when there is not enough.
+   */
+  reserve(bytes: number): void;
+  /** Takes memory that is there already, however much. Given back likewise. */
+  hold(bytes: number): void;
+  /** Gives back what was taken for a message that has its answer. Does nothing after the call has ended. */
+  release(bytes: number): void;
+  /**
+   * Whether there is room to keep an answer until the caller takes it.
+   *
+   * @param requestBytes What its request has of the budget.
+   * @throws InferenceError `resource_exhausted` when answers that nobody reads have taken all memory.
+   */
+  checkAnswer(bytes: number, requestBytes: number): void;
+  /** The first value of that metadata key (lower case), or null. */
+  metadataValue(key: string): string | null;
+  /** All text metadata in no particular order; binary (`-bin`) keys are left out. */
+  metadataEntries(): Iterable<readonly [key: string, value: string]>;
+}
+
+/** A call with one request message, as its method sees it. It takes the first answer and ignores what comes after its end. */
+export interface UnaryCall extends CallContext {
+  respond(message: OutgoingMessage): void;
+  /** Anything thrown; an `InferenceError` becomes its status. */
+  fail(error: unknown): void;
+}
+
+export interface UnaryMethod {
+  readonly kind: 'unary';
+  /** `/package.Service/Method` */
+  readonly path: string;
+  /** Whether the configured response compression applies. */
+  readonly isCompressible: boolean;
+  /**
+   * Answers the call now or later, and never throws.
+   *
+   * @param message One whole message, owned by the method until it has answered.
+   */
+  handle(message: Buffer, call: UnaryCall): void;
+}
+
+/** A stream of messages each way, as its method sees it. Calls after the end, from either side, do nothing. */
+export interface StreamCall extends CallContext {
+  /** Asks for one message or the half-close. Never ask twice for one. */
+  read(): void;
+  /** Sends in order. `onWritten` is called once the bytes have left; not after the call has ended. */
+  send(message: OutgoingMessage, onWritten: (() => void) | null): void;
+  finish(status: GrpcStatus): void;
+}
+
+/** What a method does with its stream. The transport calls `open` of the method first and nothing after `finish`. */
+export interface StreamReceiver {
+  /**
+   * One whole message, owned by the receiver.
+   *
+   * @param reservedBytes What it has of the budget: to be given back by `StreamCall.release` when it has its answer.
+   */
+  onMessage(message: Buffer, reservedBytes: number): void;
+  /** The caller sends no more. */
+  onHalfClose(): void;
+  /** The server is leaving: answer what was taken, then finish. */
+  onDrain(): void;
+}
+
+export interface StreamMethod {
+  readonly kind: 'stream';
+  readonly path: string;
+  readonly isCompressible: boolean;
+  /** The caller's leaving is told through `call.cancellation`. */
+  open(call: StreamCall): StreamReceiver;
+}
+
+export type GrpcMethod = UnaryMethod | StreamMethod;
+
+export interface GrpcTransport {
+  /**
+   * Listens on the socket, or at the configured address when there is none. Rejects with a sentence that names the address
+   * when it cannot be taken.
+   */
+  start(methods: readonly GrpcMethod[], config: GrpcConfig, socket: ListeningSocket | null): Promise<Listening>;
+}

@@ -1,0 +1,166 @@
+import fc from 'fast-check';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { InferenceError } from '../../../../../src/errors.ts';
+import { MessageAssembler } from '../../../../../src/frontends/grpc/transport/http2/message-assembler.ts';
+import { maxPooledBytes, MessagePool } from '../../../../../src/frontends/message-pool.ts';
+import { grpcMessage } from '../../../../http2/frame-bytes.ts';
+import { Scene } from '../../../../http2/scene.ts';
+
+const maxBytes = 40 * 1024 * 1024;
+
+let scene: Scene;
+let pool: MessagePool;
+let assembler: MessageAssembler;
+
+beforeEach(() => {
+  scene = new Scene({ limits: { maxAssembledBytes: 1_000_000 } });
+  pool = new MessagePool();
+  assembler = new MessageAssembler(scene.connection, maxBytes, pool);
+});
+
+const reserved = () => scene.connection.intake.assembledBytes;
+const awaited = () => scene.connection.intake.missingBytes;
+
+/** Pushes the bytes in pieces by way of one buffer that is overwritten behind it; the messages that came of it. */
+function assemble(bytes: Buffer, sizes: readonly number[]): Buffer[] {
+  const messages: Buffer[] = [];
+  for (let from = 0, i = 0; from < bytes.length; i++) {
+    const piece = Buffer.from(bytes.subarray(from, from + (sizes[i % sizes.length] ?? 1)));
+    from += piece.length;
+    for (let at = 0; at < piece.length; ) {
+      const before = at;
+      at = assembler.push(piece, at, piece.length);
+      if (at <= before || at > piece.length || assembler.missingBytes < 0) throw new Error(`stopped at ${at}`);
+      if (assembler.missingBytes > 0) {
+        if (assembler.takeMessage() !== null) throw new Error('gave a message that is not complete');
+        continue;
+      }
+      // Kept by its owner: the pool would use the block again.
+      assembler.handOverBlock();
+      messages.push(assembler.takeMessage() as Buffer);
+    }
+    piece.fill(0xee);
+  }
+  return messages;
+}
+
+const filled = (length: number, salt: number) =>
+  Buffer.alloc(length, Buffer.from(Array.from({ length: 251 }, (_, i) => (i * 7 + salt) & 0xff)));
+
+describe('MessageAssembler', () => {
+  it('puts together the same messages however they are cut, and accounts for nothing afterwards', () => {
+    const lengths = fc.array(fc.oneof(fc.nat(20), fc.constantFrom(0, 65_535, 65_536, 65_537, 70_000)), {
+      maxLength: 6,
+    });
+    const small = fc.array(fc.integer({ min: 1, max: 9 }), { maxLength: 9 });
+    const sizes = fc.tuple(small, fc.integer({ min: 300, max: 20_000 })).map(([each, large]) => [...each, large]);
+    fc.assert(
+      fc.property(lengths, sizes, (each, cuts) => {
+        const messages = each.map((length, i) => filled(length, i));
+        const made = assemble(Buffer.concat(messages.map((message) => grpcMessage(message))), cuts);
+        expect(made.map(({ length }) => length)).toEqual(each);
+        for (const [i, message] of messages.entries()) expect(made[i].equals(message)).toBe(true);
+        expect([reserved(), awaited(), assembler.isEmpty, assembler.isReserved]).toEqual([0, 0, true, false]);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('tells its connection what is still to come of a large message, and of no other', () => {
+    const bytes = grpcMessage(filled(100_000, 0));
+    assembler.push(bytes, 0, 5);
+    expect(awaited()).toBe(100_000);
+    assembler.push(bytes, 5, 30_005);
+    expect(awaited()).toBe(70_000);
+    assembler.drop();
+    expect(awaited()).toBe(0);
+    assembler.push(grpcMessage(filled(65_536, 0)), 0, 10);
+    expect(awaited()).toBe(0);
+  });
+
+  it('tells the flag of each message, and what is missing of it', () => {
+    const one = Buffer.concat([Buffer.of(1), grpcMessage(filled(10, 0)).subarray(1)]);
+    expect(assembler.missingBytes).toBe(5);
+    assembler.push(one, 0, 3);
+    expect([assembler.missingBytes, assembler.isEmpty]).toEqual([2, false]);
+    assembler.push(one, 3, 7);
+    expect([assembler.missingBytes, assembler.flag]).toEqual([8, 1]);
+    assembler.push(one, 7, 15);
+    expect(assembler.takeMessage()).toEqual(filled(10, 0));
+    assembler.push(grpcMessage(), 0, 5);
+    expect([assembler.flag, assembler.takeMessage()?.length]).toEqual([0, 0]);
+  });
+
+  it('accounts for messages above 64 KiB only, from their prefix to their end', () => {
+    assembler.push(grpcMessage(Buffer.alloc(0), 65_536), 0, 5);
+    expect(assembler.isReserved).toBe(false);
+    assembler.drop();
+    assembler.push(grpcMessage(Buffer.alloc(0), 65_537), 0, 5);
+    expect([assembler.isReserved, reserved()]).toEqual([true, 65_537]);
+    assembler.push(Buffer.alloc(65_537), 0, 65_537);
+    expect(reserved()).toBe(65_537);
+    assembler.takeMessage();
+    expect([assembler.isReserved, reserved()]).toEqual([false, 0]);
+  });
+
+  it('hands over the account with the message to whoever asks for it', () => {
+    assembler.push(grpcMessage(filled(70_000, 1)), 0, 70_005);
+    expect(assembler.handOverReservation()).toBe(70_000);
+    assembler.takeMessage();
+    expect([reserved(), assembler.handOverReservation()]).toEqual([70_000, 0]);
+    scene.connection.intake.releaseAssembly(70_000);
+  });
+
+  it('lets go of everything when it is dropped within a message, and begins anew', () => {
+    const block = pool.take(70_000);
+    pool.giveBack(block);
+    assembler.push(grpcMessage(filled(70_000, 1)), 0, 30_000);
+    assembler.drop();
+    expect([reserved(), assembler.isEmpty]).toEqual([0, true]);
+    expect(pool.take(70_000)).toBe(block);
+    expect(assemble(grpcMessage(filled(8, 2)), [3])).toEqual([filled(8, 2)]);
+  });
+
+  it('refuses a message that is too large by its prefix alone, and accounts for nothing', () => {
+    const act = () => assembler.push(grpcMessage(Buffer.alloc(0), maxBytes + 1), 0, 5);
+    expect(act).toThrow(InferenceError);
+    assembler.drop();
+    expect(act).toThrow(`Received message larger than max (${maxBytes + 1} vs ${maxBytes})`);
+    expect(reserved()).toBe(0);
+    assembler.drop();
+    expect(reserved()).toBe(0);
+    assembler.push(grpcMessage(Buffer.alloc(0), maxBytes), 0, 5);
+    expect(assembler.missingBytes).toBe(maxBytes);
+    assembler.drop();
+    expect(() => assembler.push(Buffer.from([0, 255, 255, 255, 255]), 0, 5)).toThrow(/4294967295/);
+  });
+
+  it('refuses a message for which the connection has no memory now, and takes it later', () => {
+    const other = new MessageAssembler(scene.connection, maxBytes, pool);
+    other.push(grpcMessage(Buffer.alloc(0), 950_000), 0, 5);
+    expect(() => assembler.push(grpcMessage(Buffer.alloc(0), 70_000), 0, 5)).toThrow(/try again/);
+    assembler.drop();
+    expect(reserved()).toBe(950_000);
+    other.drop();
+    assembler.push(grpcMessage(Buffer.alloc(0), 70_000), 0, 5);
+    expect(reserved()).toBe(70_000);
+    assembler.drop();
+    expect(reserved()).toBe(0);
+  });
+
+  it.each([maxPooledBytes, maxPooledBytes + 1, 3 * maxPooledBytes])('grows to a message of %d bytes', (length) => {
+    const message = Buffer.alloc(length);
+    for (let at = 0; at + 4 <= length; at += 4096) message.writeUInt32BE(at, at);
+    const [made] = assemble(grpcMessage(message), [1_000_003, 7]);
+    expect(made.equals(message)).toBe(true);
+    expect(reserved()).toBe(0);
+  });
+
+  it('takes no more memory for what is only announced than the largest block of the pool', () => {
+    assembler.push(grpcMessage(Buffer.alloc(1), maxBytes), 0, 6);
+    expect(assembler.handOverBlock()).toBeNull();
+    expect(assembler.missingBytes).toBe(maxBytes - 1);
+    assembler.drop();
+    expect(reserved()).toBe(0);
+  });
+});
