@@ -30,7 +30,7 @@ import type {
   WarmupInput,
   WarmupSample,
 } from './model-config.ts';
-import type { ModelSignature, TensorSpec } from './signature.ts';
+import { type ModelSignature, type TensorSpec, tensorNamed } from './signature.ts';
 
 export interface ResolvedParts {
   readonly message: ConfigMessage;
@@ -79,7 +79,7 @@ function buildTensor(tensor: ConfigMessage, specs: readonly TensorSpec[]): Tenso
   const name = textOf(tensor, 'name');
   const dims = numbersOf(tensor, 'dims');
   const reshape = messageOf(tensor, 'reshape');
-  const isScalar = specs.find((spec) => spec.name === name)?.shape?.length === 0;
+  const isScalar = tensorNamed(specs, name)?.shape?.length === 0;
   return {
     name,
     datatype: datatype(tensor),

@@ -8,12 +8,12 @@ import { type Datatype, datatypeOfConfigName } from '../tensor/datatype.ts';
 import { checkConfig, checkIdentity } from './check-config.ts';
 import { completeNames } from './complete-config.ts';
 import { readEngineConfig } from './engine-config.ts';
-import { newFindings } from './findings.ts';
+import { newFindings, toldOf } from './findings.ts';
 import { resolveInstanceGroups } from './instance-groups.ts';
 import { has, messageOf, messagesOf, numberOf, numbersOf, textOf, textsOf } from './message-fields.ts';
 import type { ConfigMessage } from './model-config.ts';
 import { type ConfigQuery, readSource } from './resolve-config.ts';
-import type { ModelSignature, TensorSpec } from './signature.ts';
+import { type ModelSignature, type TensorSpec, tensorNamed } from './signature.ts';
 
 /** One sentence each; empty when nothing is wrong or nothing is written. */
 export function faultsWithoutModel({ modelName, source, settings }: ConfigQuery): readonly string[] {
@@ -30,7 +30,7 @@ export function faultsWithoutModel({ modelName, source, settings }: ConfigQuery)
     if (!(error instanceof InferenceError)) throw error;
     findings.invalid.push(error.message);
   }
-  return [...new Set([...findings.invalid, ...findings.leftOut])];
+  return toldOf([...findings.invalid, ...findings.leftOut]);
 }
 
 /** The signature of a model that the configuration fits. */
@@ -95,4 +95,4 @@ function controlType(control: ConfigMessage): string {
 }
 
 const firstOfEachName = (specs: readonly TensorSpec[]): readonly TensorSpec[] =>
-  specs.filter(({ name }, index) => specs.findIndex((other) => other.name === name) === index);
+  specs.filter((spec) => tensorNamed(specs, spec.name) === spec);

@@ -69,16 +69,17 @@ function checkUse(
   invalid: string[],
 ): void {
   const names = (side: string): readonly string[] => messagesOf(message, side).map((tensor) => textOf(tensor, 'name'));
+  const inputs = new Set(names('input'));
   const outputs = new Set(names('output'));
   // The unbalanced quotes are Triton's.
-  for (const input of names('input')) {
+  for (const input of inputs) {
     if (!read.has(input)) invalid.push(`ensemble input '${input}' for ensemble ${model}' is not used`);
   }
   for (const output of outputs) {
     if (!written.has(output)) invalid.push(`ensemble output '${output}' for ensemble ${model}' is not used`);
   }
   for (const tensor of written) {
-    if (!read.has(tensor) && !outputs.has(tensor) && !names('input').includes(tensor)) {
+    if (!read.has(tensor) && !outputs.has(tensor) && !inputs.has(tensor)) {
       invalid.push(`ensemble tensor '${tensor}' is unused in ensemble '${model}'`);
     }
   }

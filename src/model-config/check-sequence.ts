@@ -5,11 +5,11 @@
 
 import { datatypes } from '../tensor/datatype.ts';
 import { unexpectedName } from './check-signature.ts';
-import type { Findings } from './findings.ts';
+import { type Findings, isEnough } from './findings.ts';
 import { listOf, messageOf, messagesOf, numberOf, numbersOf, textOf } from './message-fields.ts';
 import type { ConfigMessage } from './model-config.ts';
 import { pathWithin } from './relative-path.ts';
-import type { ModelSignature, TensorSpec } from './signature.ts';
+import { type ModelSignature, type TensorSpec, tensorNamed } from './signature.ts';
 
 const correlationTypes: ReadonlySet<string> = new Set([
   'TYPE_UINT64',
@@ -135,9 +135,10 @@ function checkTensor(
   invalid: string[],
 ): void {
   if (name === '') return;
-  const spec = specs.find((candidate) => candidate.name === name);
-  if (spec === undefined) invalid.push(unexpectedName(side, name, specs));
-  else if (datatype !== '' && datatypes[spec.datatype].configName !== datatype) {
+  const spec = tensorNamed(specs, name);
+  if (spec === undefined) {
+    if (!isEnough(invalid)) invalid.push(unexpectedName(side, name, specs));
+  } else if (datatype !== '' && datatypes[spec.datatype].configName !== datatype) {
     const provided = datatypes[spec.datatype].configName;
     invalid.push(
       `unable to load model '${model}', configuration expects datatype ${datatype} for ${side} '${name}', model provides ${provided}`,

@@ -5,10 +5,10 @@
 
 import { datatypes } from '../tensor/datatype.ts';
 import { type Shape, shapeText } from '../tensor/shape.ts';
-import type { Findings } from './findings.ts';
+import { type Findings, isEnough } from './findings.ts';
 import { flagOf, messageOf, messagesOf, numberOf, numbersOf, textOf, textsOf } from './message-fields.ts';
 import type { ConfigMessage } from './model-config.ts';
-import type { ModelSignature, TensorSpec } from './signature.ts';
+import { type ModelSignature, type TensorSpec, tensorNamed } from './signature.ts';
 import { didYouMean } from './suggestion.ts';
 
 export function checkSignature(message: ConfigMessage, signature: ModelSignature, findings: Findings): void {
@@ -68,9 +68,9 @@ class SignatureCheck {
 
   #specOf(side: 'input' | 'output', tensor: ConfigMessage, specs: readonly TensorSpec[]): TensorSpec | null {
     const name = textOf(tensor, 'name');
-    const spec = specs.find((candidate) => candidate.name === name);
+    const spec = tensorNamed(specs, name);
     if (spec !== undefined) return spec;
-    if (name !== '') this.#invalid.push(unexpectedName(side, name, specs));
+    if (name !== '' && !isEnough(this.#invalid)) this.#invalid.push(unexpectedName(side, name, specs));
     return null;
   }
 
@@ -92,7 +92,8 @@ class SignatureCheck {
       spec.shape === null ||
       spec.isShapeDisputed ||
       (dims.length === 0 && reshape === null) ||
-      !dims.every(Number.isSafeInteger)
+      !dims.every(Number.isSafeInteger) ||
+      isEnough(this.#invalid)
     )
       return;
     // One value for all rows: Triton compares no dimensions of it either.
@@ -142,9 +143,13 @@ class SignatureCheck {
   }
 }
 
+/** Names that an error lists. */
+const mostListed = 100;
+
 export function unexpectedName(side: 'input' | 'output', name: string, specs: readonly TensorSpec[]): string {
   const names = specs.map((spec) => spec.name).sort();
-  return `unexpected inference ${side} '${name}', allowed ${side}s are: ${names.join(', ')}${didYouMean(name, names)}`;
+  const listed = names.length > mostListed ? [...names.slice(0, mostListed), '…'] : names;
+  return `unexpected inference ${side} '${name}', allowed ${side}s are: ${listed.join(', ')}${didYouMean(name, names)}`;
 }
 
 function fits(given: Shape, expected: Shape, isExact: boolean): boolean {

@@ -4,7 +4,10 @@ import { datatypeOfConfigName } from '../tensor/datatype.ts';
 import type { Findings } from './findings.ts';
 import { flagOf, messageOf, messagesOf, numberOf, numbersOf, textOf } from './message-fields.ts';
 import type { ConfigMessage } from './model-config.ts';
-import type { ModelSignature, TensorSpec } from './signature.ts';
+import { type ModelSignature, type TensorSpec, tensorNamed } from './signature.ts';
+
+/** More than any operator takes. */
+const mostDims = 128;
 
 /** @param signature allows what the model file itself declares: extents of 0 and unknown ranks */
 export function checkTensors(message: ConfigMessage, signature: ModelSignature, findings: Findings): void {
@@ -13,7 +16,7 @@ export function checkTensors(message: ConfigMessage, signature: ModelSignature, 
   checkSide('input', messagesOf(message, 'input'), signature.inputs, isBatching, found);
   checkSide('output', messagesOf(message, 'output'), signature.outputs, isBatching, found);
   const name = textOf(message, 'name');
-  findings.invalid.push(...found.map((problem) => `${problem} for ${name}`));
+  for (const problem of found) findings.invalid.push(`${problem} for ${name}`);
 }
 
 function checkSide(
@@ -26,7 +29,7 @@ function checkSide(
   const seen = new Set<string>();
   for (const tensor of tensors) {
     const name = textOf(tensor, 'name');
-    const spec = specs.find((candidate) => candidate.name === name);
+    const spec = tensorNamed(specs, name);
     if (name === '' && spec === undefined) {
       invalid.push(`model ${side} must specify 'name'`);
       continue;
@@ -53,6 +56,12 @@ function checkShapes(
 ): void {
   const dims = numbersOf(tensor, 'dims');
   const reshapeMessage = messageOf(tensor, 'reshape');
+  const reshape = numbersOf(reshapeMessage ?? {}, 'shape');
+  const rank = Math.max(dims.length, reshape.length);
+  if (rank > mostDims) {
+    invalid.push(`${subject} has ${rank} dimensions: expected at most ${mostDims}`);
+    return;
+  }
   if (dims.length === 0) {
     if (spec?.shape !== null) invalid.push(`${subject} must specify 'dims'`);
     return;
@@ -63,7 +72,6 @@ function checkShapes(
     return;
   }
   if (reshapeMessage === null) return;
-  const reshape = numbersOf(reshapeMessage, 'shape');
   if (!reshape.every(isDimension)) {
     invalid.push(`${subject} reshape dimensions must be integer >= 1, or -1 to indicate a variable-size dimension`);
   } else if (reshape.length === 0 && !isBatching) {

@@ -3,7 +3,7 @@
 import { datatypeOfConfigName } from '../tensor/datatype.ts';
 import { elementCount, matchesPattern, shapeText } from '../tensor/shape.ts';
 import { unexpectedName } from './check-signature.ts';
-import type { Findings } from './findings.ts';
+import { type Findings, isEnough } from './findings.ts';
 import { flagOf, has, messageMapOf, messagesOf, numberOf, numbersOf, textOf } from './message-fields.ts';
 import type { ConfigMessage } from './model-config.ts';
 import { pathWithin } from './relative-path.ts';
@@ -16,6 +16,7 @@ export function checkWarmup(message: ConfigMessage, signature: ModelSignature, f
   const inputs = new Map(messagesOf(message, 'input').map((input) => [textOf(input, 'name'), input]));
   const mostRows = Math.max(1, numberOf(message, 'max_batch_size'));
   for (const sample of messagesOf(message, 'model_warmup')) {
+    if (isEnough(findings.invalid)) return;
     const subject = `model_warmup sample '${textOf(sample, 'name')}'`;
     const problem = (text: string): number => findings.invalid.push(`${subject}: ${text}`);
     const rows = numberOf(sample, 'batch_size');
@@ -23,6 +24,7 @@ export function checkWarmup(message: ConfigMessage, signature: ModelSignature, f
     if (rows > mostRows) problem(`batch_size ${rows} is more than the ${mostRows} rows that a batch may have`);
     const given = messageMapOf(sample, 'inputs');
     for (const [name, entry] of given) {
+      if (isEnough(findings.invalid)) return;
       const input = inputs.get(name);
       if (input === undefined) problem(unexpectedName('input', name, signature.inputs));
       else for (const text of entryProblems(name, entry, input)) problem(text);

@@ -10,7 +10,7 @@ import type { ConfigSettings } from './config-settings.ts';
 import type { Findings } from './findings.ts';
 import { has, listOf, messageOf, messagesOf, newMessage, numberOf, textOf, withFields } from './message-fields.ts';
 import type { BatchingDecision, ConfigMessage } from './model-config.ts';
-import type { ModelSignature, TensorSpec } from './signature.ts';
+import { type ModelSignature, type TensorSpec, tensorNamed } from './signature.ts';
 
 export const onnxBackend = 'onnxruntime';
 export const onnxPlatform = 'onnxruntime_onnx';
@@ -123,7 +123,7 @@ export function decideBatching(
 }
 
 function hasFullRank(tensor: ConfigMessage, specs: readonly TensorSpec[]): boolean {
-  const spec = specs.find(({ name }) => name === textOf(tensor, 'name'));
+  const spec = tensorNamed(specs, textOf(tensor, 'name'));
   const reshape = messageOf(tensor, 'reshape');
   const rank = reshape === null ? listOf(tensor, 'dims').length : listOf(reshape, 'shape').length;
   return spec?.shape !== undefined && spec.shape !== null && rank === spec.shape.length;

@@ -13,9 +13,21 @@ export interface Findings {
 
 export const newFindings = (): Findings => ({ invalid: [], leftOut: [], ignored: [] });
 
+/** More would not help to repair the file. */
+const mostTold = 100;
+
+/** Whether enough was found: what follows need not be looked for where that takes long. */
+export const isEnough = (found: readonly string[]): boolean => found.length >= mostTold;
+
+/** Each text once, as many as anybody reads. */
+export function toldOf(found: readonly string[]): readonly string[] {
+  const texts = [...new Set(found)];
+  return texts.length <= mostTold ? texts : [...texts.slice(0, mostTold), `and ${texts.length - mostTold} more`];
+}
+
 /** @throws InferenceError invalid_argument with everything found, or unimplemented when only left-out features were */
 export function throwFindings({ invalid, leftOut }: Findings): void {
-  const all = [...new Set([...invalid, ...leftOut])];
+  const all = toldOf([...invalid, ...leftOut]);
   if (invalid.length > 0) throw invalidArgument(all.join('; '));
   if (leftOut.length > 0) throw unimplemented(all.join('; '));
 }

@@ -78,7 +78,8 @@ function checkGroup(
   if (count < 0 || count > mostInstances) {
     invalid.push(`${subject} has count ${count}: expected 1…${mostInstances} instances per device`);
   }
-  if (kindOf(entry, settings) === 'gpu') invalid.push(...gpuProblems(subject, gpus, settings));
+  if (kindOf(entry, settings) === 'gpu')
+    for (const problem of gpuProblems(subject, gpus, settings)) invalid.push(problem);
   else if (gpus.length > 0) invalid.push(`${subject} has kind ${kind} but specifies one or more GPUs`);
   if (kind === 'KIND_MODEL')
     leftOut.push(`${subject} has kind KIND_MODEL, which ONNX models do not have: use KIND_CPU or KIND_GPU`);

@@ -7,11 +7,12 @@ import { isUtf8 } from 'node:buffer';
 
 import { type InferenceError, invalidArgument } from '../errors.ts';
 import type { SourceField, SourceNode, SourceTree } from './source-tree.ts';
-import { quoted, SourcePosition } from './source-tree.ts';
+import { NodeCounter, quoted, SourcePosition } from './source-tree.ts';
 import { maxConfigBytes, maxDepth } from './text-format.ts';
 
 const numberPattern = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 const wordPattern = /true|false|null/y;
+const isBlank = (code: number): boolean => code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
 const loneSurrogate = /\p{Cs}/u;
 
 /** @throws InferenceError invalid_argument with `label:line:column` */
@@ -27,11 +28,13 @@ export function parseJson(label: string, text: string | Uint8Array): SourceTree 
 
 class JsonParser {
   readonly position: SourcePosition;
+  readonly #nodes: NodeCounter;
   readonly #text: string;
   #at = 0;
 
   constructor(label: string, text: string) {
     this.position = new JsonPosition(label, text);
+    this.#nodes = new NodeCounter(this.position);
     this.#text = text;
   }
 
@@ -43,7 +46,7 @@ class JsonParser {
   }
 
   #next(): string {
-    while (' \t\r\n'.includes(this.#text.charAt(this.#at)) && this.#at < this.#text.length) this.#at++;
+    while (isBlank(this.#text.charCodeAt(this.#at))) this.#at++;
     return this.#text.charAt(this.#at);
   }
 
@@ -51,6 +54,7 @@ class JsonParser {
     if (depth > maxDepth) throw this.position.error(this.#at, `values are nested more than ${maxDepth} deep`);
     const first = this.#next();
     const at = this.#at;
+    this.#nodes.add(at);
     if (first === '{') return { kind: 'message', at, fields: this.#fields(depth) };
     if (first === '[') return { kind: 'list', at, items: this.#items(depth) };
     if (first === '"') return { kind: 'string', at, value: this.#string() };

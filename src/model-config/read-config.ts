@@ -33,15 +33,17 @@ export const readJsonConfig = (label: string, text: string | Uint8Array): Config
 export function bindModelConfig(tree: SourceTree, dialect: Dialect): ConfigMessage {
   const problems: string[] = [];
   const binder = new Binder(dialect, (node, text) => {
-    if (problems.length < mostProblems) problems.push(`${tree.position.text(node.at)}: ${text}`);
-    else if (problems.length === mostProblems) problems.push('and more');
+    if (problems.length < mostProblems) {
+      problems.push(`${tree.position.text(node.at)}: ${typeof text === 'string' ? text : text()}`);
+    } else if (problems.length === mostProblems) problems.push('and more');
   });
   const message = binder.message(tree.root, modelConfigSchema());
   if (problems.length > 0) throw invalidArgument(problems.join('; '));
   return message;
 }
 
-type Report = (where: { readonly at: number }, text: string) => void;
+/** A function makes a text that takes long, for as many problems as are told. */
+type Report = (where: { readonly at: number }, text: string | (() => string)) => void;
 
 /** No prototype: a map may have the key `__proto__`. */
 type OpenMessage = { [field: string]: ConfigValue };
@@ -80,8 +82,10 @@ class Binder {
       (this.#dialect === 'json' ? schema.fieldsByJsonName.get(field.name) : undefined) ??
       null;
     if (known === null) {
-      const hint = didYouMean(field.name, schema.fields.keys());
-      this.#report(field, `unknown field ${quoted(field.name)} in ${schema.name}${hint}`);
+      this.#report(field, () => {
+        const hint = didYouMean(field.name, schema.fields.keys());
+        return `unknown field ${quoted(field.name)} in ${schema.name}${hint}`;
+      });
     }
     return known;
   }
@@ -156,7 +160,7 @@ class Binder {
     }
     for (const member of field.value.fields) {
       const key = readMapKey({ kind: 'string', at: member.at, value: member.name }, keyType, 'json');
-      if (key instanceof ScalarProblem) this.#report(member, `a key of '${known.name}' ${key.text}`);
+      if (key instanceof ScalarProblem) this.#report(member, () => `a key of '${known.name}' ${key.text()}`);
       else if (Object.hasOwn(map, key)) this.#report(member, `'${known.name}' has the key ${quoted(key)} twice`);
       else {
         const value = this.#value(member.value, known);
@@ -182,7 +186,7 @@ class Binder {
       if (!part.hasColon && part.name === 'key') this.#report(part, "expected ':' after 'key'");
       seen.add(part.name);
     }
-    if (key instanceof ScalarProblem) this.#report(node, `a key of '${known.name}' ${key.text}`);
+    if (key instanceof ScalarProblem) this.#report(node, () => `a key of '${known.name}' ${key.text()}`);
     else if (value !== null) map[key] = value;
   }
 
@@ -196,7 +200,7 @@ class Binder {
     const value =
       type.kind === 'enum' ? readEnum(node, type.enum, this.#dialect) : readScalar(node, type.scalar, this.#dialect);
     if (!(value instanceof ScalarProblem)) return value;
-    this.#report(node, `'${name}' ${value.text}`);
+    this.#report(node, () => `'${name}' ${value.text()}`);
     return null;
   }
 }

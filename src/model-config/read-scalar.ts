@@ -12,10 +12,11 @@ export type Dialect = 'text' | 'json';
 
 export type Scalar = string | number | bigint | boolean;
 
-/** What could not be read, as the rest of a sentence that starts with the field's name. */
+/** What could not be read. */
 export class ScalarProblem {
-  readonly text: string;
-  constructor(text: string) {
+  /** The rest of a sentence that starts with the field's name; made when it is told, because suggestions take long. */
+  readonly text: () => string;
+  constructor(text: () => string) {
     this.text = text;
   }
 }
@@ -35,7 +36,7 @@ export function readScalar(node: SourceNode, type: ScalarType, dialect: Dialect)
     case 'string':
       return node.kind === 'string'
         ? node.value
-        : new ScalarProblem(`expects a string in quotes, got ${nodeText(node)}`);
+        : new ScalarProblem(() => `expects a string in quotes, got ${nodeText(node)}`);
     case 'bool':
       return readBool(node, dialect);
     case 'float':
@@ -55,10 +56,10 @@ export function readMapKey(node: SourceNode, type: 'string' | 'uint64', dialect:
 export function readInteger(node: SourceNode, type: IntegerType, dialect: Dialect): number | bigint | ScalarProblem {
   const number = dialect === 'json' && node.kind === 'string' ? numberInQuotes(node.value, node.at) : node;
   const value = number?.kind === 'number' ? integerValue(number, dialect) : null;
-  if (value === null) return new ScalarProblem(`expects an integer (${type}), got ${nodeText(node)}`);
+  if (value === null) return new ScalarProblem(() => `expects an integer (${type}), got ${nodeText(node)}`);
   const { least, most } = ranges[type];
   if (value === 'huge' || value < least || value > most) {
-    return new ScalarProblem(`expects an integer in ${least}…${most} (${type}), got ${nodeText(node)}`);
+    return new ScalarProblem(() => `expects an integer in ${least}…${most} (${type}), got ${nodeText(node)}`);
   }
   return fitted(value);
 }
@@ -88,7 +89,7 @@ function numberInQuotes(text: string, at: number): NumberNode | null {
 }
 
 function readFloat(node: SourceNode, dialect: Dialect): number | ScalarProblem {
-  const problem = (): ScalarProblem => new ScalarProblem(`expects a number, got ${nodeText(node)}`);
+  const problem = (): ScalarProblem => new ScalarProblem(() => `expects a number, got ${nodeText(node)}`);
   if (node.kind === 'word' && dialect === 'text') return signed(node.isNegative, floatWord(node.text)) ?? problem();
   if (node.kind === 'string' && dialect === 'json') {
     const isNegative = node.value.startsWith('-');
@@ -128,7 +129,7 @@ function readBool(node: SourceNode, dialect: Dialect): boolean | ScalarProblem {
     const value = integerValue(node, dialect);
     if (value === 0n || value === 1n) return value === 1n;
   }
-  return new ScalarProblem(`expects true or false, got ${nodeText(node)}`);
+  return new ScalarProblem(() => `expects true or false, got ${nodeText(node)}`);
 }
 
 /** The name of the enum value. JSON takes names in any case. */
@@ -136,15 +137,17 @@ export function readEnum(node: SourceNode, type: EnumSchema, dialect: Dialect): 
   if (node.kind === 'number') {
     const value = integerValue(node, dialect);
     const name = typeof value === 'bigint' ? type.nameOf.get(Number(value)) : undefined;
-    return name ?? new ScalarProblem(`has no value ${nodeText(node)}: ${type.name} is ${choices(type)}`);
+    return name ?? new ScalarProblem(() => `has no value ${nodeText(node)}: ${type.name} is ${choices(type)}`);
   }
   const isName = dialect === 'json' ? node.kind === 'string' : node.kind === 'word' && !node.isNegative;
-  if (!isName) return new ScalarProblem(`expects one of ${choices(type)}, got ${nodeText(node)}`);
+  if (!isName) return new ScalarProblem(() => `expects one of ${choices(type)}, got ${nodeText(node)}`);
   const given = node.kind === 'string' ? node.value : node.kind === 'word' ? node.text : '';
   const name = dialect === 'json' ? nameInAnyCase(given, type) : given;
   if (type.numberOf.has(name)) return name;
-  const hint = didYouMean(given, type.numberOf.keys());
-  return new ScalarProblem(`has no value ${quoted(given)}${hint || `: ${type.name} is ${choices(type)}`}`);
+  return new ScalarProblem(() => {
+    const hint = didYouMean(given, type.numberOf.keys());
+    return `has no value ${quoted(given)}${hint || `: ${type.name} is ${choices(type)}`}`;
+  });
 }
 
 function nameInAnyCase(given: string, type: EnumSchema): string {

@@ -11,7 +11,7 @@ import { checkConfig, checkIdentity } from './check-config.ts';
 import { completeFromSignature, completeNames, decideBatching } from './complete-config.ts';
 import type { ConfigSettings } from './config-settings.ts';
 import { readEngineConfig } from './engine-config.ts';
-import { newFindings, throwFindings } from './findings.ts';
+import { newFindings, throwFindings, toldOf } from './findings.ts';
 import { resolveInstanceGroups } from './instance-groups.ts';
 import { newMessage } from './message-fields.ts';
 import type { ConfigMessage, ConfigValue, EngineConfig, ModelConfig } from './model-config.ts';
@@ -69,7 +69,7 @@ export function resolveModelConfig(query: ConfigQuery & { readonly signature: Mo
   );
   throwFindings(findings);
   const message = normaliseConfig(complete, messages);
-  const ignoredFields = [...new Set(findings.ignored)];
+  const ignoredFields = toldOf(findings.ignored);
   const batching = decideBatching(written, complete, signature);
   return deepFreeze(buildConfig({ message, signature, instanceGroups: groups, engine, ignoredFields, batching }));
 }

@@ -21,6 +21,18 @@ export interface TensorSpec {
   readonly labels: readonly string[];
 }
 
+const indices = new WeakMap<readonly TensorSpec[], ReadonlyMap<string, TensorSpec>>();
+
+/** The first tensor of that name on one side of a signature, found by an index that is made once. */
+export function tensorNamed(side: readonly TensorSpec[], name: string): TensorSpec | undefined {
+  let index = indices.get(side);
+  if (index === undefined) {
+    index = new Map(side.toReversed().map((spec) => [spec.name, spec]));
+    indices.set(side, index);
+  }
+  return index.get(name);
+}
+
 export interface ModelSignature {
   /** In the order of the graph. The index in these lists is how the engine names a tensor. */
   readonly inputs: readonly TensorSpec[];

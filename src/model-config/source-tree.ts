@@ -56,11 +56,35 @@ export interface SourceTree {
   readonly position: SourcePosition;
 }
 
+/**
+ * Fields and values that a configuration may have: several times what thousands of inputs and outputs need. Each becomes an
+ * object that every check looks at, so that few bytes would be much work.
+ */
+export const maxNodes = 16_384;
+
+/** Counts the values of one text while it is parsed. */
+export class NodeCounter {
+  readonly #position: SourcePosition;
+  #count = 0;
+
+  constructor(position: SourcePosition) {
+    this.#position = position;
+  }
+
+  /** @throws InferenceError invalid_argument at the value that is too many. */
+  add(at: number): void {
+    if (++this.#count > maxNodes) throw this.#position.error(at, `a configuration has at most ${maxNodes} values`);
+  }
+}
+
 /** Turns offsets into `label:line:column`, both counted from 1, columns in characters. */
 export class SourcePosition {
   readonly #label: string;
   readonly #bytes: Uint8Array;
   #lineStarts: number[] | null = null;
+  #lineStart = 0;
+  #countedTo = 0;
+  #countedColumn = 1;
 
   constructor(label: string, bytes: Uint8Array) {
     this.#label = label;
@@ -77,8 +101,19 @@ export class SourcePosition {
       if ((starts[middle] as number) <= offset) low = middle;
       else high = middle - 1;
     }
-    const before = Buffer.from(this.#bytes.subarray(starts[low], offset)).toString('utf8');
-    return `${this.#label}:${low + 1}:${[...before].length + 1}`;
+    return `${this.#label}:${low + 1}:${this.#column(starts[low] as number, offset)}`;
+  }
+
+  /** Errors mostly come in the order of the text, and a line may be all of it: what was counted is not counted again. */
+  #column(lineStart: number, offset: number): number {
+    const isBehind = this.#lineStart === lineStart && this.#countedTo <= offset;
+    let at = isBehind ? this.#countedTo : lineStart;
+    let column = isBehind ? this.#countedColumn : 1;
+    for (; at < offset; at++) if (((this.#bytes[at] as number) & 0xc0) !== 0x80) column++;
+    this.#lineStart = lineStart;
+    this.#countedTo = offset;
+    this.#countedColumn = column;
+    return column;
   }
 
   error(offset: number, message: string): InferenceError {

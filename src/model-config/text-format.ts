@@ -13,7 +13,7 @@ import { TextScanner } from './text-scanner.ts';
 /** Far above what ModelConfig needs (7), far below what a stack holds. */
 export const maxDepth = 64;
 /** Larger files are no configurations. */
-export const maxConfigBytes = 16 * 1024 * 1024;
+export const maxConfigBytes = 4 * 1024 * 1024;
 
 const closers: Readonly<Record<string, string>> = { '{': '}', '<': '>' };
 
@@ -58,6 +58,7 @@ const cut = (name: string): string => (name.length > 64 ? `${name.slice(0, 64)}â
 
 function parseList(scanner: TextScanner, depth: number): ListNode {
   const at = scanner.start();
+  scanner.nodes.add(at);
   scanner.take('[');
   const items: SourceNode[] = [];
   if (scanner.take(']')) return { kind: 'list', at, items };
@@ -69,6 +70,7 @@ function parseList(scanner: TextScanner, depth: number): ListNode {
 }
 
 function parseValue(scanner: TextScanner, depth: number): SourceNode {
+  scanner.nodes.add(scanner.start());
   const symbol = scanner.peek();
   if (symbol === '{' || symbol === '<') return parseMessage(scanner, symbol, depth + 1);
   const string = scanner.string();

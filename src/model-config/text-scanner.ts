@@ -7,7 +7,7 @@ import { isUtf8 } from 'node:buffer';
 
 import type { InferenceError } from '../errors.ts';
 import type { NumberNode, SourcePosition, StringNode } from './source-tree.ts';
-import { quoted } from './source-tree.ts';
+import { NodeCounter, quoted } from './source-tree.ts';
 
 const isDigit = (code: number): boolean => code >= 0x30 && code <= 0x39;
 const isOctal = (code: number): boolean => code >= 0x30 && code <= 0x37;
@@ -34,12 +34,14 @@ const simpleEscapes: ReadonlyMap<string, number> = new Map([
 
 export class TextScanner {
   readonly position: SourcePosition;
+  readonly nodes: NodeCounter;
   readonly #text: string;
   #at = 0;
 
   constructor(bytes: Uint8Array, position: SourcePosition) {
     this.#text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
     this.position = position;
+    this.nodes = new NodeCounter(position);
   }
 
   /** Offset of the next token, blanks and comments skipped. */

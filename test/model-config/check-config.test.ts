@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { InferenceError } from '../../src/errors.ts';
+import type { TensorSpec } from '../../src/model-config/signature.ts';
 import { addSub, addSubIo, problemOf, resolve, signature, tensor } from './signatures.ts';
 
 const whole = (more: string): string => `backend: "onnxruntime" max_batch_size: 8 ${addSubIo} ${more}`;
@@ -490,5 +491,62 @@ describe('warm-up samples', () => {
     [sample(`${zeros('INPUT0')} ${zeros('INPUT1')}`, 9), 'batch_size 9 is more than the 8 rows'],
   ])('are told what is wrong: %#', (text, expected) => {
     expect(problemOf(() => resolve(text, addSub))).toContain(expected);
+  });
+});
+
+describe('a configuration with very many entries', () => {
+  const tensorCount = 1000;
+  const lines = (entry: (index: number) => string): string =>
+    Array.from({ length: tensorCount }, (_, index) => entry(index)).join('\n');
+
+  it('is compared with its model by an index, not each with each', () => {
+    let reads = 0;
+    const counted = (side: string): TensorSpec[] =>
+      Array.from({ length: tensorCount }, (_, index) => {
+        const spec = tensor(`${side}${index}`, ['', 1]);
+        return Object.defineProperty({ ...spec }, 'name', {
+          enumerable: true,
+          get: () => {
+            reads++;
+            return spec.name;
+          },
+        });
+      });
+    const text = lines(
+      (i) => `input { name: "I${i}" data_type: TYPE_FP32 dims: 1 }
+      output { name: "O${i}" data_type: TYPE_FP32 dims: 1 }`,
+    );
+    expect(resolve(`max_batch_size: 4 ${text}`, signature(counted('I'), counted('O'))).inputs).toHaveLength(
+      tensorCount,
+    );
+    expect(reads).toBeLessThan(20 * tensorCount);
+  });
+
+  it.each([
+    ['fields that are unknown', lines((i) => `unknown_${i}: 1`)],
+    ['inputs that the model has not', lines((i) => `input { name: "x${i}" data_type: TYPE_FP32 dims: 1 }`)],
+    ['inputs without a datatype', lines((i) => `input { name: "x${i}" dims: -4 }`)],
+    ['groups for GPUs that are not there', lines((i) => `instance_group { kind: KIND_GPU gpus: ${i} }`)],
+    ['versions that are none', `version_policy { specific { versions: [ ${lines((i) => `-${i},`)} 1 ] } }`],
+    ['warm-ups of inputs that are not there', lines((i) => `model_warmup { batch_size: 1 ${zeros(`y${i}`)} }`)],
+    [
+      'accelerators',
+      `optimization { execution_accelerators { ${lines((i) => `gpu_execution_accelerator { name: "${i}" }`)} } }`,
+    ],
+  ])('is told as many of its faults as anybody reads: %s', (_, text) => {
+    expect(problemOf(() => resolve(text)).length).toBeLessThan(20_000);
+  });
+
+  it('keeps as many notes of fields without effect as anybody reads', () => {
+    const parameters = lines((i) => `parameters { key: "k${i}" value { string_value: "" } }`);
+    const { ignoredFields } = resolve(whole(parameters));
+    expect([ignoredFields.length, ignoredFields.at(-1)]).toEqual([101, 'and 900 more']);
+  });
+
+  it('is refused where it has more dimensions than any operator takes', () => {
+    const dims = lines(() => '2,');
+    expect(problemOf(() => resolve(`input { name: "INPUT0" data_type: TYPE_FP32 dims: [ ${dims} 2 ] }`))).toContain(
+      "model input 'INPUT0' has 1001 dimensions: expected at most 128 for m",
+    );
   });
 });

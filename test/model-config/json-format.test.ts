@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseJson } from '../../src/model-config/json-format.ts';
-import type { SourceNode } from '../../src/model-config/source-tree.ts';
+import { maxNodes, type SourceNode } from '../../src/model-config/source-tree.ts';
 import { problemOf } from './signatures.ts';
 
 const problem = (text: string | Uint8Array): string => problemOf(() => parseJson('config', text));
@@ -34,6 +34,14 @@ describe('JSON', () => {
   it('keeps the digits of numbers', () => {
     const [field] = parseJson('config', '{"a": 18446744073709551615}').root.fields;
     expect(field?.value).toMatchObject({ kind: 'number', form: 'decimal', text: '18446744073709551615' });
+  });
+
+  it('takes as many values as any configuration has, and names the place of the first that is too many', () => {
+    const values = (count: number): string => `{"a": [\n${Array(count).fill('1').join()}]}`;
+    expect(() => parseJson('config', values(maxNodes - 2))).not.toThrow();
+    expect(problem(values(maxNodes - 1))).toBe(
+      `config:2:${2 * (maxNodes - 2) + 1}: a configuration has at most ${maxNodes} values`,
+    );
   });
 
   it('names line and column, in characters', () => {
