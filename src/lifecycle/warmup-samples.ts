@@ -56,11 +56,13 @@ async function sampleInput(
   index: number,
   input: WarmupInput,
 ): Promise<BatchInput> {
+  const part = await sampleBytes(task, sample, config.name, input);
+  // A scalar of the model is one value for all rows, as in requests.
+  if (task.signature.inputs[index]?.shape?.length === 0) return { index, shape: [], parts: [part] };
   const isBatched = task.config.maxBatchSize > 0;
   const rows = isBatched ? sample.batchSize : 1;
   const modelDims = config.reshape && !config.reshape.includes(-1) ? config.reshape : input.dims;
   const shape = isBatched ? [rows, ...modelDims] : modelDims;
-  const part = await sampleBytes(task, sample, config.name, input);
   return { index, shape, parts: new Array<Uint8Array>(rows).fill(part) };
 }
 

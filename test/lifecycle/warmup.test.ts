@@ -266,6 +266,16 @@ describe('configured warm-up samples', () => {
     expect(story.outcome()).toBe("failed to run warmup sample 's': bad row");
   });
 
+  it('give a scalar of the model one value, whatever the rows', async () => {
+    const modelFolder = temporary();
+    put(modelFolder, { 'warmup/data': 'four' });
+    const signature = modelSignature([tensorSpec('INPUT', 'FP32', [])], [tensorSpec('OUTPUT', 'FP32', [-1, 1])]);
+    const config = modelConfig({ warmup: [{ ...sample('data'), batchSize: 4 }] });
+    const story = start({ modelFolder, signature, config });
+    await until(() => story.instances[0]?.running !== null);
+    expect(story.instances[0]?.last.batch.inputs).toEqual([{ index: 0, shape: [], parts: [Buffer.from('four')] }]);
+  });
+
   it('run as long as they need, and can be called off', async () => {
     const modelFolder = temporary();
     put(modelFolder, { 'warmup/data': 'four' });
