@@ -127,10 +127,14 @@ export class FrontendPool {
   }
 
   async #start(place: Place): Promise<void> {
-    const { server, native, clock, entry } = this.#options;
+    const { server, native, budget, clock, logger, entry } = this.#options;
     const sockets = this.#takeSockets();
     const ends = makeLinkEnds();
-    const host = new LinkHost(server, ends.scheduling, native, clock);
+    const onBroken = (error: unknown): void => {
+      logger.error({ error, thread: place.index }, 'the link to a frontend thread is broken: the thread is ended');
+      void worker.terminate();
+    };
+    const host = new LinkHost(server, ends.scheduling, native, { clock, logger, budget, onBroken });
     const { pages, control } = ends.frontend;
     let isReady = false;
     // Nobody would ever accept the connections that the system assigns to a socket which the thread did not live to use.

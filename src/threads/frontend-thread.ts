@@ -25,10 +25,11 @@ async function run(port: MessagePort, settings: FrontendThreadSettings): Promise
   const exiting = new Int32Array(settings.exiting);
   const isExiting = (): boolean => Atomics.load(exiting, 0) === 1;
   const clock = clockSince(settings.clockOriginMs);
-  const server = new LinkServer(settings.link, native, clock, serverRing(settings.requestLog, { clock, logger }));
-  server.connect(settings.doorbell);
   const { limitBytes, shared: accounts } = settings.budget;
   const budget = new MemoryBudget(limitBytes, accounts, settings.index + 1);
+  const interceptors = serverRing(settings.requestLog, { clock, logger });
+  const server = new LinkServer(settings.link, native, { clock, logger, budget, interceptors });
+  server.connect(settings.doorbell);
   const memory = new SharedMessageMemory(server.arena, budget);
   const shared = { server, clock, logger, isExiting, memory, setLowWater: native.setReceiveLowWater };
   const { http, grpc, httpFd, grpcFd } = settings;

@@ -3,70 +3,51 @@
  * thread and sends the answers back.
  */
 
-import { type InferenceError, toInferenceError, unimplemented } from '../errors.ts';
-import { Cancellation, type InferenceContext } from '../inference/context.ts';
-import type { ResponseSink } from '../inference/infer.ts';
+import { type InferenceError, internal, toInferenceError } from '../errors.ts';
+import type { MemoryBudget } from '../inference/memory-budget.ts';
 import type { InferenceResponse } from '../inference/response.ts';
+import type { Logger } from '../logger.ts';
 import type { InferenceServer } from '../server/inference-server.ts';
 import type { Clock } from '../time.ts';
 import { answerControlCalls } from './control-calls.ts';
+import { type CallHost, HostedCall } from './hosted-call.ts';
 import { type NativeLink, fromFrontend, type LinkEnd, toFrontend } from './link.ts';
 import { LinkSide } from './link-side.ts';
-import type { Page } from './page-arena.ts';
-import { readRequest } from './request-record.ts';
-import { writeError, writeResponse } from './response-record.ts';
+import { readRequest, type WrittenRecord } from './request-record.ts';
+import { outputBytes, writeError, writeResponse } from './response-record.ts';
 
-/** A request of the other thread, from its arrival until its answer was read there. */
-class HostedCall implements InferenceContext, ResponseSink {
-  readonly receivedAtMs: number;
-  readonly deadlineMs: number;
-  readonly cancellation = new Cancellation();
-  /** The ring that tells callers apart stands in the frontend thread. */
-  readonly caller = null;
-  /** What the answer took, once it was sent. */
-  page: Page | null = null;
-  blocks: Uint8Array[] | null = null;
-  #hasSeveral = false;
-  readonly #host: LinkHost;
-  readonly #call: number;
-
-  constructor(host: LinkHost, call: number, receivedAtMs: number, deadlineMs: number) {
-    this.#host = host;
-    this.#call = call;
-    this.receivedAtMs = receivedAtMs;
-    this.deadlineMs = deadlineMs;
-  }
-
-  next(response: InferenceResponse, isFinal: boolean): void {
-    if (isFinal && !this.#hasSeveral) {
-      this.#host.answer(this.#call, this, response);
-      return;
-    }
-    response.release();
-    this.#hasSeveral = true;
-    // Until the request has ended it is read.
-    if (isFinal) this.fail(unimplemented('a frontend thread takes one response for each request'));
-  }
-
-  fail(error: InferenceError): void {
-    this.#host.fail(this.#call, this, error);
-  }
+export interface LinkHostTools {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Of this thread: answers are in its account until the frontend thread has read them. */
+  readonly budget: MemoryBudget;
+  /** The other thread has written something that cannot be: the link is closed, and the thread has to be ended. */
+  readonly onBroken: (error: unknown) => void;
 }
 
-export class LinkHost {
+export class LinkHost implements CallHost {
   readonly #server: InferenceServer;
+  readonly #tools: LinkHostTools;
   readonly #side: LinkSide;
+  /** By number; null where a number is free. */
   readonly #calls: (HostedCall | null)[] = [];
   readonly #stopControl: () => void;
-  /** Requests without an answer: until then their bytes may be read. */
+  /** Requests without an end: until then their bytes may be read. */
   #openCount = 0;
+  /** Of answers that the other thread reads. */
+  #answerBytes = 0;
   #isClosed = false;
   #hasThreadEnded = false;
 
-  constructor(server: InferenceServer, end: LinkEnd, native: NativeLink, clock: Clock) {
+  constructor(server: InferenceServer, end: LinkEnd, native: NativeLink, tools: LinkHostTools) {
     this.#server = server;
-    this.#side = new LinkSide(end, native, clock, (kind, call, page, offset) =>
-      this.#receive(kind, call, page, offset),
+    this.#tools = tools;
+    this.#side = new LinkSide(
+      end,
+      native,
+      tools.clock,
+      (kind, call, page, offset) => this.#receive(kind, call, page, offset),
+      (error) => this.#break(error),
     );
     this.#stopControl = answerControlCalls(end.control, server);
   }
@@ -92,6 +73,7 @@ export class LinkHost {
     this.#side.close();
     for (const call of this.#calls) call?.cancellation.cancel();
     this.#calls.length = 0;
+    this.#tools.budget.release(this.#answerBytes);
   }
 
   /** The frontend thread runs no more: the memory of all pages goes, as soon as no batch reads a request in them. */
@@ -101,63 +83,110 @@ export class LinkHost {
     this.#discardWhenUnread();
   }
 
+  #break(error: unknown): void {
+    this.close();
+    this.#tools.onBroken(error);
+  }
+
   #receive(kind: number, call: number, pageId: number, offset: number): void {
     switch (kind) {
       case fromFrontend.infer:
         this.#infer(call, pageId, offset);
         break;
       case fromFrontend.cancel:
-        this.#calls[call]?.cancellation.cancel();
+        this.#callOf(call).cancellation.cancel();
+        break;
+      case fromFrontend.release:
+        this.#release(this.#callOf(call), pageId, offset);
         break;
       default:
-        this.#release(call);
+        throw internal(`a frontend thread's link has an entry of the unknown kind ${kind}`);
     }
   }
 
   #infer(call: number, pageId: number, offset: number): void {
+    const calls = this.#calls;
+    // Numbers are given in order, so a new one is the next, and an old one is free.
+    if (call < 0 || call > calls.length || (calls[call] ?? null) !== null) {
+      throw internal(`a frontend thread's link begins the call ${call}, which is not free`);
+    }
     const { pages, reader } = this.#side;
     const { numbers, bytes } = pages.find(pageId);
     reader.begin(numbers, bytes, offset);
     const request = readRequest(pages, reader);
-    const hosted = new HostedCall(this, call, request.receivedAtMs, request.deadlineMs);
-    this.#calls[call] = hosted;
+    const hosted = new HostedCall(this, call, request);
+    calls[call] = hosted;
     this.#openCount++;
     this.#server.infer(request, hosted, hosted);
   }
 
-  answer(call: number, hosted: HostedCall, response: InferenceResponse): void {
+  respond(call: HostedCall, response: InferenceResponse, isFinal: boolean): void {
     if (this.#isClosed) {
       response.release();
-      this.#answered();
-      return;
+      if (isFinal) this.#end(call);
+    } else if (call.failure === null) {
+      this.#send(call, response, isFinal);
+    } else {
+      response.release();
+      if (isFinal) this.fail(call, call.failure);
     }
+  }
+
+  /** The bytes are copied into pages, so the engine has its slab back at once. */
+  #send(call: HostedCall, response: InferenceResponse, isFinal: boolean): void {
     const side = this.#side;
+    const { budget } = this.#tools;
     side.beginRecord();
     try {
-      const { page, start, blocks } = writeResponse(side.arena, side.writer, response);
+      // Callers who do not read fill the budget where their answers wait; nothing more is copied for them then.
+      budget.checkAnswer(outputBytes(response), call.requestBytes);
+      const written = writeResponse(side.arena, side.writer, response);
       side.endRecord();
-      hosted.page = page;
-      hosted.blocks = blocks;
-      side.push(toFrontend.answer, call, page.id, start);
-      this.#answered();
-    } catch (error) {
+      if (isFinal) this.#end(call);
+      this.#keep(call, written);
+      side.push(isFinal ? toFrontend.answer : toFrontend.part, call.number, written.page.id, written.start);
+    } catch (thrown) {
       side.dropRecord();
-      this.fail(call, hosted, toInferenceError(error));
+      this.#couldNotSend(call, toInferenceError(thrown), isFinal);
     } finally {
       response.release();
     }
   }
 
-  fail(call: number, hosted: HostedCall, error: InferenceError): void {
-    this.#answered();
-    if (this.#isClosed) return;
-    const side = this.#side;
-    const { page, start } = writeError(side.arena, side.writer, error);
-    hosted.page = page;
-    side.push(toFrontend.fail, call, page.id, start);
+  #couldNotSend(call: HostedCall, error: InferenceError, isFinal: boolean): void {
+    if (isFinal) {
+      this.fail(call, error);
+      return;
+    }
+    // Until its end the request is read, so the other thread is told only then.
+    call.failure = error;
+    call.cancellation.cancel();
   }
 
-  #answered(): void {
+  fail(call: HostedCall, thrown: InferenceError): void {
+    const error = call.failure ?? thrown;
+    this.#end(call);
+    if (error.code === 'internal' && error.cause !== undefined) {
+      // The cause does not leave this thread.
+      const { modelName, requestId } = call;
+      this.#tools.logger.error({ err: error.cause, model: modelName, requestId }, error.message);
+    }
+    if (this.#isClosed) return;
+    const side = this.#side;
+    const written = writeError(side.arena, side.writer, error);
+    this.#keep(call, written);
+    side.push(toFrontend.fail, call.number, written.page.id, written.start);
+  }
+
+  #keep(call: HostedCall, written: WrittenRecord): void {
+    call.keep(written);
+    this.#answerBytes += written.copiedBytes;
+    this.#tools.budget.add(written.copiedBytes);
+  }
+
+  /** Nobody reads the request any more. */
+  #end(call: HostedCall): void {
+    call.hasEnded = true;
     this.#openCount--;
     if (this.#hasThreadEnded) this.#discardWhenUnread();
   }
@@ -166,12 +195,23 @@ export class LinkHost {
     if (this.#openCount === 0) this.#side.discardPages();
   }
 
-  #release(call: number): void {
-    const hosted = this.#calls[call] ?? null;
-    if (hosted === null) return;
-    this.#calls[call] = null;
+  #callOf(number: number): HostedCall {
+    const call = this.#calls[number] ?? null;
+    if (call === null) throw internal(`a frontend thread's link mentions the call ${number}, which is not open`);
+    return call;
+  }
+
+  #release(call: HostedCall, pageId: number, offset: number): void {
+    const written = call.take(pageId, offset);
+    if (written === null) {
+      throw internal(`a frontend thread's link gives back an answer of the call ${call.number} that it does not have`);
+    }
+    const { page, blocks, copiedBytes } = written;
     const { arena } = this.#side;
-    if (hosted.blocks !== null) for (const block of hosted.blocks) arena.giveBack(block);
-    if (hosted.page !== null) arena.release(hosted.page);
+    if (blocks !== null) for (const block of blocks) arena.giveBack(block);
+    arena.release(page);
+    this.#answerBytes -= copiedBytes;
+    this.#tools.budget.release(copiedBytes);
+    if (call.isOver) this.#calls[call.number] = null;
   }
 }

@@ -20,15 +20,27 @@ export class LinkSide {
   readonly #outgoing: RingWriter;
   readonly #incoming: RingReader;
   readonly #listener: EntryListener;
+  readonly #onBroken: (error: unknown) => void;
   #otherDoorbell = -1;
   #isRingDue = false;
   #isClosed = false;
 
-  constructor(end: LinkEnd, native: NativeLink, clock: Clock, listener: EntryListener) {
+  /**
+   * @param listener May throw when an entry, or what it leads to, cannot be.
+   * @param onBroken Is given what the listener threw; nothing more of what the other side wrote can be trusted.
+   */
+  constructor(
+    end: LinkEnd,
+    native: NativeLink,
+    clock: Clock,
+    listener: EntryListener,
+    onBroken: (error: unknown) => void,
+  ) {
     this.#native = native;
     this.#outgoing = new RingWriter(end.outgoing);
     this.#incoming = new RingReader(end.incoming);
     this.#listener = listener;
+    this.#onBroken = onBroken;
     const open: OpenMemory = (memory) => native.plainView(new Uint8Array(memory)) ?? memory;
     this.pages = new PageTable(end.pages, open);
     this.arena = new PageArena(
@@ -59,9 +71,13 @@ export class LinkSide {
   /** Reads what the other side has pushed. Called by the doorbell. */
   readonly drain = (): void => {
     if (this.#isClosed) return;
-    const hasFlushed = this.#outgoing.flush();
-    const wantsRoom = this.#incoming.drain(this.#listener);
-    if (hasFlushed || wantsRoom) this.#ring();
+    try {
+      const hasFlushed = this.#outgoing.flush();
+      const wantsRoom = this.#incoming.drain(this.#listener);
+      if (hasFlushed || wantsRoom) this.#ring();
+    } catch (error) {
+      this.#onBroken(error);
+    }
   };
 
   close(): void {

@@ -13,12 +13,18 @@ export const fromFrontend = {
   infer: 0,
   /** The caller of that call has left. */
   cancel: 1,
-  /** The answer of that call was read. */
+  /** A response of that call, or its failure, was read: where its record lies. */
   release: 2,
 } as const;
 
-/** Entries to the frontend thread. */
-export const toFrontend = { answer: 0, fail: 1 } as const;
+/** Entries to the frontend thread: call, and where a record lies. The first two end the call. */
+export const toFrontend = {
+  /** The final response. */
+  answer: 0,
+  fail: 1,
+  /** A response that others follow. */
+  part: 2,
+} as const;
 
 /** One end, as plain data: what its thread is given. */
 export interface LinkEnd {

@@ -121,7 +121,7 @@ export class RecordReader {
 
   text(): string {
     const known = this.number();
-    if (known >= 0) return this.#names[known] as string;
+    if (known >= 0) return this.#known(known);
     const length = this.number();
     const start = this.#at * wordBytes;
     if (!(length >= 0 && length <= this.#end * wordBytes - start)) throw outOfRecord('read');
@@ -129,5 +129,10 @@ export class RecordReader {
     const text = this.#bytes.toString('utf8', start, start + length);
     if (known === newName) this.#names.push(text);
     return text;
+  }
+  #known(number: number): string {
+    const name = this.#names[number];
+    if (name === undefined) throw new RangeError(`a record mentions name ${number}, which was never sent`);
+    return name;
   }
 }

@@ -26,6 +26,8 @@ export interface WrittenRecord {
   readonly start: number;
   /** Copies of bytes that lay elsewhere; null when there are none. */
   readonly blocks: Uint8Array[] | null;
+  /** Of all copies. */
+  readonly copiedBytes: number;
 }
 
 export function writeRequest(
@@ -37,10 +39,12 @@ export function writeRequest(
   // Copies come first: the record has to know where they are, and its own room must not be cut in two.
   const { inputs, outputs } = request;
   let blocks: Uint8Array[] | null = null;
+  let copiedBytes = 0;
   for (const { data } of inputs) {
     if (arena.pageOf(data.buffer) !== undefined) continue;
     blocks ??= [];
     blocks.push(copied(arena, data));
+    copiedBytes += data.length;
   }
   const numbers = requestNumbers(request);
   const page = arena.reserve(numbers * 8);
@@ -51,7 +55,7 @@ export function writeRequest(
   writer.text(request.id);
   writer.number(receivedAtMs);
   writer.number(deadlineMs);
-  writer.number(request.heldBytes);
+  writer.number(request.heldBytes + copiedBytes);
   writeFields(writer, request);
   writeParameters(writer, request.parameters);
   writer.number(inputs.length);
@@ -65,7 +69,7 @@ export function writeRequest(
     writer.name(name);
     writer.number(classificationCount);
   }
-  return { page, start, blocks };
+  return { page, start, blocks, copiedBytes };
 }
 
 class ReadRequest extends RequestDraft implements RequestTimes {
@@ -115,7 +119,8 @@ export function writeTensor(arena: PageArena, writer: RecordWriter, tensor: Tens
 
 export function readTensor(pages: PageTable, reader: RecordReader): Tensor {
   const name = reader.text();
-  const datatype = datatypeNames[reader.number()] as Datatype;
+  const datatype = datatypeNames[reader.number()];
+  if (datatype === undefined) throw new RangeError('a tensor in a record has no datatype');
   const rank = reader.count();
   const shape: number[] = [];
   for (let d = 0; d < rank; d++) shape.push(reader.number());

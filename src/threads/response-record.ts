@@ -1,8 +1,8 @@
 /** An answer as a record: a response with its outputs' bytes copied into pages, or an error. */
 
-import { type ErrorCode, errorCodes, InferenceError } from '../errors.ts';
+import { errorCodes, InferenceError } from '../errors.ts';
 import type { InferenceResponse, OutputTensor } from '../inference/response.ts';
-import type { Page, PageArena } from './page-arena.ts';
+import type { PageArena } from './page-arena.ts';
 import type { PageTable } from './page-table.ts';
 import { type RecordReader, type RecordWriter, textNumbers } from './record.ts';
 import {
@@ -17,6 +17,13 @@ import {
 } from './request-record.ts';
 
 const noLabels: readonly string[] = [];
+
+/** Bytes of all outputs: what crosses besides the record. */
+export function outputBytes({ outputs }: InferenceResponse): number {
+  let bytes = 0;
+  for (let i = 0; i < outputs.length; i++) bytes += (outputs[i] as OutputTensor).data.length;
+  return bytes;
+}
 
 /** The response may be released afterwards. */
 export function writeResponse(arena: PageArena, writer: RecordWriter, response: InferenceResponse): WrittenRecord {
@@ -40,7 +47,7 @@ export function writeResponse(arena: PageArena, writer: RecordWriter, response: 
     writer.number(labels.length);
     for (const label of labels) writer.text(label);
   }
-  return { page, start, blocks };
+  return { page, start, blocks, copiedBytes: outputBytes(response) };
 }
 
 /** @param release of the response that is made; see `InferenceResponse`. */
@@ -76,19 +83,18 @@ function responseNumbers(response: InferenceResponse): number {
   return numbers;
 }
 
-export function writeError(
-  arena: PageArena,
-  writer: RecordWriter,
-  error: InferenceError,
-): { page: Page; start: number } {
+export function writeError(arena: PageArena, writer: RecordWriter, error: InferenceError): WrittenRecord {
   const numbers = textNumbers(error.message) + 2;
   const page = arena.reserve(numbers * 8);
   const { start } = arena;
   writer.begin(page.numbers, page.bytes, start, numbers);
   writer.number(errorCodes.indexOf(error.code));
   writer.text(error.message);
-  return { page, start };
+  return { page, start, blocks: null, copiedBytes: 0 };
 }
 
-export const readError = (reader: RecordReader): InferenceError =>
-  new InferenceError(errorCodes[reader.number()] as ErrorCode, reader.text());
+export function readError(reader: RecordReader): InferenceError {
+  const code = errorCodes[reader.number()];
+  if (code === undefined) throw new RangeError('an error in a record has no code');
+  return new InferenceError(code, reader.text());
+}

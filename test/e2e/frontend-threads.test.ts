@@ -101,13 +101,16 @@ describe('two frontend threads', () => {
   });
 
   it('tell callers what is wrong with a request', async () => {
-    const server = await startServer(await repositoryWithAdder());
+    const repository = await repositoryWithAdder();
+    await placeVersion(repository, 'few', 1);
+    await writeFile(join(repository, 'few', 'config.pbtxt'), 'max_batch_size: 4\n');
+    const server = await startServer(repository);
     const [http, grpc] = clientsOf(server, 2);
-    const tooMany = Array.from({ length: 400 }, () => 1);
+    const fiveRows = Array.from({ length: 20 }, () => 1);
     await expect(http.ask('nobody')).rejects.toThrow("unknown model: 'nobody'");
     await expect(grpc.ask('nobody')).rejects.toMatchObject({ code: 5 });
-    await expect(http.ask('adder', tooMany)).rejects.toThrow('HTTP 400');
-    await expect(grpc.ask('adder', tooMany)).rejects.toMatchObject({ code: 3 });
+    await expect(http.ask('few', fiveRows)).rejects.toThrow('HTTP 400');
+    await expect(grpc.ask('few', fiveRows)).rejects.toMatchObject({ code: 3 });
     const noJson = await fetch(`${server.url}/v2/models/adder/infer`, { method: 'POST', body: '{' });
     expect(noJson.status).toBe(400);
     expect(await http.ask('adder', [1, 2, 3, 4])).toEqual([2, 3, 4, 5]);

@@ -3,6 +3,7 @@
 
 import { subscribe } from 'node:diagnostics_channel';
 import { BroadcastChannel, parentPort, threadId, workerData } from 'node:worker_threads';
+import { loadNativeThreads } from '../../dist/threads/native-threads.js';
 
 const manner = process.env.FRONTEND_FIXTURE;
 if (manner === 'fail') throw new Error('failed on purpose');
@@ -25,6 +26,16 @@ channel.onmessage = ({ data }) => {
   if (data.count === workerData.index)
     channel.postMessage({ counts: [...new Int32Array(workerData.connections.http)] });
   if (data.fail === threadId) throw new Error('failed on purpose');
+  if (data.corrupt === threadId) writeNonsense(workerData);
 };
+
+/** An entry that begins a call which is far from the next one. */
+function writeNonsense({ link, doorbell }) {
+  const ring = new Int32Array(link.outgoing);
+  const [written] = ring;
+  ring.set([0, 1_000_000, 0, 0], 48 + (written % 4096) * 4);
+  Atomics.store(ring, 0, written + 1);
+  loadNativeThreads().ringDoorbell(doorbell);
+}
 
 await import('../../dist/threads/frontend-thread.js');

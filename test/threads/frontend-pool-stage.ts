@@ -171,6 +171,11 @@ export class Stage {
     this.#channel.postMessage({ fail: thread });
   }
 
+  /** The thread with that id writes nonsense into its link. */
+  corrupt(thread: number): void {
+    this.#channel.postMessage({ corrupt: thread });
+  }
+
   /** Ends everything, whatever the test has left. */
   async close(): Promise<void> {
     for (const listening of this.#listening.values()) listening.close();

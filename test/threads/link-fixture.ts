@@ -1,11 +1,13 @@
 /** Both ends of a link in one thread: doorbells ring in microtasks, or when the test says so. */
 
+import { MemoryBudget } from '../../src/inference/memory-budget.ts';
 import type { NativeLink } from '../../src/threads/link.ts';
 import { type LinkEnds, makeLinkEnds } from '../../src/threads/link-ends.ts';
 import { LinkHost } from '../../src/threads/link-host.ts';
 import { LinkServer } from '../../src/threads/link-server.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { FakeInferenceServer } from '../fakes/fake-inference-server.ts';
+import { RecordingLogger } from '../fakes/recording-logger.ts';
 
 /** NativeLink without threads. A ring is heard in a turn of its own, as often as there was one before it was heard. */
 export class FakeDoorbells implements NativeLink {
@@ -65,19 +67,44 @@ export interface LinkFixture {
   readonly ends: LinkEnds;
   readonly server: LinkServer;
   readonly host: LinkHost;
+  /** Of the thread that schedules, and of the one of the frontend. */
+  readonly budgets: { readonly host: MemoryBudget; readonly frontend: MemoryBudget };
+  readonly logger: RecordingLogger;
+  /** Why the host gave the link up. */
+  readonly breaks: unknown[];
   /** Lets the event loop turn, and both sides hear what was rung until nobody rings. */
   settle(): Promise<void>;
   close(): void;
 }
 
-/** @param isAwake false: rings are heard in `settle` only. */
-export function linkFixture(isAwake = true): LinkFixture {
+/**
+ * @param isAwake    false: rings are heard in `settle` only.
+ * @param limitBytes Of requests and answers together.
+ */
+export function linkFixture(isAwake = true, limitBytes = 2 ** 30): LinkFixture {
   const doorbells = new FakeDoorbells(isAwake);
   const clock = new FakeClock();
   const fake = new FakeInferenceServer();
   const ends = makeLinkEnds();
-  const server = new LinkServer(ends.frontend, doorbells, clock);
-  const host = new LinkHost(fake, ends.scheduling, doorbells, clock);
+  const accounts = MemoryBudget.accounts(2);
+  const budgets = {
+    host: new MemoryBudget(limitBytes, accounts, 0),
+    frontend: new MemoryBudget(limitBytes, accounts, 1),
+  };
+  const logger = new RecordingLogger();
+  const breaks: unknown[] = [];
+  const server = new LinkServer(ends.frontend, doorbells, {
+    clock,
+    logger,
+    budget: budgets.frontend,
+    interceptors: [],
+  });
+  const host = new LinkHost(fake, ends.scheduling, doorbells, {
+    clock,
+    logger,
+    budget: budgets.host,
+    onBroken: (error) => breaks.push(error),
+  });
   server.connect(host.doorbell);
   host.connect(server.doorbell);
   return {
@@ -86,6 +113,9 @@ export function linkFixture(isAwake = true): LinkFixture {
     ends,
     server,
     host,
+    budgets,
+    logger,
+    breaks,
     async settle() {
       await loopTurns();
       while (doorbells.hear(host.doorbell) || doorbells.hear(server.doorbell)) await loopTurns();

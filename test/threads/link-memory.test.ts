@@ -6,15 +6,11 @@ import { Cancellation, type InferenceContext } from '../../src/inference/context
 import type { InferenceRequest } from '../../src/inference/request.ts';
 import type { InferenceResponse } from '../../src/inference/response.ts';
 import { fromFrontend } from '../../src/threads/link.ts';
-import { makeLinkEnds } from '../../src/threads/link-ends.ts';
-import { LinkHost } from '../../src/threads/link-host.ts';
-import { LinkServer } from '../../src/threads/link-server.ts';
 import { RingReader } from '../../src/threads/ring.ts';
 import { awaited } from '../fakes/awaited.ts';
-import { FakeClock } from '../fakes/fake-clock.ts';
-import { FakeInferenceServer, output } from '../fakes/fake-inference-server.ts';
+import { output } from '../fakes/fake-inference-server.ts';
 import { inferenceContext, inferenceRequest, tensor } from '../fakes/make-request.ts';
-import { deferred, FakeDoorbells, type LinkFixture, linkFixture, loopTurns } from './link-fixture.ts';
+import { deferred, type LinkFixture, linkFixture, loopTurns } from './link-fixture.ts';
 
 let link: LinkFixture;
 beforeEach(() => {
@@ -105,6 +101,7 @@ describe('the account of a link', () => {
   const expectNothingOpen = async (): Promise<void> => {
     await link.settle();
     expect([link.server.arena.openCount, link.host.openThings]).toEqual([0, 0]);
+    expect([link.budgets.host.totalBytes, link.budgets.frontend.totalBytes]).toEqual([0, 0]);
   };
 
   it('returns to nothing whatever becomes of requests', async () => {
@@ -173,43 +170,23 @@ describe('a thread that has ended', () => {
 });
 
 describe('numbers of calls', () => {
-  /** A link that remembers the entries of its frontend; the host reads them after this. */
+  /** The numbers of requests that the frontend has sent since the last look. */
   function watched() {
-    const doorbells = new FakeDoorbells(false);
-    const ends = makeLinkEnds();
-    const server = new LinkServer(ends.frontend, doorbells, new FakeClock());
-    const watcher = new RingReader(ends.frontend.outgoing);
-    const inferred: number[] = [];
-    const fake = new FakeInferenceServer();
-    const host = new LinkHost(
-      fake,
-      { ...ends.scheduling, incoming: ends.scheduling.incoming },
-      doorbells,
-      new FakeClock(),
-    );
-    server.connect(host.doorbell);
-    host.connect(server.doorbell);
-    return {
-      fake,
-      server,
-      async settle(): Promise<number[]> {
-        inferred.length = 0;
-        await loopTurns();
-        watcher.drain((kind, call) => kind === fromFrontend.infer && inferred.push(call));
-        while (doorbells.hear(host.doorbell) || doorbells.hear(server.doorbell)) await loopTurns();
-        watcher.drain((kind, call) => kind === fromFrontend.infer && inferred.push(call));
-        return [...inferred];
-      },
-      close() {
-        host.close();
-        for (const port of [ends.frontend.pages, ends.frontend.control]) port.close();
-      },
+    const watcher = new RingReader(link.ends.frontend.outgoing);
+    return async (): Promise<number[]> => {
+      const inferred: number[] = [];
+      const look = () => watcher.drain((kind, call) => kind === fromFrontend.infer && inferred.push(call));
+      await loopTurns();
+      look();
+      await link.settle();
+      look();
+      return inferred;
     };
   }
 
   it('are used again only after the answer was read and released', async () => {
-    const { server, settle, close } = watched();
-    const ask = () => awaited(server.infer, inferenceRequest(), inferenceContext());
+    const settle = watched();
+    const ask = () => awaited(link.server.infer, inferenceRequest(), inferenceContext());
     const [first, second] = [ask(), ask()];
     expect(await settle()).toEqual([0, 1]);
     const third = ask();
@@ -219,19 +196,16 @@ describe('numbers of calls', () => {
     const more = [ask(), ask(), ask()];
     expect((await settle()).sort()).toEqual([0, 2, 3]);
     for (const answer of [second, ...more]) (await answer).release();
-    await settle();
-    close();
   });
 
   it('are used again after an error without a release', async () => {
-    const { fake, server, settle, close } = watched();
-    fake.answer = () => Promise.reject(new Error('no'));
+    const settle = watched();
+    link.fake.answer = () => Promise.reject(new Error('no'));
     for (let i = 0; i < 3; i++) {
-      const failed = expect(awaited(server.infer, inferenceRequest(), inferenceContext())).rejects.toThrow('no');
+      const failed = expect(awaited(link.server.infer, inferenceRequest(), inferenceContext())).rejects.toThrow('no');
       expect(await settle()).toEqual([0]);
       await failed;
     }
-    close();
   });
 });
 

@@ -193,6 +193,18 @@ describe.runIf(native.sharesPorts)('a frontend thread that fails', () => {
     }
   });
 
+  it('is replaced when it writes nonsense into its link, and others do not notice', async () => {
+    const stage = await started({ threadCount: 2 });
+    const [victim, other] = liveThreads();
+    stage.corrupt(victim);
+    await until('the thread is back', () => stage.log.includes('a frontend thread is back'));
+    expect(stage.log).toContain('the link to a frontend thread is broken: the thread is ended');
+    expect(liveThreads()).toHaveLength(2);
+    expect(liveThreads()).toContain(other);
+    expect(liveThreads()).not.toContain(victim);
+    for (let i = 0; i < 20; i++) expect(numberOf(await stage.ask(i))).toBe(i);
+  });
+
   it('does not follow when all are ended before', async () => {
     const stage = await started({ threadCount: 1 });
     stage.fail(liveThreads()[0]);
