@@ -20,6 +20,8 @@ export interface BenchOptions {
 }
 
 export interface BenchCommand extends BenchOptions {
+  /** Folder of an earlier build, '' for none. */
+  readonly before: string;
   /** Name of the bench, then its arguments. */
   readonly words: readonly string[];
 }
@@ -47,6 +49,7 @@ export function readBenchCommand(args: readonly string[]): BenchCommand {
       only: { type: 'string', default: '' },
       'server-flag': { type: 'string', multiple: true, default: [] },
       generator: { type: 'string', default: 'auto' },
+      before: { type: 'string', default: '' },
     },
   });
   return {
@@ -56,5 +59,6 @@ export function readBenchCommand(args: readonly string[]): BenchCommand {
     only: values.only,
     serverFlags: values['server-flag'],
     generator: generatorName(values.generator),
+    before: values.before,
   };
 }

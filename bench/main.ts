@@ -7,6 +7,7 @@ import { benchFrontends } from './frontends.ts';
 import { benchGarbage } from './garbage.ts';
 import { benchMicro, microNames } from './micro.ts';
 import { benchPath } from './path.ts';
+import { benchRegression } from './regression.ts';
 import { benchServing } from './serving.ts';
 import { benchThreads } from './threads.ts';
 
@@ -16,6 +17,7 @@ npm run bench -- compute               a compute-bound model against a bare C++ 
 npm run bench -- frontends             gRPC transports alone: ours, grpc-js and C++ grpc++, all echoing
 npm run bench -- path                  the whole path: ours, ours over grpc-js, C++ grpc++ with ONNX Runtime
 npm run bench -- threads               one, two, four … frontend threads, nothing pinned
+npm run bench -- regression --before=FOLDER   this build beside the built checkout in FOLDER, all loads
 npm run bench -- garbage               what a request leaves for the collector
 npm run bench -- micro [${microNames.join('|')}]
 npm run bench -- compare A.json B.json
@@ -39,6 +41,10 @@ export async function main(args: readonly string[]): Promise<number> {
       return 0;
     case 'serving':
       await benchServing(command);
+      return 0;
+    case 'regression':
+      if (command.before === '') break;
+      await benchRegression(command.before, command);
       return 0;
     case 'garbage':
       await benchGarbage(command);

@@ -49,17 +49,18 @@ export class ServedProcess {
     }
   }
 
-  /** The built server over `repository`, ready to answer. `nodeFlags` are Node's own. */
+  /** The built server over `repository`, ready to answer. `nodeFlags` are Node's own, `main` may be that of another checkout. */
   static async nereid(
     repository: string,
     cpu: number | null,
     flags: readonly string[],
     nodeFlags: readonly string[] = [],
+    main: string = serverMain,
   ): Promise<ServedProcess> {
-    if (!existsSync(serverMain)) throw new Error('the server is not built; run: npm run build');
+    if (!existsSync(main)) throw new Error('the server is not built; run: npm run build');
     const [http, grpc] = [await freePort(), await freePort()];
     const command = [
-      ...[process.execPath, ...nodeFlags, serverMain, 'serve', `--model-repository=${repository}`],
+      ...[process.execPath, ...nodeFlags, main, 'serve', `--model-repository=${repository}`],
       ...[`--http-port=${http}`, '--http-address=127.0.0.1', `--grpc-port=${grpc}`, '--grpc-address=127.0.0.1'],
       ...[`--metrics-port=${await freePort()}`, '--metrics-address=127.0.0.1', ...flags],
     ];
