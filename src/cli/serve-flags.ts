@@ -40,7 +40,7 @@ export const serveFlags = {
     min: 0.05,
     max: 86_400,
     placeholder: 'seconds',
-    help: 'Time between two looks at the repository in mode poll. A change counts when two looks in a row agree.',
+    help: 'Time between two scans of the repository in mode poll. A change is loaded when two consecutive scans agree.',
   },
   'load-model': {
     ...text,
@@ -55,7 +55,7 @@ export const serveFlags = {
     ...yesNo,
     group: 'Models',
     initial: 'true',
-    help: 'The server is ready only when every model is; false: as soon as it answers.',
+    help: 'true: a model that failed to load at start keeps the server unready until it serves or is unloaded. false: such models do not count.',
   },
   'disable-auto-complete-config': {
     type: 'switch',
@@ -176,7 +176,7 @@ export const serveFlags = {
     group: 'gRPC',
     initial: '7200000',
     min: 1,
-    help: 'Silence on a connection after which the server pings.',
+    help: 'Time without a byte from the client after which the server pings it.',
   },
   'grpc-keepalive-timeout': {
     ...milliseconds,
@@ -189,13 +189,13 @@ export const serveFlags = {
     ...milliseconds,
     group: 'gRPC',
     initial: '0',
-    help: 'Age at which a connection is asked to end, so that clients spread anew; 0 is never.',
+    help: 'Age at which a connection is asked to end, so that clients reconnect and spread. 0: never.',
   },
   'grpc-max-connection-age-grace': {
     ...milliseconds,
     group: 'gRPC',
     initial: '0',
-    help: 'Time for the calls on such a connection to end; 0 is unlimited.',
+    help: 'Time for the calls on such a connection to end. 0: unlimited.',
   },
   'allow-metrics': { ...yesNo, group: 'Metrics', initial: 'true', help: 'Serve Prometheus metrics at /metrics.' },
   'allow-gpu-metrics': {
@@ -260,7 +260,7 @@ export const serveFlags = {
     ...milliseconds,
     group: 'Logging',
     initial: '0',
-    help: 'A warning for each inference request that takes longer, with where its time went: queue, input, model, output. 0 for none.',
+    help: 'A warning for each inference request that takes longer than this, with its time in queue, input, model and output. 0: none.',
   },
   'log-file': {
     ...text,
@@ -286,7 +286,7 @@ export const serveFlags = {
     min: 0,
     max: 2_000_000,
     placeholder: 'seconds',
-    help: 'After SIGTERM or SIGINT, time to answer what was accepted. What is left then is cut and the exit code is 1.',
+    help: 'After a signal, time to answer accepted requests and unload. Requests that are left then are dropped, and the exit code is 1.',
   },
   'max-inflight-bytes': {
     ...wholeNumber,
@@ -311,7 +311,7 @@ export const serveFlags = {
     initial: '0',
     min: 0,
     max: 2 ** 31 - 1,
-    help: 'Batches that run at once on each device, over all models, which take turns; 0 for as many as there are instances.',
+    help: 'Batches that run at once on each device, over all models, which take turns. 0: as many as there are instances.',
   },
   'onnxruntime-library': {
     ...text,

@@ -4,23 +4,23 @@ import { type Flag, type FlagTable, flagGroups, valueText } from '../../src/cli/
 
 const head = `# Flags of \`nereid serve\`
 
-\`--name=value\` or \`--name value\`; a boolean is \`true\`, \`false\`, \`1\` or \`0\` in any case; a unique beginning of a name will
-do; of a flag given twice the last one counts unless it is repeatable. Every mistake on a command line is reported at once,
-with exit code 2. Flags without a command mean \`serve\`. The one environment variable is \`NEREID_MODEL_REPOSITORY\`, used when
-\`--model-repository\` is not given. This page is written from the table that the parser uses (\`src/cli/serve-flags.ts\`,
-\`src/cli/triton-flags.ts\`); a test compares the two.
+Write \`--name=value\` or \`--name value\`. A boolean is \`true\`, \`false\`, \`1\` or \`0\`, in upper or lower case. A name may be abbreviated
+as long as no other flag begins like that. If a flag is given twice, the last value holds, except for flags marked as repeatable. All mistakes
+of a command line are reported together, with exit code 2. Flags without a command mean \`serve\`. The only environment variable is
+\`NEREID_MODEL_REPOSITORY\`, used if \`--model-repository\` is not given. A test generates this page from the table that the parser
+uses (\`src/cli/serve-flags.ts\`, \`src/cli/triton-flags.ts\`).
 `;
 
 const ignoredHead = `## Accepted without effect
 
-So that a command line written for Triton works. The log says once at start which of these were given, and why they do
-nothing.
+The server accepts these flags so that a command line written for Triton works. At start the log names each one that was given, with the
+reason why it has no effect.
 `;
 
 const refusedHead = `## Refused
 
-These ask for a feature that is not in this version. The server does not start with them and says why; the values in the
-last column ask for nothing and are fine.
+These flags ask for a feature that this version does not have. The server refuses to start with them and names the reason. The values in the
+last column do not ask for the feature and are accepted.
 `;
 
 const cell = (text: string): string => text.replaceAll('|', '\\|');
