@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 const apart = ['engine', 'conformance', 'e2e', 'gpu', 'fuzz', 'soak', 'native'];
 
 /** Tests beside others of their room that need the built addon all the same. */
-const nativeTests = 'test/threads/native-*.test.ts';
+const nativeTests = 'test/threads/**/native-*.test.ts';
 
 /** A room of tests that needs the built addon or server, each file in a process of its own. */
 const room = (name: string, timeoutMs: number, also: readonly string[] = []) => ({

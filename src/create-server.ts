@@ -25,7 +25,7 @@ import { RunLimit } from './scheduling/instance-gate.ts';
 import { LocalServer } from './server/local-server.ts';
 import type { ServerConfig } from './server/server-config.ts';
 import { loadNativeThreads, type NativeThreads } from './threads/native-threads.ts';
-import { threadedFrontends } from './threads/threaded-frontends.ts';
+import { threadedFrontends } from './threads/pool/threaded-frontends.ts';
 import { type Clock, systemClock } from './time.ts';
 
 /** Thrown when a model fails at start-up and `--exit-on-error` is in force; the reasons are in the log. */

@@ -1,7 +1,7 @@
 /**
  * The two planes of the server as the frontends see them: inference (data) and what is loaded (control). Plain data in
  * and out, and an answer later even where it is known at once, because an implementation may live in another thread
- * (`threads/link-server.ts`).
+ * (`threads/link/server.ts`).
  */
 
 import type { Infer } from '../inference/infer.ts';

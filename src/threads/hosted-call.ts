@@ -5,7 +5,7 @@ import { Cancellation, type InferenceContext } from '../inference/context.ts';
 import type { ResponseSink } from '../inference/infer.ts';
 import type { InferenceRequest } from '../inference/request.ts';
 import type { InferenceResponse } from '../inference/response.ts';
-import type { RequestTimes, WrittenRecord } from './request-record.ts';
+import type { RequestTimes, WrittenRecord } from './records/request-record.ts';
 
 /** Takes the answers of all calls of a link. */
 export interface CallHost {

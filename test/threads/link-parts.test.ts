@@ -8,7 +8,7 @@ import type { InferenceRequest } from '../../src/inference/request.ts';
 import type { InferenceResponse } from '../../src/inference/response.ts';
 import { output } from '../fakes/fake-inference-server.ts';
 import { inferenceContext, inferenceRequest, tensor } from '../fakes/make-request.ts';
-import { type LinkFixture, linkFixture } from './link-fixture.ts';
+import { type LinkFixture, linkFixture } from './link/link-fixture.ts';
 
 let link: LinkFixture;
 /** The server's side of each request, by its id. */

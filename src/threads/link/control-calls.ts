@@ -1,0 +1,76 @@
+/** Calls of the control plane across threads: a name and plain arguments there, plain data or an error back. */
+
+import type { MessagePort } from 'node:worker_threads';
+import { type ErrorCode, InferenceError, toInferenceError } from '../../errors.ts';
+import type { InferenceServer } from '../../server/inference-server.ts';
+
+export type ControlMethod = Exclude<keyof InferenceServer, 'infer'>;
+
+interface ControlCall {
+  readonly id: number;
+  readonly method: ControlMethod;
+  readonly parameters: readonly unknown[];
+}
+
+interface ControlAnswer {
+  readonly id: number;
+  readonly value: unknown;
+  readonly error: { readonly code: ErrorCode; readonly message: string } | null;
+}
+
+type Verb = (...parameters: unknown[]) => Promise<unknown>;
+
+interface Waiting {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: InferenceError) => void;
+}
+
+export class ControlCaller {
+  readonly #port: MessagePort;
+  readonly #waiting = new Map<number, Waiting>();
+  #nextId = 0;
+
+  constructor(port: MessagePort) {
+    this.#port = port;
+    port.on('message', ({ id, value, error }: ControlAnswer) => {
+      const waiting = this.#waiting.get(id);
+      this.#waiting.delete(id);
+      if (error === null) waiting?.resolve(value);
+      else waiting?.reject(new InferenceError(error.code, error.message));
+      if (this.#waiting.size === 0) port.unref();
+    });
+    port.unref();
+  }
+
+  /** That method as the other thread has it. */
+  method<Name extends ControlMethod>(method: Name): InferenceServer[Name] {
+    const call = (...parameters: unknown[]): Promise<unknown> =>
+      new Promise((resolve, reject) => {
+        const id = this.#nextId++;
+        this.#waiting.set(id, { resolve, reject });
+        this.#port.ref();
+        this.#port.postMessage({ id, method, parameters } satisfies ControlCall);
+      });
+    return call as InferenceServer[Name];
+  }
+}
+
+/** Answers calls at the port until the function that it returns is called. */
+export function answerControlCalls(port: MessagePort, server: InferenceServer): () => void {
+  const onCall = ({ id, method, parameters }: ControlCall): void => {
+    const verb = (server[method] as unknown as Verb).bind(server);
+    // A value that cannot be posted fails the call too, instead of leaving it open.
+    verb(...parameters)
+      .then((value) => port.postMessage({ id, value, error: null } satisfies ControlAnswer))
+      .catch((thrown: unknown) => {
+        const { code, message } = toInferenceError(thrown);
+        port.postMessage({ id, value: null, error: { code, message } } satisfies ControlAnswer);
+      });
+  };
+  port.on('message', onCall);
+  port.unref();
+  return () => {
+    port.off('message', onCall);
+    port.close();
+  };
+}

@@ -1,0 +1,217 @@
+/**
+ * The end of a link in the thread that schedules: puts the requests of one frontend thread before the server of this
+ * thread and sends the answers back.
+ */
+
+import { type InferenceError, internal, toInferenceError } from '../../errors.ts';
+import type { MemoryBudget } from '../../inference/memory-budget.ts';
+import type { InferenceResponse } from '../../inference/response.ts';
+import type { Logger } from '../../logger.ts';
+import type { InferenceServer } from '../../server/inference-server.ts';
+import type { Clock } from '../../time.ts';
+import { answerControlCalls } from './control-calls.ts';
+import { type CallHost, HostedCall } from '../hosted-call.ts';
+import { type NativeLink, fromFrontend, type LinkEnd, toFrontend } from './link.ts';
+import { LinkSide } from './side.ts';
+import { readRequest, type WrittenRecord } from '../records/request-record.ts';
+import { outputBytes, writeError, writeResponse } from '../records/response-record.ts';
+
+export interface LinkHostTools {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Of this thread: answers are in its account until the frontend thread has read them. */
+  readonly budget: MemoryBudget;
+  /** The other thread has written something that cannot be: the link is closed, and the thread has to be ended. */
+  readonly onBroken: (error: unknown) => void;
+}
+
+export class LinkHost implements CallHost {
+  readonly #server: InferenceServer;
+  readonly #tools: LinkHostTools;
+  readonly #side: LinkSide;
+  /** By number; null where a number is free. */
+  readonly #calls: (HostedCall | null)[] = [];
+  readonly #stopControl: () => void;
+  /** Requests without an end: until then their bytes may be read. */
+  #openCount = 0;
+  /** Of answers that the other thread reads. */
+  #answerBytes = 0;
+  #isClosed = false;
+  #hasThreadEnded = false;
+
+  constructor(server: InferenceServer, end: LinkEnd, native: NativeLink, tools: LinkHostTools) {
+    this.#server = server;
+    this.#tools = tools;
+    this.#side = new LinkSide(
+      end,
+      native,
+      tools.clock,
+      (kind, call, page, offset) => this.#receive(kind, call, page, offset),
+      (error) => this.#break(error),
+    );
+    this.#stopControl = answerControlCalls(end.control, server);
+  }
+
+  get doorbell(): number {
+    return this.#side.doorbell;
+  }
+
+  connect(otherDoorbell: number): void {
+    this.#side.connect(otherDoorbell);
+  }
+
+  /** Things in pages of this side that did not come back: 0 when nothing is under way. */
+  get openThings(): number {
+    return this.#side.arena.openCount;
+  }
+
+  /** The frontend thread is about to end: its callers have left. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#stopControl();
+    this.#side.close();
+    for (const call of this.#calls) call?.cancellation.cancel();
+    this.#calls.length = 0;
+    this.#tools.budget.release(this.#answerBytes);
+  }
+
+  /** The frontend thread runs no more: the memory of all pages goes, as soon as no batch reads a request in them. */
+  threadEnded(): void {
+    this.close();
+    this.#hasThreadEnded = true;
+    this.#discardWhenUnread();
+  }
+
+  #break(error: unknown): void {
+    this.close();
+    this.#tools.onBroken(error);
+  }
+
+  #receive(kind: number, call: number, pageId: number, offset: number): void {
+    switch (kind) {
+      case fromFrontend.infer:
+        this.#infer(call, pageId, offset);
+        break;
+      case fromFrontend.cancel:
+        this.#callOf(call).cancellation.cancel();
+        break;
+      case fromFrontend.release:
+        this.#release(this.#callOf(call), pageId, offset);
+        break;
+      default:
+        throw internal(`a frontend thread's link has an entry of the unknown kind ${kind}`);
+    }
+  }
+
+  #infer(call: number, pageId: number, offset: number): void {
+    const calls = this.#calls;
+    // Numbers are given in order, so a new one is the next, and an old one is free.
+    if (call < 0 || call > calls.length || (calls[call] ?? null) !== null) {
+      throw internal(`a frontend thread's link begins the call ${call}, which is not free`);
+    }
+    const { pages, reader } = this.#side;
+    const { numbers, bytes } = pages.find(pageId);
+    reader.begin(numbers, bytes, offset);
+    const request = readRequest(pages, reader);
+    const hosted = new HostedCall(this, call, request);
+    calls[call] = hosted;
+    this.#openCount++;
+    this.#server.infer(request, hosted, hosted);
+  }
+
+  respond(call: HostedCall, response: InferenceResponse, isFinal: boolean): void {
+    if (this.#isClosed) {
+      response.release();
+      if (isFinal) this.#end(call);
+    } else if (call.failure === null) {
+      this.#send(call, response, isFinal);
+    } else {
+      response.release();
+      if (isFinal) this.fail(call, call.failure);
+    }
+  }
+
+  /** The bytes are copied into pages, so the engine has its slab back at once. */
+  #send(call: HostedCall, response: InferenceResponse, isFinal: boolean): void {
+    const side = this.#side;
+    const { budget } = this.#tools;
+    side.beginRecord();
+    try {
+      // Callers who do not read fill the budget where their answers wait; nothing more is copied for them then.
+      budget.checkAnswer(outputBytes(response), call.requestBytes);
+      const written = writeResponse(side.arena, side.writer, response);
+      side.endRecord();
+      if (isFinal) this.#end(call);
+      this.#keep(call, written);
+      side.push(isFinal ? toFrontend.answer : toFrontend.part, call.number, written.page.id, written.start);
+    } catch (thrown) {
+      side.dropRecord();
+      this.#couldNotSend(call, toInferenceError(thrown), isFinal);
+    } finally {
+      response.release();
+    }
+  }
+
+  #couldNotSend(call: HostedCall, error: InferenceError, isFinal: boolean): void {
+    if (isFinal) {
+      this.fail(call, error);
+      return;
+    }
+    // Until its end the request is read, so the other thread is told only then.
+    call.failure = error;
+    call.cancellation.cancel();
+  }
+
+  fail(call: HostedCall, thrown: InferenceError): void {
+    const error = call.failure ?? thrown;
+    this.#end(call);
+    if (error.code === 'internal' && error.cause !== undefined) {
+      // The cause does not leave this thread.
+      const { modelName, requestId } = call;
+      this.#tools.logger.error({ err: error.cause, model: modelName, requestId }, error.message);
+    }
+    if (this.#isClosed) return;
+    const side = this.#side;
+    const written = writeError(side.arena, side.writer, error);
+    this.#keep(call, written);
+    side.push(toFrontend.fail, call.number, written.page.id, written.start);
+  }
+
+  #keep(call: HostedCall, written: WrittenRecord): void {
+    call.keep(written);
+    this.#answerBytes += written.copiedBytes;
+    this.#tools.budget.add(written.copiedBytes);
+  }
+
+  /** Nobody reads the request any more. */
+  #end(call: HostedCall): void {
+    call.hasEnded = true;
+    this.#openCount--;
+    if (this.#hasThreadEnded) this.#discardWhenUnread();
+  }
+
+  #discardWhenUnread(): void {
+    if (this.#openCount === 0) this.#side.discardPages();
+  }
+
+  #callOf(number: number): HostedCall {
+    const call = this.#calls[number] ?? null;
+    if (call === null) throw internal(`a frontend thread's link mentions the call ${number}, which is not open`);
+    return call;
+  }
+
+  #release(call: HostedCall, pageId: number, offset: number): void {
+    const written = call.take(pageId, offset);
+    if (written === null) {
+      throw internal(`a frontend thread's link gives back an answer of the call ${call.number} that it does not have`);
+    }
+    const { page, blocks, copiedBytes } = written;
+    const { arena } = this.#side;
+    if (blocks !== null) for (const block of blocks) arena.giveBack(block);
+    arena.release(page);
+    this.#answerBytes -= copiedBytes;
+    this.#tools.budget.release(copiedBytes);
+    if (call.isOver) this.#calls[call.number] = null;
+  }
+}

@@ -1,0 +1,216 @@
+/**
+ * The `InferenceServer` of a frontend thread: the other end of its link is `host.ts` in the thread that schedules.
+ * Requests go through shared memory; the control plane, which is rare, through messages.
+ */
+
+import { type InferenceError, internal, toInferenceError } from '../../errors.ts';
+import type { InferenceContext } from '../../inference/context.ts';
+import { compose, type Infer, type Interceptor, type ResponseSink } from '../../inference/infer.ts';
+import type { MemoryBudget } from '../../inference/memory-budget.ts';
+import type { InferenceRequest } from '../../inference/request.ts';
+import type { Logger } from '../../logger.ts';
+import type { InferenceServer } from '../../server/inference-server.ts';
+import type { Clock } from '../../time.ts';
+import { ControlCaller } from './control-calls.ts';
+import { type NativeLink, fromFrontend, type LinkEnd, toFrontend } from './link.ts';
+import { LinkSide } from './side.ts';
+import type { PageArena } from '../pages/page-arena.ts';
+import { type WrittenRecord, writeRequest } from '../records/request-record.ts';
+import { outputBytes, readError, readResponse } from '../records/response-record.ts';
+
+export interface LinkServerTools {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Of this thread. */
+  readonly budget: MemoryBudget;
+  /** The first is the outermost. */
+  readonly interceptors: readonly Interceptor[];
+}
+
+/** A request on its way: who gets its answers, and what its end sets free. Listens to the leaving of its caller. */
+class PendingCall {
+  readonly number: number;
+  readonly sink: ResponseSink;
+  readonly context: InferenceContext;
+  readonly record: WrittenRecord;
+  hasEnded = false;
+  /** Records of its answers that this side has not given back. */
+  unreleased = 0;
+  readonly #side: LinkSide;
+
+  constructor(side: LinkSide, number: number, context: InferenceContext, sink: ResponseSink, record: WrittenRecord) {
+    this.#side = side;
+    this.number = number;
+    this.context = context;
+    this.sink = sink;
+    this.record = record;
+  }
+
+  /** The answer comes all the same, and says what became of the request. */
+  callerLeft(): void {
+    this.#side.push(fromFrontend.cancel, this.number, 0, 0);
+  }
+}
+
+export class LinkServer implements InferenceServer {
+  readonly infer: Infer;
+  readonly findModel: InferenceServer['findModel'];
+  readonly isLive: InferenceServer['isLive'];
+  readonly isReady: InferenceServer['isReady'];
+  readonly isModelReady: InferenceServer['isModelReady'];
+  readonly serverMetadata: InferenceServer['serverMetadata'];
+  readonly modelMetadata: InferenceServer['modelMetadata'];
+  readonly modelConfig: InferenceServer['modelConfig'];
+  readonly modelStatistics: InferenceServer['modelStatistics'];
+  readonly repositoryIndex: InferenceServer['repositoryIndex'];
+  readonly loadModel: InferenceServer['loadModel'];
+  readonly unloadModel: InferenceServer['unloadModel'];
+  readonly #tools: LinkServerTools;
+  readonly #side: LinkSide;
+  /** By number of the call; numbers are used again. */
+  readonly #calls: (PendingCall | null)[] = [];
+  readonly #freeCalls: number[] = [];
+
+  constructor(end: LinkEnd, native: NativeLink, tools: LinkServerTools) {
+    this.#tools = tools;
+    this.infer = compose(tools.interceptors, (request, context, sink) => this.#infer(request, context, sink));
+    this.#side = new LinkSide(
+      end,
+      native,
+      tools.clock,
+      (kind, call, page, offset) => this.#receive(kind, call, page, offset),
+      (error) => {
+        // Ends this thread; the pool puts another one in its place.
+        throw error;
+      },
+    );
+    const control = new ControlCaller(end.control);
+    this.findModel = control.method('findModel');
+    this.isLive = control.method('isLive');
+    this.isReady = control.method('isReady');
+    this.isModelReady = control.method('isModelReady');
+    this.serverMetadata = control.method('serverMetadata');
+    this.modelMetadata = control.method('modelMetadata');
+    this.modelConfig = control.method('modelConfig');
+    this.modelStatistics = control.method('modelStatistics');
+    this.repositoryIndex = control.method('repositoryIndex');
+    this.loadModel = control.method('loadModel');
+    this.unloadModel = control.method('unloadModel');
+  }
+
+  /** Memory that the scheduling thread can read: messages received into it are not copied again. */
+  get arena(): PageArena {
+    return this.#side.arena;
+  }
+
+  get doorbell(): number {
+    return this.#side.doorbell;
+  }
+
+  connect(otherDoorbell: number): void {
+    this.#side.connect(otherDoorbell);
+  }
+
+  #infer(request: InferenceRequest, context: InferenceContext, sink: ResponseSink): void {
+    const side = this.#side;
+    let record: WrittenRecord;
+    side.beginRecord();
+    try {
+      record = writeRequest(side.arena, side.writer, request, context);
+      side.endRecord();
+    } catch (error) {
+      side.dropRecord();
+      sink.fail(toInferenceError(error));
+      return;
+    }
+    // Taken without asking: what was accepted is not refused for where it lies. Those that come next find less room.
+    this.#tools.budget.add(record.copiedBytes);
+    const call = this.#freeCalls.pop() ?? this.#calls.length;
+    const pending = new PendingCall(side, call, context, sink, record);
+    this.#calls[call] = pending;
+    side.push(fromFrontend.infer, call, record.page.id, record.start);
+    if (context.cancellation.cancelled) pending.callerLeft();
+    else context.cancellation.add(pending);
+  }
+
+  #receive(kind: number, call: number, pageId: number, offset: number): void {
+    const pending = this.#calls[call] ?? null;
+    if (pending === null || pending.hasEnded) {
+      throw internal(`the link of this frontend thread answers the call ${call}, which is not open`);
+    }
+    const { pages, reader } = this.#side;
+    const { numbers, bytes } = pages.find(pageId);
+    reader.begin(numbers, bytes, offset);
+    pending.unreleased++;
+    switch (kind) {
+      case toFrontend.answer:
+        this.#end(pending);
+        this.#respond(pending, pageId, offset, true);
+        break;
+      case toFrontend.part:
+        this.#respond(pending, pageId, offset, false);
+        break;
+      case toFrontend.fail: {
+        const error = readError(reader);
+        this.#end(pending);
+        this.#release(pending, pageId, offset);
+        this.#tellFailure(pending.sink, error);
+        break;
+      }
+      default:
+        throw internal(`the link of this frontend thread has an entry of the unknown kind ${kind}`);
+    }
+  }
+
+  /** Nobody reads the request any more, whatever its end is. */
+  #end(pending: PendingCall): void {
+    const { arena } = this.#side;
+    const { page, blocks, copiedBytes } = pending.record;
+    pending.hasEnded = true;
+    pending.context.cancellation.remove(pending);
+    arena.release(page);
+    if (blocks !== null) for (const block of blocks) arena.giveBack(block);
+    this.#tools.budget.release(copiedBytes);
+  }
+
+  #respond(pending: PendingCall, pageId: number, offset: number, isFinal: boolean): void {
+    const { pages, reader } = this.#side;
+    const { budget, logger } = this.#tools;
+    let isReleased = false;
+    const response = readResponse(pages, reader, () => {
+      if (isReleased) return;
+      isReleased = true;
+      budget.add(bytes);
+      this.#release(pending, pageId, offset);
+    });
+    const bytes = outputBytes(response);
+    // They are in the account of the other thread until they are given back there. This side counts what it keeps by itself:
+    // so that they do not count twice, they are taken out here.
+    budget.add(-bytes);
+    try {
+      pending.sink.next(response, isFinal);
+    } catch (thrown) {
+      logger.error({ err: thrown }, sinkThrew);
+    }
+  }
+
+  #tellFailure(sink: ResponseSink, error: InferenceError): void {
+    try {
+      sink.fail(error);
+    } catch (thrown) {
+      this.#tools.logger.error({ err: thrown }, sinkThrew);
+    }
+  }
+
+  /** The number of the call is free when the other side knows that all of its answers were read. */
+  #release(pending: PendingCall, pageId: number, offset: number): void {
+    const { number } = pending;
+    this.#side.push(fromFrontend.release, number, pageId, offset);
+    pending.unreleased--;
+    if (!pending.hasEnded || pending.unreleased > 0) return;
+    this.#calls[number] = null;
+    this.#freeCalls.push(number);
+  }
+}
+
+const sinkThrew = 'an answer could not be taken: the sink of a request threw';

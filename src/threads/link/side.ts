@@ -1,0 +1,113 @@
+/**
+ * One side of a link, whichever: writes entries and wakes the other side, reads entries when woken, keeps the pages of both.
+ */
+
+import type { Clock } from '../../time.ts';
+import type { LinkEnd, NativeLink } from './link.ts';
+import { type OpenMemory, PageArena } from '../pages/page-arena.ts';
+import { PageTable } from '../pages/page-table.ts';
+import { RecordReader, RecordWriter } from '../records/record.ts';
+import { type EntryListener, RingReader, RingWriter } from './ring.ts';
+
+export class LinkSide {
+  readonly arena: PageArena;
+  readonly pages: PageTable;
+  readonly writer = new RecordWriter();
+  readonly reader = new RecordReader();
+  /** To be given to the other side. */
+  readonly doorbell: number;
+  readonly #native: NativeLink;
+  readonly #outgoing: RingWriter;
+  readonly #incoming: RingReader;
+  readonly #listener: EntryListener;
+  readonly #onBroken: (error: unknown) => void;
+  #otherDoorbell = -1;
+  #isRingDue = false;
+  #isClosed = false;
+
+  /**
+   * @param listener May throw when an entry, or what it leads to, cannot be.
+   * @param onBroken Is given what the listener threw; nothing more of what the other side wrote can be trusted.
+   */
+  constructor(
+    end: LinkEnd,
+    native: NativeLink,
+    clock: Clock,
+    listener: EntryListener,
+    onBroken: (error: unknown) => void,
+  ) {
+    this.#native = native;
+    this.#outgoing = new RingWriter(end.outgoing);
+    this.#incoming = new RingReader(end.incoming);
+    this.#listener = listener;
+    this.#onBroken = onBroken;
+    const open: OpenMemory = (memory) => native.plainView(new Uint8Array(memory)) ?? memory;
+    this.pages = new PageTable(end.pages, open);
+    this.arena = new PageArena(
+      (id, memory) => end.pages.postMessage({ id, memory }),
+      native.discardMemory,
+      open,
+      clock,
+    );
+    this.doorbell = native.createDoorbell(this.drain);
+    end.pages.unref();
+  }
+
+  /** The other side is there; what was pushed before reaches it now. */
+  connect(otherDoorbell: number): void {
+    this.#otherDoorbell = otherDoorbell;
+    this.#ring();
+  }
+
+  push(kind: number, call: number, page: number, offset: number): void {
+    if (this.#isClosed) return;
+    this.#outgoing.push(kind, call, page, offset);
+    if (this.#isRingDue) return;
+    // One ring for all that this turn of the event loop pushes: waking a thread costs more than several requests do.
+    this.#isRingDue = true;
+    setImmediate(this.#ring);
+  }
+
+  /** Reads what the other side has pushed. Called by the doorbell. */
+  readonly drain = (): void => {
+    if (this.#isClosed) return;
+    try {
+      const hasFlushed = this.#outgoing.flush();
+      const wantsRoom = this.#incoming.drain(this.#listener);
+      if (hasFlushed || wantsRoom) this.#ring();
+    } catch (error) {
+      this.#onBroken(error);
+    }
+  };
+
+  close(): void {
+    this.#isClosed = true;
+    this.#native.closeDoorbell(this.doorbell);
+  }
+
+  /** Around the writing of one record and of the copies that belong to it: all of it is there, or nothing. */
+  beginRecord(): void {
+    this.arena.begin();
+  }
+
+  endRecord(): void {
+    this.arena.commit();
+    this.writer.commit();
+  }
+
+  dropRecord(): void {
+    this.arena.undo();
+    this.writer.abandon();
+  }
+
+  /** Gives all memory of all pages back to the system. Nobody reads or writes any of it any more, in either thread. */
+  discardPages(): void {
+    for (const pages of [this.arena.pages, this.pages.all])
+      for (const { bytes } of pages) this.#native.discardMemory(bytes);
+  }
+
+  readonly #ring = (): void => {
+    this.#isRingDue = false;
+    if (this.#otherDoorbell >= 0 && !this.#isClosed) this.#native.ringDoorbell(this.#otherDoorbell);
+  };
+}

@@ -1,0 +1,84 @@
+/**
+ * Pages that wait for their next use, by size. Only so much of their memory is kept; beyond that, and after a time without
+ * use, it is given back to the system while the page keeps its addresses, so that views on it stay valid in both threads
+ * and the page is used again like any other. A page is thus never freed: there are as many as were needed at once, and what
+ * they hold is bounded without the collector.
+ */
+
+import { TrimTimer } from '../../frontends/idle-blocks.ts';
+import type { Clock } from '../../time.ts';
+import type { Page } from './page-arena.ts';
+
+/** Memory of all idle pages together. */
+const maxIdleBytes = 32 * 1024 * 1024;
+
+/** Gives the memory of these bytes back to the system; see `NativeThreads.discardMemory`. */
+export type DiscardMemory = (bytes: Uint8Array) => void;
+
+export class IdlePages {
+  readonly #discard: DiscardMemory;
+  /** By the power of two of their size: those with memory, and those without. */
+  readonly #full: Page[][] = [];
+  readonly #empty: Page[][] = [];
+  readonly #timer: TrimTimer | null;
+  #heldBytes = 0;
+  #wasUsed = false;
+
+  /** @param clock by which memory is given back; null leaves that to whoever calls `trim`. */
+  constructor(discard: DiscardMemory, clock: Clock | null) {
+    this.#discard = discard;
+    this.#timer = clock === null ? null : new TrimTimer(clock, () => this.trim());
+  }
+
+  /** Memory that idle pages hold. */
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  /** A page of exactly that size, or undefined. */
+  take(bytes: number): Page | undefined {
+    this.#wasUsed = true;
+    const bits = bitsOf(bytes);
+    const page = this.#full[bits]?.pop();
+    if (page === undefined) return this.#empty[bits]?.pop();
+    this.#heldBytes -= page.touchedBytes;
+    return page;
+  }
+
+  keep(page: Page): void {
+    if (this.#heldBytes + page.touchedBytes > maxIdleBytes) {
+      this.#clear(page);
+    } else {
+      this.#heldBytes += page.touchedBytes;
+      this.#timer?.start();
+      push(this.#full, page);
+    }
+  }
+
+  /** Called now and then: without a `take` since the last time all memory is given back. Returns whether any is left. */
+  trim(): boolean {
+    if (!this.#wasUsed) {
+      for (const pages of this.#full) for (const page of pages ?? []) this.#clear(page);
+      this.#full.length = 0;
+      this.#heldBytes = 0;
+    }
+    this.#wasUsed = false;
+    return this.#heldBytes > 0;
+  }
+
+  #clear(page: Page): void {
+    this.#discard(page.bytes.subarray(0, page.touchedBytes));
+    page.touchedBytes = 0;
+    push(this.#empty, page);
+  }
+}
+
+function push(bySize: Page[][], page: Page): void {
+  const bits = bitsOf(page.bytes.length);
+  const pages = bySize[bits];
+  if (pages === undefined) bySize[bits] = [page];
+  else pages.push(page);
+}
+
+/** Of a power of two. */
+const bitsOf = (bytes: number): number => Math.round(Math.log2(bytes));

@@ -1,0 +1,44 @@
+/** The pages of the other thread's arena, by id. */
+
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import { internal } from '../../errors.ts';
+import { asItIs, type OpenMemory, Page } from './page-arena.ts';
+
+export interface PageAnnouncement {
+  readonly id: number;
+  readonly memory: SharedArrayBuffer;
+}
+
+export class PageTable {
+  readonly #port: MessagePort;
+  readonly #open: OpenMemory;
+  readonly #pages = new Map<number, Page>();
+
+  /** @param port where announcements arrive; read here only, when a page is not known yet. */
+  constructor(port: MessagePort, open: OpenMemory = asItIs) {
+    this.#port = port;
+    this.#open = open;
+  }
+
+  get size(): number {
+    return this.#pages.size;
+  }
+
+  /** All pages that were mentioned. */
+  get all(): Iterable<Page> {
+    return this.#pages.values();
+  }
+
+  /** Announcements are posted before a page is mentioned, so what is not here is waiting at the port. */
+  find(id: number): Page {
+    const known = this.#pages.get(id);
+    if (known !== undefined) return known;
+    for (let next = receiveMessageOnPort(this.#port); next !== undefined; next = receiveMessageOnPort(this.#port)) {
+      const { id: announced, memory } = next.message as PageAnnouncement;
+      this.#pages.set(announced, new Page(announced, memory, this.#open(memory)));
+    }
+    const found = this.#pages.get(id);
+    if (found === undefined) throw internal(`a frontend thread's link mentions page ${id}, which was never announced`);
+    return found;
+  }
+}

@@ -1,0 +1,107 @@
+/**
+ * Which thread serves a new connection. The kernel spreads them over the sockets of a port by their hash, which is fair to
+ * thousands; a few that live long, as those of gRPC do, would share one thread while others have nothing to do. So who
+ * accepts a connection and has more than another hands it over. Connections are counted in shared memory, one number for
+ * each thread and protocol.
+ */
+
+import type { Socket } from 'node:net';
+import type { ConnectionPlacement } from '../../frontends/frontend.ts';
+import { descriptorOf } from '../../sockets/descriptor.ts';
+import type { NativeThreads } from '../native-threads.ts';
+
+/** In place of the count of a thread that takes no connections. */
+const unavailable = 2 ** 30;
+
+/** Connections of one protocol by the index of their thread. */
+export class ConnectionCounts {
+  readonly memory: SharedArrayBuffer;
+  readonly #counts: Int32Array;
+
+  constructor(memory: SharedArrayBuffer) {
+    this.memory = memory;
+    this.#counts = new Int32Array(memory);
+  }
+
+  /** For threads that take none yet. */
+  static of(threads: number): ConnectionCounts {
+    const counts = new ConnectionCounts(new SharedArrayBuffer(4 * threads));
+    for (let index = 0; index < threads; index++) counts.close(index);
+    return counts;
+  }
+
+  /** The thread takes connections and has none. */
+  open(index: number): void {
+    Atomics.store(this.#counts, index, 0);
+  }
+
+  /** The thread takes no more. */
+  close(index: number): void {
+    Atomics.store(this.#counts, index, unavailable);
+  }
+
+  add(index: number, connections: number): void {
+    Atomics.add(this.#counts, index, connections);
+  }
+
+  at(index: number): number {
+    return Atomics.load(this.#counts, index);
+  }
+
+  /** The thread that has the fewest; the one given, when no other has fewer. */
+  fewest(index: number): number {
+    let found = index;
+    for (let other = 0; other < this.#counts.length; other++) if (this.at(other) < this.at(found)) found = other;
+    return found;
+  }
+}
+
+/** Gives a connection to another thread, which owns the descriptor from then on. */
+export type HandOver = (fd: number, to: number) => void;
+
+/** The part of the addon that is needed here. */
+export type SocketDuplicates = Pick<NativeThreads, 'duplicateSocket'>;
+
+export class ConnectionBalance implements ConnectionPlacement {
+  readonly #counts: ConnectionCounts;
+  readonly #index: number;
+  readonly #native: SocketDuplicates;
+  readonly #handOver: HandOver;
+
+  /** @param index Of this thread, which takes connections from now on. */
+  constructor(counts: ConnectionCounts, index: number, native: SocketDuplicates, handOver: HandOver) {
+    this.#counts = counts;
+    this.#index = index;
+    this.#native = native;
+    this.#handOver = handOver;
+    counts.open(index);
+  }
+
+  accepted(socket: Socket): boolean {
+    const counts = this.#counts;
+    const to = counts.fewest(this.#index);
+    // Handing over is worth its while when the other has fewer even with this one.
+    if (counts.at(to) >= counts.at(this.#index) || !this.#give(socket, to)) {
+      counts.add(this.#index, 1);
+      return true;
+    }
+    return false;
+  }
+
+  ended(): void {
+    this.#counts.add(this.#index, -1);
+  }
+
+  #give(socket: Socket, to: number): boolean {
+    const fd = descriptorOf(socket);
+    if (fd < 0) return false;
+    const copy = this.#native.duplicateSocket(fd);
+    if (copy < 0) return false;
+    // Counted at once, so that others do not choose the same thread meanwhile.
+    this.#counts.add(to, 1);
+    // Closes this descriptor only: the connection lives on in the other one.
+    socket.destroy();
+    this.#handOver(copy, to);
+    return true;
+  }
+}

@@ -1,0 +1,133 @@
+/** The control plane over a link. */
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { InferenceError, unavailable } from '../../../src/errors.ts';
+import type { ModelStatistics } from '../../../src/lifecycle/version-statistics.ts';
+import type { LoadOptions } from '../../../src/server/inference-server.ts';
+import { type LinkFixture, linkFixture } from './link-fixture.ts';
+
+let link: LinkFixture;
+beforeEach(() => {
+  link = linkFixture();
+});
+afterEach(() => link.close());
+
+describe('the control plane over a link', () => {
+  it('answers as the server does', async () => {
+    const { fake, server } = link;
+    fake.index = [{ name: 'echo', version: '1', state: 'READY', reason: '' }];
+    expect(await server.isLive()).toBe(true);
+    fake.ready = false;
+    expect(await server.isReady()).toBe(false);
+    expect(await server.isModelReady('echo', '1')).toBe(true);
+    expect(await server.serverMetadata()).toEqual(fake.server);
+    expect(await server.modelMetadata('echo', '')).toEqual(fake.metadata('echo', ''));
+    expect(await server.modelConfig('echo', '')).toEqual(fake.config('echo', ''));
+    expect(await server.repositoryIndex(true)).toEqual(fake.index);
+    expect(fake.indexCalls).toEqual([true]);
+    await server.unloadModel('echo', { unloadDependents: true });
+    expect(fake.unloads).toEqual([{ name: 'echo', unloadDependents: true }]);
+  });
+
+  it('passes names and versions on', async () => {
+    const asked: string[][] = [];
+    link.fake.statistics = (name, version) => {
+      asked.push([name, version]);
+      return [];
+    };
+    await link.server.modelStatistics('', '');
+    await link.server.modelStatistics('modèle', '3');
+    expect(asked).toEqual([
+      ['', ''],
+      ['modèle', '3'],
+    ]);
+  });
+
+  it('brings numbers, lists and big integers back', async () => {
+    const some = { name: 'echo', version: '1', inferenceCount: 2 ** 53 - 1, deep: [{ ns: 2n ** 64n - 1n, at: 0.5 }] };
+    link.fake.statistics = () => [some as unknown as ModelStatistics];
+    expect(await link.server.modelStatistics('echo', '')).toEqual([some]);
+  });
+
+  it('brings a configuration and files to a load', async () => {
+    const whole = Buffer.from('....model bytes....');
+    const options: LoadOptions = {
+      config: '{"max_batch_size":8}',
+      files: new Map([
+        ['1/model.onnx', whole.subarray(4, 15)],
+        ['labels.txt', new Uint8Array(0)],
+      ]),
+    };
+    await link.server.loadModel('echo', options);
+    const { name, options: got } = link.fake.loads[0];
+    expect([name, got.config, [...got.files.keys()]]).toEqual(['echo', options.config, ['1/model.onnx', 'labels.txt']]);
+    const file = got.files.get('1/model.onnx') as Uint8Array;
+    expect(file).toBeInstanceOf(Uint8Array);
+    expect(Buffer.from(file).toString()).toBe('model bytes');
+    expect(got.files.get('labels.txt')?.length).toBe(0);
+    expect(whole.toString()).toBe('....model bytes....');
+  });
+
+  it('loads without files and configuration', async () => {
+    await link.server.loadModel('echo', { config: null, files: new Map() });
+    expect(link.fake.loads).toEqual([{ name: 'echo', options: { config: null, files: new Map() } }]);
+  });
+
+  it('fails with the code and the text of the server', async () => {
+    link.fake.loadFailure = new InferenceError('failed_precondition', 'the model is broken – völlig');
+    const failed = link.server.loadModel('echo', { config: null, files: new Map() });
+    await expect(failed).rejects.toBeInstanceOf(InferenceError);
+    await expect(failed).rejects.toMatchObject({
+      code: 'failed_precondition',
+      message: 'the model is broken – völlig',
+    });
+    await expect(link.server.modelMetadata('nobody', '')).rejects.toMatchObject({ code: 'not_found' });
+  });
+
+  it('fails as internal when the server fails in an unknown way', async () => {
+    link.fake.config = () => {
+      throw new RangeError('out of range');
+    };
+    await expect(link.server.modelConfig('echo', '')).rejects.toMatchObject({
+      code: 'internal',
+      message: 'out of range',
+    });
+  });
+
+  it('fails with a sentence when the answer cannot cross threads', async () => {
+    link.fake.config = () => ({ name: () => 'a function' }) as never;
+    await expect(link.server.modelConfig('echo', '')).rejects.toMatchObject({ code: 'internal' });
+    expect(await link.server.isLive()).toBe(true);
+  });
+
+  it('gives each call its own answer, in whatever order they come', async () => {
+    const waiting: (() => void)[] = [];
+    link.fake.isModelReady = (name) =>
+      new Promise((resolve, reject) => {
+        waiting.push(() => (name === 'gone' ? reject(unavailable(name)) : resolve(name === 'yes')));
+      });
+    const calls = ['yes', 'no', 'gone', 'yes'].map((name) => link.server.isModelReady(name, ''));
+    const settled = Promise.allSettled(calls);
+    while (waiting.length < 4) await link.settle();
+    for (const answer of waiting.reverse()) answer();
+    expect((await settled).map((one) => (one.status === 'fulfilled' ? one.value : one.reason.message))).toEqual([
+      true,
+      false,
+      'gone',
+      true,
+    ]);
+  });
+
+  it('is not answered any more when the link has ended', async () => {
+    let answers = 0;
+    link.fake.isReady = async () => {
+      answers++;
+      return true;
+    };
+    await link.server.isReady();
+    link.host.close();
+    void link.server.isReady();
+    for (let i = 0; i < 5; i++) await link.settle();
+    expect(answers).toBe(1);
+  });
+});

@@ -1,0 +1,41 @@
+// The entry of a frontend thread that tells who accepts what, and that fails when it is told to, or as the environment
+// says: `fail` before anything, `leave` likewise but without an error, `half` when one of two sockets is taken.
+
+import { subscribe } from 'node:diagnostics_channel';
+import { BroadcastChannel, parentPort, threadId, workerData } from 'node:worker_threads';
+import { loadNativeThreads } from '../../../dist/threads/native-threads.js';
+
+const manner = process.env.FRONTEND_FIXTURE;
+if (manner === 'fail') throw new Error('failed on purpose');
+if (manner === 'leave') process.exit();
+if (manner === 'half') {
+  const post = parentPort.postMessage.bind(parentPort);
+  let takes = 0;
+  parentPort.postMessage = (report) => {
+    if (report.kind === 'took' && ++takes === 2) throw new Error('failed half way');
+    post(report);
+  };
+}
+
+const channel = new BroadcastChannel('frontend-fixture');
+channel.unref();
+subscribe('net.server.socket', () => {
+  channel.postMessage({ thread: threadId });
+});
+channel.onmessage = ({ data }) => {
+  if (data.count === workerData.index)
+    channel.postMessage({ counts: [...new Int32Array(workerData.connections.http)] });
+  if (data.fail === threadId) throw new Error('failed on purpose');
+  if (data.corrupt === threadId) writeNonsense(workerData);
+};
+
+/** An entry that begins a call which is far from the next one. */
+function writeNonsense({ link, doorbell }) {
+  const ring = new Int32Array(link.outgoing);
+  const [written] = ring;
+  ring.set([0, 1_000_000, 0, 0], 48 + (written % 4096) * 4);
+  Atomics.store(ring, 0, written + 1);
+  loadNativeThreads().ringDoorbell(doorbell);
+}
+
+await import('../../../dist/threads/pool/frontend-thread.js');
