@@ -24,14 +24,14 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: [...apart.map((name) => `test/${name}/**`), nativeTests],
-          testTimeout: 20_000,
+          testTimeout: 60_000,
         },
       },
       {
         test: {
           name: 'grpc-js',
           include: ['test/frontends/grpc/**/*.test.ts'],
-          testTimeout: 20_000,
+          testTimeout: 60_000,
           env: { GRPC_TRANSPORT: 'grpc-js' },
         },
       },
@@ -39,7 +39,7 @@ export default defineConfig({
         test: {
           name: 'node-http',
           include: ['test/frontends/http/**/*.test.ts'],
-          testTimeout: 20_000,
+          testTimeout: 60_000,
           env: { HTTP_TRANSPORT: 'node' },
         },
       },
