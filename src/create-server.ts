@@ -14,6 +14,7 @@ import { MemoryBudget } from './inference/memory-budget.ts';
 import { serverRing } from './interceptors/server-ring.ts';
 import { versionRing } from './interceptors/version-ring.ts';
 import { DiskView } from './lifecycle/disk-view.ts';
+import { servableKinds } from './lifecycle/kinds/servable-kinds.ts';
 import { loadSlots } from './lifecycle/load-slots.ts';
 import { ModelControl } from './lifecycle/model-control.ts';
 import type { Logger } from './logger.ts';
@@ -140,6 +141,7 @@ function createControl(
     autoComplete: repository.autoComplete,
     defaultMaxBatchSize: settings.defaultMaxBatchSize,
     interceptors: versionRing(requestLog, { clock, logger }),
+    kinds: servableKinds,
   });
   return new ModelControl({
     view,

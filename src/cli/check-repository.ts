@@ -4,10 +4,10 @@ import { join } from 'node:path';
 
 import type { Engine } from '../engine/engine.ts';
 import { toInferenceError, unavailable } from '../errors.ts';
-import { readWholeConfig } from '../lifecycle/disk-source.ts';
-import { inspectionOptions } from '../lifecycle/engine-options.ts';
-import { findModelFile } from '../lifecycle/model-files.ts';
-import { versionPolicyOf } from '../model-config/build-config.ts';
+import { kindOf, readWholeConfig, versionsToServe } from '../lifecycle/disk-source.ts';
+import { inspectionOptions } from '../lifecycle/kinds/onnx/engine-options.ts';
+import { findModelFile } from '../lifecycle/kinds/onnx/model-files.ts';
+import { servableKinds } from '../lifecycle/kinds/servable-kinds.ts';
 import { batchingText } from '../model-config/batching-text.ts';
 import type { ConfigSettings } from '../model-config/config-settings.ts';
 import type { ModelConfig } from '../model-config/model-config.ts';
@@ -16,7 +16,6 @@ import { readLabels } from '../repository/labels.ts';
 import { type ModelFolder, passedOverText, readConfigSource, scanRepositories } from '../repository/layout.ts';
 import { hintForRepository, noModelText } from '../repository/misplaced-files.ts';
 import { missingFiles } from '../repository/referenced-files.ts';
-import { selectVersions } from '../repository/version-policy.ts';
 import type { CheckRepository, ModelVerdict } from './validate-command.ts';
 
 /** As the server's own default, so that the verdict is what serving would say. */
@@ -49,8 +48,8 @@ async function checkModel(folder: ModelFolder, settings: ConfigSettings, engine:
   try {
     if (folder.problem !== null) throw unavailable(folder.problem);
     const source = await readConfigSource(folder);
-    const message = await readWholeConfig(folder, { modelName: name, source, settings });
-    const selection = selectVersions(versionPolicyOf(message), folder.versions);
+    const message = await readWholeConfig(folder, { modelName: name, source, settings }, servableKinds);
+    const selection = versionsToServe(folder, message, kindOf(message, servableKinds));
     versions = selection.versions;
     for (const missing of selection.missing) notes.push(`version_policy names version ${missing}, which is not there`);
     for (const path of await missingFiles(folder, message, versions)) problems.push(`${path} is missing or empty`);

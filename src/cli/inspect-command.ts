@@ -3,7 +3,7 @@
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Engine } from '../engine/engine.ts';
-import { inspectionOptions } from '../lifecycle/engine-options.ts';
+import { inspectionOptions } from '../lifecycle/kinds/onnx/engine-options.ts';
 import { batchingText } from '../model-config/batching-text.ts';
 import type { ConfigSettings } from '../model-config/config-settings.ts';
 import type { ConfigMessage } from '../model-config/model-config.ts';

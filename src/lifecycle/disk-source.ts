@@ -10,24 +10,36 @@ import { type ConfigQuery, type ConfigSource, readConfigMessage } from '../model
 import { differenceBetween } from '../repository/difference.ts';
 import { duplicateProblem, type ModelFolder, readConfigSource } from '../repository/layout.ts';
 import { hintForModel } from '../repository/misplaced-files.ts';
-import { selectVersions } from '../repository/version-policy.ts';
+import { selectVersions, type VersionSelection } from '../repository/version-policy.ts';
 import type { ModelSource, SourceChange } from './model-source.ts';
-import type { LoadVersion, ModelVersion } from './model-version.ts';
-import { configSettings, type LoaderTools, loadVersion, resolveFor, type VersionTask } from './version-loader.ts';
+import type { ModelVersion } from './model-version.ts';
+import {
+  configSettings,
+  type LoadVersion,
+  type ServableKind,
+  type ServableTools,
+  type VersionTask,
+} from './servable.ts';
+
+/** What reading and loading a folder needs of the server. */
+export interface SourceTools extends ServableTools {
+  readonly kinds: readonly ServableKind[];
+}
 
 export class DiskSource implements ModelSource {
   readonly versions: readonly number[];
   readonly #folder: ModelFolder;
   readonly #config: ConfigSource;
   readonly #message: ConfigMessage;
-  readonly #tools: LoaderTools;
+  readonly #kind: ServableKind;
+  readonly #tools: SourceTools;
   readonly #release: () => Promise<void>;
 
   private constructor(
     folder: ModelFolder,
     config: ConfigSource,
     message: ConfigMessage,
-    tools: LoaderTools,
+    tools: SourceTools,
     release: () => Promise<void>,
   ) {
     this.#folder = folder;
@@ -35,7 +47,8 @@ export class DiskSource implements ModelSource {
     this.#message = message;
     this.#tools = tools;
     this.#release = release;
-    this.versions = selectVersions(versionPolicyOf(message), folder.versions).versions;
+    this.#kind = kindOf(message, tools.kinds);
+    this.versions = versionsToServe(folder, message, this.#kind).versions;
   }
 
   /**
@@ -47,7 +60,7 @@ export class DiskSource implements ModelSource {
   static async read(
     folder: ModelFolder,
     override: ConfigSource | null,
-    tools: LoaderTools,
+    tools: SourceTools,
     release: () => Promise<void> = () => Promise.resolve(),
   ): Promise<DiskSource> {
     if (folder.problem === duplicateProblem) throw alreadyExists(folder.problem);
@@ -56,19 +69,19 @@ export class DiskSource implements ModelSource {
     for (const warning of folder.warnings) logger.warn({ model: folder.name }, warning);
     const config = override ?? (await readConfigSource(folder));
     const query = { modelName: folder.name, source: config, settings: configSettings(tools) };
-    const message = await readWholeConfig(folder, query);
-    const source = new DiskSource(folder, config, message, tools, release);
-    return source;
+    const message = await readWholeConfig(folder, query, tools.kinds);
+    return new DiskSource(folder, config, message, tools, release);
   }
 
   loader(version: number): LoadVersion {
-    return (warming, signal) => loadVersion(this.#task(version), this.#tools, warming, signal);
+    return (warming, signal) => this.#kind.load(this.#task(version), this.#tools, warming, signal);
   }
 
   configFor(version: ModelVersion): ModelConfig {
     const signature = version.loaded?.signature;
-    if (!signature) throw internal(`version ${version.version} of model '${version.model}' is not loaded`);
-    return resolveFor(this.#task(version.version), this.#tools, signature);
+    const config = signature && this.#kind.configFor?.(this.#task(version.version), this.#tools, signature);
+    if (!config) throw internal(`version ${version.version} of model '${version.model}' cannot be changed in place`);
+    return config;
   }
 
   changeSince(before: ModelSource): SourceChange {
@@ -79,9 +92,10 @@ export class DiskSource implements ModelSource {
       { message: before.#message, fingerprint: before.#folder.fingerprint },
       { message: this.#message, fingerprint: this.#folder.fingerprint },
     );
+    const reloadsAll = difference.reloadsAll || (difference.changesInstances && !this.#kind.configFor);
     return {
-      reloads: (version) => difference.reloadsAll || difference.changedVersions.includes(version),
-      adjustsInstances: !difference.reloadsAll && difference.changesInstances,
+      reloads: (version) => reloadsAll || difference.changedVersions.includes(version),
+      adjustsInstances: !reloadsAll && difference.changesInstances,
     };
   }
 
@@ -90,15 +104,36 @@ export class DiskSource implements ModelSource {
   }
 
   #task(version: number): VersionTask {
-    return {
-      model: this.#folder.name,
-      version,
-      modelFolder: this.#folder.path,
-      versionFolder: join(this.#folder.path, String(version)),
-      config: this.#config,
-      message: this.#message,
-    };
+    return taskFor(this.#folder, version, this.#config, this.#message);
   }
+}
+
+/** @param message `config` with names completed */
+export const taskFor = (
+  { name, path }: ModelFolder,
+  version: number,
+  config: ConfigSource,
+  message: ConfigMessage,
+): VersionTask => ({
+  model: name,
+  version,
+  modelFolder: path,
+  versionFolder: join(path, String(version)),
+  config,
+  message,
+});
+
+/** The first of the kinds that takes such a configuration. @param message as written, with names completed */
+export function kindOf(message: ConfigMessage, kinds: readonly ServableKind[]): ServableKind {
+  const kind = kinds.find((candidate) => candidate.matches(message));
+  if (kind) return kind;
+  throw internal('no kind of servable takes a configuration that has passed the checks');
+}
+
+/** The versions of a folder that its policy selects. */
+export function versionsToServe(folder: ModelFolder, message: ConfigMessage, kind: ServableKind): VersionSelection {
+  const available = folder.versions.length > 0 ? folder.versions : kind.impliedVersions;
+  return selectVersions(versionPolicyOf(message), available);
 }
 
 /**
@@ -107,7 +142,11 @@ export class DiskSource implements ModelSource {
  *
  * @throws InferenceError with all faults, and what to do where there is no version
  */
-export async function readWholeConfig(folder: ModelFolder, query: ConfigQuery): Promise<ConfigMessage> {
+export async function readWholeConfig(
+  folder: ModelFolder,
+  query: ConfigQuery,
+  kinds: readonly ServableKind[],
+): Promise<ConfigMessage> {
   let message: ConfigMessage | null = null;
   let failure: InferenceError | null = null;
   try {
@@ -115,7 +154,7 @@ export async function readWholeConfig(folder: ModelFolder, query: ConfigQuery): 
   } catch (error) {
     failure = toInferenceError(error);
   }
-  const noVersion = await noVersionText(folder, message);
+  const noVersion = await noVersionText(folder, message, kinds);
   if (message !== null && noVersion === null) return message;
   const faults = failure?.code === 'unimplemented' ? [failure.message] : faultsWithoutModel(query);
   const texts = [...(noVersion === null ? [] : [noVersion]), ...faults];
@@ -124,13 +163,16 @@ export async function readWholeConfig(folder: ModelFolder, query: ConfigQuery): 
 
 /** Triton's sentence and what to do; null when there is a version. */
 async function noVersionText(
-  { name, path, versions }: ModelFolder,
+  folder: ModelFolder,
   message: ConfigMessage | null,
+  kinds: readonly ServableKind[],
 ): Promise<string | null> {
+  const { name, path, versions } = folder;
   const sentence = `at least one version must be available under the version policy of model '${name}'`;
-  if (versions.length === 0) return `${sentence}: ${await hintForModel(path, name)}`;
-  if (message === null) return null;
-  const selection = selectVersions(versionPolicyOf(message), versions);
+  const kind = message && kindOf(message, kinds);
+  if (versions.length === 0 && !kind?.impliedVersions.length) return `${sentence}: ${await hintForModel(path, name)}`;
+  if (message === null || kind === null) return null;
+  const selection = versionsToServe(folder, message, kind);
   if (selection.versions.length > 0) return null;
   return `${sentence}: it asks for ${selection.missing.join(', ')}, the folder has ${versions.join(', ')}`;
 }

@@ -10,11 +10,10 @@ import { type ModelFolder, scanFolder, scanModel, scanRepositories } from '../re
 import { hintForRepository, noModelText } from '../repository/misplaced-files.ts';
 import { RepositoryMemory } from '../repository/repository-memory.ts';
 import { removeLeftovers } from '../repository/temporary-folders.ts';
-import { DiskSource } from './disk-source.ts';
+import { DiskSource, type SourceTools } from './disk-source.ts';
 import { lacksOf } from './incomplete-model.ts';
 import type { LoadFiles, RepositoryView, Sighting, StartScan } from './repository-view.ts';
 import { Settling, stillWritten, waitingText } from './settling.ts';
-import type { LoaderTools } from './version-loader.ts';
 
 /** A file younger than this may still be being written, so a single look does not count. */
 const youngMs = 2000;
@@ -42,10 +41,10 @@ export interface DiskViewSettings {
 
 export class DiskView implements RepositoryView {
   readonly #settings: DiskViewSettings;
-  readonly #tools: LoaderTools;
+  readonly #tools: SourceTools;
   readonly #memory: RepositoryMemory;
 
-  constructor(settings: DiskViewSettings, tools: LoaderTools) {
+  constructor(settings: DiskViewSettings, tools: SourceTools) {
     this.#settings = settings;
     this.#tools = tools;
     this.#memory = new RepositoryMemory(settings.paths, settings, tools.logger);

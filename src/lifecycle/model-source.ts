@@ -1,7 +1,8 @@
 /** One look at what a model ought to be, as something that can be loaded. */
 
 import type { ModelConfig } from '../model-config/model-config.ts';
-import type { LoadVersion, ModelVersion } from './model-version.ts';
+import type { ModelVersion } from './model-version.ts';
+import type { LoadVersion } from './servable.ts';
 
 /** What differs between two sources of the same model. */
 export interface SourceChange {

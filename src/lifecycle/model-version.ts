@@ -3,52 +3,16 @@
  * whose life overlaps with this one's.
  */
 
-import { type InferenceError, toInferenceError, unavailable } from '../errors.ts';
+import { type InferenceError, internal, toInferenceError, unavailable } from '../errors.ts';
 import type { InferenceContext } from '../inference/context.ts';
 import type { ResponseSink } from '../inference/infer.ts';
 import type { InferenceRequest } from '../inference/request.ts';
 import type { ModelConfig } from '../model-config/model-config.ts';
-import type { ModelSignature } from '../model-config/signature.ts';
-import { type AdmissionPlan, type AdmittedRequest, admit } from '../scheduling/admission.ts';
-import type { Scheduler } from '../scheduling/scheduler.ts';
-import type { AdmittedInfer } from '../scheduling/version-interceptor.ts';
+import { type AdmittedRequest, admit } from '../scheduling/admission.ts';
 import type { Clock } from '../time.ts';
 import type { Lease } from './lease.ts';
+import type { LoadVersion, Servable } from './servable.ts';
 import { type LifecycleObserver, VersionLife, type VersionState } from './version-state.ts';
-import type { VersionStatistics } from './version-statistics.ts';
-
-/** Everything a serving version consists of, as the loader hands it over. */
-export interface LoadedVersion {
-  readonly signature: ModelSignature;
-  readonly plan: AdmissionPlan;
-  readonly scheduler: Scheduler;
-  /** Where admitted requests go in: the scheduler, or the ring around it. */
-  readonly entry: AdmittedInfer;
-  readonly statistics: VersionStatistics;
-  /** The configuration in force; changes when instances are changed in place. */
-  readonly config: ModelConfig;
-  /**
-   * Makes ready, aside, the instances that a configuration asks for which differs in `instance_group` only. Nothing that
-   * serves has changed until the change is committed; a rejection leaves nothing behind.
-   */
-  resize(config: ModelConfig, signal: AbortSignal): Promise<InstanceChange>;
-  /** Frees sessions and instances; the scheduler has been drained before. */
-  close(): Promise<void>;
-}
-
-/** Other instances for a version that serves, warmed up and not in use yet. Exactly one of both is called, once. */
-export interface InstanceChange {
-  /** Takes the new instances into use and the dropped ones out; those finish what they run and are closed later. */
-  commit(): LoadedVersion;
-  /** Closes what was opened. */
-  undo(): Promise<void>;
-}
-
-/**
- * Loads the version's parts and calls `warming` when they are there and warm-up begins. Undoes itself on failure; rejects
- * with the reason of `signal` soon after that is aborted.
- */
-export type LoadVersion = (warming: () => void, signal: AbortSignal) => Promise<LoadedVersion>;
 
 export class ModelVersion {
   readonly model: string;
@@ -57,7 +21,7 @@ export class ModelVersion {
   readonly #clock: Clock;
   readonly #leases = new Set<Lease>();
   #whenUnleased: (() => void) | null = null;
-  #loaded: LoadedVersion | null = null;
+  #loaded: Servable | null = null;
   #gone: Promise<void> | null = null;
 
   constructor(model: string, version: number, observer: LifecycleObserver, clock: Clock) {
@@ -76,7 +40,7 @@ export class ModelVersion {
   }
 
   /** The parts of a version that has been loaded and not yet closed; null otherwise. */
-  get loaded(): LoadedVersion | null {
+  get loaded(): Servable | null {
     return this.#loaded;
   }
 
@@ -105,7 +69,7 @@ export class ModelVersion {
     }
     let admitted: AdmittedRequest;
     try {
-      admitted = admit(loaded.plan, request);
+      admitted = admit(loaded.admission, request);
     } catch (error) {
       const totalNs = Math.round((this.#clock.now() - context.receivedAtMs) * 1e6);
       loaded.statistics.requestFailed(totalNs, 'OTHER', false);
@@ -119,7 +83,8 @@ export class ModelVersion {
   async resize(config: ModelConfig, signal: AbortSignal): Promise<{ commit(): void; undo(): Promise<void> }> {
     const loaded = this.#loaded;
     if (!loaded) throw notReady(this.model, this.version);
-    const change = await loaded.resize(config, signal);
+    const change = await loaded.resize?.(config, signal);
+    if (!change) throw internal(`version ${this.version} of model '${this.model}' has no instances to change`);
     return {
       commit: () => {
         this.#loaded = change.commit();

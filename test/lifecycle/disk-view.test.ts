@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { DiskView } from '../../src/lifecycle/disk-view.ts';
 import type { StartScan } from '../../src/lifecycle/repository-view.ts';
-import type { LoaderTools } from '../../src/lifecycle/version-loader.ts';
+import type { SourceTools } from '../../src/lifecycle/disk-source.ts';
+import { servableKinds } from '../../src/lifecycle/kinds/servable-kinds.ts';
 import { silentLogger } from '../../src/logger.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { FakeEngine } from '../fakes/fake-engine.ts';
@@ -37,7 +38,7 @@ function newView(paths: readonly string[] = [temporary()]): Story {
   const line = (_: unknown, text: string): void => {
     lines.push(text);
   };
-  const tools: LoaderTools = {
+  const tools: SourceTools = {
     engine: new FakeEngine(),
     clock,
     logger: { ...silentLogger, info: line, warn: line, error: line },
@@ -48,7 +49,8 @@ function newView(paths: readonly string[] = [temporary()]): Story {
     autoComplete: true,
     defaultMaxBatchSize: 4,
     interceptors: [],
-  } as unknown as LoaderTools;
+    kinds: servableKinds,
+  } as unknown as SourceTools;
   return { repository: paths[0] as string, view: new DiskView({ paths, configName: null }, tools), clock, lines };
 }
 

@@ -3,7 +3,8 @@
 import { type InferenceError, internal } from '../../src/errors.ts';
 import { unlessAborted } from '../../src/lifecycle/abortable.ts';
 import type { ModelSource, SourceChange } from '../../src/lifecycle/model-source.ts';
-import type { LoadedVersion, LoadVersion, ModelVersion } from '../../src/lifecycle/model-version.ts';
+import type { ModelVersion } from '../../src/lifecycle/model-version.ts';
+import type { LoadVersion, Servable } from '../../src/lifecycle/servable.ts';
 import type { VersionStatistics } from '../../src/lifecycle/version-statistics.ts';
 import type { ModelConfig } from '../../src/model-config/model-config.ts';
 import type { Scheduler } from '../../src/scheduling/scheduler.ts';
@@ -44,7 +45,7 @@ export class FakeLoaded {
     this.#resizeFailure = error;
   }
 
-  get parts(): LoadedVersion {
+  get parts(): Servable {
     const scheduler: Scheduler = {
       schedule: (_request, _context, sink) => sink.fail(internal('not asked in these tests')),
       pendingCount: 0,
@@ -60,8 +61,8 @@ export class FakeLoaded {
       scheduler,
       entry: scheduler,
       statistics: countingNothing,
-      signature: {} as LoadedVersion['signature'],
-      plan: {} as LoadedVersion['plan'],
+      signature: {} as Servable['signature'],
+      admission: {} as Servable['admission'],
       config: {} as ModelConfig,
       resize: async (config) => {
         if (this.#resizeFailure) throw this.#resizeFailure;

@@ -6,8 +6,8 @@
 import { type InferenceError, internal, invalidArgument, notFound } from '../../src/errors.ts';
 import { unlessAborted } from '../../src/lifecycle/abortable.ts';
 import type { ModelSource, SourceChange } from '../../src/lifecycle/model-source.ts';
-import type { LoadedVersion, LoadVersion } from '../../src/lifecycle/model-version.ts';
 import type { LoadFiles, RepositoryView, Sighting, StartScan } from '../../src/lifecycle/repository-view.ts';
+import type { LoadVersion, Servable } from '../../src/lifecycle/servable.ts';
 import type { ModelConfig } from '../../src/model-config/model-config.ts';
 import { countingNothing } from './fake-source.ts';
 
@@ -98,7 +98,7 @@ class LaggingSource implements ModelSource {
     this.#held.sources--;
   }
 
-  #loaded(content: Content): LoadedVersion {
+  #loaded(content: Content): Servable {
     const gates = this.#gates;
     const held = this.#held;
     let isClosed = false;
@@ -109,10 +109,10 @@ class LaggingSource implements ModelSource {
         drain: () => gates.wait(),
         abort: () => undefined,
       },
-      entry: {} as LoadedVersion['entry'],
+      entry: {} as Servable['entry'],
       statistics: countingNothing,
-      signature: {} as LoadedVersion['signature'],
-      plan: {} as LoadedVersion['plan'],
+      signature: {} as Servable['signature'],
+      admission: {} as Servable['admission'],
       config: configOf(content),
       resize: async (config, signal) => {
         await unlessAborted(gates.wait(), signal);

@@ -2,11 +2,11 @@
 
 import { join } from 'node:path';
 
-import type { InspectionSpec } from '../engine/engine.ts';
-import type { ConfigSettings } from '../model-config/config-settings.ts';
-import type { ConfigMessage, EngineConfig } from '../model-config/model-config.ts';
-import { pathWithin } from '../model-config/relative-path.ts';
-import { planEngine } from '../model-config/resolve-config.ts';
+import type { InspectionSpec } from '../../../engine/engine.ts';
+import type { ConfigSettings } from '../../../model-config/config-settings.ts';
+import type { ConfigMessage, EngineConfig } from '../../../model-config/model-config.ts';
+import { pathWithin } from '../../../model-config/relative-path.ts';
+import { planEngine } from '../../../model-config/resolve-config.ts';
 
 /** `engine` with absolute paths; names that leave the model's folder are gone, the configuration's checks refuse them. */
 export function engineOptions(modelFolder: string, engine: EngineConfig): EngineConfig {

@@ -3,10 +3,10 @@
 import { stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 
-import type { CudaDevice, ModelFile } from '../engine/engine.ts';
-import { invalidArgument, unavailable } from '../errors.ts';
-import type { ConfigMessage } from '../model-config/model-config.ts';
-import { hintForVersion } from '../repository/misplaced-files.ts';
+import type { CudaDevice, ModelFile } from '../../../engine/engine.ts';
+import { invalidArgument, unavailable } from '../../../errors.ts';
+import type { ConfigMessage } from '../../../model-config/model-config.ts';
+import { hintForVersion } from '../../../repository/misplaced-files.ts';
 
 /** What ONNX models are called where the configuration does not say. */
 const defaultModelFilename = 'model.onnx';

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 
-import type { EngineSession, SessionSpec } from '../../src/engine/engine.ts';
-import { cancelled } from '../../src/errors.ts';
-import { InstanceSet, type SessionTemplate } from '../../src/lifecycle/instance-set.ts';
-import type { InstanceGroupConfig } from '../../src/model-config/model-config.ts';
-import type { ModelSignature } from '../../src/model-config/signature.ts';
-import { FakeEngine, type FakeInstance } from '../fakes/fake-engine.ts';
+import type { EngineSession, SessionSpec } from '../../../../src/engine/engine.ts';
+import { cancelled } from '../../../../src/errors.ts';
+import { InstanceSet, type SessionTemplate } from '../../../../src/lifecycle/kinds/onnx/instance-set.ts';
+import type { InstanceGroupConfig } from '../../../../src/model-config/model-config.ts';
+import type { ModelSignature } from '../../../../src/model-config/signature.ts';
+import { FakeEngine, type FakeInstance } from '../../../fakes/fake-engine.ts';
 
 const file = { path: '/models/m/1/model.onnx', folder: '/models/m/1' };
 const template = { label: 'm:1', file } as unknown as SessionTemplate;

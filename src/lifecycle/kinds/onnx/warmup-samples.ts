@@ -2,14 +2,14 @@
 
 import { join } from 'node:path';
 
-import type { BatchInput, EngineBatch } from '../engine/engine.ts';
-import { invalidArgument } from '../errors.ts';
-import type { InputConfig, ModelConfig, WarmupInput, WarmupSample } from '../model-config/model-config.ts';
-import type { ModelSignature } from '../model-config/signature.ts';
-import { quoted } from '../model-config/source-tree.ts';
-import { readRegularFile } from '../repository/read-file.ts';
-import { type Datatype, datatypes } from '../tensor/datatype.ts';
-import { elementCount } from '../tensor/shape.ts';
+import type { BatchInput, EngineBatch } from '../../../engine/engine.ts';
+import { invalidArgument } from '../../../errors.ts';
+import type { InputConfig, ModelConfig, WarmupInput, WarmupSample } from '../../../model-config/model-config.ts';
+import type { ModelSignature } from '../../../model-config/signature.ts';
+import { quoted } from '../../../model-config/source-tree.ts';
+import { readRegularFile } from '../../../repository/read-file.ts';
+import { type Datatype, datatypes } from '../../../tensor/datatype.ts';
+import { elementCount } from '../../../tensor/shape.ts';
 
 /** An input of one row has at most so many bytes. */
 const mostSampleBytes = 1024 * 1024 * 1024;

@@ -6,12 +6,12 @@
  * (docs/decisions/0015-bounded-warm-up.md).
  */
 
-import type { BatchInput, EngineBatch, EngineInstance } from '../engine/engine.ts';
-import type { Logger } from '../logger.ts';
-import type { ModelConfig } from '../model-config/model-config.ts';
-import type { ModelSignature, TensorSpec } from '../model-config/signature.ts';
-import { type Datatype, datatypes } from '../tensor/datatype.ts';
-import { elementCount, type Shape } from '../tensor/shape.ts';
+import type { BatchInput, EngineBatch, EngineInstance } from '../../../engine/engine.ts';
+import type { Logger } from '../../../logger.ts';
+import type { ModelConfig } from '../../../model-config/model-config.ts';
+import type { ModelSignature, TensorSpec } from '../../../model-config/signature.ts';
+import { type Datatype, datatypes } from '../../../tensor/datatype.ts';
+import { elementCount, type Shape } from '../../../tensor/shape.ts';
 import { configuredOutputs } from './warmup-samples.ts';
 import { type RunOutcome, type RunTools, watchedRun } from './watched-run.ts';
 

@@ -1,23 +1,23 @@
-/** The parts of a version that serves, and how they change and end together. */
+/** The parts of an ONNX model that serves, and how they change and end together. */
 
-import type { EngineInstance } from '../engine/engine.ts';
-import type { Logger } from '../logger.ts';
-import type { ModelConfig } from '../model-config/model-config.ts';
-import type { ModelSignature } from '../model-config/signature.ts';
-import type { AdmissionPlan } from '../scheduling/admission.ts';
-import type { ElasticScheduler } from '../scheduling/scheduler.ts';
-import type { AdmittedInfer } from '../scheduling/version-interceptor.ts';
-import type { Clock } from '../time.ts';
+import type { EngineInstance } from '../../../engine/engine.ts';
+import type { Logger } from '../../../logger.ts';
+import type { ModelConfig } from '../../../model-config/model-config.ts';
+import type { ModelSignature } from '../../../model-config/signature.ts';
+import type { AdmissionPlan } from '../../../scheduling/admission.ts';
+import type { ElasticScheduler } from '../../../scheduling/scheduler.ts';
+import type { AdmittedInfer } from '../../../scheduling/version-interceptor.ts';
+import type { Clock } from '../../../time.ts';
 import type { InstanceSet, PreparedInstances } from './instance-set.ts';
-import type { InstanceChange, LoadedVersion } from './model-version.ts';
+import type { InstanceChange, Servable } from '../../servable.ts';
 import { processMemory } from './process-memory.ts';
-import type { VersionStatistics } from './version-statistics.ts';
+import type { VersionStatistics } from '../../version-statistics.ts';
 import { warmUp } from './warmup.ts';
 
-interface ServingParts {
+interface OnnxParts {
   readonly config: ModelConfig;
   readonly signature: ModelSignature;
-  readonly plan: AdmissionPlan;
+  readonly admission: AdmissionPlan;
   readonly scheduler: ElasticScheduler;
   readonly entry: AdmittedInfer;
   readonly statistics: VersionStatistics;
@@ -29,12 +29,12 @@ interface ServingParts {
   readonly logger: Logger;
 }
 
-export class ServingVersion implements LoadedVersion {
-  readonly #parts: ServingParts;
+export class OnnxServable implements Servable {
+  readonly #parts: OnnxParts;
   readonly #closing: Promise<void>;
 
   /** @param closing the closing of instances that are in use no more */
-  constructor(parts: ServingParts, closing: Promise<void> = Promise.resolve()) {
+  constructor(parts: OnnxParts, closing: Promise<void> = Promise.resolve()) {
     this.#parts = parts;
     this.#closing = closing;
   }
@@ -47,8 +47,8 @@ export class ServingVersion implements LoadedVersion {
     return this.#parts.signature;
   }
 
-  get plan(): AdmissionPlan {
-    return this.#parts.plan;
+  get admission(): AdmissionPlan {
+    return this.#parts.admission;
   }
 
   get scheduler(): ElasticScheduler {
@@ -78,7 +78,7 @@ export class ServingVersion implements LoadedVersion {
     return { commit: () => this.#take(prepared, config), undo: () => prepared.undo() };
   }
 
-  #take(prepared: PreparedInstances, config: ModelConfig): LoadedVersion {
+  #take(prepared: PreparedInstances, config: ModelConfig): Servable {
     const { instances, scheduler } = this.#parts;
     prepared.commit();
     for (const instance of prepared.added()) scheduler.addInstance(instance);
@@ -89,7 +89,7 @@ export class ServingVersion implements LoadedVersion {
     const closing = Promise.all([this.#closing, ...retired]).then(() => instances.closeIdleSessions());
     // Told by `close`, which waits for it.
     closing.catch(() => undefined);
-    return new ServingVersion({ ...this.#parts, config }, closing);
+    return new OnnxServable({ ...this.#parts, config }, closing);
   }
 
   /** Also of the instances that earlier changes have dropped. */

@@ -3,68 +3,33 @@
  * instances → warm-up → scheduler. Each step that holds something is undone when a later one fails.
  */
 
-import type { Engine } from '../engine/engine.ts';
-import type { Logger } from '../logger.ts';
-import { batchingText } from '../model-config/batching-text.ts';
-import type { ConfigSettings } from '../model-config/config-settings.ts';
-import type { ConfigMessage, ModelConfig } from '../model-config/model-config.ts';
-import { type ConfigSource, resolveModelConfig } from '../model-config/resolve-config.ts';
-import type { ModelSignature } from '../model-config/signature.ts';
-import { readLabels } from '../repository/labels.ts';
-import { compileAdmission } from '../scheduling/admission-plan.ts';
-import type { ChooseScheduler } from '../scheduling/create-scheduler.ts';
-import type { InstanceGate } from '../scheduling/instance-gate.ts';
-import { type VersionInterceptor, wrapScheduler } from '../scheduling/version-interceptor.ts';
-import type { Clock } from '../time.ts';
-import { unlessAborted } from './abortable.ts';
+import type { Engine } from '../../../engine/engine.ts';
+import { batchingText } from '../../../model-config/batching-text.ts';
+import type { ModelConfig } from '../../../model-config/model-config.ts';
+import { resolveModelConfig } from '../../../model-config/resolve-config.ts';
+import type { ModelSignature } from '../../../model-config/signature.ts';
+import { readLabels } from '../../../repository/labels.ts';
+import { compileAdmission } from '../../../scheduling/admission-plan.ts';
+import { wrapScheduler } from '../../../scheduling/version-interceptor.ts';
+import { unlessAborted } from '../../abortable.ts';
+import { configSettings, type Servable, type ServableTools, type VersionTask } from '../../servable.ts';
 import { engineOptions, inspectionOptions } from './engine-options.ts';
 import { InstanceSet, type SessionTemplate } from './instance-set.ts';
 import { findModelFile } from './model-files.ts';
-import type { LoadedVersion } from './model-version.ts';
 import { processMemory } from './process-memory.ts';
-import { ServingVersion } from './serving-version.ts';
-import type { StatisticsFactory } from './version-statistics.ts';
+import { OnnxServable } from './onnx-servable.ts';
 import { warmUp } from './warmup.ts';
-
-/** What loading needs of the server; the same for all models. */
-export interface LoaderTools {
-  readonly engine: Engine;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly statistics: StatisticsFactory;
-  readonly chooseScheduler: ChooseScheduler;
-  readonly maxQueuedRequests: number;
-  /** Shared by the schedulers of all models; null where nothing but instances limits the batches that run. */
-  readonly gate: InstanceGate | null;
-  readonly autoComplete: boolean;
-  readonly defaultMaxBatchSize: number;
-  /** The ring around each version. */
-  readonly interceptors: readonly VersionInterceptor[];
-}
-
-/** One version to load. */
-export interface VersionTask {
-  readonly model: string;
-  readonly version: number;
-  /** Absolute. */
-  readonly modelFolder: string;
-  /** Absolute. */
-  readonly versionFolder: string;
-  readonly config: ConfigSource;
-  /** `config` as a message, before it is completed. */
-  readonly message: ConfigMessage;
-}
 
 /**
  * @param warming called when everything is there and only warm-up is left
  * @param signal  ends the load: it rejects with its reason, and what cannot be interrupted is closed when it comes
  */
-export async function loadVersion(
+export async function loadOnnx(
   task: VersionTask,
-  tools: LoaderTools,
+  tools: ServableTools,
   warming: () => void,
   signal: AbortSignal,
-): Promise<LoadedVersion> {
+): Promise<Servable> {
   const { engine, logger } = tools;
   const { model, version } = task;
   const file = await unlessAborted(findModelFile({ ...task, cudaDevices: engine.cudaDevices() }), signal);
@@ -80,7 +45,7 @@ export async function loadVersion(
     file,
     ...engineOptions(task.modelFolder, config.engine),
   };
-  const plan = compileAdmission(config, signature);
+  const admission = compileAdmission(config, signature);
   const instances = await InstanceSet.open(engine, template, config.instanceGroups, config.maxBatchSize, signal);
   const statistics = tools.statistics({
     model,
@@ -116,10 +81,10 @@ export async function loadVersion(
       logger,
     });
     const facts = { ...identity, config, signature };
-    return new ServingVersion({
+    return new OnnxServable({
       config,
       signature,
-      plan,
+      admission,
       scheduler,
       entry: wrapScheduler(tools.interceptors, facts, scheduler),
       statistics,
@@ -141,14 +106,8 @@ export async function loadVersion(
   }
 }
 
-/** What the server and this machine add to the meaning of a configuration. */
-export function configSettings({ engine, autoComplete, defaultMaxBatchSize }: LoaderTools): ConfigSettings {
-  const gpuOrdinals = engine.cudaDevices().map(({ ordinal }) => ordinal);
-  return { autoComplete, defaultMaxBatchSize, gpuOrdinals, gpuProblem: engine.describe().cudaProblem };
-}
-
 /** The configuration that a version with this signature gets from a source. */
-export function resolveFor(task: VersionTask, tools: LoaderTools, signature: ModelSignature): ModelConfig {
+export function resolveFor(task: VersionTask, tools: ServableTools, signature: ModelSignature): ModelConfig {
   return resolveModelConfig({
     modelName: task.model,
     source: task.config,

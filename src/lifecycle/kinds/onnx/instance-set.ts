@@ -10,10 +10,10 @@ import {
   type EngineInstance,
   type EngineSession,
   type SessionSpec,
-} from '../engine/engine.ts';
-import type { InstanceGroupConfig } from '../model-config/model-config.ts';
-import type { ModelSignature } from '../model-config/signature.ts';
-import { unlessAborted } from './abortable.ts';
+} from '../../../engine/engine.ts';
+import type { InstanceGroupConfig } from '../../../model-config/model-config.ts';
+import type { ModelSignature } from '../../../model-config/signature.ts';
+import { unlessAborted } from '../../abortable.ts';
 
 /** What all sessions of the version have in common. */
 export type SessionTemplate = Omit<SessionSpec, 'device' | 'requireDevice' | 'instanceCount'>;

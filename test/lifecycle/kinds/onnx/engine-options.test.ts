@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { inspectionOptions } from '../../src/lifecycle/engine-options.ts';
-import { readConfigMessage } from '../../src/model-config/resolve-config.ts';
+import { inspectionOptions } from '../../../../src/lifecycle/kinds/onnx/engine-options.ts';
+import { readConfigMessage } from '../../../../src/model-config/resolve-config.ts';
 
 const settings = { autoComplete: true, defaultMaxBatchSize: 4, gpuOrdinals: [] as readonly number[] };
 

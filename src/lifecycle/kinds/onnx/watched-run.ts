@@ -4,9 +4,9 @@
  * operator that never returns cannot be ended at all; then the instance is given up.
  */
 
-import type { EngineBatch, EngineInstance, Ticket } from '../engine/engine.ts';
-import type { InferenceError } from '../errors.ts';
-import type { Clock } from '../time.ts';
+import type { EngineBatch, EngineInstance, Ticket } from '../../../engine/engine.ts';
+import type { InferenceError } from '../../../errors.ts';
+import type { Clock } from '../../../time.ts';
 import type { MemoryProbe } from './process-memory.ts';
 
 /** How often time and memory are looked at while the model runs. */

@@ -5,9 +5,9 @@
  * automatic one decides nothing (`automatic-warmup.ts`).
  */
 
-import type { EngineBatch, EngineInstance } from '../engine/engine.ts';
-import { invalidArgument } from '../errors.ts';
-import type { WarmupSample } from '../model-config/model-config.ts';
+import type { EngineBatch, EngineInstance } from '../../../engine/engine.ts';
+import { invalidArgument } from '../../../errors.ts';
+import type { WarmupSample } from '../../../model-config/model-config.ts';
 import { type AutomaticTask, type AutomaticTools, warmUpWithZeros } from './automatic-warmup.ts';
 import { type SampleTask, sampleBatch } from './warmup-samples.ts';
 import { watchedRun } from './watched-run.ts';
