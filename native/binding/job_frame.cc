@@ -66,7 +66,9 @@ bool ReadRequest(JobFrame* frame, std::span<const std::span<const std::byte>> pa
   const size_t output_count = reader.Next();
   job.growth = reader.Next();
   job.ticket = reader.Next();
-  job.has_effects = reader.Next() != 0;
+  const uint64_t flags = reader.Next();
+  job.has_effects = (flags & kHasEffects) != 0;
+  job.returns_memory = (flags & kReturnsMemory) != 0;
   if (input_count > reader.left() / kInputHead) return false;
   if (job.inputs.size() < input_count) job.inputs.resize(input_count);
   job.input_count = input_count;

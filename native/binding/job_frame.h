@@ -14,11 +14,13 @@
 
 namespace nereid {
 
-// Request: input count, output count, growth, ticket, 1 where its run has effects; then per input: index,
+// Request: input count, output count, growth, ticket, flags; then per input: index,
 // offset, bytes, part count, rank, dimensions; then the wanted outputs' indexes. With a part count of 0 the
 // input's `bytes` lie in `input` at `offset`; otherwise that many elements of the call's array of parts,
 // taken in order, hold it.
 inline constexpr size_t kRequestHead = 5;
+inline constexpr uint64_t kHasEffects = 1;
+inline constexpr uint64_t kReturnsMemory = 2;
 inline constexpr size_t kInputHead = 5;
 // Reply: code, input ns, infer ns, output ns, slab id, ticket; then per output: offset, bytes, rank,
 // dimensions.

@@ -43,10 +43,32 @@ Result<std::shared_ptr<PinnedAllocator>> MakePinned(const std::shared_ptr<Sessio
   return std::make_shared<PinnedAllocator>(std::move(allocator), session);
 }
 
+/// Has the runtime's arena of the host give free memory back to the system when the run is over. Its first
+/// region, which is small, stays.
+constexpr char kShrinkEntry[] = "memory.enable_memory_arena_shrinkage";
+constexpr char kHostArena[] = "cpu:0";
+
+Status MakeRunOptions(const Session& session, ort::OwnedRunOptions* options) {
+  const ort::Api& api = *ort::g_api;
+  NEREID_RETURN_IF_ORT(api.CreateRunOptions(ort::Out(*options)));
+  NEREID_RETURN_IF_ORT(api.RunOptionsSetRunTag(options->get(), kRunTag));
+  for (const auto& [key, value] : session.run_entries())
+    NEREID_RETURN_IF_ORT(api.AddRunConfigEntry(options->get(), key.c_str(), value.c_str()));
+  return {};
+}
+
+Status MakeReturningOptions(const Session& session, ort::OwnedRunOptions* options) {
+  NEREID_RETURN_IF_ERROR(MakeRunOptions(session, options));
+  const bool is_configured = std::any_of(session.run_entries().begin(), session.run_entries().end(),
+                                         [](const auto& entry) { return entry.first == kShrinkEntry; });
+  // The runtime fails a run that shall shrink an arena which is not there.
+  if (is_configured || !session.has_arena()) return {};
+  return FromOrt(ort::g_api->AddRunConfigEntry(options->get(), kShrinkEntry, kHostArena));
+}
+
 }  // namespace
 
 Result<std::unique_ptr<BatchRunner>> BatchRunner::Create(std::shared_ptr<Session> session) noexcept {
-  const ort::Api& api = *ort::g_api;
   std::shared_ptr<PinnedAllocator> pinned;
   ort::OwnedMemoryInfo pinned_memory;
   if (session->cuda_ordinal() >= 0) {
@@ -56,23 +78,21 @@ Result<std::unique_ptr<BatchRunner>> BatchRunner::Create(std::shared_ptr<Session
   }
   std::unique_ptr<BatchRunner> runner(new BatchRunner(std::move(session), std::move(pinned)));
   runner->pinned_memory_ = std::move(pinned_memory);
-  NEREID_RETURN_IF_ORT(api.CreateRunOptions(ort::Out(runner->run_options_)));
-  NEREID_RETURN_IF_ORT(api.RunOptionsSetRunTag(runner->run_options_.get(), kRunTag));
-  for (const auto& [key, value] : runner->session_->run_entries())
-    NEREID_RETURN_IF_ORT(api.AddRunConfigEntry(runner->run_options_.get(), key.c_str(), value.c_str()));
+  NEREID_RETURN_IF_ERROR(MakeRunOptions(*runner->session_, &runner->run_options_));
+  NEREID_RETURN_IF_ERROR(MakeReturningOptions(*runner->session_, &runner->returning_options_));
   return runner;
 }
 
 void BatchRunner::Terminate() noexcept {
   is_terminated_.store(true);
-  const Status ignored = FromOrt(ort::g_api->RunOptionsSetTerminate(run_options_.get()));
-  static_cast<void>(ignored);
+  for (auto* options : {run_options_.get(), returning_options_.get()})
+    static_cast<void>(FromOrt(ort::g_api->RunOptionsSetTerminate(options)));
 }
 
 void BatchRunner::ClearTerminate() noexcept {
   is_terminated_.store(false);
-  const Status ignored = FromOrt(ort::g_api->RunOptionsUnsetTerminate(run_options_.get()));
-  static_cast<void>(ignored);
+  for (auto* options : {run_options_.get(), returning_options_.get()})
+    static_cast<void>(FromOrt(ort::g_api->RunOptionsUnsetTerminate(options)));
 }
 
 void BatchRunner::Skip(Job* job) noexcept {
@@ -191,19 +211,18 @@ Status BatchRunner::BindOutputs(Job* job) noexcept {
   return plan_->BindOutputsTo(slab.value().block->data());
 }
 
-Status BatchRunner::RunSession() noexcept {
+Status BatchRunner::RunSession(const Job& job) noexcept {
   RepeatedErrors errors;
-  Status status = CallSession();
+  Status status = CallSession(job.returns_memory ? returning_options_.get() : run_options_.get());
   if (!status.ok()) errors.CallFailed();
   return status;
 }
 
-Status BatchRunner::CallSession() noexcept {
+Status BatchRunner::CallSession(const ort::RunOptions* options) noexcept {
   const ort::Api& api = *ort::g_api;
-  if (pinned_ == nullptr)
-    return FromOrt(api.RunWithBinding(session_->handle(), run_options_.get(), plan_->binding()));
+  if (pinned_ == nullptr) return FromOrt(api.RunWithBinding(session_->handle(), options, plan_->binding()));
   NEREID_RETURN_IF_ORT(api.SynchronizeBoundInputs(plan_->binding()));
-  NEREID_RETURN_IF_ORT(api.RunWithBinding(session_->handle(), run_options_.get(), plan_->binding()));
+  NEREID_RETURN_IF_ORT(api.RunWithBinding(session_->handle(), options, plan_->binding()));
   return FromOrt(api.SynchronizeBoundOutputs(plan_->binding()));
 }
 
@@ -212,13 +231,13 @@ Status BatchRunner::CallSession() noexcept {
 bool BatchRunner::IsPredicted(const Job& job) const noexcept { return plan_->predicts() && !job.has_effects; }
 
 Status BatchRunner::RunOnce(Job* job) noexcept {
-  Status status = RunSession();
+  Status status = RunSession(*job);
   if (status.ok() || !IsPredicted(*job) || is_terminated_.load()) return status;
   // An output whose shape depends on values does not fit the bound one. The runtime says so in many ways, so
   // every failure is tried once more with outputs of the runtime's own: if that works, it was the prediction.
   ReleaseOutputSlab(job);
   NEREID_RETURN_IF_ERROR(plan_->BindOutputsToRuntime());
-  Status again = RunSession();
+  Status again = RunSession(*job);
   plan_->Forget();
   if (again.ok())
     for (const auto& output : plan_->outputs()) session_->MarkUnpredictable(output.index);

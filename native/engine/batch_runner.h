@@ -45,8 +45,8 @@ class BatchRunner {
   Status FindPlan(const Job& job) noexcept;
   Status BindInputs(Job* job) noexcept;
   Status BindOutputs(Job* job) noexcept;
-  Status RunSession() noexcept;
-  Status CallSession() noexcept;
+  Status RunSession(const Job& job) noexcept;
+  Status CallSession(const ort::RunOptions* options) noexcept;
   bool IsPredicted(const Job& job) const noexcept;
   Status RunOnce(Job* job) noexcept;
   Status PlaceOutputs(Job* job) noexcept;
@@ -61,7 +61,9 @@ class BatchRunner {
   SlabPool input_pool_;
   SlabPool output_pool_;
   ort::OwnedRunOptions run_options_;
-  /// As the options' terminate flag.
+  /// For jobs that return their memory.
+  ort::OwnedRunOptions returning_options_;
+  /// As the terminate flag of both.
   std::atomic<bool> is_terminated_ = false;
   std::vector<std::unique_ptr<RunPlan>> plans_;
   RunPlan* plan_ = nullptr;

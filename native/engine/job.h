@@ -44,6 +44,8 @@ struct Job {
   uint64_t ticket = 0;
   /// Whether running it changes more than its outputs. Such a batch is run once at most.
   bool has_effects = false;
+  /// Whether the memory that its run takes from the system goes back when it is over.
+  bool returns_memory = false;
 
   // Out. `outputs` in the order of `wanted`.
   Status status;

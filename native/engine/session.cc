@@ -59,21 +59,22 @@ Result<std::shared_ptr<Session>> OpenOn(const Runtime& runtime, const SessionSpe
   if (spec.owns_weights) detached = files.Detach();
   auto signature = ReadSignature(handle.value().get(), runtime.cpu_allocator);
   if (!signature.ok()) return AsLoadError(std::move(signature.status()));
-  return std::make_shared<Session>(&runtime, std::move(handle.value()), std::move(signature.value()),
-                                   spec.run_entries, spec.label, std::move(fallback_reason),
-                                   std::move(detached.message), on_cuda ? spec.cuda_ordinal : -1);
+  return std::make_shared<Session>(&runtime, std::move(handle.value()), std::move(signature.value()), spec,
+                                   std::move(fallback_reason), std::move(detached.message),
+                                   on_cuda ? spec.cuda_ordinal : -1);
 }
 
 }  // namespace
 
-Session::Session(const Runtime* runtime, ort::OwnedSession handle, Signature signature, Entries run_entries,
-                 std::string label, std::string fallback_reason, std::string mapping_problem,
+Session::Session(const Runtime* runtime, ort::OwnedSession handle, Signature signature,
+                 const SessionSpec& spec, std::string fallback_reason, std::string mapping_problem,
                  int cuda_ordinal) noexcept
     : runtime_(runtime),
       handle_(std::move(handle)),
       signature_(std::move(signature)),
-      run_entries_(std::move(run_entries)),
-      label_(std::move(label)),
+      run_entries_(spec.run_entries),
+      label_(spec.label),
+      has_arena_(spec.enable_memory_arena),
       fallback_reason_(std::move(fallback_reason)),
       mapping_problem_(std::move(mapping_problem)),
       cuda_ordinal_(cuda_ordinal),

@@ -53,15 +53,16 @@ struct SessionSpec {
 /// Lifetime: until the last instance and slab let go. Memory: the weights and the runtime's arenas.
 class Session {
  public:
-  Session(const Runtime* runtime, ort::OwnedSession handle, Signature signature, Entries run_entries,
-          std::string label, std::string fallback_reason, std::string mapping_problem,
-          int cuda_ordinal) noexcept;
+  Session(const Runtime* runtime, ort::OwnedSession handle, Signature signature, const SessionSpec& spec,
+          std::string fallback_reason, std::string mapping_problem, int cuda_ordinal) noexcept;
 
   const Runtime& runtime() const noexcept { return *runtime_; }
   ort::Session* handle() const noexcept { return handle_.get(); }
   const Signature& signature() const noexcept { return signature_; }
   const Entries& run_entries() const noexcept { return run_entries_; }
   const std::string& label() const noexcept { return label_; }
+  /// Whether runs take memory of the host from an arena, which keeps what they give back.
+  bool has_arena() const noexcept { return has_arena_; }
   /// Why it is not on the GPU that was asked for; empty when it is.
   const std::string& fallback_reason() const noexcept { return fallback_reason_; }
   /// Why weights still lie in files that others may change; empty when none do.
@@ -80,6 +81,7 @@ class Session {
   Signature signature_;
   Entries run_entries_;
   std::string label_;
+  bool has_arena_;
   std::string fallback_reason_;
   std::string mapping_problem_;
   int cuda_ordinal_;

@@ -160,7 +160,7 @@ TEST("reads a batch out of a frame's numbers") {
   CHECK_EQUAL(job.input_count, 2u);
   CHECK_EQUAL(job.growth, 4u);
   CHECK_EQUAL(job.ticket, 77u);
-  CHECK(job.has_effects);
+  CHECK(job.has_effects && !job.returns_memory);
   CHECK(job.inputs[0].shape == std::vector<int64_t>{2});
   CHECK(job.inputs[0].parts.size() == 1 && job.inputs[0].parts[0].data() == frame.input_block->data() + 64);
   CHECK(job.inputs[1].index == 3 && job.inputs[1].parts.size() == 2);

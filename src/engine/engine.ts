@@ -83,6 +83,11 @@ export interface EngineBatch {
    * has begun is then never run again, by the engine or by a scheduler, whatever became of it.
    */
   readonly hasEffects?: boolean;
+  /**
+   * Whether the memory that the run takes from the system goes back when it is over, which the next run pays for; no unless
+   * given.
+   */
+  readonly returnsMemory?: boolean;
 }
 
 /** `data` is a view on a slab of the instance, valid until `EngineResult.release()`. BYTES are in wire form. */

@@ -6,10 +6,10 @@
 import type { EngineBatch } from './engine.ts';
 
 /**
- * Request: input count, output count, growth, ticket, 1 where its run has effects. Reply: code, input ns, infer ns, output ns,
- * slab id, ticket.
+ * Request: input count, output count, growth, ticket, flags. Reply: code, input ns, infer ns, output ns, slab id, ticket.
  */
 const requestHead = 5;
+const flags = { hasEffects: 1, returnsMemory: 2 };
 /** Per input: index, offset, bytes, part count, rank; then its dimensions. */
 const inputHead = 5;
 export const replyHead = 6;
@@ -71,7 +71,7 @@ export function writeRequest(
   control[1] = outputs.length;
   control[2] = growthOf(batch, maxRows);
   control[3] = ticket;
-  control[4] = batch.hasEffects === true ? 1 : 0;
+  control[4] = (batch.hasEffects ? flags.hasEffects : 0) | (batch.returnsMemory ? flags.returnsMemory : 0);
   written.bytes = 0;
   written.parts = null;
   let at = requestHead;

@@ -26,6 +26,7 @@ import { modelFailure, nativeFailure } from './native-error.ts';
 import { FrameTable } from './native-instance.ts';
 import { NativeSession } from './native-session.ts';
 import { checkOpLibraries } from './op-libraries.ts';
+import { RuntimeLog } from './runtime-log.ts';
 import { intraOpThreads, quietThreads } from './thread-shares.ts';
 import { isBoundedWork } from './work-bound.ts';
 
@@ -59,6 +60,7 @@ export function createNativeEngine(options: NativeEngineOptions): Engine {
   const cores = cpuCores();
   const pool = options.globalThreadPool;
   const frames = new FrameTable();
+  const log = new RuntimeLog(options.logger);
   const reply = addon.loadRuntime(
     {
       libraryPath: options.libraryPath ?? findRuntimeLibrary(),
@@ -68,7 +70,7 @@ export function createNativeEngine(options: NativeEngineOptions): Engine {
       globalSpinning: false,
     },
     frames.finish,
-    (severity, label, message) => writeLog(options.logger, severity, label, message),
+    log.write,
   );
   if (reply.error !== null) throw nativeFailure(reply.error);
   process.once('exit', (code) => addon.endBatches(exitWaitMs, isMainThread ? code : -1));
@@ -77,16 +79,9 @@ export function createNativeEngine(options: NativeEngineOptions): Engine {
     hasGlobalPool: pool !== null,
     allowInline: options.allowInline ?? true,
     logger: options.logger,
+    log,
     idleSlabs: new IdleSlabs(options.clock ?? systemClock),
   });
-}
-
-/** ONNX Runtime's severities: 0 verbose, 1 info, 2 warning, 3 error, 4 fatal. */
-function writeLog(logger: Logger, severity: number, model: string, message: string): void {
-  const fields = { model, source: 'onnxruntime' };
-  if (severity >= 3) logger.error(fields, message);
-  else if (severity === 2) logger.warn(fields, message);
-  else logger.debug(fields, message);
 }
 
 /** Settled once for all sessions. */
@@ -95,6 +90,7 @@ interface EngineSettings {
   readonly hasGlobalPool: boolean;
   readonly allowInline: boolean;
   readonly logger: Logger;
+  readonly log: RuntimeLog;
   readonly idleSlabs: IdleSlabs;
 }
 
@@ -141,6 +137,17 @@ class NativeEngine implements Engine {
   async openSession(spec: SessionSpec): Promise<EngineSession> {
     await checkOpLibraries(spec.customOpLibraries);
     const source = await readModelSource(spec.file);
+    const { log } = this.#settings;
+    log.opening(spec.label);
+    try {
+      return await this.#openSource(source, spec);
+    } catch (error) {
+      log.closed(spec.label);
+      throw error;
+    }
+  }
+
+  async #openSource(source: ModelSource, spec: SessionSpec): Promise<EngineSession> {
     const reply = await this.#openForServing(source, spec);
     try {
       await checkUnchanged(source);
@@ -159,6 +166,7 @@ class NativeEngine implements Engine {
         },
         this.#frames,
         this.#settings.idleSlabs,
+        () => this.#settings.log.closed(spec.label),
       );
     } catch (error) {
       await this.#addon.closeSession(reply.id);

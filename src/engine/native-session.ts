@@ -25,6 +25,7 @@ export class NativeSession implements EngineSession {
   readonly #model: NativeModel;
   readonly #frames: FrameTable;
   readonly #idleSlabs: IdleSlabs;
+  readonly #onClosed: () => void;
   #closing: Promise<void> | null = null;
 
   constructor(
@@ -34,7 +35,9 @@ export class NativeSession implements EngineSession {
     placement: { readonly device: Device; readonly fallbackReason: string | null },
     frames: FrameTable,
     idleSlabs: IdleSlabs,
+    onClosed: () => void,
   ) {
+    this.#onClosed = onClosed;
     this.#idleSlabs = idleSlabs;
     this.signature = model.signature;
     this.device = placement.device;
@@ -52,7 +55,7 @@ export class NativeSession implements EngineSession {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#addon.closeSession(this.#id);
+    this.#closing ??= this.#addon.closeSession(this.#id).then(this.#onClosed);
     return this.#closing;
   }
 }

@@ -41,6 +41,18 @@ describe('a request in a frame', () => {
     expect([...target.control.slice(11, 17)]).toEqual([0, 0, 0, 2, 1, 200_000]);
   });
 
+  it('says what is special about its run', () => {
+    const flagsOf = (over: { hasEffects?: boolean; returnsMemory?: boolean }): number => {
+      const target = frame();
+      writeRequest(target, { inputs: [], outputs: [], ...over }, 1, 0, nativeInputs);
+      return target.control[4];
+    };
+    expect(flagsOf({})).toBe(0);
+    expect(flagsOf({ hasEffects: true })).toBe(1);
+    expect(flagsOf({ returnsMemory: true })).toBe(2);
+    expect(flagsOf({ hasEffects: true, returnsMemory: true })).toBe(3);
+  });
+
   it('is refused when the shapes need more numbers than there are', () => {
     const shape = new Array<number>(60).fill(1);
     const batch = { inputs: [{ index: 0, shape, parts: [] }], outputs: [0] };

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type {
   BatchInput,
   Engine,
+  EngineBatch,
   EngineInstance,
   EngineOutput,
   EngineSession,
@@ -67,12 +68,13 @@ export function handOver(
   instance: EngineInstance,
   inputs: readonly BatchInput[],
   outputs: readonly number[],
+  over: Partial<EngineBatch> = {},
 ): { readonly ticket: Ticket; readonly answer: Promise<Answer> } {
   let tell: (answer: Answer) => void = () => undefined;
   const answer = new Promise<Answer>((resolve) => {
     tell = resolve;
   });
-  const ticket = instance.submit({ inputs, outputs }, (result) => {
+  const ticket = instance.submit({ inputs, outputs, ...over }, (result) => {
     const copied = result.outputs.map((output) => ({ ...output, data: Uint8Array.from(output.data) }));
     const { error, inferNs } = result;
     result.release();

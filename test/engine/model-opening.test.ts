@@ -31,7 +31,12 @@ const folder = modelFolder();
 afterAll(() => folder.remove());
 
 const warnings: { fields: LogFields; message: string }[] = [];
-const logger: Logger = { ...silentLogger, warn: (fields, message) => warnings.push({ fields, message }) };
+const errors: string[] = [];
+const logger: Logger = {
+  ...silentLogger,
+  warn: (fields, message) => warnings.push({ fields, message }),
+  error: (_, message) => errors.push(message),
+};
 const engine = engineForTests(logger);
 
 /** Two quantized LSTMs with the same weights: with session.x64quantprecision=1 ONNX Runtime 1.30 replaces them twice. */
@@ -62,6 +67,7 @@ describe('a model that ONNX Runtime opens by itself', () => {
     });
     // Where the processor has VNNI the option changes nothing, and nothing is to be told.
     for (const { fields } of warnings) expect(fields).toMatchObject({ model: 'test:1' });
+    expect(errors).toEqual([]);
   });
 });
 

@@ -6,7 +6,8 @@ import { createNativeEngine } from '../../src/engine/native-engine.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { RecordingLogger } from '../fakes/recording-logger.ts';
 import { elem, floats, int64s, model, node, tensorType, valueInfo } from '../models/onnx-writer.ts';
-import { cpuSpec, doublingModel, infer, modelFolder, withSession } from './model-files.ts';
+import { doublingLoop, endlessLoop, wideInside } from '../models/costly-models.ts';
+import { cpuSpec, doublingModel, handOver, infer, modelFolder, withSession } from './model-files.ts';
 
 const clock = new FakeClock();
 const logger = new RecordingLogger();
@@ -31,6 +32,16 @@ const nonZeroModel = (): Uint8Array =>
     inputs: [valueInfo('x', tensorType(elem.float, ['N']))],
     outputs: [valueInfo('y', tensorType(elem.int64, [1, 'M']))],
   });
+
+/** x [N, 1] → y as large, which the model declares to be one number. */
+const otherShapeModel = (): Uint8Array =>
+  model({
+    nodes: [node('Neg', ['x'], ['y'])],
+    inputs: [valueInfo('x', tensorType(elem.float, ['N', 1]))],
+    outputs: [valueInfo('y', tensorType(elem.float, [1, 1]))],
+  });
+
+const zeroRow = { index: 0, shape: [1, 4], parts: [new Uint8Array(16)] };
 
 describe('the log', () => {
   it.each(['sequential', 'parallel'] as const)('has no fault for shapes that the values make (%s)', async (mode) => {
@@ -77,6 +88,78 @@ describe('the log', () => {
     });
     await expect(engine.openSession(cpuSpec(folder.write('broken.onnx', broken)))).rejects.toThrow(/missing/);
     expect(logger.lines.filter(({ level }) => level === 'error')).toEqual([]);
+  });
+
+  it('has no fault for a batch that is ended', async () => {
+    await withSession(engine, cpuSpec(folder.write('endless.onnx', endlessLoop())), async (instance) => {
+      for (const returnsMemory of [false, true]) {
+        const { ticket, answer } = handOver(instance, [zeroRow], [0], { returnsMemory });
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        ticket.end();
+        expect((await answer).error?.code).toBe('cancelled');
+      }
+    });
+    expect(faults()).toEqual([]);
+  });
+
+  it('has a warning that comes with every batch once, and again when the model is opened anew', async () => {
+    const spec = cpuSpec(folder.write('other-shape.onnx', otherShapeModel()));
+    for (let opened = 0; opened < 2; opened++) {
+      logger.lines.splice(0);
+      await withSession(engine, spec, async (instance) => {
+        for (const rows of [1, 2, 3, 10, 100]) {
+          const input = { index: 0, shape: [rows, 1], parts: [new Uint8Array(rows * 4)] };
+          const { error, outputs } = await infer(instance, [input], [0]);
+          expect(error).toBeNull();
+          expect(outputs[0].shape).toEqual([rows, 1]);
+        }
+      });
+      const told = logger.lines.filter(({ message }) => message.includes('Expected shape'));
+      expect(told.filter(({ level }) => level === 'warn').length).toBe(1);
+      expect(told.filter(({ level }) => level === 'debug').length).toBe(3);
+    }
+  });
+});
+
+describe('the memory of a run that is to return it', () => {
+  const mebibyte = 2 ** 20;
+  const grownMiB = async (run: () => Promise<unknown>): Promise<number> => {
+    const before = process.memoryUsage.rss();
+    await run();
+    return (process.memoryUsage.rss() - before) / mebibyte;
+  };
+
+  it('is back with the system when it is over, and stays with the model otherwise', async () => {
+    // Two tensors of 96 MiB at once.
+    const spec = cpuSpec(folder.write('wide.onnx', wideInside(24 * mebibyte)));
+    await withSession(engine, spec, async (instance) => {
+      const run = (returnsMemory: boolean) => handOver(instance, [zeroRow], [0], { returnsMemory }).answer;
+      const kept = await grownMiB(() => run(false));
+      expect(kept).toBeGreaterThan(90);
+      expect(await grownMiB(() => run(true))).toBeLessThan(-90);
+      expect(await grownMiB(() => run(true))).toBeLessThan(16);
+    });
+  });
+
+  it('is back also where the run was ended', async () => {
+    await withSession(engine, cpuSpec(folder.write('doubling.onnx', doublingLoop())), async (instance) => {
+      const grown = await grownMiB(async () => {
+        const before = process.memoryUsage.rss();
+        const { ticket, answer } = handOver(instance, [zeroRow], [0], { returnsMemory: true });
+        while (process.memoryUsage.rss() < before + 128 * mebibyte)
+          await new Promise((resolve) => setImmediate(resolve));
+        ticket.end();
+        expect((await answer).error?.code).toBe('cancelled');
+      });
+      expect(grown).toBeLessThan(64);
+    });
+  });
+
+  it('may be asked of a session without an arena', async () => {
+    const spec = cpuSpec(folder.write('no-arena.onnx', doublingModel(4)), { enableMemoryArena: false });
+    await withSession(engine, spec, async (instance) => {
+      expect((await handOver(instance, [zeroRow], [0], { returnsMemory: true }).answer).error).toBeNull();
+    });
   });
 });
 

@@ -2,8 +2,8 @@
  * Runs a version that has no warm-up samples with zeros, so that the first requests find memory allocated and kernels
  * chosen. Nobody asked for it, so it decides nothing: it ends after a few seconds whatever the model does, it takes little
  * memory, and a failure is none – zeros need not be valid input. The order of its runs: one row on one instance, which
- * shows what a row costs; one row on the other instances; then as many rows as that cost allows
- * (docs/decisions/0015-bounded-warm-up.md).
+ * shows what a row costs and gives its memory back; one row on all instances; then in the same way as many rows as that
+ * cost allows (docs/decisions/0015-bounded-warm-up.md).
  */
 
 import type { BatchInput, EngineBatch, EngineInstance } from '../../../engine/engine.ts';
@@ -75,26 +75,37 @@ class AutomaticWarmup {
   }
 
   async run(): Promise<void> {
-    const [first, ...others] = this.#task.instances;
-    if (first === undefined) return;
-    await this.#runAll(first, others);
+    if (this.#task.instances.length === 0) return;
+    await this.#runAll();
     this.#report();
   }
 
-  async #runAll(first: EngineInstance, others: readonly EngineInstance[]): Promise<void> {
-    const one = await this.#batch(1, [first]);
-    if (one === null) return;
-    if (one.growthBytes * others.length > this.#expectedBytes) {
-      this.#stopped = `a row took ${mebibytes(one.growthBytes)} MiB, too much for ${others.length} more instances`;
-      return;
-    }
-    if ((await this.#batch(1, others)) === null) return;
+  async #runAll(): Promise<void> {
+    const one = await this.#warm(1);
     const { maxBatchSize } = this.#task.config;
-    if (maxBatchSize < 2) return;
+    if (one === null || maxBatchSize < 2) return;
     const rows = this.#affordableRows(one);
     if (rows < maxBatchSize) this.#stopped = `${this.#costOf(one)}, so ${rows} of ${maxBatchSize} rows were run`;
-    if (rows < 2) return;
-    if ((await this.#batch(rows, [first])) !== null) await this.#batch(rows, others);
+    if (rows >= 2) await this.#warm(rows);
+  }
+
+  /**
+   * So many rows on every instance. The first run shows what they cost, so its memory goes back; where that is affordable
+   * the others keep theirs for the first requests. Gives the first run, or null when there is no point in going on.
+   */
+  async #warm(rows: number): Promise<RunOutcome | null> {
+    const { instances } = this.#task;
+    const others = instances.slice(1);
+    const first = await this.#batch(rows, instances.slice(0, 1), true);
+    if (first === null) return null;
+    const { tookMs, growthBytes } = first;
+    if (growthBytes * others.length > this.#expectedBytes) {
+      const what = rows === 1 ? 'a row' : `${rows} rows`;
+      this.#stopped = `${what} took ${mebibytes(growthBytes)} MiB, too much for ${others.length} more instances`;
+      return null;
+    }
+    const isCheap = tookMs <= slowRunMs && growthBytes <= this.#expectedBytes;
+    return (await this.#batch(rows, isCheap ? instances : others, false)) === null ? null : first;
   }
 
   #affordableRows({ tookMs, growthBytes }: RunOutcome): number {
@@ -109,8 +120,8 @@ class AutomaticWarmup {
     `a row took ${tookMs.toFixed(1)} ms and ${mebibytes(growthBytes)} MiB`;
 
   /** The costliest of the runs; null when there is no point in going on. */
-  async #batch(rows: number, instances: readonly EngineInstance[]): Promise<RunOutcome | null> {
-    const batch = zeroBatch(this.#task, rows);
+  async #batch(rows: number, instances: readonly EngineInstance[], returnsMemory: boolean): Promise<RunOutcome | null> {
+    const batch = zeroBatch(this.#task, rows, returnsMemory);
     if (batch === null) {
       this.#stopped = `${rows} rows of its inputs are too large`;
       return null;
@@ -173,7 +184,7 @@ function stopReason(rows: number, { ended, error, growthBytes }: RunOutcome): st
 const mebibytes = (bytes: number): number => Math.round(bytes / mebibyte);
 
 /** Null when its inputs are too large. Open extents are 1. */
-function zeroBatch(task: AutomaticTask, rows: number): EngineBatch | null {
+function zeroBatch(task: AutomaticTask, rows: number, returnsMemory: boolean): EngineBatch | null {
   const inputs: BatchInput[] = [];
   let totalBytes = 0;
   for (const [index, spec] of task.signature.inputs.entries()) {
@@ -185,7 +196,7 @@ function zeroBatch(task: AutomaticTask, rows: number): EngineBatch | null {
     if (totalBytes > mostInputBytes) return null;
     inputs.push({ index, shape, parts: [zeros(spec.datatype, count)] });
   }
-  return { inputs, outputs: configuredOutputs(task.config, task.signature) };
+  return { inputs, outputs: configuredOutputs(task.config, task.signature), returnsMemory };
 }
 
 function zeroShape(task: AutomaticTask, spec: TensorSpec, rows: number): Shape {

@@ -106,6 +106,8 @@ async function until(condition: () => boolean): Promise<void> {
   for (let i = 0; i < 100_000 && !condition(); i++) await new Promise(setImmediate);
 }
 
+const returned = ({ runs }: FakeInstance): unknown[] => runs.map(({ batch }) => batch.returnsMemory);
+
 const rowsOf = ({ runs }: FakeInstance): readonly number[] => runs.map(({ rows }) => rows);
 
 describe('the automatic warm-up', () => {
@@ -114,19 +116,38 @@ describe('the automatic warm-up', () => {
     await finishRuns(story, 1, 1000);
     expect(story.outcome()).toBe('');
     expect(story.instances.map(rowsOf)).toEqual([
-      [1, 8],
+      [1, 1, 8, 8],
       [1, 8],
     ]);
-    expect(story.instances.flatMap(({ runs }) => runs.map(({ releaseCount }) => releaseCount))).toEqual([1, 1, 1, 1]);
+    const runs = story.instances.flatMap((instance) => instance.runs);
+    expect(runs.map(({ releaseCount }) => releaseCount)).toEqual(runs.map(() => 1));
     expect(story.lines).toEqual(['debug automatic warm-up is done']);
     expect(story.clock.waitingCount).toBe(0);
+  });
+
+  it('gives back the memory of the first run of a size, and keeps what was found to be little', async () => {
+    const story = start({}, 2);
+    await finishRuns(story, 1, 1000);
+    expect(story.instances.map(returned)).toEqual([
+      [true, false, true, false],
+      [false, false],
+    ]);
+  });
+
+  it.each([
+    ['slow', 300, 1000],
+    ['large', 1, 200 * mebibyte],
+  ])('keeps no memory of a row that is %s', async (_, ms, bytes) => {
+    const story = start();
+    await finishRuns(story, ms, bytes);
+    expect(story.instances.map(returned)).toEqual([[true]]);
   });
 
   it('runs no more rows than the memory of one lets expect, over all instances', async () => {
     const story = start({ config: modelConfig({ maxBatchSize: 128 }) }, 2);
     await finishRuns(story, 1, 10 * mebibyte);
     expect(story.instances.map(rowsOf)).toEqual([
-      [1, 6],
+      [1, 1, 6, 6],
       [1, 6],
     ]);
     expect(story.lines).toEqual([
@@ -137,7 +158,7 @@ describe('the automatic warm-up', () => {
   it('takes little where little is available', async () => {
     const story = start({ config: modelConfig({ maxBatchSize: 128 }) }, 1, 480);
     await finishRuns(story, 1, 10 * mebibyte);
-    expect(story.instances.map(rowsOf)).toEqual([[1, 3]]);
+    expect(story.instances.map(rowsOf)).toEqual([[1, 1, 3, 3]]);
   });
 
   it('stops at one row that is slow or large, and leaves out instances that would take as much', async () => {

@@ -1,0 +1,60 @@
+/**
+ * ONNX Runtime's lines in our log. It warns of the same thing with every batch – of an output whose shape is not the declared
+ * one, for example – so a session is warned of once, and what repeats is for those who look closer.
+ */
+
+import type { Logger } from '../logger.ts';
+
+/** ONNX Runtime's severities. */
+const warning = 2;
+const error = 3;
+
+/** Kinds of warnings that are remembered of a label; more are repeats too. */
+const mostKinds = 100;
+
+interface OpenLabel {
+  sessions: number;
+  /** Warnings that were told, without the numbers in them. */
+  readonly told: Set<string>;
+}
+
+export class RuntimeLog {
+  readonly #logger: Logger;
+  readonly #open = new Map<string, OpenLabel>();
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  /** A session with this label is about to be opened. What it is warned of is news, also if an earlier one was. */
+  opening(label: string): void {
+    const sessions = (this.#open.get(label)?.sessions ?? 0) + 1;
+    this.#open.set(label, { sessions, told: new Set() });
+  }
+
+  /** It is closed, or was not opened. */
+  closed(label: string): void {
+    const open = this.#open.get(label);
+    if (open === undefined) return;
+    open.sessions--;
+    if (open.sessions === 0) this.#open.delete(label);
+  }
+
+  /** @param severity 0 verbose, 1 info, 2 warning, 3 error, 4 fatal */
+  readonly write = (severity: number, label: string, message: string): void => {
+    const fields = { model: label, source: 'onnxruntime' };
+    if (severity >= error) this.#logger.error(fields, message);
+    else if (severity === warning && !this.#isRepeat(label, message)) this.#logger.warn(fields, message);
+    else this.#logger.debug(fields, message);
+  };
+
+  #isRepeat(label: string, message: string): boolean {
+    const told = this.#open.get(label)?.told;
+    if (told === undefined) return false;
+    // The rows of a batch are among the numbers.
+    const kind = message.replaceAll(/\d+/g, '#');
+    if (told.has(kind) || told.size >= mostKinds) return true;
+    told.add(kind);
+    return false;
+  }
+}
