@@ -1,6 +1,6 @@
 /** What a request takes in memory beside the message that it was read from. */
 
-import type { InferenceRequest, ParameterValue } from './request.ts';
+import type { InferenceRequest, ParameterValue, RequestDraft } from './request.ts';
 
 /** Objects for a tensor, an output or a parameter, without their texts: what V8 takes, rounded up. */
 const tensorBytes = 192;
@@ -12,8 +12,13 @@ const characterBytes = 2;
 /** Smaller buffers are parts of pooled ones. */
 const ownBufferBytes = 64 * 1024;
 
+/** Counts what a request holds that was read from this message. */
+export function countHeldBytes(draft: RequestDraft, message: Buffer): void {
+  draft.heldBytes = message.length + decodedBytes(draft, message.buffer);
+}
+
 /** @param message Where the message lies: tensors that are views on it take nothing. */
-export function decodedBytes(request: InferenceRequest, message: ArrayBufferLike): number {
+function decodedBytes(request: InferenceRequest, message: ArrayBufferLike): number {
   const { id, inputs, outputs, parameters } = request;
   let bytes = id.length * characterBytes + outputs.length * outputBytes;
   for (let i = 0; i < inputs.length; i++) {

@@ -42,8 +42,8 @@ export interface InferenceRequest {
   /** Null where the request says nothing of sequences. */
   readonly sequence: SequenceControl | null;
   /**
-   * Bytes of memory that stay in use while the request lives: the message that its tensors are views on, elements that
-   * were decoded, names, texts and parameters. Never less than the bytes of its tensors.
+   * Bytes of memory that stay in use while the request lives: its message and what was decoded from it
+   * (`request-bytes.ts`).
    */
   readonly heldBytes: number;
 }
@@ -67,24 +67,4 @@ export class RequestDraft implements InferenceRequest {
   parameterBytes = 0;
   /** Of HTTP: whether outputs that do not say it themselves are wanted in binary. Does not leave the frontend. */
   isBinaryOutput = false;
-}
-
-/** What a tensor and an entry of a map cost in memory besides their bytes and texts. */
-const objectBytes = 256;
-const entryBytes = 96;
-
-/**
- * Counts what a decoded request holds.
- *
- * @param messageBytes of the message that it was read from, which its views keep alive.
- */
-export function countHeldBytes(draft: RequestDraft, messageBytes: number, decodedBytes: number): void {
-  const objects = draft.inputs.length + draft.outputs.length;
-  draft.heldBytes =
-    messageBytes +
-    decodedBytes +
-    objects * objectBytes +
-    draft.id.length +
-    draft.parameterBytes +
-    draft.parameters.size * entryBytes;
 }

@@ -1,13 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { decodedBytes, isViewedBy } from '../../src/inference/request-bytes.ts';
+import { RequestDraft } from '../../src/inference/request.ts';
+import { countHeldBytes, isViewedBy } from '../../src/inference/request-bytes.ts';
 import { inferenceRequest } from '../fakes/make-request.ts';
 
 const message = new ArrayBuffer(1_000_000);
 const tensor = (data: Uint8Array) => ({ name: 'IN', datatype: 'UINT8', shape: [data.length], data }) as const;
-const bytesOf = (rest: Parameters<typeof inferenceRequest>[0]): number =>
-  decodedBytes(inferenceRequest({ inputs: [], ...rest }), message);
+/** What is held besides the message. */
+function bytesOf(rest: Parameters<typeof inferenceRequest>[0]): number {
+  const draft = Object.assign(new RequestDraft(), inferenceRequest({ inputs: [], ...rest }));
+  countHeldBytes(draft, Buffer.from(message));
+  return draft.heldBytes - message.byteLength;
+}
 
-describe('decodedBytes', () => {
+describe('what a request holds besides its message', () => {
   it('counts no tensor that lies in the message', () => {
     const view = tensor(new Uint8Array(message, 10, 900_000));
     expect(bytesOf({ inputs: [view] })).toBeLessThan(1000);

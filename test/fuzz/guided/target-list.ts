@@ -65,11 +65,7 @@ export const targets: Readonly<Record<string, ListedTarget>> = {
       ],
       ...['frontends/http/json/reader.js', 'frontends/http/json/tensor-elements.js', 'frontends/http/json/value.js'],
       ...['frontends/http/json/numbers.js', 'frontends/http/json/number-sinks.js', 'frontends/http/json/text-sinks.js'],
-      ...[
-        'frontends/http/json/element-sink.js',
-        'frontends/http/infer/requested-outputs.js',
-        'frontends/http/infer/request-parameters.js',
-      ],
+      ...['frontends/http/json/element-sink.js', 'frontends/http/infer/requested-outputs.js'],
       ...['frontends/v2/parameters.js', 'tensor/float16.js', 'tensor/shape.js'],
     ],
     load: async () => (await import('./targets/json-request.ts')).target,

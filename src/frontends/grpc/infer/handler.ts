@@ -2,7 +2,6 @@
 
 import { type InferenceError, invalidArgument, unimplemented } from '../../../errors.ts';
 import type { ResponseSink } from '../../../inference/infer.ts';
-import { decodedBytes } from '../../../inference/request-bytes.ts';
 import type { InferenceResponse } from '../../../inference/response.ts';
 import type { Logger } from '../../../logger.ts';
 import type { InferenceServer } from '../../../server/inference-server.ts';
@@ -50,7 +49,7 @@ export const inferMethod = (dependencies: InferDependencies): UnaryMethod => {
   function infer(message: Buffer, call: UnaryCall): void {
     try {
       const request = decodeInferRequest(message, selectHeaders(call, headerForwardPattern));
-      call.reserve(decodedBytes(request, message.buffer));
+      call.reserve(request.heldBytes - message.length);
       server.infer(request, call, new UnarySink(call, maxMessageBytes));
     } catch (error) {
       call.fail(error);

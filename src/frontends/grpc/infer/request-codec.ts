@@ -5,12 +5,8 @@
  */
 
 import { invalidArgument } from '../../../errors.ts';
-import {
-  countHeldBytes,
-  type InferenceRequest,
-  RequestDraft,
-  type RequestedOutput,
-} from '../../../inference/request.ts';
+import { type InferenceRequest, RequestDraft, type RequestedOutput } from '../../../inference/request.ts';
+import { countHeldBytes } from '../../../inference/request-bytes.ts';
 import { requestLimits, tooMany } from '../../../inference/request-limits.ts';
 import { forwardHeader } from '../../v2/parameters.ts';
 import { refuseRepeated } from '../../v2/repeated-names.ts';
@@ -32,7 +28,6 @@ export function decodeInferRequest(message: Buffer, forwarded: readonly Forwarde
   if (forwarded !== null) for (const [key, value] of forwarded) forwardHeader(request, key, value);
   let parameterCount = 0;
   let outputs: RequestedOutput[] | null = null;
-  let typedBytes = 0;
   let typedName: string | null = null;
   let isRawSeen = false;
   let awaiting = 0;
@@ -60,10 +55,7 @@ export function decodeInferRequest(message: Buffer, forwarded: readonly Forwarde
       case 0x2a: {
         if (inputs.length === requestLimits.tensors) throw tooMany('inputs', requestLimits.tensors);
         const input = readInput(reader, request.modelName);
-        if (input.data !== rawAwaited) {
-          typedName ??= input.name;
-          typedBytes += input.data.length;
-        }
+        if (input.data !== rawAwaited) typedName ??= input.name;
         inputs.push(input);
         break;
       }
@@ -103,7 +95,7 @@ export function decodeInferRequest(message: Buffer, forwarded: readonly Forwarde
     refuseRepeated(outputs, 'output', request.id);
     request.outputs = outputs;
   }
-  countHeldBytes(request, message.length, typedBytes);
+  countHeldBytes(request, message);
   return request;
 }
 

@@ -7,7 +7,6 @@
 import { type InferenceError, toInferenceError } from '../../../errors.ts';
 import { Cancellation, type InferenceContext } from '../../../inference/context.ts';
 import type { ResponseSink } from '../../../inference/infer.ts';
-import { decodedBytes } from '../../../inference/request-bytes.ts';
 import type { InferenceRequest } from '../../../inference/request.ts';
 import type { InferenceResponse } from '../../../inference/response.ts';
 import { selectHeaders } from './forwarded-headers.ts';
@@ -126,7 +125,7 @@ class InferStream implements StreamReceiver {
     try {
       const request = decodeInferRequest(message, this.#headers);
       streamed.request = request;
-      this.#reserve(streamed, decodedBytes(request, message.buffer));
+      this.#reserve(streamed, request.heldBytes - message.length);
       this.#dependencies.server.infer(request, streamed, streamed);
     } catch (error) {
       this.fail(streamed, error, message);

@@ -3,7 +3,7 @@
 import { type InferenceError, unimplemented } from '../../../errors.ts';
 import type { ResponseSink } from '../../../inference/infer.ts';
 import type { RequestDraft } from '../../../inference/request.ts';
-import { decodedBytes, isViewedBy } from '../../../inference/request-bytes.ts';
+import { isViewedBy } from '../../../inference/request-bytes.ts';
 import type { InferenceResponse } from '../../../inference/response.ts';
 import { forwardHeader } from '../../v2/parameters.ts';
 import { type ContentCoding, deflated, inflated, oversizedInflated, responseCoding } from '../transport/compression.ts';
@@ -151,7 +151,7 @@ export class InferCall implements BodyReceiver, ResponseSink {
     const { request } = decoded;
     // What is decoded to its end holds nothing of its body.
     if (this.#reservedBytes > smallBytes && !isViewedBy(request, body.buffer)) this.#releaseRequest();
-    const bytes = decodedBytes(request, body.buffer);
+    const bytes = request.heldBytes - body.length;
     if (!budget.reserve(bytes, this.#reservedBytes)) throw budget.exhausted(bytes);
     this.#reservedBytes += bytes;
     this.#decoded = decoded;

@@ -4,7 +4,8 @@
  */
 
 import { type InferenceError, invalidArgument } from '../../../errors.ts';
-import { countHeldBytes, RequestDraft } from '../../../inference/request.ts';
+import { RequestDraft } from '../../../inference/request.ts';
+import { countHeldBytes } from '../../../inference/request-bytes.ts';
 import { requestPrefix } from '../../../inference/request-prefix.ts';
 import type { InferenceServer, ModelMetadata } from '../../../server/inference-server.ts';
 import { encodeBytesElements } from '../../../tensor/bytes-elements.ts';
@@ -41,7 +42,7 @@ export async function decodeRawRequest(
   request.modelVersion = modelVersion;
   request.inputs = [input];
   forward?.(request);
-  countHeldBytes(request, body.length, input.data.buffer === body.buffer ? 0 : input.data.length);
+  countHeldBytes(request, body);
   return { request, isBinaryByDefault: true, binaryNames: new Set() };
 }
 

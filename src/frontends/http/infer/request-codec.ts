@@ -5,7 +5,8 @@
  */
 
 import { type InferenceError, invalidArgument } from '../../../errors.ts';
-import { countHeldBytes, type InferenceRequest, RequestDraft } from '../../../inference/request.ts';
+import { type InferenceRequest, RequestDraft } from '../../../inference/request.ts';
+import { countHeldBytes } from '../../../inference/request-bytes.ts';
 import type { Tensor } from '../../../tensor/tensor.ts';
 import { refuseRepeated } from '../../v2/repeated-names.ts';
 import { BinaryPart, readInputs } from './request-tensors.ts';
@@ -89,7 +90,7 @@ export function decodeInferRequest(
   const { requested, binaryNames } = outputs ?? allOutputs;
   if (requested.length > 0) refuseRepeated(requested, 'output', request.id);
   request.outputs = requested;
-  countHeldBytes(request, body.length, decodedBytes(inputs, body));
+  countHeldBytes(request, body);
   return { request, isBinaryByDefault: request.isBinaryOutput, binaryNames };
 }
 
@@ -120,13 +121,6 @@ export class InferDecoding {
       throw error;
     }
   }
-}
-
-/** Bytes of the tensors that are no views on the body. */
-function decodedBytes(inputs: readonly Tensor[], body: Buffer): number {
-  let bytes = 0;
-  for (const { data } of inputs) if (data.buffer !== body.buffer) bytes += data.length;
-  return bytes;
 }
 
 export const oversizedJson = (jsonBytes: number, maxInputBytes: number): InferenceError =>
