@@ -61,7 +61,7 @@ const foreigners: readonly { readonly name: RegExp; readonly allowed: readonly s
   { name: /^@grpc\//, allowed: ['frontends/grpc/'] },
   { name: /^prom-client$/, allowed: ['observability/'] },
   { name: /^pino(-pretty)?$/, allowed: ['observability/log.ts'] },
-  { name: /^protobufjs/, allowed: ['model-config/schema.ts', 'frontends/grpc/'] },
+  { name: /^protobufjs/, allowed: ['model-config/schema/schema.ts', 'frontends/grpc/'] },
   { name: /^onnxruntime-node/, allowed: ['engine/'] },
 ];
 

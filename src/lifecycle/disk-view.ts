@@ -4,7 +4,7 @@ import { basename } from 'node:path';
 
 import { invalidArgument, notFound } from '../errors.ts';
 import type { ConfigSource } from '../model-config/resolve-config.ts';
-import { quoted } from '../model-config/source-tree.ts';
+import { quoted } from '../model-config/syntax/source-tree.ts';
 import { writeFileOverrides } from '../repository/file-overrides.ts';
 import { type ModelFolder, scanFolder, scanModel, scanRepositories } from '../repository/layout.ts';
 import { hintForRepository, noModelText } from '../repository/misplaced-files.ts';

@@ -5,12 +5,12 @@
 
 import { InferenceError } from '../errors.ts';
 import { type Datatype, datatypeOfConfigName } from '../tensor/datatype.ts';
-import { checkConfig, checkIdentity } from './check-config.ts';
-import { completeNames } from './complete-config.ts';
-import { readEngineConfig } from './engine-config.ts';
+import { checkConfig, checkIdentity } from './rules/check-config.ts';
+import { completeNames } from './typed/complete-config.ts';
+import { readEngineConfig } from './typed/engine-config.ts';
 import { newFindings, toldOf } from './findings.ts';
-import { resolveInstanceGroups } from './instance-groups.ts';
-import { has, messageOf, messagesOf, numberOf, numbersOf, textOf, textsOf } from './message-fields.ts';
+import { resolveInstanceGroups } from './typed/instance-groups.ts';
+import { has, messageOf, messagesOf, numberOf, numbersOf, textOf, textsOf } from './schema/message-fields.ts';
 import type { ConfigMessage } from './model-config.ts';
 import { type ConfigQuery, readSource } from './resolve-config.ts';
 import { type ModelSignature, type TensorSpec, tensorNamed } from './signature.ts';

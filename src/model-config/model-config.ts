@@ -1,6 +1,6 @@
 /**
  * The validated, frozen settings of a model: our own names with units, every default filled in. It comes from
- * `config.pbtxt` or JSON, completed from the model file (`complete-config.ts`) and checked (`check-config.ts`).
+ * `config.pbtxt` or JSON, completed from the model file (`typed/complete-config.ts`) and checked (`rules/check-config.ts`).
  * `message` is the same in the protocol's form, for the config endpoints.
  */
 

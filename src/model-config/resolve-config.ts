@@ -6,17 +6,17 @@
 import { basename, dirname } from 'node:path';
 
 import { invalidArgument } from '../errors.ts';
-import { buildConfig } from './build-config.ts';
-import { checkConfig, checkIdentity } from './check-config.ts';
-import { completeFromSignature, completeNames, decideBatching } from './complete-config.ts';
+import { buildConfig } from './typed/build-config.ts';
+import { checkConfig, checkIdentity } from './rules/check-config.ts';
+import { completeFromSignature, completeNames, decideBatching } from './typed/complete-config.ts';
 import type { ConfigSettings } from './config-settings.ts';
-import { readEngineConfig } from './engine-config.ts';
+import { readEngineConfig } from './typed/engine-config.ts';
 import { newFindings, throwFindings, toldOf } from './findings.ts';
-import { resolveInstanceGroups } from './instance-groups.ts';
-import { newMessage } from './message-fields.ts';
+import { resolveInstanceGroups } from './typed/instance-groups.ts';
+import { newMessage } from './schema/message-fields.ts';
 import type { ConfigMessage, ConfigValue, EngineConfig, ModelConfig } from './model-config.ts';
-import { normaliseConfig } from './normalise-config.ts';
-import { readJsonConfig, readTextConfig } from './read-config.ts';
+import { normaliseConfig } from './typed/normalise-config.ts';
+import { readJsonConfig, readTextConfig } from './schema/read-config.ts';
 import type { ModelSignature } from './signature.ts';
 
 /**

@@ -1,6 +1,6 @@
 /** The distributions kept beside a version's counters: which phases have one, their names, and how a request enters them. */
 
-import type { HistogramFamily } from '../model-config/metric-families.ts';
+import type { HistogramFamily } from '../model-config/rules/metric-families.ts';
 import type { BatchDurations } from '../scheduling/scheduler.ts';
 import { batchSizeBucketsRows, firstResponseBucketsMs, Histogram, latencyBucketsUs } from './histogram.ts';
 import { LatencyWindow } from './latency-window.ts';

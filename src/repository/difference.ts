@@ -3,7 +3,7 @@
  * Configurations are compared by what they say, not by their file's time: touching a file changes nothing. Pure.
  */
 
-import { sameValue, withFields } from '../model-config/message-fields.ts';
+import { sameValue, withFields } from '../model-config/schema/message-fields.ts';
 import type { ConfigMessage } from '../model-config/model-config.ts';
 import type { ModelFingerprint } from './fingerprint.ts';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { invalidArgument } from '../errors.ts';
 import { pathWithin } from '../model-config/relative-path.ts';
-import { quoted } from '../model-config/source-tree.ts';
+import { quoted } from '../model-config/syntax/source-tree.ts';
 import { readRegularFile } from './read-file.ts';
 
 const mostBytes = 64 * 1024 * 1024;

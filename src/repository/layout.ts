@@ -10,8 +10,8 @@ import { basename, join } from 'node:path';
 
 import { InferenceError, unavailable } from '../errors.ts';
 import type { ConfigSource } from '../model-config/resolve-config.ts';
-import { quoted } from '../model-config/source-tree.ts';
-import { maxConfigBytes } from '../model-config/text-format.ts';
+import { quoted } from '../model-config/syntax/source-tree.ts';
+import { maxConfigBytes } from '../model-config/syntax/text-format.ts';
 import { digest, type ModelFingerprint, statOrNull, TreeReader } from './fingerprint.ts';
 import { forEachBounded } from './for-each-bounded.ts';
 import { isModelName, systemFolders } from './misplaced-files.ts';

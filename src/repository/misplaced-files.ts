@@ -7,7 +7,7 @@ import type { Dirent } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 
-import { quoted } from '../model-config/source-tree.ts';
+import { quoted } from '../model-config/syntax/source-tree.ts';
 
 const onnxEndings: ReadonlySet<string> = new Set(['.onnx', '.ort']);
 

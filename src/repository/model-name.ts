@@ -1,7 +1,7 @@
 /** Model names come from callers and become folder names: they may not lead anywhere else. */
 
 import { invalidArgument } from '../errors.ts';
-import { quoted } from '../model-config/source-tree.ts';
+import { quoted } from '../model-config/syntax/source-tree.ts';
 
 /** What a file system takes for one name, in bytes of UTF-8. */
 export const longestName = 255;

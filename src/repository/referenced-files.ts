@@ -1,7 +1,7 @@
 /** Files that a configuration names: which of them are not there yet, or still empty. */
 
 import { join } from 'node:path';
-import { messageMapOf, messageOf, messagesOf, textOf, textsOf } from '../model-config/message-fields.ts';
+import { messageMapOf, messageOf, messagesOf, textOf, textsOf } from '../model-config/schema/message-fields.ts';
 import type { ConfigMessage } from '../model-config/model-config.ts';
 import { pathWithin } from '../model-config/relative-path.ts';
 import { statOrNull } from './fingerprint.ts';

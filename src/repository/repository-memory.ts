@@ -7,7 +7,7 @@
 import { basename, dirname, normalize } from 'node:path';
 
 import type { Logger } from '../logger.ts';
-import { quoted } from '../model-config/source-tree.ts';
+import { quoted } from '../model-config/syntax/source-tree.ts';
 import { listModelNames, type ModelFolder, passedOverText, type ScanOptions, scanRepositories } from './layout.ts';
 
 export class RepositoryMemory {

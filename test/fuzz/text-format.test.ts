@@ -3,9 +3,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { InferenceError } from '../../src/errors.ts';
-import { readJsonConfig, readTextConfig } from '../../src/model-config/read-config.ts';
-import type { MessageNode, SourceNode } from '../../src/model-config/source-tree.ts';
-import { parseTextFormat } from '../../src/model-config/text-format.ts';
+import { readJsonConfig, readTextConfig } from '../../src/model-config/schema/read-config.ts';
+import type { MessageNode, SourceNode } from '../../src/model-config/syntax/source-tree.ts';
+import { parseTextFormat } from '../../src/model-config/syntax/text-format.ts';
 
 const seed = Number(process.env.FUZZ_SEED ?? Date.now() % 2 ** 31);
 const numRuns = Number(process.env.FUZZ_RUNS ?? 3000);

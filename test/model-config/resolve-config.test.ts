@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { InferenceError } from '../../src/errors.ts';
 import { readConfigMessage, resolveModelConfig } from '../../src/model-config/resolve-config.ts';
-import { configJson } from '../../src/model-config/write-config.ts';
+import { configJson } from '../../src/model-config/schema/write-config.ts';
 import { addSub, addSubIo, cpuSettings, problemOf, resolve, signature, tensor } from './signatures.ts';
 
 const json = (text: string) => ({ modelName: 'm', source: { kind: 'json', text }, settings: cpuSettings }) as const;

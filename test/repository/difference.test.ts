@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readJsonConfig, readTextConfig } from '../../src/model-config/read-config.ts';
+import { readJsonConfig, readTextConfig } from '../../src/model-config/schema/read-config.ts';
 import { differenceBetween, isNoDifference, type ModelContent } from '../../src/repository/difference.ts';
 
 const content = (

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readTextConfig } from '../../src/model-config/read-config.ts';
+import { readTextConfig } from '../../src/model-config/schema/read-config.ts';
 import { scanFolder } from '../../src/repository/layout.ts';
 import { missingFiles } from '../../src/repository/referenced-files.ts';
 import { put, temporaryFolders } from './folders.ts';

@@ -73,9 +73,17 @@ export const targets: Readonly<Record<string, ListedTarget>> = {
   'onnx-file': { counted: ['engine/onnx-file'], load: async () => (await import('./targets/onnx-file.ts')).target },
   'text-config': {
     counted: [
-      ...['model-config/text-format.js', 'model-config/text-scanner.js', 'model-config/source-tree.js'],
-      ...['model-config/read-config.js', 'model-config/read-scalar.js', 'model-config/json-format.js'],
-      ...['model-config/suggestion.js', 'model-config/write-config.js'],
+      ...[
+        'model-config/syntax/text-format.js',
+        'model-config/syntax/text-scanner.js',
+        'model-config/syntax/source-tree.js',
+      ],
+      ...[
+        'model-config/schema/read-config.js',
+        'model-config/schema/read-scalar.js',
+        'model-config/syntax/json-format.js',
+      ],
+      ...['model-config/suggestion.js', 'model-config/schema/write-config.js'],
     ],
     load: async () => (await import('./targets/text-config.ts')).target,
   },

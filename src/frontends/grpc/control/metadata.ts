@@ -1,6 +1,6 @@
 /** What the server and its models are and have done: metadata, configuration, statistics. */
 
-import { configForGrpc } from '../../../model-config/write-config.ts';
+import { configForGrpc } from '../../../model-config/schema/write-config.ts';
 import { statisticsMessage } from '../../v2/statistics-message.ts';
 import { controlMethod } from './control-method.ts';
 import type { MethodTable } from '../method-table.ts';

@@ -1,7 +1,7 @@
 /** Health, metadata, configuration and statistics: everything that only reads (http.md §3, §4). */
 
 import { unavailable } from '../../../errors.ts';
-import { configJson } from '../../../model-config/write-config.ts';
+import { configJson } from '../../../model-config/schema/write-config.ts';
 import type { InferenceServer, TensorMetadata } from '../../../server/inference-server.ts';
 import { reasonNotReady } from '../../v2/model-readiness.ts';
 import { statisticsMessage } from '../../v2/statistics-message.ts';

@@ -6,7 +6,7 @@ import type { BatchInput, EngineBatch } from '../../../engine/engine.ts';
 import { invalidArgument } from '../../../errors.ts';
 import type { InputConfig, ModelConfig, WarmupInput, WarmupSample } from '../../../model-config/model-config.ts';
 import type { ModelSignature } from '../../../model-config/signature.ts';
-import { quoted } from '../../../model-config/source-tree.ts';
+import { quoted } from '../../../model-config/syntax/source-tree.ts';
 import { readRegularFile } from '../../../repository/read-file.ts';
 import { type Datatype, datatypes } from '../../../tensor/datatype.ts';
 import { elementCount } from '../../../tensor/shape.ts';

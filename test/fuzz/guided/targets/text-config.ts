@@ -4,8 +4,8 @@
  */
 
 import { InferenceError } from '../../../../src/errors.ts';
-import { readJsonConfig, readTextConfig } from '../../../../src/model-config/read-config.ts';
-import { configForGrpc, configJson } from '../../../../src/model-config/write-config.ts';
+import { readJsonConfig, readTextConfig } from '../../../../src/model-config/schema/read-config.ts';
+import { configForGrpc, configJson } from '../../../../src/model-config/schema/write-config.ts';
 import { type FuzzTarget, must, mustBeSame } from '../target.ts';
 
 const maxMessage = 12_000;

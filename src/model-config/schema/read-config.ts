@@ -1,0 +1,215 @@
+/**
+ * A tree of either spelling → a ConfigMessage of the schema's fields. Only what was written is in the result, so that
+ * `max_batch_size: 0` can be told from no `max_batch_size`. What the values mean together is `rules/check-config.ts`.
+ */
+
+import { invalidArgument } from '../../errors.ts';
+import { parseJson } from '../syntax/json-format.ts';
+import type { ConfigMessage, ConfigValue } from '../model-config.ts';
+import { type Dialect, readEnum, readMapKey, readScalar, ScalarProblem } from './read-scalar.ts';
+import { type FieldSchema, type FieldType, type MessageSchema, modelConfigSchema } from './schema.ts';
+import {
+  type MessageNode,
+  nodeText,
+  quoted,
+  type SourceField,
+  type SourceNode,
+  type SourceTree,
+} from '../syntax/source-tree.ts';
+import { didYouMean } from '../suggestion.ts';
+import { parseTextFormat } from '../syntax/text-format.ts';
+
+/** More would not help to repair the file. */
+const mostProblems = 20;
+
+/** @throws InferenceError invalid_argument that names every fault as `label:line:column: …` */
+export const readTextConfig = (label: string, text: string | Uint8Array): ConfigMessage =>
+  bindModelConfig(parseTextFormat(label, text), 'text');
+
+/** The protobuf JSON mapping: names in snake_case or camelCase, 64-bit integers as numbers or strings, null is absent. */
+export const readJsonConfig = (label: string, text: string | Uint8Array): ConfigMessage =>
+  bindModelConfig(parseJson(label, text), 'json');
+
+export function bindModelConfig(tree: SourceTree, dialect: Dialect): ConfigMessage {
+  const problems: string[] = [];
+  const binder = new Binder(dialect, (node, text) => {
+    if (problems.length < mostProblems) {
+      problems.push(`${tree.position.text(node.at)}: ${typeof text === 'string' ? text : text()}`);
+    } else if (problems.length === mostProblems) problems.push('and more');
+  });
+  const message = binder.message(tree.root, modelConfigSchema());
+  if (problems.length > 0) throw invalidArgument(problems.join('; '));
+  return message;
+}
+
+/** A function makes a text that takes long, for as many problems as are told. */
+type Report = (where: { readonly at: number }, text: string | (() => string)) => void;
+
+/** No prototype: a map may have the key `__proto__`. */
+type OpenMessage = { [field: string]: ConfigValue };
+const newMessage = (): OpenMessage => Object.create(null) as OpenMessage;
+
+class Binder {
+  readonly #dialect: Dialect;
+  readonly #report: Report;
+
+  constructor(dialect: Dialect, report: Report) {
+    this.#dialect = dialect;
+    this.#report = report;
+  }
+
+  message(node: MessageNode, schema: MessageSchema): ConfigMessage {
+    const message = newMessage();
+    const seen = new Map<string, SourceField>();
+    const oneofs = new Map<string, string>();
+    for (const field of node.fields) {
+      const known = this.#find(field, schema);
+      if (known === null || (this.#dialect === 'json' && isNull(field.value))) continue;
+      if (this.#isSecond(field, known, seen) || this.#isRival(field, known, oneofs)) continue;
+      if (known.mapKey !== null) this.#addEntries(message, field, known, known.mapKey);
+      else if (known.isRepeated) this.#addItems(message, field, known);
+      else {
+        const value = this.#single(field, known);
+        if (value !== null) message[known.name] = value;
+      }
+    }
+    return message;
+  }
+
+  #find(field: SourceField, schema: MessageSchema): FieldSchema | null {
+    const known =
+      schema.fields.get(field.name) ??
+      (this.#dialect === 'json' ? schema.fieldsByJsonName.get(field.name) : undefined) ??
+      null;
+    if (known === null) {
+      this.#report(field, () => {
+        const hint = didYouMean(field.name, schema.fields.keys());
+        return `unknown field ${quoted(field.name)} in ${schema.name}${hint}`;
+      });
+    }
+    return known;
+  }
+
+  /** Text format lets repeated fields and maps go on; nothing else may come twice. */
+  #isSecond(field: SourceField, known: FieldSchema, seen: Map<string, SourceField>): boolean {
+    const mayRepeat = this.#dialect === 'text' && (known.isRepeated || known.mapKey !== null);
+    if (mayRepeat) return false;
+    if (!seen.has(known.name)) {
+      seen.set(known.name, field);
+      return false;
+    }
+    this.#report(field, `field '${known.name}' is given more than once`);
+    return true;
+  }
+
+  #isRival(field: SourceField, known: FieldSchema, oneofs: Map<string, string>): boolean {
+    if (known.oneof === null) return false;
+    const rival = oneofs.get(known.oneof);
+    if (rival === undefined) {
+      oneofs.set(known.oneof, known.name);
+      return false;
+    }
+    this.#report(field, `field '${known.name}' is given along with '${rival}', another choice of '${known.oneof}'`);
+    return true;
+  }
+
+  #single(field: SourceField, known: FieldSchema): ConfigValue | null {
+    if (field.value.kind === 'list') {
+      this.#report(field.value, `'${known.name}' is no list: expected one value`);
+      return null;
+    }
+    if (!this.#hasColon(field, known.type)) return null;
+    return this.#value(field.value, known);
+  }
+
+  #hasColon(field: SourceField, type: FieldType): boolean {
+    if (field.hasColon || type.kind === 'message') return true;
+    this.#report(field, `expected ':' after '${field.name}'`);
+    return false;
+  }
+
+  #addItems(message: OpenMessage, field: SourceField, known: FieldSchema): void {
+    const items = (message[known.name] ?? []) as ConfigValue[];
+    message[known.name] = items;
+    if (!this.#hasColon(field, known.type)) return;
+    for (const node of this.#nodes(field, known)) {
+      const value = this.#value(node, known);
+      if (value !== null) items.push(value);
+    }
+  }
+
+  #nodes(field: SourceField, known: FieldSchema): readonly SourceNode[] {
+    if (field.value.kind === 'list') return field.value.items;
+    if (this.#dialect === 'text') return [field.value];
+    this.#report(field.value, `'${known.name}' expects a list, got ${nodeText(field.value)}`);
+    return [];
+  }
+
+  /** The last entry of a key wins, as in protobuf. */
+  #addEntries(message: OpenMessage, field: SourceField, known: FieldSchema, keyType: 'string' | 'uint64'): void {
+    const map = (message[known.name] ?? newMessage()) as OpenMessage;
+    message[known.name] = map;
+    if (this.#dialect === 'json') this.#addMembers(map, field, known, keyType);
+    else for (const node of this.#nodes(field, known)) this.#addEntry(map, node, known, keyType);
+  }
+
+  #addMembers(map: OpenMessage, field: SourceField, known: FieldSchema, keyType: 'string' | 'uint64'): void {
+    if (field.value.kind !== 'message') {
+      this.#report(field.value, `'${known.name}' expects an object, got ${nodeText(field.value)}`);
+      return;
+    }
+    for (const member of field.value.fields) {
+      const key = readMapKey({ kind: 'string', at: member.at, value: member.name }, keyType, 'json');
+      if (key instanceof ScalarProblem) this.#report(member, () => `a key of '${known.name}' ${key.text()}`);
+      else if (Object.hasOwn(map, key)) this.#report(member, `'${known.name}' has the key ${quoted(key)} twice`);
+      else {
+        const value = this.#value(member.value, known);
+        if (value !== null) map[key] = value;
+      }
+    }
+  }
+
+  #addEntry(map: OpenMessage, node: SourceNode, known: FieldSchema, keyType: 'string' | 'uint64'): void {
+    if (node.kind !== 'message') {
+      this.#report(node, `'${known.name}' expects { key: … value: … }, got ${nodeText(node)}`);
+      return;
+    }
+    let key: string | ScalarProblem = keyType === 'string' ? '' : '0';
+    let value: ConfigValue | null = defaultOf(known.type);
+    const seen = new Set<string>();
+    for (const part of node.fields) {
+      if (part.name !== 'key' && part.name !== 'value') {
+        this.#report(part, `unknown field ${quoted(part.name)} in an entry of '${known.name}': expected key and value`);
+      } else if (seen.has(part.name)) this.#report(part, `field '${part.name}' is given more than once`);
+      else if (part.name === 'value') value = this.#single(part, { ...known, name: 'value', mapKey: null });
+      else key = readMapKey(part.value, keyType, this.#dialect);
+      if (!part.hasColon && part.name === 'key') this.#report(part, "expected ':' after 'key'");
+      seen.add(part.name);
+    }
+    if (key instanceof ScalarProblem) this.#report(node, () => `a key of '${known.name}' ${key.text()}`);
+    else if (value !== null) map[key] = value;
+  }
+
+  /** Null when a problem was reported. */
+  #value(node: SourceNode, { name, type }: FieldSchema): ConfigValue | null {
+    if (type.kind === 'message') {
+      if (node.kind === 'message') return this.message(node, type.message);
+      this.#report(node, `'${name}' expects a message (${type.message.name}), got ${nodeText(node)}`);
+      return null;
+    }
+    const value =
+      type.kind === 'enum' ? readEnum(node, type.enum, this.#dialect) : readScalar(node, type.scalar, this.#dialect);
+    if (!(value instanceof ScalarProblem)) return value;
+    this.#report(node, () => `'${name}' ${value.text()}`);
+    return null;
+  }
+}
+
+const isNull = (node: SourceNode): boolean => node.kind === 'word' && node.text === 'null';
+
+function defaultOf(type: FieldType): ConfigValue {
+  if (type.kind === 'message') return newMessage();
+  if (type.kind === 'enum') return type.enum.nameOf.get(0) ?? '';
+  if (type.scalar === 'string') return '';
+  return type.scalar === 'bool' ? false : 0;
+}

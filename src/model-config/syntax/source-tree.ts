@@ -1,0 +1,159 @@
+/**
+ * What both spellings of a configuration, protobuf text format and JSON, are parsed into: fields and values with the
+ * place where each stands, and no knowledge of any schema. `schema/read-config.ts` gives them meaning.
+ */
+
+import { type InferenceError, invalidArgument } from '../../errors.ts';
+
+/** A number as it was written; `text` has neither sign nor base prefix. */
+export interface NumberNode {
+  readonly kind: 'number';
+  readonly at: number;
+  readonly isNegative: boolean;
+  readonly form: 'decimal' | 'hexadecimal' | 'octal' | 'float';
+  readonly text: string;
+}
+
+/** A bare word: an enum value, `true`, `inf`, or JSON's `null`. */
+export interface WordNode {
+  readonly kind: 'word';
+  readonly at: number;
+  readonly isNegative: boolean;
+  readonly text: string;
+}
+
+export interface StringNode {
+  readonly kind: 'string';
+  readonly at: number;
+  readonly value: string;
+}
+
+export interface ListNode {
+  readonly kind: 'list';
+  readonly at: number;
+  readonly items: readonly SourceNode[];
+}
+
+export interface MessageNode {
+  readonly kind: 'message';
+  readonly at: number;
+  readonly fields: readonly SourceField[];
+}
+
+export type SourceNode = NumberNode | WordNode | StringNode | ListNode | MessageNode;
+
+export interface SourceField {
+  readonly name: string;
+  /** Offset of the name. */
+  readonly at: number;
+  /** Text format lets messages do without. */
+  readonly hasColon: boolean;
+  readonly value: SourceNode;
+}
+
+export interface SourceTree {
+  readonly root: MessageNode;
+  readonly position: SourcePosition;
+}
+
+/**
+ * Fields and values that a configuration may have: several times what thousands of inputs and outputs need. Each becomes an
+ * object that every check looks at, so that few bytes would be much work.
+ */
+export const maxNodes = 16_384;
+
+/** Counts the values of one text while it is parsed. */
+export class NodeCounter {
+  readonly #position: SourcePosition;
+  #count = 0;
+
+  constructor(position: SourcePosition) {
+    this.#position = position;
+  }
+
+  /** @throws InferenceError invalid_argument at the value that is too many. */
+  add(at: number): void {
+    if (++this.#count > maxNodes) throw this.#position.error(at, `a configuration has at most ${maxNodes} values`);
+  }
+}
+
+/** Turns offsets into `label:line:column`, both counted from 1, columns in characters. */
+export class SourcePosition {
+  readonly #label: string;
+  readonly #bytes: Uint8Array;
+  #lineStarts: number[] | null = null;
+  #lineStart = 0;
+  #countedTo = 0;
+  #countedColumn = 1;
+
+  constructor(label: string, bytes: Uint8Array) {
+    this.#label = label;
+    this.#bytes = bytes;
+  }
+
+  text(offset: number): string {
+    this.#lineStarts ??= findLineStarts(this.#bytes);
+    const starts = this.#lineStarts;
+    let low = 0;
+    let high = starts.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if ((starts[middle] as number) <= offset) low = middle;
+      else high = middle - 1;
+    }
+    return `${this.#label}:${low + 1}:${this.#column(starts[low] as number, offset)}`;
+  }
+
+  /** Errors mostly come in the order of the text, and a line may be all of it: what was counted is not counted again. */
+  #column(lineStart: number, offset: number): number {
+    const isBehind = this.#lineStart === lineStart && this.#countedTo <= offset;
+    let at = isBehind ? this.#countedTo : lineStart;
+    let column = isBehind ? this.#countedColumn : 1;
+    for (; at < offset; at++) if (((this.#bytes[at] as number) & 0xc0) !== 0x80) column++;
+    this.#lineStart = lineStart;
+    this.#countedTo = offset;
+    this.#countedColumn = column;
+    return column;
+  }
+
+  error(offset: number, message: string): InferenceError {
+    return invalidArgument(`${this.text(offset)}: ${message}`);
+  }
+}
+
+function findLineStarts(bytes: Uint8Array): number[] {
+  const starts = [0];
+  for (let at = bytes.indexOf(10); at !== -1; at = bytes.indexOf(10, at + 1)) starts.push(at + 1);
+  return starts;
+}
+
+const longestQuote = 64;
+
+/** A name or value from outside as messages quote it: cut when long, control characters made visible. */
+export function quoted(text: string): string {
+  const cut = text.length > longestQuote ? `${text.slice(0, longestQuote)}…` : text;
+  let shown = '';
+  for (const character of cut) {
+    const code = character.codePointAt(0) as number;
+    shown += code < 0x20 || code === 0x7f ? `\\x${code.toString(16).padStart(2, '0')}` : character;
+  }
+  return `'${shown}'`;
+}
+
+/** How a node is called in "expected …, got …". */
+export function nodeText(node: SourceNode): string {
+  switch (node.kind) {
+    case 'message':
+      return 'a message';
+    case 'list':
+      return 'a list';
+    case 'string':
+      return 'a string';
+    case 'word':
+      return quoted(`${node.isNegative ? '-' : ''}${node.text}`);
+    case 'number': {
+      const base = node.form === 'hexadecimal' ? '0x' : node.form === 'octal' ? '0' : '';
+      return quoted(`${node.isNegative ? '-' : ''}${base}${node.text}`);
+    }
+  }
+}

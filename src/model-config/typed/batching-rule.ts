@@ -1,0 +1,112 @@
+/**
+ * Whether a model's rows are independent, judged by what its file declares. Triton asks only for symbolic first
+ * dimensions; that calls models batching whose rows see each other (a sequence first, a square matrix, a count that the
+ * data decide), and then answers wrongly or not at all. Here a model without configuration batches only when nothing in
+ * its declaration speaks against it. A configuration with `max_batch_size` overrules all but Triton's own condition.
+ */
+
+import type { ModelSignature, TensorSpec } from '../signature.ts';
+
+/** `reason` is a sentence about the model when it does not batch, '' otherwise. */
+export interface BatchingVerdict {
+  readonly batches: boolean;
+  readonly reason: string;
+}
+
+const verdict = (reason: string | null): BatchingVerdict => ({ batches: reason === null, reason: reason ?? '' });
+
+/** Triton's condition: every required input and every output has a symbolic first dimension. */
+export function canBatch(signature: ModelSignature): BatchingVerdict {
+  const inputs = signature.inputs.filter((input) => !input.isOptional);
+  if (inputs.length === 0) return verdict('it has no inputs to take rows from');
+  if (signature.outputs.length === 0) return verdict('it has no outputs');
+  const fixed = [...inputs, ...signature.outputs].find((tensor) => tensor.shape?.[0] !== -1);
+  return verdict(fixed === undefined ? null : `the first dimension of '${fixed.name}' is not symbolic`);
+}
+
+/**
+ * `canBatch`, and the names of the dimensions agree that the first one is the batch:
+ * - inputs whose first dimension is named have the same name there;
+ * - outputs with a named first dimension have that name;
+ * - the name stands nowhere but first;
+ * - it does not say that the dimension is time, space or a graph, and no later dimension is called the batch.
+ *
+ * Dimensions without a name, and names that exporters number through, say nothing.
+ */
+export function shouldBatch(signature: ModelSignature): BatchingVerdict {
+  const possible = canBatch(signature);
+  if (!possible.batches) return possible;
+  const disputed = signature.outputs.find((output) => output.isShapeDisputed);
+  if (disputed !== undefined) {
+    return verdict(`output '${disputed.name}' is not made with the shape that the file declares`);
+  }
+  const inputs = signature.inputs.filter((input) => !input.isOptional);
+  return verdict(namesObjection(inputs, signature.outputs));
+}
+
+function namesObjection(inputs: readonly TensorSpec[], outputs: readonly TensorSpec[]): string | null {
+  let batch: TensorSpec | null = null;
+  for (const input of inputs) {
+    const name = spokenName(input, 0);
+    if (name === '') continue;
+    if (notBatchName.test(name)) return `the first dimension of input '${input.name}' is called '${name}'`;
+    if (batch === null) batch = input;
+    else if (spokenName(batch, 0) !== name) {
+      return `inputs '${batch.name}' and '${input.name}' have different first dimensions ('${spokenName(batch, 0)}', '${name}')`;
+    }
+  }
+  const name = batch === null ? '' : spokenName(batch, 0);
+  for (const output of outputs) {
+    const own = output.dimNames[0] ?? '';
+    if (madeUpName.test(own)) return `the first dimension of output '${output.name}' is made by an operator ('${own}')`;
+    const spoken = spokenName(output, 0);
+    if (spoken === '') continue;
+    if (notBatchName.test(spoken)) return `the first dimension of output '${output.name}' is called '${spoken}'`;
+    if (name !== '' && spoken !== name) {
+      return `output '${output.name}' has another first dimension ('${spoken}') than the inputs ('${name}')`;
+    }
+  }
+  return laterObjection([...inputs, ...outputs], name);
+}
+
+function laterObjection(tensors: readonly TensorSpec[], batch: string): string | null {
+  for (const tensor of tensors) {
+    for (let i = 1; i < tensor.dimNames.length; i++) {
+      const name = spokenName(tensor, i);
+      if (name === '') continue;
+      if (name === batch) return `dimension '${name}' is also dimension ${i} of '${tensor.name}'`;
+      if (batchName.test(name) && !batchName.test(batch))
+        return `dimension ${i} of '${tensor.name}' is called '${name}'`;
+    }
+  }
+  return null;
+}
+
+/** The name of a symbolic dimension as far as a person chose it, '' otherwise. */
+function spokenName(tensor: TensorSpec, index: number): string {
+  if (tensor.shape?.[index] !== -1) return '';
+  const name = tensor.dimNames[index] ?? '';
+  return generatedName.test(name) ? '' : name;
+}
+
+/**
+ * What exporters call dimensions that they only count: unk__12 (tf2onnx, onnx), DynamicDimension.3 (Paddle),
+ * Gemmoutput_dim_0, x_dynamic_axes_1, var_0, s77 (PyTorch), Gemm_o0__d0 (ONNX Runtime), x_dim0, axis_2, sym_1, ?.
+ * Two of them that differ may well be the same extent.
+ */
+const generatedName =
+  /^((unk|unknown|unnamed|none|dynamic|dyn|dynamic_?axis|dynamic_?axes|dim|dimension|axis|axes|var|sym|symbol|symbolic|s|d|arg|input|output|tensor|x|y)?[_.-]*\d*|(p2o\.)?DynamicDimension\.\d+|.*_dim_?\d+|.*_dynamic_ax[ie]s_?\d*|.*_o\d+__d\d+|none|\?|-1)$/i;
+
+/**
+ * Exporters name a dimension that an operator makes up after the operator. Of these the data decide the extent, or it is
+ * moved there from another place; a batch could be cut in the wrong way. Operators that make a multiple of the rows
+ * (Reshape, Concat, …) are found out by the first batch, which is then run one by one. `u0` is torch.export's name for an
+ * extent that only the data tell.
+ */
+const madeUpName =
+  /^u\d+$|(NonZero|NonMaxSuppression|Unique|Compress|Transpose|Range|TopK|RoiAlign|Loop|Scan).*(_dim_|__d)\d+$/i;
+
+const batchName = /batch|^n$|^bs$|^b$/i;
+
+const notBatchName =
+  /seq|time|token|len(gth)?$|^len|height|width|^h$|^w$|^t$|^l$|frame|node|edge|vertex|vertices|point|channel|vocab|^num_(?!(batch|row|sample|example|instance|image)).*/i;

@@ -1,0 +1,119 @@
+import { describe, expect, it } from 'vitest';
+import { addSub, cpuSettings, problemOf, resolve } from '../signatures.ts';
+
+const gpus = { ...cpuSettings, gpuOrdinals: [0] };
+const parameter = (key: string, value: string): string =>
+  `parameters { key: "${key}" value { string_value: "${value}" } }\n`;
+const engine = (text: string) => resolve(text, addSub, gpus).engine;
+const accelerator = (name: string, parameters: string): string =>
+  `optimization { execution_accelerators { gpu_execution_accelerator { name: "${name}" ${parameters} } } }`;
+const option = (key: string, value: string): string => `parameters { key: "${key}" value: "${value}" }`;
+
+describe('what the engine is asked for', () => {
+  it('is all defaults without parameters', () => {
+    expect(engine('')).toMatchObject({
+      intraOpThreads: 0,
+      interOpThreads: 0,
+      executionMode: 'sequential',
+      graphOptimizationLevel: 99,
+      enableMemoryArena: true,
+      enableMemoryPattern: true,
+      tensorrtOptions: null,
+      customOpLibraries: [],
+    });
+  });
+
+  it('follows the parameters', () => {
+    const config = engine(
+      parameter('intra_op_thread_count', '3') +
+        parameter('inter_op_thread_count', '2') +
+        parameter('execution_mode', '1') +
+        parameter('enable_mem_arena', '0') +
+        parameter('enable_mem_pattern', '0') +
+        parameter('session.use_device_allocator_for_initializers', '1') +
+        parameter('memory.enable_memory_arena_shrinkage', 'cpu:0;gpu:0') +
+        parameter('cudnn_conv_algo_search', '1') +
+        parameter('gpu_mem_limit', '1073741824') +
+        parameter('arena_extend_strategy', '1') +
+        'model_operations { op_library_filename: "ops/custom.so" }',
+    );
+    expect(config).toMatchObject({
+      intraOpThreads: 3,
+      interOpThreads: 2,
+      executionMode: 'parallel',
+      enableMemoryArena: false,
+      enableMemoryPattern: false,
+      customOpLibraries: ['ops/custom.so'],
+    });
+    expect([...config.sessionEntries]).toEqual([['session.use_device_allocator_for_initializers', '1']]);
+    expect([...config.runEntries]).toEqual([['memory.enable_memory_arena_shrinkage', 'cpu:0;gpu:0']]);
+    expect(Object.fromEntries(config.cudaOptions)).toEqual({
+      cudnn_conv_algo_search: 'HEURISTIC',
+      gpu_mem_limit: '1073741824',
+      arena_extend_strategy: 'kSameAsRequested',
+    });
+  });
+
+  it.each([
+    ['-1', 1],
+    ['0', 99],
+    ['1', 2],
+    ['2', 0],
+    ['3', 99],
+  ])('maps graph level %s to %i', (level, expected) => {
+    expect(engine(`optimization { graph { level: ${level} } }`).graphOptimizationLevel).toBe(expected);
+  });
+
+  it.each([
+    ['intra_op_thread_count', '-1'],
+    ['intra_op_thread_count', 'two'],
+    ['inter_op_thread_count', '99999'],
+    ['execution_mode', '2'],
+    ['enable_mem_arena', 'true'],
+    ['cudnn_conv_algo_search', '3'],
+    ['gpu_mem_limit', '1GB'],
+    ['memory.enable_memory_arena_shrinkage', 'all'],
+  ])('refuses %s = %s', (key, value) => {
+    expect(problemOf(() => engine(parameter(key, value)))).toContain(`parameter '${key}' expects`);
+  });
+
+  it('passes options of the CUDA provider on, but for those the server sets', () => {
+    const text = accelerator('cuda', `${option('enable_cuda_graph', '1')} ${option('device_id', '3')}`);
+    const config = resolve(text, addSub, gpus);
+    expect(Object.fromEntries(config.engine.cudaOptions)).toEqual({ enable_cuda_graph: '1' });
+    expect(config.ignoredFields).toEqual(["cuda accelerator parameter 'device_id': set by the server"]);
+  });
+
+  it('translates parameters of the TensorRT accelerator', () => {
+    const config = engine(
+      accelerator(
+        'tensorrt',
+        `${option('precision_mode', 'FP16')} ${option('max_workspace_size_bytes', '1024')} ${option('trt_engine_cache_enable', 'True')} ${option('trt_dla_core', '1')}`,
+      ),
+    );
+    expect(Object.fromEntries(config.tensorrtOptions ?? [])).toEqual({
+      trt_fp16_enable: '1',
+      trt_max_workspace_size: '1024',
+      trt_engine_cache_enable: '1',
+      trt_dla_core: '1',
+    });
+  });
+
+  it.each([
+    [accelerator('vulkan', ''), "unknown Execution Accelerator 'vulkan' is requested"],
+    [
+      accelerator('tensorrt', option('fast', '1')),
+      "unknown parameter 'fast' is provided for TensorRT Execution Accelerator",
+    ],
+    [accelerator('tensorrt', option('constructor', '1')), "unknown parameter 'constructor'"],
+    [accelerator('tensorrt', option('precision_mode', 'FP8')), "got 'FP8'"],
+    [accelerator('tensorrt', option('trt_dla_enable', 'yes')), "got 'yes'"],
+  ])('refuses accelerators it does not know: %#', (text, expected) => {
+    expect(problemOf(() => engine(text))).toContain(expected);
+  });
+
+  it('says that accelerators have no effect on the CPU', () => {
+    const config = resolve(accelerator('cuda', option('enable_cuda_graph', '1')), addSub, cpuSettings);
+    expect(config.ignoredFields.join()).toContain('all instances are on the CPU');
+  });
+});
