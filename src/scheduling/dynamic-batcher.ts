@@ -1,5 +1,5 @@
 /**
- * The scheduler of a model version with instances: a queue, a policy that forms batches, and a runner for them. It lives
+ * The scheduler of a model version with instances: a queue, a policy that forms batches, and a dispatcher that hands them to instances. It lives
  * on the event loop. A model that does not batch has the same scheduler with a policy of one request.
  *
  * An instance that is free takes a batch at the end of the turn of the event loop in which a request came, so that
@@ -20,7 +20,7 @@ import type { AdmittedRequest } from './admission.ts';
 import { Answers, elapsedNs } from './answers.ts';
 import type { ResponseIdentity } from './batch-response.ts';
 import type { BatchPolicy } from './batch-policy.ts';
-import { BatchRunner } from './batch-runner.ts';
+import { BatchDispatcher } from './batch-dispatcher.ts';
 import type { InstanceGate } from './instance-gate.ts';
 import { timeoutMs } from './queue-policy.ts';
 import { QueuedRequest, type RequestKeeper } from './queued-request.ts';
@@ -52,7 +52,7 @@ export class DynamicBatcher implements ElasticScheduler, RequestKeeper {
   readonly #parts: BatcherParts;
   readonly #queue: RequestQueue;
   readonly #answers: Answers;
-  readonly #runner: BatchRunner;
+  readonly #dispatcher: BatchDispatcher;
   readonly #delayTimer: WakeTimer;
   readonly #expiryTimer: WakeTimer;
   #isPumping = false;
@@ -66,7 +66,7 @@ export class DynamicBatcher implements ElasticScheduler, RequestKeeper {
     this.#parts = parts;
     this.#queue = new RequestQueue(policy.order, parts.maxQueuedRequests);
     this.#answers = new Answers(clock, observer, logger, parts.preservesOrdering);
-    this.#runner = new BatchRunner({
+    this.#dispatcher = new BatchDispatcher({
       ...parts,
       answers: this.#answers,
       onFree: pump,
@@ -122,17 +122,17 @@ export class DynamicBatcher implements ElasticScheduler, RequestKeeper {
     if (state === 'waiting') this.#queue.remove(request);
     request.isReadOn = state === 'running';
     this.#answers.failNow(request, scheduleRefusal.cancelled(), 'CANCELED');
-    if (state === 'running' && batch !== null) this.#runner.forget(batch);
+    if (state === 'running' && batch !== null) this.#dispatcher.forget(batch);
     this.#noticeDrained();
   }
 
   addInstance(instance: EngineInstance): void {
-    this.#runner.addInstance(instance);
+    this.#dispatcher.addInstance(instance);
     if (this.#queue.length > 0) this.#pump();
   }
 
   retireInstance(instance: EngineInstance): Promise<void> {
-    return this.#runner.retireInstance(instance);
+    return this.#dispatcher.retireInstance(instance);
   }
 
   drain(): Promise<void> {
@@ -147,7 +147,7 @@ export class DynamicBatcher implements ElasticScheduler, RequestKeeper {
     this.#isClosed = true;
     for (const request of this.#queue.take(this.#queue.length)) this.#answers.failNow(request, error, 'OTHER');
     for (const request of this.#answers.heldRequests()) this.#answers.failNow(request, error, 'OTHER');
-    this.#runner.abort(error);
+    this.#dispatcher.abort(error);
     this.#noticeDrained();
   }
 
@@ -170,7 +170,7 @@ export class DynamicBatcher implements ElasticScheduler, RequestKeeper {
   }
 
   #afterArrival(expiresAtMs: number, nowMs: number): void {
-    const when = this.#parts.policy.arrived(this.#queue, this.#runner, nowMs);
+    const when = this.#parts.policy.arrived(this.#queue, this.#dispatcher, nowMs);
     if (when === 'now') {
       this.#pump();
     } else if (when === 'later') {
@@ -209,19 +209,19 @@ export class DynamicBatcher implements ElasticScheduler, RequestKeeper {
     let nowMs = clock.now();
     this.#expire(nowMs);
     while (this.#queue.length > 0) {
-      const decision = policy.decide(this.#queue, this.#runner, nowMs);
+      const decision = policy.decide(this.#queue, this.#dispatcher, nowMs);
       if (decision.kind === 'wait') this.#delayTimer.wakeBy(decision.untilMs);
       if (decision.kind !== 'take') return;
-      if (this.#runner.hasIdle) {
-        const instance = this.#runner.claim();
+      if (this.#dispatcher.hasIdle) {
+        const instance = this.#dispatcher.claim();
         if (instance === null) return;
-        this.#runner.start(instance, this.#queue.take(decision.requestCount), decision.closedBy, nowMs);
+        this.#dispatcher.start(instance, this.#queue.take(decision.requestCount), decision.closedBy, nowMs);
         nowMs = clock.now();
         this.#expire(nowMs);
       } else {
-        const instance = this.#runner.claimAhead();
+        const instance = this.#dispatcher.claimAhead();
         if (instance === null) return;
-        this.#runner.startAhead(instance, this.#queue.take(decision.requestCount), decision.closedBy, nowMs);
+        this.#dispatcher.startAhead(instance, this.#queue.take(decision.requestCount), decision.closedBy, nowMs);
       }
     }
   }
@@ -242,7 +242,7 @@ export class DynamicBatcher implements ElasticScheduler, RequestKeeper {
   }
 
   #noticeDrained(): void {
-    if (this.#drained.length === 0 || this.#answers.openCount > 0 || this.#runner.isBusy) return;
+    if (this.#drained.length === 0 || this.#answers.openCount > 0 || this.#dispatcher.isBusy) return;
     this.#delayTimer.stop();
     this.#expiryTimer.stop();
     const waiting = this.#drained;

@@ -37,7 +37,7 @@ export interface RunnerParts {
   readonly onEnd: () => void;
 }
 
-export class BatchRunner implements RunProfile {
+export class BatchDispatcher implements RunProfile {
   readonly #parts: RunnerParts;
   readonly #pool = new InstancePool();
   readonly #isolation = new Isolation();
