@@ -3,7 +3,7 @@
 import { internal } from '../errors.ts';
 import type { ModelSignature, TensorSpec } from '../model-config/signature.ts';
 import { datatypeOfOnnxCode } from '../tensor/datatype.ts';
-import type { ModelSource } from './model-source.ts';
+import type { OpenableModel } from './openable-model.ts';
 import type { NativeSignature, NativeTensorSpec } from './native.ts';
 import type { DeclaredValue } from './onnx-file/declared-value.ts';
 
@@ -14,7 +14,7 @@ export interface JoinedSignature {
 }
 
 /** Throws `internal` when the runtime names a datatype that the addon should have refused. */
-export function joinSignature(native: NativeSignature, source: ModelSource): JoinedSignature {
+export function joinSignature(native: NativeSignature, source: OpenableModel): JoinedSignature {
   const { facts, labels } = source;
   const order = graphOrder(native.inputs, facts?.inputs ?? []);
   const signature: ModelSignature = {

@@ -20,7 +20,7 @@ import type {
 import { IdleSlabs } from './idle-slabs.ts';
 import { findRuntimeLibrary, loadNative } from './load-native.ts';
 import { joinSignature } from './model-signature.ts';
-import { checkUnchanged, type ModelSource, readModelSource } from './model-source.ts';
+import { checkUnchanged, type OpenableModel, readOpenableModel } from './openable-model.ts';
 import type { NativeAddon, NativeDescription, NativeSessionReply, NativeSessionSpec } from './native.ts';
 import { modelFailure, nativeFailure } from './native-error.ts';
 import { FrameTable } from './native-instance.ts';
@@ -108,7 +108,7 @@ class NativeEngine implements Engine {
 
   async inspect(file: ModelFile, spec: InspectionSpec = {}): Promise<ModelSignature> {
     await checkOpLibraries(spec.customOpLibraries ?? []);
-    const source = await readModelSource(file);
+    const source = await readOpenableModel(file);
     const reply = await this.#openForInspection(source, inspection(file, spec), spec.device ?? { kind: 'cpu' });
     await this.#addon.closeSession(reply.id);
     return joinSignature(reply.signature, source).signature;
@@ -118,7 +118,11 @@ class NativeEngine implements Engine {
    * ONNX Runtime refuses some half-precision graphs unless it may optimise them, and operators that only a GPU's
    * provider has unless that is there. What it says of the cheapest way is what the caller is told.
    */
-  async #openForInspection(source: ModelSource, cheap: NativeSessionSpec, device: Device): Promise<NativeSessionReply> {
+  async #openForInspection(
+    source: OpenableModel,
+    cheap: NativeSessionSpec,
+    device: Device,
+  ): Promise<NativeSessionReply> {
     const ways = [cheap, { ...cheap, graphOptimizationLevel: 99 }];
     if (device.kind === 'cuda') {
       ways.push({ ...cheap, graphOptimizationLevel: 99, cudaOrdinal: device.ordinal, requireDevice: true });
@@ -136,7 +140,7 @@ class NativeEngine implements Engine {
 
   async openSession(spec: SessionSpec): Promise<EngineSession> {
     await checkOpLibraries(spec.customOpLibraries);
-    const source = await readModelSource(spec.file);
+    const source = await readOpenableModel(spec.file);
     const { log } = this.#settings;
     log.opening(spec.label);
     try {
@@ -147,7 +151,7 @@ class NativeEngine implements Engine {
     }
   }
 
-  async #openSource(source: ModelSource, spec: SessionSpec): Promise<EngineSession> {
+  async #openSource(source: OpenableModel, spec: SessionSpec): Promise<EngineSession> {
     const reply = await this.#openForServing(source, spec);
     try {
       await checkUnchanged(source);
@@ -178,7 +182,7 @@ class NativeEngine implements Engine {
    * With the entries that we add for the better, or without them where the runtime refuses the model because of one: what
    * it opens by itself is served. A model that is refused either way is refused as the runtime alone would.
    */
-  async #openForServing(source: ModelSource, spec: SessionSpec): Promise<NativeSessionReply> {
+  async #openForServing(source: OpenableModel, spec: SessionSpec): Promise<NativeSessionReply> {
     const added = [...addedEntries].filter(([key]) => !spec.sessionEntries.has(key));
     try {
       return await this.#open(source, this.#nativeSpec(spec, source, added));
@@ -221,7 +225,7 @@ class NativeEngine implements Engine {
     return this.#description;
   }
 
-  async #open(source: ModelSource, spec: NativeSessionSpec): Promise<NativeSessionReply> {
+  async #open(source: OpenableModel, spec: NativeSessionSpec): Promise<NativeSessionReply> {
     const reply = await this.#addon.openSession({
       ...spec,
       modelBytes: source.bytes,
@@ -234,7 +238,7 @@ class NativeEngine implements Engine {
 
   #nativeSpec(
     spec: SessionSpec,
-    source: ModelSource,
+    source: OpenableModel,
     added: readonly (readonly [string, string])[],
   ): NativeSessionSpec {
     const { cores, hasGlobalPool } = this.#settings;
@@ -271,7 +275,7 @@ const exactQuantization: ReadonlyMap<string, string> = new Map([['session.x64qua
 /** What we ask of every session for the better; none may decide whether a model opens. */
 const addedEntries: ReadonlyMap<string, string> = new Map([...quietThreads, ...exactQuantization]);
 
-const weightFilesOf = ({ files }: ModelSource): readonly string[] => files.map(({ path }) => path);
+const weightFilesOf = ({ files }: OpenableModel): readonly string[] => files.map(({ path }) => path);
 
 /** As cheaply as a model can be opened: nothing is optimised or prepared for running, and on the CPU. */
 const inspection = (file: ModelFile, spec: InspectionSpec): NativeSessionSpec => ({

@@ -1,6 +1,6 @@
 /** The servable kind of ONNX models: a file, sessions and instances of the engine, a scheduler of their own. */
 
-import { readModelSource } from '../../../engine/model-source.ts';
+import { readOpenableModel } from '../../../engine/openable-model.ts';
 import { CutOffError } from '../../../engine/onnx-file/cut-off-error.ts';
 import { toInferenceError } from '../../../errors.ts';
 import type { ServableKind, ServableTools, VersionTask } from '../../servable.ts';
@@ -19,7 +19,7 @@ export const onnxKind: ServableKind = {
 
 async function lacksOf(task: VersionTask, { engine }: ServableTools): Promise<readonly string[]> {
   try {
-    await readModelSource(await findModelFile({ ...task, cudaDevices: engine.cudaDevices() }));
+    await readOpenableModel(await findModelFile({ ...task, cudaDevices: engine.cudaDevices() }));
     return [];
   } catch (error) {
     const { code, message } = toInferenceError(error);

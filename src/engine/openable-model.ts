@@ -20,7 +20,7 @@ interface SourceFile {
   readonly facts: BigIntStats | null;
 }
 
-export interface ModelSource {
+export interface OpenableModel {
   readonly file: ModelFile;
   /** Null: open the file. */
   readonly bytes: Uint8Array | null;
@@ -43,7 +43,7 @@ const complexTypes: ReadonlyMap<unknown, string> = new Map([
 ]);
 
 /** Rejects with what is wrong with the file, as `onnx-file` says it. */
-export async function readModelSource(file: ModelFile): Promise<ModelSource> {
+export async function readOpenableModel(file: ModelFile): Promise<OpenableModel> {
   const self = await lookAt(file.path);
   if (await isOrtFile(file.path)) {
     return { file, bytes: null, sessionEntries: [], facts: null, files: [self], labels: noLabels };
@@ -77,7 +77,7 @@ const lookAt = async (path: string): Promise<SourceFile> => ({
 });
 
 /** Rejects `unavailable` when a file is another one now: what was opened may be half of the old and half of the new. */
-export async function checkUnchanged(source: ModelSource): Promise<void> {
+export async function checkUnchanged(source: OpenableModel): Promise<void> {
   for (const { path, facts: before } of source.files) {
     const { facts: now } = await lookAt(path);
     const isSame = now?.ino === before?.ino && now?.size === before?.size && now?.mtimeNs === before?.mtimeNs;
