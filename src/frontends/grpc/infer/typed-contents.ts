@@ -87,7 +87,7 @@ export function readTypedContents(
     throw invalidArgument(`${subject}: ${byteLength} bytes exceed the limit of ${maxTensorBytes}`);
   }
   const data = new Uint8Array(byteLength);
-  const sink = new ElementSink(data, datatype, subject);
+  const sink = new ContentsWriter(data, datatype, subject);
   forEachField(reader, ranges, (tag) => sink.take(reader, tag));
   return data;
 }
@@ -143,7 +143,7 @@ function packedElements(reader: WireReader, start: number, element: ContentField
 }
 
 /** Writes elements one behind the other. Field and sizes have been counted before. */
-class ElementSink {
+class ContentsWriter {
   readonly #data: Uint8Array;
   readonly #view: DataView;
   readonly #datatype: Datatype;
