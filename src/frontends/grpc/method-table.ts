@@ -9,7 +9,7 @@ import type { ApiGuard } from '../api-guard.ts';
 import type { InferDependencies } from './infer/handler.ts';
 import type { Protocol } from './wire/protocol.ts';
 import { statusOf } from './transport/status.ts';
-import type { CallContext, GrpcMethod, StreamReceiver } from './transport/transport.ts';
+import type { CallContext, GrpcMethod, MessageReceiver } from './transport/transport.ts';
 
 /** What methods are made of. */
 export interface MethodSurroundings extends InferDependencies {
@@ -72,7 +72,7 @@ function guarded(
 }
 
 /** Stands for the method behind a call that has ended before it began. */
-const refusedStream: StreamReceiver = {
+const refusedStream: MessageReceiver = {
   onMessage: () => undefined,
   onHalfClose: () => undefined,
   onDrain: () => undefined,

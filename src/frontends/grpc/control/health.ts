@@ -6,7 +6,7 @@ import { leavingText } from '../leaving.ts';
 import type { MethodSurroundings, MethodTable } from '../method-table.ts';
 import { healthService, type MethodCodec } from '../wire/protocol.ts';
 import { okStatus, statusCode, statusOf } from '../transport/status.ts';
-import type { StreamCall, StreamReceiver } from '../transport/transport.ts';
+import type { MessageReceiver, StreamCall } from '../transport/transport.ts';
 
 type HealthDependencies = Pick<MethodSurroundings, 'server' | 'clock' | 'logger' | 'isLeaving'>;
 
@@ -39,7 +39,7 @@ export const healthTable: MethodTable = {
 const statusMessageOf = (isServing: boolean): object => ({ status: isServing ? 'SERVING' : 'NOT_SERVING' });
 
 /** One caller of Watch: told the state at once and whenever it is another, until one of both leaves. */
-class HealthWatch implements StreamReceiver {
+class HealthWatch implements MessageReceiver {
   readonly #call: StreamCall;
   readonly #codec: MethodCodec;
   readonly #isServing: () => Promise<boolean>;

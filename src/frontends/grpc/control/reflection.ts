@@ -7,7 +7,7 @@ import type { DescribedFile, Descriptors } from '../wire/descriptors.ts';
 import type { MethodTable } from '../method-table.ts';
 import type { MethodCodec } from '../wire/protocol.ts';
 import { okStatus, statusCode, statusOf } from '../transport/status.ts';
-import type { StreamCall, StreamReceiver } from '../transport/transport.ts';
+import type { MessageReceiver, StreamCall } from '../transport/transport.ts';
 
 /** Both have the same messages. */
 const reflectionServices = ['grpc.reflection.v1.ServerReflection', 'grpc.reflection.v1alpha.ServerReflection'];
@@ -83,7 +83,7 @@ const refusal = (code: number, message: string): object => ({
 });
 
 /** One question is read, answered, and then the next one is read. */
-class ReflectionCall implements StreamReceiver {
+class ReflectionCall implements MessageReceiver {
   readonly #call: StreamCall;
   readonly #codec: MethodCodec;
   readonly #answer: (question: Question) => object;

@@ -16,7 +16,7 @@ import { encodeStreamError } from './response-codec.ts';
 import { leavingError, leavingText } from '../leaving.ts';
 import { inferenceService } from '../wire/protocol.ts';
 import { okStatus, statusCode, statusOf } from '../transport/status.ts';
-import type { OutgoingMessage, StreamCall, StreamMethod, StreamReceiver } from '../transport/transport.ts';
+import type { MessageReceiver, OutgoingMessage, StreamCall, StreamMethod } from '../transport/transport.ts';
 
 /** Requests that were read and whose answers have not left; several times what a load tester keeps in flight. */
 const maxOutstanding = 1024;
@@ -74,7 +74,7 @@ class StreamedRequest implements InferenceContext, ResponseSink {
   }
 }
 
-class InferStream implements StreamReceiver {
+class InferStream implements MessageReceiver {
   readonly #call: StreamCall;
   readonly #dependencies: InferDependencies;
   readonly #headers: ReturnType<typeof selectHeaders>;

@@ -84,7 +84,7 @@ export interface StreamCall extends CallContext {
 }
 
 /** What a method does with its stream. The transport calls `open` of the method first and nothing after `finish`. */
-export interface StreamReceiver {
+export interface MessageReceiver {
   /**
    * One whole message, owned by the receiver.
    *
@@ -102,7 +102,7 @@ export interface StreamMethod {
   readonly path: string;
   readonly isCompressible: boolean;
   /** The caller's leaving is told through `call.cancellation`. */
-  open(call: StreamCall): StreamReceiver;
+  open(call: StreamCall): MessageReceiver;
 }
 
 export type GrpcMethod = UnaryMethod | StreamMethod;

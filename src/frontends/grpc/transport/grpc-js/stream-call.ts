@@ -3,12 +3,12 @@
 import type { ServerInterceptingCallInterface } from '@grpc/grpc-js';
 import { type CallSurroundings, GrpcJsCall } from './call.ts';
 import type { OpenCalls } from '../open-calls.ts';
-import type { StreamCall, StreamMethod, StreamReceiver } from '../transport.ts';
+import type { MessageReceiver, StreamCall, StreamMethod } from '../transport.ts';
 
 export class GrpcJsStreamCall extends GrpcJsCall implements StreamCall {
   readonly #method: StreamMethod;
   readonly #calls: OpenCalls;
-  #receiver: StreamReceiver | null = null;
+  #receiver: MessageReceiver | null = null;
   #isDelivering = false;
   #isReadWanted = false;
   /** What grpc-js handed over while a message was being delivered. */

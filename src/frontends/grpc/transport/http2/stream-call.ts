@@ -10,7 +10,7 @@ import type { CallHead } from './call-head.ts';
 import { Http2Call, type Http2CallSurroundings } from './call.ts';
 import { CollectedMemory } from '../../../message-pool.ts';
 import { MessageAssembler } from './message-assembler.ts';
-import type { StreamCall, StreamMethod, StreamReceiver } from '../transport.ts';
+import type { MessageReceiver, StreamCall, StreamMethod } from '../transport.ts';
 
 interface ArrivedMessage {
   readonly message: Buffer;
@@ -30,7 +30,7 @@ export class Http2StreamCall extends Http2Call implements StreamCall {
   /** The requests of a stream end in any order, and its messages are not told apart then. */
   readonly #memory: CollectedMemory;
   readonly #assembler: MessageAssembler;
-  #receiver: StreamReceiver | null = null;
+  #receiver: MessageReceiver | null = null;
   #arrived: ArrivedMessage[] = [];
   #next = 0;
   /** What has arrived and was not handed over. */
