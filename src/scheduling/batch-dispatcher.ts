@@ -12,8 +12,8 @@ import { Batch, engineBatchOf } from './batch.ts';
 import type { BatchPolicy, RunProfile } from './batch-policy.ts';
 import { answerBatch, type ResponseIdentity } from './batch-response.ts';
 import type { Demand, InstanceGate } from './instance-gate.ts';
+import { InstancePool, type InstanceSlot } from './instance-pool.ts';
 import { failedResult, Isolation, mayRunAgain } from './isolation.ts';
-import { InstancePool, type ModelInstance } from './model-instance.ts';
 import type { QueuedRequest } from './queued-request.ts';
 import { outputFault, rowsFault, type ScatterPlan } from './scatter.ts';
 import type { CloseReason, SchedulingObserver } from './scheduler.ts';
@@ -77,12 +77,12 @@ export class BatchDispatcher implements RunProfile {
    * An instance for `start`. Null when the gate lets nobody in; `onFree` is called when it is this model's turn. Only while
    * `hasIdle`.
    */
-  claim(): ModelInstance | null {
+  claim(): InstanceSlot | null {
     const { gate } = this.#parts;
     return gate === null ? this.#pool.takeIdle() : this.#pool.takeIdleThat((instance) => this.#enters(gate, instance));
   }
 
-  #enters(gate: InstanceGate, instance: ModelInstance): boolean {
+  #enters(gate: InstanceGate, instance: InstanceSlot): boolean {
     instance.pass = gate.enter(instance.demand as Demand, this.#parts.onFree);
     return instance.pass !== null;
   }
@@ -94,7 +94,7 @@ export class BatchDispatcher implements RunProfile {
   }
 
   /** @param instance what `claim` gave */
-  start(instance: ModelInstance, requests: readonly QueuedRequest[], closedBy: CloseReason, nowMs: number): void {
+  start(instance: InstanceSlot, requests: readonly QueuedRequest[], closedBy: CloseReason, nowMs: number): void {
     const batch = new Batch(requests, closedBy, nowMs, instance);
     instance.batch = batch;
     this.#parts.observer.batchStarted?.(requests.length);
@@ -102,18 +102,18 @@ export class BatchDispatcher implements RunProfile {
   }
 
   /** A busy instance for `startAhead`; null when none takes one more batch. */
-  claimAhead(): ModelInstance | null {
+  claimAhead(): InstanceSlot | null {
     return this.#parts.gate === null ? this.#pool.findAhead() : null;
   }
 
   /** @param instance what `claimAhead` gave */
-  startAhead(instance: ModelInstance, requests: readonly QueuedRequest[], closedBy: CloseReason, nowMs: number): void {
+  startAhead(instance: InstanceSlot, requests: readonly QueuedRequest[], closedBy: CloseReason, nowMs: number): void {
     const batch = new Batch(requests, closedBy, nowMs, instance);
     instance.next = batch;
     this.#handOver(batch, instance);
   }
 
-  #handOver(batch: Batch, instance: ModelInstance): void {
+  #handOver(batch: Batch, instance: InstanceSlot): void {
     try {
       const engineBatch = engineBatchOf(batch.requests);
       batch.outputCount = engineBatch.outputs.length;
@@ -169,7 +169,7 @@ export class BatchDispatcher implements RunProfile {
   }
 
   /** Others come first, if they wait. */
-  #leaveGate(instance: ModelInstance): void {
+  #leaveGate(instance: InstanceSlot): void {
     const { pass } = instance;
     if (pass === null) return;
     instance.pass = null;

@@ -6,7 +6,7 @@
 import type { BatchInput, EngineBatch, Ticket } from '../engine/engine.ts';
 import type { Shape } from '../tensor/shape.ts';
 import type { AdmittedInput, AdmittedOutput } from './admission.ts';
-import type { ModelInstance } from './model-instance.ts';
+import type { InstanceSlot } from './instance-pool.ts';
 import type { QueuedRequest } from './queued-request.ts';
 import type { BatchDurations, CloseReason } from './scheduler.ts';
 
@@ -19,7 +19,7 @@ export class Batch {
   readonly closedBy: CloseReason;
   /** When the engine began it; of a batch that waits behind another one, when it was handed over. */
   startedAtMs: number;
-  readonly instance: ModelInstance;
+  readonly instance: InstanceSlot;
   /** Requests whose callers still wait. */
   liveCount: number;
   /** Outputs that the engine was asked for. */
@@ -29,7 +29,7 @@ export class Batch {
   ticket: Ticket | null = null;
   isDone = false;
 
-  constructor(requests: readonly QueuedRequest[], closedBy: CloseReason, startedAtMs: number, instance: ModelInstance) {
+  constructor(requests: readonly QueuedRequest[], closedBy: CloseReason, startedAtMs: number, instance: InstanceSlot) {
     let rows = 0;
     for (const request of requests) {
       rows += request.rows;

@@ -7,7 +7,7 @@ import type { EngineInstance } from '../engine/engine.ts';
 import type { Batch } from './batch.ts';
 import type { Demand, GatePass } from './instance-gate.ts';
 
-export class ModelInstance {
+export class InstanceSlot {
   readonly engine: EngineInstance;
   /** What runs. */
   batch: Batch | null = null;
@@ -31,8 +31,8 @@ export class ModelInstance {
  * stay asleep.
  */
 export class InstancePool {
-  readonly #all: ModelInstance[] = [];
-  readonly #idle: ModelInstance[] = [];
+  readonly #all: InstanceSlot[] = [];
+  readonly #idle: InstanceSlot[] = [];
 
   get hasIdle(): boolean {
     return this.#idle.length > 0;
@@ -44,20 +44,20 @@ export class InstancePool {
 
   /** Joins at the cold end. */
   add(engine: EngineInstance, demand: Demand | null): void {
-    const instance = new ModelInstance(engine, demand);
+    const instance = new InstanceSlot(engine, demand);
     this.#all.push(instance);
     this.#idle.unshift(instance);
   }
 
   /** The caller has looked at `hasIdle`. */
-  takeIdle(): ModelInstance {
-    return this.#idle.pop() as ModelInstance;
+  takeIdle(): InstanceSlot {
+    return this.#idle.pop() as InstanceSlot;
   }
 
   /** The first idle one that gets in, or null. */
-  takeIdleThat(enters: (instance: ModelInstance) => boolean): ModelInstance | null {
+  takeIdleThat(enters: (instance: InstanceSlot) => boolean): InstanceSlot | null {
     for (let i = this.#idle.length - 1; i >= 0; i--) {
-      const instance = this.#idle[i] as ModelInstance;
+      const instance = this.#idle[i] as InstanceSlot;
       if (!enters(instance)) continue;
       this.#idle.splice(i, 1);
       return instance;
@@ -66,8 +66,8 @@ export class InstancePool {
   }
 
   /** Of the busy instances that take a batch ahead and have none, the one that began first; null when there is none. */
-  findAhead(): ModelInstance | null {
-    let best: ModelInstance | null = null;
+  findAhead(): InstanceSlot | null {
+    let best: InstanceSlot | null = null;
     for (const instance of this.#all) {
       if (instance.batch === null || instance.next !== null || instance.whenRetired !== null) continue;
       if (!instance.engine.takesAhead) continue;
@@ -80,7 +80,7 @@ export class InstancePool {
    * The batch is done. Returns the one that runs now in its place, if there was one behind it; else the instance is free
    * again, or gone if it was to retire.
    */
-  giveBack(instance: ModelInstance, done: Batch): Batch | null {
+  giveBack(instance: InstanceSlot, done: Batch): Batch | null {
     if (instance.next === done) {
       instance.next = null;
       return null;
@@ -91,7 +91,7 @@ export class InstancePool {
     return instance.batch;
   }
 
-  #free(instance: ModelInstance): void {
+  #free(instance: InstanceSlot): void {
     if (instance.whenRetired === null) {
       this.#idle.push(instance);
     } else {
