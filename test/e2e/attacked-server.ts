@@ -2,6 +2,7 @@
 
 import { placeWideModel } from '../models/wide-model.ts';
 import { Bystander, MemoryWatch } from './bystander.ts';
+import { frontendThreads } from './frontend-thread-counts.ts';
 import { type Exit, ServerProcess, temporaryFolder } from './server-process.ts';
 
 /** Before the first attack, so that the growth of a young heap is not taken for its doing. */
@@ -24,10 +25,14 @@ export class AttackedServer {
   }
 
   /** Serves these models; see wide-model.ts. */
-  static async start(models: readonly { name: string; columns: number }[]): Promise<AttackedServer> {
+  static async start(
+    models: readonly { name: string; columns: number }[],
+    threads: number,
+    flags: readonly string[] = [],
+  ): Promise<AttackedServer> {
     const { path, dispose } = await temporaryFolder();
     for (const { name, columns } of models) await placeWideModel(path, name, columns);
-    const server = new AttackedServer(await ServerProcess.start(path), dispose);
+    const server = new AttackedServer(await ServerProcess.start(path, [frontendThreads(threads), ...flags]), dispose);
     const first = new Bystander(server.port);
     for (let i = 0; i < warmingCalls; i++) await first.ask();
     await first.stop();
@@ -36,6 +41,14 @@ export class AttackedServer {
 
   get port(): number {
     return this.#process.ports.grpc;
+  }
+
+  get metricsPort(): number {
+    return this.#process.ports.metrics;
+  }
+
+  get httpPort(): number {
+    return this.#process.ports.http;
   }
 
   /** Runs an attack; rejects as it does, or when another connection was not served meanwhile or afterwards. */

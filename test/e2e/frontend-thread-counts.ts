@@ -1,17 +1,13 @@
 /**
- * With how many frontend threads the tests run that are about memory: `FRONTEND_THREADS=1,2,4` for all that matter, by
- * default those that CI takes the time for.
+ * With how many frontend threads tests run that are about memory and attacks: `FRONTEND_THREADS=1,2,4` for all that matter,
+ * else those that a test has time for in CI.
  */
 
-const byDefault = '2';
-
-export const frontendThreadCounts: readonly number[] = (process.env.FRONTEND_THREADS ?? byDefault)
-  .split(',')
-  .map(Number)
-  .filter((count) => Number.isInteger(count) && count > 0);
-
-if (frontendThreadCounts.length === 0) {
-  throw new Error(`FRONTEND_THREADS: expected numbers like 1,2,4, got '${process.env.FRONTEND_THREADS}'`);
+export function frontendThreadCounts(byDefault: string): readonly number[] {
+  const text = process.env.FRONTEND_THREADS ?? byDefault;
+  const counts = text.split(',').map(Number);
+  if (counts.every((count) => Number.isInteger(count) && count > 0)) return counts;
+  throw new Error(`FRONTEND_THREADS: expected numbers like 1,2,4, got '${text}'`);
 }
 
 export const frontendThreads = (count: number): string => `--frontend-threads=${count}`;

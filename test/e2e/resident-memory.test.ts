@@ -259,7 +259,7 @@ async function move(way: Way, caller: Caller, totalMiB: number): Promise<void> {
   }
 }
 
-describe.each(frontendThreadCounts)('resident memory with %d frontend threads', (threads) => {
+describe.each(frontendThreadCounts('2'))('resident memory with %d frontend threads', (threads) => {
   let server: ServerProcess;
   let dispose: () => Promise<void>;
 

@@ -1,0 +1,122 @@
+/**
+ * Clients that ask for much and read nothing of it: the server's memory stays near `--max-inflight-bytes`, however many
+ * connections they have, others are answered, and all of it is given back when they leave.
+ */
+
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { requestBlock, setting, unaryCall } from '../http2/frame-bytes.ts';
+import { RawConnection } from '../http2/raw-connection.ts';
+import { wideInfer } from '../models/wide-model.ts';
+import { AttackedServer } from './attacked-server.ts';
+import { frontendThreadCounts } from './frontend-thread-counts.ts';
+
+const mib = 2 ** 20;
+const limitMiB = 96;
+/** The limit; slabs of a batch, idle pages of each thread, what V8 has not collected. */
+const allowedMiB = limitMiB + 192;
+
+/** Answers of 2 MiB: what each attack asks for is several times what is allowed. */
+const wide = { name: 'wide', columns: 524_288 };
+const narrow = { name: 'narrow', columns: 64 };
+
+const inferBlock = requestBlock('/inference.GRPCInferenceService/ModelInfer');
+
+const inferText = (model: string): string => {
+  const inputs = [{ name: 'INPUT', datatype: 'FP32', shape: [1, 1], data: [1] }];
+  const body = JSON.stringify({ inputs, parameters: { binary_data_output: true } });
+  return `POST /v2/models/${model}/infer HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+};
+
+/** A connection that reads nothing. */
+async function deafConnection(port: number): Promise<Socket> {
+  const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+  socket.on('error', () => undefined);
+  socket.pause();
+  await once(socket, 'connect');
+  return socket;
+}
+
+describe.each(frontendThreadCounts('1,2'))('answers that nobody reads, with %d frontend threads', (threads) => {
+  let server: AttackedServer;
+
+  beforeAll(async () => {
+    server = await AttackedServer.start([wide, narrow], threads, [`--max-inflight-bytes=${limitMiB * mib}`]);
+    for (let i = 0; i < 20; i++) expect(await ask(wide.name)).toBe(200);
+  });
+
+  afterAll(async () => {
+    expect(await server.stop()).toEqual({ code: 0, signal: null });
+  });
+
+  /** One request on a connection of its own, whose answer is read. */
+  async function ask(model: string): Promise<number> {
+    const inputs = [{ name: 'INPUT', datatype: 'FP32', shape: [1, 1], data: [1] }];
+    const answer = await fetch(`http://127.0.0.1:${server.httpPort}/v2/models/${model}/infer`, {
+      method: 'POST',
+      headers: { Connection: 'close' },
+      body: JSON.stringify({ inputs, parameters: { binary_data_output: true } }),
+      signal: AbortSignal.timeout(20_000),
+    });
+    await answer.arrayBuffer();
+    return answer.status;
+  }
+
+  /** Bytes that the server says are taken. */
+  async function inflightBytes(): Promise<number> {
+    const text = await (await fetch(`http://127.0.0.1:${server.metricsPort}/metrics`)).text();
+    return Number(/^nereid_inflight_bytes (\S+)/m.exec(text)?.[1]);
+  }
+
+  /** Attacks, asks for something small all the while, and leaves. */
+  async function expectBounded(attack: () => Promise<() => void>): Promise<void> {
+    const { served, grownMiB } = await server.under(async () => {
+      const leave = await attack();
+      for (let i = 0; i < 20; i++) {
+        // Full memory is told, at once.
+        expect([200, 503], 'the status of another one’s request').toContain(await ask(narrow.name));
+        await sleep(50);
+      }
+      expect(await inflightBytes(), 'bytes that are taken').toBeGreaterThan((limitMiB / 4) * mib);
+      expect(await inflightBytes(), 'bytes that are taken').toBeLessThan(limitMiB * 1.1 * mib);
+      leave();
+    });
+    expect(served, 'calls of another connection meanwhile').toBeGreaterThan(0);
+    expect(grownMiB, 'MiB that the server grew').toBeLessThan(allowedMiB);
+    await expect.poll(inflightBytes, { timeout: 20_000 }).toBe(0);
+    expect(await ask(wide.name), 'a large answer afterwards').toBe(200);
+  }
+
+  it('over gRPC, on connections without a window', async () => {
+    const perConnection = 150;
+    await expectBounded(async () => {
+      const connections = await Promise.all(
+        Array.from({ length: 4 }, () => RawConnection.open(server.port, [setting.initialWindowSize, 0])),
+      );
+      const message = wideInfer(wide.name);
+      await Promise.all(
+        connections.map((one) => one.flood(perConnection, (i) => unaryCall(2 * i + 1, inferBlock, message))),
+      );
+      return () => {
+        for (const connection of connections) connection.destroy();
+      };
+    });
+  });
+
+  it('over HTTP, on many connections with pipelined requests', async () => {
+    await expectBounded(async () => {
+      const sockets: Socket[] = [];
+      const text = inferText(wide.name).repeat(10);
+      for (let i = 0; i < 60; i++) {
+        const socket = await deafConnection(server.httpPort);
+        socket.write(text);
+        sockets.push(socket);
+      }
+      return () => {
+        for (const socket of sockets) socket.destroy();
+      };
+    });
+  });
+});
