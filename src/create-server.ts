@@ -1,6 +1,6 @@
 /**
- * Composition: the one place that knows the concrete classes of every room. `createServer` puts a server together from its
- * settings, starts it, and gives back how to stop it. The order of the stop is the order of `RunningServer.stop`.
+ * Composition: the only place that knows the concrete classes of every room. `createServer` builds a server from its
+ * settings, starts it, and returns a `RunningServer`; `RunningServer.stop` defines the order of the shutdown.
  */
 
 import type { Engine } from './engine/engine.ts';

@@ -1,6 +1,6 @@
 /**
- * The one error type of the server. Everything a caller can be told about a failure is an `InferenceError`; how a code
- * looks on a protocol is decided once, in `frontends/error-status.ts`.
+ * The one error type of the server. Every failure that a caller may see is an `InferenceError`;
+ * `frontends/error-status.ts` maps its code to the statuses of the protocols.
  */
 
 /** Ten codes, spelled as the canonical gRPC names in lower case. */

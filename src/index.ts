@@ -1,4 +1,4 @@
-/** The door for programs that embed the server: settings in, a running server out. */
+/** The entry point for programs that embed the server: settings in, a running server out. */
 
 export { parseServeArguments } from './cli/serve-arguments.ts';
 export { createServer, type RunningServer, type ServerParts, StartEndedError, StartupError } from './create-server.ts';

@@ -1,4 +1,6 @@
-/** What rooms log through. The writer lives in `observability/log.ts`; tests pass `silentLogger` or record the lines. */
+/**
+ * The log interface of the rooms. `observability/log.ts` implements it; tests use `silentLogger` or record the lines.
+ */
 
 export type LogFields = Readonly<Record<string, unknown>>;
 

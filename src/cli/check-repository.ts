@@ -1,4 +1,4 @@
-/** What `nereid validate` does with a repository: everything that loading checks, short of opening sessions. */
+/** The checks of `nereid validate`: everything that loading checks, except opening sessions. */
 
 import { join } from 'node:path';
 

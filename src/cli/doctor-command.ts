@@ -1,4 +1,4 @@
-/** `nereid doctor`: what this machine offers to the server, and what to do where something is missing. */
+/** `nereid doctor`: shows the cores, devices and runtime of this machine, and how to get what is missing. */
 
 import type { CudaDevice, Engine, EngineDescription } from '../engine/engine.ts';
 import type { ToolSurroundings } from './inspect-command.ts';

@@ -1,6 +1,7 @@
 /**
- * The values of a command line by flag, typed by the table: asking a boolean flag for a number does not compile. Bad
- * values are collected; the one who asks gets the default in the meantime and throws at the end.
+ * The values of a command line by flag, typed by the table of flags: asking a boolean flag for a number does not
+ * compile. Invalid values are collected: the caller gets the default for each of them, and throws when it has read all
+ * values.
  */
 
 import type { Flag, FlagTable, FlagType } from './flag.ts';

@@ -1,4 +1,4 @@
-/** What `--help` prints, 100 columns wide, made from the same table as the parsing. */
+/** The text of `--help`, 100 columns wide, made from the table of flags that the parser uses. */
 
 import type { CommandName } from './command-line.ts';
 import { type Flag, type FlagTable, flagGroups, valueText } from './flag.ts';

@@ -1,4 +1,4 @@
-/** The part of the command line that says where the server listens. */
+/** The flags that say on which addresses and ports the server listens. */
 
 import { isIP } from 'node:net';
 import { addressText } from '../frontends/listen.ts';

@@ -1,6 +1,6 @@
 /**
- * Reads a command line against a table of flags, as getopt_long does: `--name=value`, `--name value`, any beginning of a
- * name that is unique. Whether values are right is judged by who asked.
+ * Reads a command line against a table of flags, as getopt_long does: `--name=value`, `--name value`, and unique
+ * abbreviations of names. The caller checks the values.
  */
 
 import { nearestName } from '../model-config/suggestion.ts';

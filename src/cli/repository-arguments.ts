@@ -1,4 +1,4 @@
-/** The part of the command line that says which models are served and how they are followed. */
+/** The flags that say which models are served and who decides about loading them. */
 
 import { resolve } from 'node:path';
 import type { ModelControlMode, RepositoryConfig } from '../server/server-config.ts';

@@ -1,4 +1,4 @@
-/** `--http-restricted-api` and `--grpc-restricted-protocol`: which APIs are for callers who carry a key. */
+/** `--http-restricted-api` and `--grpc-restricted-protocol`: the APIs that are open only to callers with a key. */
 
 import { nearestName } from '../model-config/suggestion.ts';
 import { type ApiRestriction, type RestrictableApi, restrictableApis } from '../server/server-config.ts';

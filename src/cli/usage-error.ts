@@ -1,4 +1,4 @@
-/** What was wrong with a command line: every problem found, one sentence each, to be shown with a short usage. */
+/** The problems of a command line, one sentence each; shown with a short usage. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
   readonly problems: readonly string[];

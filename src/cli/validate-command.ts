@@ -1,4 +1,4 @@
-/** `nereid validate`: every model of a repository, with what is wrong with it, before anything is served. */
+/** `nereid validate`: checks every model of a repository without serving it, and lists all problems. */
 
 import type { Engine } from '../engine/engine.ts';
 import { printable } from '../observability/printable.ts';

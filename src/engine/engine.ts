@@ -1,7 +1,7 @@
 /**
- * The seam between scheduling and whatever computes: an `Engine` opens model files as sessions, a session has
- * instances, an instance runs one batch at a time. ONNX Runtime is behind it in production, a fake in unit tests.
- * Engines know nothing of configurations: they are given specs.
+ * The seam between scheduling and the runtime: an `Engine` opens model files as sessions, a session has instances, an
+ * instance runs one batch at a time. The engine is ONNX Runtime in production and a fake in unit tests. Engines know
+ * nothing of configurations; callers give them specs.
  */
 
 import type { InferenceError } from '../errors.ts';

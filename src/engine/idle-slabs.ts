@@ -1,7 +1,7 @@
 /**
- * Gives back the slabs of instances that have become idle. The addon's pools drop what later batches pass by; an instance
- * without later batches would keep up to 256 MiB for each direction. One timer for all instances of an engine, which rests
- * while none has anything to give back.
+ * Returns the slabs of idle instances to the system. The addon's pools drop a slab only when later batches do not need
+ * it; an instance without later batches would keep up to 256 MiB in each direction. One timer serves all instances of
+ * an engine; it is off while no instance has slabs to return.
  */
 
 import type { Clock } from '../time.ts';

@@ -1,10 +1,11 @@
 /**
- * Whether the next batch of an instance should run on the event loop itself instead of on the instance's thread. A hop to
- * another thread and back costs tens of microseconds of CPU; a batch shorter than that is cheaper where it is. The figures
- * are in docs/decisions/0004-inline-execution.md.
+ * Decides whether the next batch of an instance runs on the event loop or on the instance's thread. A hop to another
+ * thread and back costs tens of microseconds of CPU, so a shorter batch is cheaper on the event loop. The figures are
+ * in docs/decisions/0004-inline-execution.md.
  *
- * A time is that of a wall clock, so one batch in twenty is long for no fault of the model: an interrupt, another process,
- * a neighbour of the virtual machine. Therefore what counts is how often, and only a batch that is very long decides alone.
+ * Durations are measured with a wall clock, so about one batch in twenty seems long for a reason outside the model: an
+ * interrupt, another process, a neighbour of the virtual machine. Therefore the decision counts how often batches are
+ * long; only a very long batch decides alone.
  */
 
 /** A batch counts as short when all of its engine time stays below this. */

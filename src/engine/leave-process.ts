@@ -1,4 +1,4 @@
-/** The end of the process that waits for nothing. */
+/** Ends the process at once, without waiting for running work. */
 
 import { loadNative } from './load-native.ts';
 

@@ -1,4 +1,4 @@
-/** Joins what the runtime says of a model with what only its file tells, into the signature that the rest reads. */
+/** Joins the runtime's description of a model with facts that only the file has, and gives the model's signature. */
 
 import { internal } from '../errors.ts';
 import type { ModelSignature, TensorSpec } from '../model-config/signature.ts';

@@ -1,4 +1,4 @@
-/** The engine over the addon: opens model files with ONNX Runtime, and says what this machine has. */
+/** The engine over the addon: opens model files with ONNX Runtime and describes this machine's devices. */
 
 import { basename } from 'node:path';
 import { isMainThread } from 'node:worker_threads';

@@ -1,4 +1,4 @@
-/** From what the addon reports to the server's error type. */
+/** Converts errors of the addon to the server's error type. */
 
 import { dirname, sep } from 'node:path';
 import { errorCodes, InferenceError } from '../errors.ts';

@@ -1,6 +1,6 @@
 /**
- * An instance of the addon: brings batches in and out, on the instance's own thread or, where that is cheaper, right here.
- * This is the hot path of the engine; its cost per batch is what bench/engine.mjs measures.
+ * An instance of the addon: hands batches over and takes results, on the instance's own thread or, if that is cheaper,
+ * on the event loop. This is the hot path of the engine; bench/engine.mjs measures its cost per batch.
  */
 
 import { InferenceError, internal, invalidArgument, toInferenceError } from '../errors.ts';

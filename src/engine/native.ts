@@ -1,6 +1,6 @@
 /**
- * The addon's face, call by call in the order of `native/binding/{engine_binding,batch_binding}.cc`: plain data only, every
- * field set, absence is null. Nothing here has behaviour; `load-native.ts` finds the addon.
+ * The typed interface of the addon, call by call in the order of `native/binding/{engine_binding,batch_binding}.cc`:
+ * plain data only, every field is set, absence is null. No behaviour; `load-native.ts` finds the addon.
  */
 
 /** `code` is a position in `errorCodes`. */

@@ -1,4 +1,7 @@
-/** Libraries of custom operators: found missing here, because the loader's own text has paths and no cure. */
+/**
+ * Libraries of custom operators. Missing ones are found here, because the dynamic loader's error has paths and names no
+ * cure.
+ */
 
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * What the engine gives the runtime for a model file: the file itself, or a rewritten copy of it in memory, after the file
- * and the files it points to were found fit to be opened.
+ * The form in which the engine gives a model to the runtime: the file itself, or a rewritten copy of it in memory.
+ * Before that, the file and its external data are checked.
  */
 
 import type { BigIntStats } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
- * The output slabs of an instance as JavaScript sees them: one ArrayBuffer per slab for as long as the slab lives, and the
- * views of the last batch, which the next batch of the same kind uses again. The pool itself is the addon's.
+ * The output slabs of an instance in JavaScript: one ArrayBuffer per slab for as long as the slab exists, and the views
+ * of the last batch, which the next batch of the same kind uses again. The pool itself is the addon's.
  */
 
 import type { Datatype } from '../tensor/datatype.ts';

@@ -1,4 +1,4 @@
-/** How the cores are shared out between the sessions; the measurement is in docs/decisions/0003-cpu-threads.md. */
+/** How the cores are divided among sessions; the measurements are in docs/decisions/0003-cpu-threads.md. */
 
 import type { SessionSpec } from './engine.ts';
 

@@ -1,7 +1,6 @@
 /**
- * Who may call what: APIs that are restricted to callers who carry a key (`--http-restricted-api`,
- * `--grpc-restricted-protocol`). A frontend asks its guard before a handler sees the request; without restrictions there is
- * no guard.
+ * Restricts APIs to callers with a key (`--http-restricted-api`, `--grpc-restricted-protocol`). A frontend asks its
+ * guard before a handler sees the request; without restrictions there is no guard.
  */
 
 import { timingSafeEqual } from 'node:crypto';

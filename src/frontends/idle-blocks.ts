@@ -1,6 +1,6 @@
 /**
- * Blocks of memory that wait for their next use, by size, which is a power of two. What they hold together is bounded, and
- * what was not needed for a while is let go.
+ * Blocks of memory that wait for their next use, by size, which is a power of two. Their total is bounded, and blocks
+ * that were not needed for a while are freed.
  */
 
 import type { Clock } from '../time.ts';

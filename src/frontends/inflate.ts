@@ -1,6 +1,6 @@
 /**
- * Inflates what a client sent, on Node's worker pool. What comes out is bounded and counted as it grows, and it stops as soon
- * as either bound is passed: a thousand times as much can come out as goes in.
+ * Decompresses request bodies on Node's worker pool. The output is counted as it grows and stops at either bound, its
+ * size or the memory budget: it may be a thousand times as large as the input.
  */
 
 import { createGunzip, createInflate, type Gunzip, type Inflate } from 'node:zlib';

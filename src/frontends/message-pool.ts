@@ -1,7 +1,7 @@
 /**
- * Where request messages get their memory, and the budget that bounds it. That of large ones is used again and again: fresh
- * memory of the size of an image costs the kernel more than the copy that goes into it (each page is cleared when it is first
- * touched). A block is taken for a message and comes back when its request has ended: until then an instance may read it.
+ * Memory of request messages, and the budget that bounds it. Large blocks are used again, because fresh memory costs
+ * the kernel more than the copy into it: it clears each page on first touch. A block is taken for a message and
+ * returned when its request has ended; until then an instance may read it.
  */
 
 import { MemoryBudget } from '../inference/memory-budget.ts';

@@ -1,6 +1,6 @@
 /**
- * Moves an answer in pieces from its source to the socket, no faster than the client takes it, and gives others their turn
- * of the event loop between pieces.
+ * Moves an answer in pieces from its source to the socket, no faster than the client reads, and yields to the event
+ * loop between pieces.
  */
 
 import type { Clock } from '../time.ts';

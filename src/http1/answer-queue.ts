@@ -1,6 +1,6 @@
 /**
- * The requests of one connection that have no written answer, in the order of arrival, and how their answers leave: in that
- * order, whenever they are given (RFC 9112, section 9.3.2).
+ * The unanswered requests of one connection in the order of arrival. Answers leave in that order, whatever the order in
+ * which they are ready (RFC 9112, section 9.3.2).
  */
 
 import type { CountWaiting } from '../sockets/socket-writer.ts';

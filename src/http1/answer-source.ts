@@ -1,6 +1,6 @@
 /**
- * An answer whose body is made while it leaves. The connection asks for a piece when the client has taken what came before,
- * so a slow client costs one piece of memory and not the whole body.
+ * An answer whose body is made while it is sent. The connection asks for the next piece when the client has taken the
+ * previous ones, so a slow client costs one piece of memory and not the whole body.
  */
 export interface AnswerSource {
   /**

@@ -1,6 +1,6 @@
 /**
- * Answers on their way to the socket: small ones are put together in a chunk with all others of the turn, large ones leave
- * from where they lie.
+ * Writes answers to the socket: small ones are collected in one chunk per turn of the event loop, large ones are sent
+ * without a copy.
  */
 
 import type { SocketWriter } from '../sockets/socket-writer.ts';

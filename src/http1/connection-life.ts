@@ -1,4 +1,4 @@
-/** How a connection ends, and the limits in time of what a client may leave unfinished. */
+/** How a connection ends, and the time limits for requests and answers that a client leaves unfinished. */
 
 import type { Duplex } from 'node:stream';
 import type { SocketWriter } from '../sockets/socket-writer.ts';

@@ -1,6 +1,6 @@
 /**
- * Finds the end of each head in the bytes of a connection and has it parsed. Clients say the same again and again: a head
- * that is byte for byte the one before is not looked at twice.
+ * Finds the end of each request head in the bytes of a connection and has it parsed. Clients repeat themselves: a head
+ * that equals the previous one byte for byte is not parsed again.
  */
 
 import { badRequest, Refusal } from './refusal.ts';

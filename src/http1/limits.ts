@@ -1,4 +1,4 @@
-/** What one client may have and do. Every number has its reason; test/http1 holds the bounds. */
+/** Limits for one client. Each number has its reason; tests in test/http1 check them. */
 
 export interface Http1Limits {
   /** The request line and all headers together. Beyond it the request is answered with 431. */

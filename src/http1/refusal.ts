@@ -1,4 +1,4 @@
-/** Why the bytes of a connection are no request that can be served. Nothing behind them is looked at any more. */
+/** Why a connection's bytes are not an acceptable request. Bytes after that point are ignored. */
 
 export class Refusal extends Error {
   /** Of the answer. */

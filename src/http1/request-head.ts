@@ -1,7 +1,7 @@
 /**
- * The head of a request (RFC 9112, sections 2 to 6): request line and headers, and what they say about where the request
- * ends and whether the connection goes on. Where the standard leaves a choice between guessing and refusing, it is refused:
- * two readers that guess differently are how requests are smuggled.
+ * The head of a request (RFC 9112, sections 2 to 6): request line and headers, where the request ends, and whether the
+ * connection stays open. Where the standard allows to guess or to refuse, it is refused: request smuggling needs two
+ * readers that guess differently.
  */
 
 import { badRequest, quoted, Refusal } from './refusal.ts';

@@ -1,4 +1,4 @@
-/** One request of a connection and its answer. In which order answers leave is the business of the connection. */
+/** One request of a connection and its answer. The connection decides in which order answers leave. */
 
 import type { AnswerSource } from './answer-source.ts';
 import type { BodySink } from './body-sink.ts';

@@ -1,6 +1,7 @@
 /**
- * Counts what a peer makes us do for nothing. A bucket that refills with time and with real work lets every honest peer
- * through, however busy, and ends a connection that only costs (CVE-2019-9512 to 9518, CVE-2023-44487).
+ * Counts frames that cause work without carrying any. Credit returns with time and with real requests, so an honest
+ * client is never stopped, however busy; a connection that only costs is closed (CVE-2019-9512 to 9518,
+ * CVE-2023-44487).
  */
 
 import { calmDown } from './error-code.ts';

@@ -1,4 +1,4 @@
-/** What a connection may have on the way in: the receive window of all its streams, and the memory of large messages. */
+/** Limits of what a connection receives: the window of all its streams, and the memory of large messages. */
 
 import { ConnectionError, errorCode } from './error-code.ts';
 import type { FrameWriter } from './frame-writer.ts';

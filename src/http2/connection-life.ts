@@ -1,7 +1,7 @@
 /**
- * How a connection begins, is kept alive and ends: SETTINGS, PING and GOAWAY, and the limits in time. Ending in peace takes
- * two steps (RFC 9113, section 6.8): first the peer is told to open no more streams, and once it must have read that, which
- * one was the last.
+ * How a connection begins, is kept alive and ends: SETTINGS, PING, GOAWAY and the time limits. A graceful end has two
+ * steps (RFC 9113, section 6.8): the first GOAWAY asks the peer to open no more streams; when the peer must have read
+ * it, the second one names the last stream that is served.
  */
 
 import type { Duplex } from 'node:stream';

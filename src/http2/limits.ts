@@ -1,4 +1,4 @@
-/** What one peer may have and do. Every number has its reason; tests in test/e2e/http2-abuse.test.ts hold the bounds. */
+/** Limits for one peer. Each number has its reason; tests in test/e2e/http2-abuse.test.ts check them. */
 
 export interface Http2Limits {
   /** SETTINGS_MAX_CONCURRENT_STREAMS. Clients keep what is beyond it to themselves. */

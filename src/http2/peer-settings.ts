@@ -1,4 +1,4 @@
-/** What the peer told about itself (RFC 9113, section 6.5), with the values that hold before it did. */
+/** The settings that the peer has sent (RFC 9113, section 6.5), with their defaults until then. */
 
 import { ConnectionError, errorCode, protocolError } from './error-code.ts';
 import { defaultFrameBytes, defaultWindowBytes, maxWindowBytes, readUint32 } from './frame-format.ts';

@@ -1,4 +1,4 @@
-/** The streams of a connection that ended last: what still comes for them is judged by how they ended. */
+/** The streams of a connection that ended last: frames that still arrive for them are judged by how they ended. */
 
 const remembered = 1024;
 

@@ -1,6 +1,6 @@
 /**
- * The streams of a connection: those that are open, what is remembered of those that ended, and which wait for windows.
- * A stream that got its turn stands behind the others, so that one large body does not hold up small ones.
+ * The streams of a connection: open ones, a memory of ended ones, and those that wait for a window. A stream that had
+ * its turn goes to the end of the line, so one large body does not delay small ones.
  */
 
 import type { CountWaiting } from '../sockets/socket-writer.ts';

@@ -1,6 +1,6 @@
 /**
- * One request and its answer (RFC 9113, section 5). A stream is made by its connection and driven by whoever handles the
- * request. What the peer's windows do not let through is held here, in order, and leaves when they open.
+ * One request and its answer (RFC 9113, section 5). The connection makes a stream; its handler drives it. Data that the
+ * peer's windows do not admit waits here, in order, until they open.
  */
 
 import type { Http2Connection } from './connection.ts';

@@ -1,4 +1,4 @@
-/** What travels with a request and is not its content: when it came, until when it matters, whether its caller left. */
+/** The circumstances of a request, apart from its content: arrival, deadline, and whether its caller has left. */
 
 /** Told once when a caller has left; an object may stand for the function, so that a request makes none. */
 export type CancellationListener = (() => void) | { callerLeft(): void };

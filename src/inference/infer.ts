@@ -1,4 +1,6 @@
-/** The one verb of the data plane, where its answers go, and how it is wrapped. */
+/**
+ * `Infer`, the one operation of the data plane; the sink that receives its answers; and the interceptors around it.
+ */
 
 import type { InferenceError } from '../errors.ts';
 import type { InferenceContext } from './context.ts';

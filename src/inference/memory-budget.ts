@@ -1,8 +1,8 @@
 /**
- * How much memory requests and answers may take together: bytes that were received, what was decoded from them, and answers
- * that wait for their clients. It is taken where the memory is taken, so nothing is held that is not in the account.
+ * The limit on the memory of all requests and answers together: received bytes, what is decoded from them, and answers
+ * that wait for their clients. Memory is counted where it is taken, so nothing is held without being counted.
  *
- * Each thread keeps its own account, which costs an addition, and publishes it in memory that all threads share.
+ * Each thread has its own account, which costs an addition, and publishes it in memory that all threads share.
  */
 
 import { type InferenceError, resourceExhausted } from '../errors.ts';

@@ -1,4 +1,4 @@
-/** What a request takes in memory beside the message that it was read from. */
+/** The memory of a request apart from the message from which it was read. */
 
 import type { InferenceRequest, ParameterValue, RequestDraft } from './request.ts';
 

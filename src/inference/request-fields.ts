@@ -1,7 +1,7 @@
 /**
- * The parameters that mean something, each described once: those of a request, of an input and of a wanted output. Both
- * protocols read by these tables, and the record that crosses threads is written, read and measured by them. A parameter
- * of a request that is in no table is a custom one; one of a tensor is ignored.
+ * The parameters that have a meaning, each described once: those of a request, of an input and of a requested output.
+ * Both protocols read parameters by these tables, and the records that cross threads are written, read and measured by
+ * them. A parameter of a request that is in no table is a custom parameter; one of a tensor is ignored.
  */
 
 import type { InferenceRequest, RequestDraft, SequenceControl } from './request.ts';

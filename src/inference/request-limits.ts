@@ -1,6 +1,6 @@
 /**
- * How much of each thing one request may have, over every protocol and between threads. A few bytes on the wire become an
- * object each: without these bounds a small message would cost far more memory and time than its size tells.
+ * Limits on what one request may contain, the same for every protocol and between threads. A few bytes on the wire
+ * become an object each, so without limits a small message could cost much more memory and time than its size suggests.
  */
 
 import { type InferenceError, invalidArgument } from '../errors.ts';

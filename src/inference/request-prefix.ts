@@ -1,4 +1,7 @@
-/** The words by which errors begin that are about one request of several; Triton's, which clients and logs match. */
+/**
+ * The beginning of errors that concern one request of several; the words are Triton's, which clients and log readers
+ * match.
+ */
 
 import { shownName } from './request-limits.ts';
 

@@ -1,6 +1,6 @@
 /**
- * One inference request in no protocol's language: plain data that could cross a thread. Frontends make it, admission
- * checks it against a model, nobody changes it.
+ * One inference request, independent of the protocol: plain data that can cross a thread. A frontend makes it,
+ * admission checks it against a model, and nobody changes it.
  */
 
 import type { Tensor } from '../tensor/tensor.ts';

@@ -1,7 +1,7 @@
 /**
- * The server's ring: what wraps every inference request of a server before its model is known. One line makes an
- * interceptor part of it; one that the settings do not ask for is null and costs nothing. With frontend threads the ring
- * stands in each of them, where the caller is known.
+ * The server's ring: the interceptors around every inference request, before its model is known. Each interceptor is
+ * one line here; one that the settings do not ask for is null and costs nothing. With frontend threads each of them has
+ * its own ring, because the caller is known there.
  */
 
 import type { Interceptor } from '../inference/infer.ts';

@@ -1,6 +1,6 @@
 /**
- * The version's ring: what wraps the admitted requests of one model version. Made anew for each version that is loaded, so
- * what an interceptor keeps goes with it. One line makes an interceptor part of it.
+ * The version's ring: the interceptors around the admitted requests of one model version. Each version that is loaded
+ * gets its own, so an interceptor's state ends with its version. Each interceptor is one line here.
  */
 
 import type { Logger } from '../logger.ts';

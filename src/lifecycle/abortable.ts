@@ -1,4 +1,7 @@
-/** Steps of a load that end as soon as the load is called off, whether or not what they wait for can be interrupted. */
+/**
+ * Lets a step of a load end as soon as the load is cancelled, even if the operation that it waits for cannot be
+ * interrupted.
+ */
 
 /**
  * The outcome of `work`, or `signal.reason` as soon as that is aborted. What comes later goes to `discard`, which must not

@@ -1,4 +1,4 @@
-/** One look at a model's folder as something that can be loaded, and what differs from an earlier look. */
+/** The result of scanning one model's folder, ready to be loaded, and how it differs from an earlier scan. */
 
 import { join } from 'node:path';
 

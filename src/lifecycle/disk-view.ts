@@ -1,4 +1,4 @@
-/** The model repositories on disk, as model control looks at them. */
+/** The model repositories on disk, in the form in which model control reads them. */
 
 import { basename } from 'node:path';
 

@@ -1,4 +1,4 @@
-/** What a model's folder still lacks to be loaded: files that are not there yet, or not whole. */
+/** Finds what a model's folder still lacks before it can be loaded: files that are missing or incomplete. */
 
 import { toInferenceError } from '../errors.ts';
 import { readConfigMessage } from '../model-config/resolve-config.ts';

@@ -1,4 +1,4 @@
-/** How the repository index words a failure: the code in Triton's words, then the sentence (behaviour.md §7.6). */
+/** The reason of a failure in the repository index: the error code in Triton's words, then the message (behaviour.md §7.6). */
 
 import type { ErrorCode, InferenceError } from '../errors.ts';
 

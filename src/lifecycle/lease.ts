@@ -1,6 +1,6 @@
 /**
- * A hold on a version for users that live longer than a request: another model that serves it, a cache of models. While
- * one is held the version goes on taking what its holder gives it, also after it left the table of its model.
+ * A lease keeps a version in use for longer than a request: for another model that uses it, or for a cache of models.
+ * While it is held the version accepts requests of the holder, also after the version has left the table of its model.
  */
 
 import type { ModelVersion } from './model-version.ts';

@@ -1,4 +1,4 @@
-/** A bound on how many loads happen at once, so that a repository of many models does not load them all together. */
+/** A limit on concurrent loads, so that a repository of many models does not load them all at once. */
 
 import { unlessAborted } from './abortable.ts';
 

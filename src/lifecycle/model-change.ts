@@ -1,6 +1,6 @@
 /**
- * One change of a model under way: what has been made ready beside the versions that serve. It takes over as a whole, or is
- * undone as a whole.
+ * One change of a model while it is prepared: new versions and instances beside those that serve. It takes effect as a
+ * whole or is undone as a whole.
  */
 
 import { type InferenceError, invalidArgument, toInferenceError } from '../errors.ts';

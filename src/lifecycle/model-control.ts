@@ -1,7 +1,8 @@
 /**
- * All models of the server and who wishes what of them: start-up, the poll of the repositories, and load and unload calls.
- * It keeps the table of models and gives each wish to the `ModelLife` of its model, so that no model's trouble is another's.
- * Queries change nothing; an entry leaves the table only when its life says so.
+ * All models of the server, and the wishes for them: from start-up, from the poll of the repositories, and from load
+ * and unload calls. It keeps the table of models and gives each wish to the `ModelLife` of its model, so trouble with
+ * one model does not touch another. Queries change nothing; an entry leaves the table only when its `ModelLife` says
+ * so.
  */
 
 import { type InferenceError, invalidArgument, notFound, toInferenceError, unavailable } from '../errors.ts';

@@ -1,4 +1,4 @@
-/** What the repository index says of a model (behaviour.md §7.6). */
+/** The entry of a model in the repository index (behaviour.md §7.6). */
 
 export type IndexState = 'UNKNOWN' | 'READY' | 'UNAVAILABLE' | 'LOADING' | 'UNLOADING';
 

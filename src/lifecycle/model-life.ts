@@ -1,7 +1,7 @@
 /**
- * One model over time: a loop that takes wishes in the order in which they were asked and makes the model what each of them
- * says, step by step (`reconcile.ts`). Changes of different models know nothing of each other. What is to be served comes
- * as a `ModelSource`; this file decides the order of things and never touches files.
+ * One model over time: a loop that takes the wishes for the model in the order in which they were asked, and carries
+ * out each of them step by step (`reconcile.ts`). Different models change independently. The files to serve come as a
+ * `ModelSource`; this file decides the order of steps and never touches files.
  */
 
 import { cancelled, InferenceError, invalidArgument, toInferenceError } from '../errors.ts';

@@ -1,4 +1,6 @@
-/** One look at what a model ought to be, as something that can be loaded. */
+/**
+ * The versions and configuration that a model should serve, as a scan or a load call gave them, ready to be loaded.
+ */
 
 import type { ModelConfig } from '../model-config/model-config.ts';
 import type { ModelVersion } from './model-version.ts';

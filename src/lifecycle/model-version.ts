@@ -1,6 +1,6 @@
 /**
- * One life of one model version: it loads once, serves, drains, and is gone. A reload is another object of this class
- * whose life overlaps with this one's.
+ * One model version from load to unload: it loads once, serves, drains, and is gone. A reload makes another object of
+ * this class, which exists beside this one for a time.
  */
 
 import { type InferenceError, internal, toInferenceError, unavailable } from '../errors.ts';

@@ -1,6 +1,6 @@
 /**
- * What has to be done so that a model becomes what somebody wishes it to be. Pure: the loop of `model-life.ts` performs
- * the steps one after the other, and a step that fails ends the change with everything undone that came before it.
+ * The steps that make a model what a wish asks for. A pure function; the loop of `model-life.ts` carries out the steps
+ * in order. A step that fails ends the change, and all earlier steps are undone.
  */
 
 /** What the newest wish says of a model. */

@@ -1,4 +1,6 @@
-/** What model control needs to know of the repositories; `disk-view.ts` looks at folders, tests show what they like. */
+/**
+ * The interface through which model control sees the repositories; `disk-view.ts` scans folders, tests bring their own.
+ */
 
 import type { ModelSource } from './model-source.ts';
 

@@ -1,7 +1,7 @@
 /**
- * Polls the repositories and tells what changed – only what two scans in a row agree on and what lacks nothing, so that a
- * folder that is still being copied is left alone (`settling.ts`). A change that is acted upon is remembered, whether the action succeeded or not: a broken
- * model is tried again when its files change.
+ * Polls the repositories and reports changes. A change is reported when two consecutive scans agree and no file is
+ * missing, so a folder that is still being copied is not loaded (`settling.ts`). A reported change is remembered
+ * whether the load succeeds or fails; a broken model is tried again when its files change.
  */
 
 import { toInferenceError } from '../errors.ts';

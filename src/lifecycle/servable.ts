@@ -1,6 +1,7 @@
 /**
- * What requests can be given to once it is loaded, and the kinds of it. A kind is a folder in `kinds/` and a line in
- * `kinds/servable-kinds.ts`; what all kinds have in common – states, leases, wishes, load slots – lies outside.
+ * A servable takes requests once it is loaded, and a kind of servable knows how to load it. A kind is a folder in
+ * `kinds/` and a line in `kinds/servable-kinds.ts`. Everything that all kinds share – states, leases, wishes, load
+ * slots – is outside of `kinds/`.
  */
 
 import type { Engine } from '../engine/engine.ts';

@@ -1,7 +1,7 @@
 /**
- * When a folder that changed may be acted upon: its files are the same in two looks, and nothing that it refers to is
- * missing or half there. Files are copied one after the other, and a half-copied model must never be picked up. The wait is
- * bounded: what stays as it is for a while is meant so, and loading it says what is wrong.
+ * Decides when a folder that changed may be loaded: two scans find the same files, and no file that it refers to is
+ * missing or incomplete. Files are copied one after the other, and a half-copied model must not be loaded. The wait is
+ * bounded: a folder that has not changed for a while is loaded as it is, and the error says what is wrong.
  */
 
 import type { Clock } from '../time.ts';

@@ -1,6 +1,6 @@
 /**
- * What one life of a model version has counted, as the statistics endpoint tells it (behaviour.md §11). The counting is
- * done in `observability/`; a new life starts from zero.
+ * The counts of one loaded model version, in the form of the statistics endpoint (behaviour.md §11). `observability/`
+ * does the counting; a reload starts from zero.
  */
 
 import type { SchedulingObserver } from '../scheduling/scheduler.ts';

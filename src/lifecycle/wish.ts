@@ -1,4 +1,4 @@
-/** What sources wish a model to be: a folder that was seen, a call, the end of the server. */
+/** Wishes: what a source asks a model to be. Sources are scans of a folder, calls, and the end of the server. */
 
 import type { Sighting } from './repository-view.ts';
 

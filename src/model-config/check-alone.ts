@@ -1,6 +1,6 @@
 /**
- * The faults of a configuration whose model file is not there: everything but whether it fits the model. A missing model
- * must not hide them, or a file is repaired in as many rounds as it has faults.
+ * Checks a configuration without its model file: everything except whether it fits the model. Without these checks a
+ * missing model file would hide the other problems.
  */
 
 import { InferenceError } from '../errors.ts';

@@ -1,4 +1,4 @@
-/** What the server's own settings and machine add to the meaning of a model's configuration. */
+/** The settings of the server and facts of the machine on which the meaning of a configuration depends. */
 export interface ConfigSettings {
   /** False with `--disable-auto-complete-config`. */
   readonly autoComplete: boolean;

@@ -1,4 +1,7 @@
-/** What the checks of one configuration found. All of it is told at once, so that a file is repaired in one go. */
+/**
+ * The problems that the checks of one configuration found. All are reported together, so that a file can be repaired in
+ * one go.
+ */
 
 import { invalidArgument, unimplemented } from '../errors.ts';
 

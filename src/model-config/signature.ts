@@ -1,4 +1,4 @@
-/** What a model file itself declares, as the engine reads it. */
+/** The declarations of a model file, as the engine reads them. */
 
 import type { Datatype } from '../tensor/datatype.ts';
 import type { Shape } from '../tensor/shape.ts';

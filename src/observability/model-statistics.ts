@@ -1,6 +1,7 @@
 /**
- * Counts what one life of a model version did. It listens to the version's scheduler on the event loop, answers the
- * statistics endpoint, and is read by the metrics at scrape time. Nothing is looked up or allocated per request.
+ * Counts the requests and batches of one loaded model version. It listens to the version's scheduler on the event loop,
+ * answers the statistics endpoint, and is read by the metrics during a scrape. A request needs no look-up and no
+ * allocation.
  */
 
 import type {

@@ -1,4 +1,4 @@
-/** Makes text that came from outside – a model file, a request – harmless to show to a person. */
+/** Makes text from outside – a model file, a request – safe to show in a terminal or a log. */
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it is about
 const controlCharacters = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g;

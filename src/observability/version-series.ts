@@ -1,7 +1,7 @@
 /**
- * The lives of one model version that carry the same metric labels, seen as one set of series. While a version is
- * reloaded two lives overlap: a scraper must not meet a label set twice, nor see a counter fall because the old life
- * ended. So lives are added up, and what a retired one counted stays as long as a later one lives.
+ * All loads of one model version that have the same metric labels, shown as one set of series. During a reload two of
+ * them exist at once, and a scrape must neither find a label set twice nor see a counter fall. So their counts are
+ * added up, and the counts of an unloaded one are kept as long as a later one exists.
  */
 
 import type { VersionIdentity } from '../lifecycle/version-statistics.ts';

@@ -1,6 +1,6 @@
 /**
- * What has to happen because a model's folder or configuration is not what it was (reference: behaviour.md §7.4).
- * Configurations are compared by what they say, not by their file's time: touching a file changes nothing. Pure.
+ * Which steps a changed folder or configuration needs (reference: behaviour.md §7.4). Configurations are compared by
+ * their content, not by the time of their file: touching a file changes nothing. Pure.
  */
 
 import { sameValue, withFields } from '../model-config/schema/message-fields.ts';

@@ -1,9 +1,8 @@
 /**
- * What tells one state of a model's folder from another without reading the files: names, and of each file the size, the
- * times of its content and of its attributes in nanoseconds, inode and device. The time of the attributes cannot be set
- * by hand: it tells a file that was replaced by one of the same size and time (`cp -p`), and a `chmod` that makes a file
- * readable. Symbolic links count as what they lead to, so that the atomic swap of a Kubernetes volume (`..data`) is a
- * change.
+ * A fingerprint of a model's folder that changes when its files change, without reading them: names, and for each file
+ * its size, its times of content and of attributes in nanoseconds, inode and device. The time of attributes cannot be
+ * set by a user, so it reveals a file that was replaced by one of the same size and time (`cp -p`), and a `chmod`.
+ * Symbolic links count as their targets, so the atomic swap of a Kubernetes volume (`..data`) is a change.
  */
 
 import { createHash } from 'node:crypto';

@@ -1,7 +1,7 @@
 /**
- * What lies in the model repositories: per model its folder, configuration file, version folders and fingerprint
- * (reference: behaviour.md §7.1, config.md §9). A model that cannot be read is reported as such and harms no other; only
- * a repository that cannot be read at all is an error, because an empty answer would take its models out of service.
+ * The contents of the model repositories: for each model its folder, configuration file, version folders and
+ * fingerprint (reference: behaviour.md §7.1, config.md §9). A model that cannot be read is reported and harms no other.
+ * A repository that cannot be read at all is an error, because an empty result would take its models out of service.
  */
 
 import type { Dirent } from 'node:fs';

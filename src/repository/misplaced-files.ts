@@ -1,6 +1,6 @@
 /**
- * What lies where a model was expected: files of the wrong name, in the wrong folder or of another framework. The loader
- * sees them anyway, so it tells the cure instead of what it missed.
+ * Finds files in the wrong place: with the wrong name, in the wrong folder, or of another framework. With them an error
+ * can name the cure, and not only the file that is missing.
  */
 
 import type { Dirent } from 'node:fs';

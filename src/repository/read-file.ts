@@ -1,7 +1,7 @@
 /**
- * Reads a small file of a model: its configuration, labels, warm-up data. Whatever else may lie under the name – a FIFO, a
- * device, a socket, a folder, also behind a link – is refused before anything waits for it, and so is a file beyond its
- * limit, also one that grows while it is read.
+ * Reads a small file of a model: configuration, labels, warm-up data. Anything but a regular file – a FIFO, a device, a
+ * socket, a folder, also behind a link – is refused before it is opened, and so is a file beyond its limit, even if it
+ * grows while it is read.
  */
 
 import { constants } from 'node:fs';

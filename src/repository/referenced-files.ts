@@ -1,4 +1,4 @@
-/** Files that a configuration names: which of them are not there yet, or still empty. */
+/** The files that a configuration names, and which of them are missing or empty. */
 
 import { join } from 'node:path';
 import { messageMapOf, messageOf, messagesOf, textOf, textsOf } from '../model-config/schema/message-fields.ts';

@@ -1,7 +1,7 @@
 /**
- * Looks at all repositories and remembers what each of them held. A repository that held folders and is missing or empty
- * now – an unmounted volume, a synchronisation that went wrong – counts as it was: that is an accident, and models are not
- * taken out of service by accidents. It counts again when folders are seen in it.
+ * Scans all repositories and remembers what each contained. A repository that had folders and is now missing or empty –
+ * an unmounted volume, a failed synchronisation – is reported as it was before, because an accident must not take
+ * models out of service. Its scans count again when they find folders.
  */
 
 import { basename, dirname, normalize } from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * Folders for models that a load call brings along. Their names say whose they are: the process's id, its start time and
- * its pid namespace, so that what a killed process left behind is told from what a living one uses.
+ * Folders for models that a load call brings. Their names hold the process id, its start time and its pid namespace, so
+ * that folders of a killed process can be told from those of a running one.
  */
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';

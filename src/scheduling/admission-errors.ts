@@ -1,6 +1,6 @@
 /**
- * What a request that does not fit its model is told: Triton's sentences (behaviour.md §2), because clients match parts
- * of them, each prefixed with the id of the request. Nothing here decides anything.
+ * Errors for requests that do not fit their model: Triton's sentences (behaviour.md §2), because clients match parts of
+ * them, each prefixed with the id of the request. Nothing is decided here.
  */
 
 import { type InferenceError, invalidArgument } from '../errors.ts';

@@ -1,6 +1,6 @@
 /**
- * What admission needs to know of a model, compiled once from its configuration and signature so that `admit` only
- * compares numbers. Made when a version is loaded; never changes.
+ * A model's configuration and signature in the form that admission needs, compiled once when a version is loaded, so
+ * that `admit` only compares numbers. It never changes.
  */
 
 import { internal } from '../errors.ts';

@@ -1,7 +1,7 @@
 /**
- * Checks a request against a model and turns it into what a scheduler can batch. Frontends have checked the form of
- * the bytes; here it is checked that they fit the model, and nothing below checks again. Texts are Triton's
- * (behaviour.md §2), made in `admission-errors.ts`.
+ * Checks a request against its model and makes it ready for a scheduler. Frontends have checked that the bytes are well
+ * formed; admission checks that they fit the model. Nothing is checked later. Texts are Triton's (behaviour.md §2),
+ * made in `admission-errors.ts`.
  */
 
 import type { InferenceRequest } from '../inference/request.ts';

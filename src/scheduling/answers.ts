@@ -1,9 +1,9 @@
 /**
- * The last step of every request: it is settled once, the fact is told to the observer, and its sink gets the answer. With
- * `preserve_ordering` an answer is held until all earlier ones are out (behaviour.md §3.5).
+ * The last step of every request: it is settled once, the observer is notified, and the sink gets the answer. With
+ * `preserve_ordering` an answer waits until all earlier ones have been given (behaviour.md §3.5).
  *
- * Sinks are called in one microtask for all requests that were settled together: writing answers must not keep the
- * instance from its next batch, and nothing of this room is half changed when a sink asks for something new.
+ * Sinks are called in one microtask for all requests that were settled together, for two reasons: writing answers must
+ * not delay the instance's next batch, and a sink that submits a new request must find this room's state consistent.
  */
 
 import type { InferenceError } from '../errors.ts';

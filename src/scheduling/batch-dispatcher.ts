@@ -1,6 +1,6 @@
 /**
- * Runs closed batches on the instances and sees to what comes of them: answers, or after a failure another try for each
- * request alone. Which requests form a batch, and when, is decided by its owner.
+ * Hands closed batches to instances and handles the results: answers, or after a failure one more run for each request
+ * alone. Its owner decides which requests form a batch, and when.
  */
 
 import { deviceText, type EngineInstance, type EngineResult } from '../engine/engine.ts';

@@ -1,4 +1,7 @@
-/** Makes the responses of a batch that went well, which share its slabs: the last one released hands them back. */
+/**
+ * Makes the responses of a successful batch. They share the slabs of the batch; the release of the last response
+ * returns the slabs.
+ */
 
 import type { EngineResult } from '../engine/engine.ts';
 import { noParameters, type Parameters } from '../inference/request.ts';

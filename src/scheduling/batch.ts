@@ -1,6 +1,6 @@
 /**
- * A closed set of requests that run together, and the description of it that the engine is given. No bytes are copied
- * here: the engine gathers the parts.
+ * A closed set of requests that run together, and its description for the engine. No bytes are copied here: the engine
+ * gathers the parts.
  */
 
 import type { BatchInput, EngineBatch, Ticket } from '../engine/engine.ts';

@@ -1,6 +1,6 @@
 /**
- * Which waiting request expires first: a binary heap over `expiresAtMs` in which each request knows its place, so that
- * one which leaves early takes its entry along. Only requests with an end are in it.
+ * Finds the waiting request that expires first: a binary heap over `expiresAtMs` in which each request knows its place,
+ * so that it can be removed when the request leaves early. Only requests with a deadline are in it.
  */
 
 import type { QueuedRequest } from './queued-request.ts';

@@ -1,6 +1,6 @@
 /**
- * Room for a batch beyond an idle instance: a gate is shared between models and says whether one more may run now. A
- * scheduler without a gate asks nobody.
+ * A gate limits the batches that run at once over several models: a scheduler with an idle instance asks it before it
+ * starts a batch. A scheduler without a gate asks nobody.
  */
 
 /** Who asks, and for what; one object for each scheduler and device, by which the gate knows who waits. */

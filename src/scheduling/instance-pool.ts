@@ -1,6 +1,6 @@
 /**
- * The instances of one model version: which are free, which run what, which are to go. An instance runs one batch at a
- * time and may have another one waiting behind it; it is opened and closed elsewhere.
+ * The instances of one model version: which are idle, which run a batch, which are being retired. An instance runs one
+ * batch at a time and may hold another one behind it. Instances are opened and closed elsewhere.
  */
 
 import type { EngineInstance } from '../engine/engine.ts';

@@ -1,7 +1,8 @@
 /**
- * What a failed batch tells. An engine gives one error for all requests of a batch, so each is tried again alone, once:
- * the culprit fails by itself and its neighbours are answered. A model whose batches fail again and again although each
- * of their requests succeeds alone cannot batch at all – a row count is baked into its graph – and is found out here.
+ * Decides what to do after a failed batch. An engine gives one error for all requests of a batch, so each request is
+ * tried again alone, once: the faulty one fails and the others are answered. If batches of a model fail again and again
+ * although each of their requests succeeds alone, the model cannot batch, because a row count is fixed in its graph;
+ * this is detected here.
  */
 
 import type { EngineResult } from '../engine/engine.ts';

@@ -1,6 +1,6 @@
 /**
- * What a queue allows a request: its priority level, how long it may wait, how many may wait with it. It follows from the
- * configuration alone (behaviour.md §3.3 and §3.4).
+ * The rules of a queue for a request: its priority level, how long it may wait, and how many may wait with it. Pure
+ * functions of the configuration (behaviour.md §3.3 and §3.4).
  */
 
 import type { DynamicBatchingConfig, QueuePolicy } from '../model-config/model-config.ts';

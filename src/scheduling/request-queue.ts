@@ -1,7 +1,7 @@
 /**
- * The waiting requests of one model version: levels of priority, within a level first those in time and then those whose
- * timeout made them step back. Every operation is O(1) but for the deadlines, which are O(log n). What becomes of a
- * request that leaves is its scheduler's matter.
+ * The waiting requests of one model version: priority levels, and within each level first the requests in time and then
+ * those that were put back by their timeout. Every operation is O(1), except for deadlines, which are O(log n). The
+ * scheduler decides what happens to a request that leaves the queue.
  */
 
 import type { QueuePolicy } from '../model-config/model-config.ts';

@@ -1,6 +1,6 @@
 /**
- * The ring around one model version: stands behind admission and before the scheduler, where configuration, signature and
- * rows are known. Caches, single flight, traces and limits of a version are each one of these.
+ * The interceptors around one model version: behind admission and before the scheduler, with configuration, signature
+ * and rows known. A cache, single flight, traces and limits of a version are each an interceptor.
  */
 
 import type { InferenceContext } from '../inference/context.ts';

@@ -1,6 +1,6 @@
 /**
- * The two planes of the server as the frontends see them: inference (data) and what is loaded (control). Plain data in
- * and out, and an answer later even where it is known at once, because an implementation may live in another thread
+ * The two planes of the server as frontends see them: inference (data plane), and loading and state of models (control
+ * plane). Plain data in and out. Every call answers asynchronously, because an implementation may run in another thread
  * (`threads/link/server.ts`).
  */
 

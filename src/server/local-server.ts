@@ -1,6 +1,6 @@
 /**
- * The server of this process: both planes over the models that `ModelControl` keeps. It owns no request; it finds the
- * version and passes on.
+ * The server of this process: both planes over the models of `ModelControl`. It owns no request: it finds the version
+ * and forwards the request to it.
  */
 
 import { type InferenceError, toInferenceError, unavailable } from '../errors.ts';

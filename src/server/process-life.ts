@@ -1,6 +1,6 @@
 /**
- * The life of the serving process: starting → serving → stopping, or starting → stopping. The first signal that asks for
- * an end begins `stopping`, whatever goes on; the others are told and change nothing.
+ * The life cycle of the process: starting → serving → stopping, or starting → stopping. The first signal that asks for
+ * an end begins `stopping`, whatever the state; later signals are logged and change nothing.
  */
 
 import type { Logger } from '../logger.ts';

@@ -1,6 +1,6 @@
 /**
- * The signals of the process, taken from its first line on: one that comes before there is a log or a server is kept until
- * somebody asks. What a signal means is decided in `process-life.ts`.
+ * The signals of the process, handled from its first line on. A signal that arrives before the server exists is kept
+ * until it does. `process-life.ts` decides what a signal means.
  */
 
 export type ProcessSignal = 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGUSR1';

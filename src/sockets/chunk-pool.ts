@@ -1,7 +1,7 @@
 /**
- * Blocks that small frames are written into. A connection takes one when it has something to say and gives it back when the
- * kernel has the bytes, which on a healthy connection is within the same turn: so a few blocks serve any number of
- * connections, and idle ones hold nothing.
+ * Blocks into which small frames are written. A connection takes a block when it has something to send and returns it
+ * when the kernel has the bytes, on a healthy connection in the same turn. So a few blocks serve any number of
+ * connections, and idle connections hold none.
  */
 
 export const chunkBytes = 32 * 1024;

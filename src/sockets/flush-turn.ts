@@ -1,4 +1,7 @@
-/** Collects the connections that have something to send, and sends for each once, when the present turn has no more to do. */
+/**
+ * Collects the connections that have something to send, and flushes each once at the end of the current turn of the
+ * event loop.
+ */
 
 interface Flushable {
   flush(): void;

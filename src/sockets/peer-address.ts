@@ -1,4 +1,4 @@
-/** Who is at the other end of a socket. */
+/** The address of the other end of a socket. */
 
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';

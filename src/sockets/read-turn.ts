@@ -1,7 +1,7 @@
 /**
- * Lets sockets take turns. libuv reads a socket up to 32 times in a row as long as each read fills its buffer, so a peer that
- * sends as fast as we read has the event loop for many megabytes while all others wait. A socket that has filled the buffer
- * a few times is therefore stopped, and goes on when every other socket that is ready has had its reads.
+ * Makes sockets take turns. libuv reads a socket up to 32 times in a row as long as each read fills the buffer, so a
+ * peer that sends as fast as the server reads would occupy the event loop for many megabytes. A socket that has filled
+ * the buffer a few times is therefore paused until every other readable socket has been read.
  */
 
 /** The part of a socket that is needed here. */

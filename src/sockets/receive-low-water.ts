@@ -1,10 +1,10 @@
 /**
- * Wakes us less often for a large message. Most clients write it 16 KB at a time, and each write is a wake-up, a turn of the
- * event loop and a read, which cost more than the bytes. While more is known to come, the kernel is asked (SO_RCVLOWAT) to
- * tell us only when a good part of it is there.
+ * Reduces the wake-ups for a large message. Most clients write it 16 KB at a time, and each write is a wake-up, a turn
+ * of the event loop and a read, which cost more than the bytes. While more bytes of a message are known to come, the
+ * kernel is asked (SO_RCVLOWAT) to wake the server only when a good part of them has arrived.
  *
- * A mark that stands too high would keep everything else on the connection from being heard. So it never asks for more than
- * is known to come, and falls when nothing was read for a moment, for the rest of that message.
+ * A low-water mark that is too high would delay everything else on the connection. So it never exceeds the bytes that
+ * are known to come, and it is lowered for the rest of the message when nothing was read for a moment.
  */
 
 import type { Socket } from 'node:net';

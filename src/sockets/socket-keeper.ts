@@ -1,6 +1,6 @@
 /**
- * The sockets of a server: one read buffer for all of them, one timer, and a user for each, which speaks the protocol. What
- * a socket tells is passed on; what it means is the user's.
+ * The sockets of a server: one read buffer for all, one timer, and for each socket a user that speaks the protocol.
+ * Events of a socket are forwarded to its user.
  */
 
 import { Socket } from 'node:net';

@@ -1,6 +1,6 @@
 /**
- * What leaves on a connection: what is written in one turn of the event loop leaves in one system call. Small pieces are
- * written straight into a pooled chunk, one behind the other; large ones are sent from where they lie.
+ * Sends the bytes of a connection: all writes of one turn of the event loop leave in one system call. Small pieces are
+ * copied into a pooled chunk; large ones are sent without a copy.
  */
 
 import type { Duplex } from 'node:stream';

@@ -1,4 +1,6 @@
-/** Notices a peer that takes nothing of what waits for it, by a look about once a second. */
+/**
+ * Notices a peer that does not read, by checking about once a second whether it has taken any of the waiting bytes.
+ */
 
 import type { SocketWriter } from './socket-writer.ts';
 

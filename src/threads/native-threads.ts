@@ -1,7 +1,7 @@
 /**
- * What frontend threads need of the addon and Node 20 does not offer: listening sockets that share a port, and doorbells
- * between event loops. The face of `native/binding/{listener,doorbell}.cc`, in its order; plain data only. Every thread
- * loads it for itself, and none needs ONNX Runtime for it. Nothing here has behaviour.
+ * The functions of the addon for frontend threads that Node 20 does not have: listening sockets that share a port, and
+ * doorbells between event loops. The interface of `native/binding/{listener,doorbell}.cc`, in its order; plain data
+ * only, no behaviour. Every thread loads it for itself, without ONNX Runtime.
  */
 
 import { loadNative } from '../engine/load-native.ts';

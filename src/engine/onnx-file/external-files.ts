@@ -1,9 +1,11 @@
 /**
- * Judges the files that a model's tensors point to before the runtime opens them: each must lie inside the model's
- * folder or that of the file that a linked model really is, be a regular file and hold the bytes that are claimed. The
- * second folder is ONNX Runtime's own rule, for caches that keep files apart and link them together (Hugging Face's
- * `snapshots/<revision>/model.onnx` → `blobs/<hash>`, with the data beside it in `blobs`): links are made by the owner of
- * the repository, locations by the author of the model, and no location reaches what neither put beside the model.
+ * Checks the files to which a model's tensors refer before the runtime opens them. Each must be a regular file that
+ * holds the claimed bytes, in the model's folder or in the folder of the file to which the model file links.
+ *
+ * The second folder is ONNX Runtime's own rule, for caches that store files apart and link them together (Hugging
+ * Face's `snapshots/<revision>/model.onnx` → `blobs/<hash>`, with the data beside it in `blobs`). It is safe: the owner
+ * of the repository makes links, the author of the model only writes locations, and a location reaches only files that
+ * are beside the model.
  */
 
 import { realpath, stat } from 'node:fs/promises';

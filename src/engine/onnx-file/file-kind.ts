@@ -1,4 +1,4 @@
-/** Tells by the first bytes what a file is that was given as a model, so that a wrong one gets a sentence of its own. */
+/** Recognises by its first bytes a file that is no ONNX model, so that each kind of wrong file gets its own error. */
 
 /** Enough for every signature below and for a look at the text. */
 export const kindPrefixBytes = 64;

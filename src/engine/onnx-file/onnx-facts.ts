@@ -1,6 +1,7 @@
 /**
- * What an ONNX file declares, gathered during one walk over it: the parts that ONNX Runtime's C interface does not tell
- * (scalar or unknown rank, where tensors point to, ZipMap) and those needed before it is given the file.
+ * The declarations of an ONNX file, gathered in one pass over it: facts that ONNX Runtime's C interface does not give
+ * (scalar or unknown rank, locations of external data, ZipMap), and facts that are needed before the runtime gets the
+ * file.
  */
 
 import { invalidArgument } from '../../errors.ts';

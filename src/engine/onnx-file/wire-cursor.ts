@@ -1,6 +1,6 @@
 /**
- * A place in protobuf bytes: reads tags, varints, lengths and texts through a window on a byte source, and names the
- * offset of whatever is wrong. Knows no schema.
+ * A position in protobuf bytes: reads tags, varints, lengths and texts through a window on a byte source, and gives the
+ * offset in every error. Knows no schema.
  */
 
 import { type InferenceError, invalidArgument } from '../../errors.ts';

@@ -1,6 +1,6 @@
 /**
- * What a scan keeps of one protobuf message: the fields its rule asks for, and where it lies in the source. The rules
- * are a schema cut down to what we look at; every field a rule does not name is stepped over unread.
+ * The result of scanning one protobuf message: the fields that its rule asks for, and its place in the source. The
+ * rules are a reduced schema; fields that a rule does not name are skipped unread.
  */
 
 export type FieldRule =

@@ -1,4 +1,4 @@
-/** What callers are told who come when the server is about to leave. */
+/** The error for calls that arrive while the server shuts down. */
 
 import { type InferenceError, unavailable } from '../../errors.ts';
 

@@ -1,6 +1,6 @@
 /**
- * What a table of rpcs is. A frontend has a list of tables (`method-tables.ts`); from them come the methods that the transport
- * calls, what reflection lists, and which calls a restriction is for.
+ * A table of rpcs. A frontend has a list of tables (`method-tables.ts`). They give the methods for the transport, the
+ * services for reflection, and the API to which each call belongs for restrictions.
  */
 
 import { type InferenceError, unavailable } from '../../errors.ts';

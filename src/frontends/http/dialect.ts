@@ -1,6 +1,6 @@
 /**
- * What a dialect of HTTP is: a set of paths and what stands behind them. A frontend has a list of dialects and asks one
- * after the other. `dispatch.ts` does for all of them what is the same: HEAD, restricted APIs, refusals, failures.
+ * A dialect of HTTP is a set of paths and their handlers. A frontend has a list of dialects and asks them in order.
+ * `dispatch.ts` does the work that is the same for all: HEAD, restricted APIs, refusals, failures.
  */
 
 import type { RestrictableApi } from '../../server/server-config.ts';

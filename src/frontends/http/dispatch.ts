@@ -1,4 +1,6 @@
-/** From a received head to its handler: the dialects are asked in turn, and what is the same for all of them is done here. */
+/**
+ * Finds the handler of a request by asking the dialects in order, and does the work that is the same for all of them.
+ */
 
 import type { ApiGuard } from '../api-guard.ts';
 import type { HttpRouter } from './dialect.ts';

@@ -1,4 +1,4 @@
-/** What every handler of this frontend is given. */
+/** The dependencies of every handler of this frontend. */
 
 import { toInferenceError } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';

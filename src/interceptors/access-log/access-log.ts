@@ -1,6 +1,6 @@
 /**
- * The access log: one line for each inference request, when it has ended, with its caller, its id and how it went
- * (`--log-requests`). Requests whose message could not be decoded never reach it: their callers are told why.
+ * The access log: one line for each inference request when it has ended, with its caller, its id and its outcome
+ * (`--log-requests`). Requests that cannot be decoded have no line; their callers get the reason.
  */
 
 import type { InferenceError } from '../../errors.ts';

@@ -1,6 +1,6 @@
 /**
- * The slow-request log: a line for each request that took longer than a limit, with where its time went
- * (`--log-slow-requests-ms`): waiting in the queue, and the steps of its batch.
+ * The slow-request log: a line for each request that takes longer than a limit, with its time in the queue and in the
+ * steps of its batch (`--log-slow-requests-ms`).
  */
 
 import type { InferenceError } from '../../errors.ts';

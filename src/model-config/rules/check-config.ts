@@ -1,6 +1,6 @@
 /**
- * The rules of a configuration that are about several fields at once, or about the server it is used on. What has a
- * large block of rules has a file of its own; here they are put together.
+ * Rules of a configuration that concern several fields, or the server on which it is used. Large groups of rules have
+ * files of their own; they are put together here.
  */
 
 import { checkEnsemble, ensemblePlatform, isEnsemble } from './check-ensemble.ts';

@@ -1,6 +1,6 @@
 /**
- * What both spellings of a configuration, protobuf text format and JSON, are parsed into: fields and values with the
- * place where each stands, and no knowledge of any schema. `schema/read-config.ts` gives them meaning.
+ * The result of parsing a configuration, from protobuf text format or from JSON: fields and values with their places,
+ * without a schema. `read-config.ts` gives them meaning.
  */
 
 import { type InferenceError, invalidArgument } from '../../errors.ts';

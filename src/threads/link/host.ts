@@ -1,6 +1,6 @@
 /**
- * The end of a link in the thread that schedules: puts the requests of one frontend thread before the server of this
- * thread and sends the answers back.
+ * The end of a link in the scheduling thread: submits the requests of one frontend thread to the server of this thread
+ * and sends the answers back.
  */
 
 import { type InferenceError, internal, toInferenceError } from '../../errors.ts';

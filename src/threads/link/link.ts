@@ -1,7 +1,7 @@
 /**
- * What the two ends of a link have in common. A link joins a frontend thread with the thread that schedules: two rings of
- * entries, an arena of pages on each side, a port for announcements of pages and one for calls of the control plane, and a
- * doorbell on each side.
+ * Types and constants of a link. A link joins a frontend thread with the thread that schedules: two ring buffers of
+ * entries, an arena of pages on each side, a port for announcements of pages and one for control calls, and a doorbell
+ * on each side.
  */
 
 import type { MessagePort } from 'node:worker_threads';

@@ -1,7 +1,7 @@
 /**
- * One direction of a link: entries of four numbers from one thread to another through shared memory, in order, without
- * locks. What an entry means is the link's affair. One thread writes, one reads; neither ever waits for the other: what
- * finds no room is kept by the writer until the reader has made some.
+ * One direction of a link: a lock-free ring buffer in shared memory that carries entries of four numbers from one
+ * thread to another, in order. The link gives the entries their meaning. One thread writes and one reads; neither waits
+ * for the other: entries that do not fit are kept by the writer until the reader has made room.
  */
 
 /** Kind, call, page, offset. */

@@ -1,5 +1,6 @@
 /**
- * One side of a link, whichever: writes entries and wakes the other side, reads entries when woken, keeps the pages of both.
+ * The common part of both ends of a link: writes entries and wakes the other side, reads entries when woken, and keeps
+ * the pages of both sides.
  */
 
 import type { Clock } from '../../time.ts';

@@ -1,8 +1,8 @@
 /**
- * Which thread serves a new connection. The kernel spreads them over the sockets of a port by their hash, which is fair to
- * thousands; a few that live long, as those of gRPC do, would share one thread while others have nothing to do. So who
- * accepts a connection and has more than another hands it over. Connections are counted in shared memory, one number for
- * each thread and protocol.
+ * Chooses the thread that serves a new connection. The kernel spreads connections over the sockets of a port by a hash,
+ * which is even for thousands; a few long-lived ones, as with gRPC, could share one thread while others are idle. So a
+ * thread that accepts a connection and has more than another thread hands it over. Counts are in shared memory, one
+ * number for each thread and protocol.
  */
 
 import type { Socket } from 'node:net';

@@ -1,4 +1,4 @@
-/** What a frontend thread is given at its start, and what the two threads tell each other outside of the link. */
+/** The data that a frontend thread gets at its start, and the messages between the two threads outside of the link. */
 
 import type { LogFields, Logger } from '../../logger.ts';
 import type { GrpcConfig, HttpConfig, RequestLogConfig } from '../../server/server-config.ts';

@@ -1,4 +1,7 @@
-/** The parameters of a request in a record, by the table of `inference/request-fields.ts`: a new field needs no line here. */
+/**
+ * The parameters of a request in a record, by the table of `inference/request-fields.ts`. A new field needs no line
+ * here.
+ */
 
 import type { InferenceRequest, RequestDraft } from '../../inference/request.ts';
 import { type FieldType, type FieldValue, type RequestField, requestFields } from '../../inference/request-fields.ts';

@@ -1,7 +1,7 @@
 /**
- * Records: what a request or an answer says besides its tensors' bytes, as numbers of eight bytes in a page. Names that
- * come again and again are sent once and then by number. Writing and reading go through the fields in the same order;
- * `request-record.ts` and `response-record.ts` say which.
+ * Records: a request or an answer without its tensors' bytes, as numbers of eight bytes in a page. A name that repeats
+ * is sent once, and later as a number. Writer and reader go through the fields in the same order; `request-record.ts`
+ * and `response-record.ts` define it.
  */
 
 /** Names up to this length are remembered, and this many of them; other texts are written out each time. */

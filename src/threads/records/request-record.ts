@@ -1,6 +1,6 @@
 /**
- * A request and what travels with it, as a record. Bytes of tensors are told by where they lie: in a page already, where
- * the frontend received them into one, or copied into one here.
+ * A request and its context as a record. Tensor bytes are given by their place: in a page already, if the frontend
+ * received them into one, or copied into one here.
  */
 
 import type { InferenceRequest, Parameters, ParameterValue, RequestedOutput } from '../../inference/request.ts';

@@ -1,6 +1,6 @@
 /**
- * For people in front of the server, and for probes with a guess: `GET /` says what answers here and where to go on, and
- * paths that others use get the one that is meant. None of them is a path of the v2 protocol.
+ * For people and probes that do not know the protocol: `GET /` names the server and its endpoints, and paths that other
+ * servers have are answered with a hint. None of these paths is part of the v2 protocol.
  */
 
 import type { InferenceServer } from '../../../server/inference-server.ts';

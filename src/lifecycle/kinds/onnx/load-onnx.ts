@@ -1,6 +1,6 @@
 /**
- * Turns the files of one version into something that serves: model file → signature → configuration → sessions and
- * instances → warm-up → scheduler. Each step that holds something is undone when a later one fails.
+ * Loads one version from its files: model file → signature → configuration → sessions and instances → warm-up →
+ * scheduler. Each step that holds something is undone when a later one fails.
  */
 
 import type { Engine } from '../../../engine/engine.ts';

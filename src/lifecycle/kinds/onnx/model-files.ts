@@ -1,4 +1,4 @@
-/** Finds the model file of a version: which file name applies, and where it lies. */
+/** Finds the model file of a version: its name and its path. */
 
 import { stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';

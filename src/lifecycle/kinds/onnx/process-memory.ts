@@ -1,4 +1,4 @@
-/** The memory of this process, as the operating system counts it; a parameter, so that tests can own it. */
+/** The memory of this process as the operating system counts it; a parameter, so that tests can set it. */
 
 export interface MemoryProbe {
   /** Bytes of physical memory that the process holds now. */

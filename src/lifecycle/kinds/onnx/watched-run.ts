@@ -1,7 +1,7 @@
 /**
- * One run of an instance that must not go on for ever nor take all memory: it is ended when its time is over, when the
- * process has grown too much, or when nobody wants it any more. A run is ended between two operators of the model, so an
- * operator that never returns cannot be ended at all; then the instance is given up.
+ * One run of an instance with limits: it is ended when its time is over, when the process has grown too much, or when
+ * it is cancelled. ONNX Runtime ends a run between two operators of the model. If an operator never returns, the run
+ * cannot be ended and its instance is given up.
  */
 
 import type { EngineBatch, EngineInstance, Ticket } from '../../../engine/engine.ts';

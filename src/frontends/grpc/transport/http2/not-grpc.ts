@@ -1,4 +1,7 @@
-/** Requests that are HTTP/2 but not gRPC: a browser, a probe, a client on the wrong port. They are told what is spoken here. */
+/**
+ * Answers requests that are HTTP/2 but not gRPC – a browser, a probe, a client on the wrong port – and names the
+ * protocol of this port.
+ */
 
 import type { Http2Stream, StreamReceiver } from '../../../../http2/stream.ts';
 import type { CallHead } from './call-head.ts';
