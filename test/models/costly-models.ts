@@ -90,3 +90,28 @@ export const expandedByValue = (columns: number): Uint8Array =>
     ],
     [initializer('shape', elem.int64, [2], int64s([1, columns])), initializer('last', elem.int64, [1], int64s([1]))],
   );
+
+/**
+ * INT64 x [1] → y: `most` - x boxes are compared with each other in one operator, which cannot be ended: for zeros many
+ * seconds where `most` is 200,000, and no time where x is nearly `most`. y [x's boxes] has one number for each.
+ */
+export const endlessOperator = (most: number): Uint8Array =>
+  model({
+    nodes: [
+      node('Sub', ['most', 'x'], ['count']),
+      node('Concat', ['one', 'count', 'four'], ['boxes_shape'], { axis: { int: 0 } }),
+      node('Concat', ['one', 'one', 'count'], ['scores_shape'], { axis: { int: 0 } }),
+      node('ConstantOfShape', ['boxes_shape'], ['boxes']),
+      node('ConstantOfShape', ['scores_shape'], ['scores']),
+      node('NonMaxSuppression', ['boxes', 'scores', 'most', 'threshold'], ['kept']),
+      node('Cast', ['kept'], ['y'], { to: { int: elem.float } }),
+    ],
+    inputs: [valueInfo('x', tensorType(elem.int64, [1]))],
+    outputs: [valueInfo('y', tensorType(elem.float, ['kept', 3]))],
+    initializers: [
+      initializer('one', elem.int64, [1], int64s([1])),
+      initializer('four', elem.int64, [1], int64s([4])),
+      initializer('most', elem.int64, [1], int64s([most])),
+      initializer('threshold', elem.float, [1], new Uint8Array(Float32Array.of(1).buffer)),
+    ],
+  });
