@@ -1,6 +1,5 @@
-// Everything the addon keeps for one JavaScript environment (the main thread or a worker): sessions,
-// instances, frames and background threads. Nothing of it is shared between environments but the runtime
-// itself, doorbells and shared slabs.
+// The state of the addon for one JavaScript environment (the main thread or a worker): sessions, instances,
+// frames and background threads. Environments share only the runtime itself, doorbells and shared slabs.
 #ifndef NEREID_BINDING_ADDON_DATA_H_
 #define NEREID_BINDING_ADDON_DATA_H_
 

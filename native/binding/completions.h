@@ -1,5 +1,5 @@
-// What the engine's threads have to tell an environment: finished jobs, log lines, and ends of background
-// work. One thread-safe function per environment; any number of events that wait are brought by one wake.
+// Events of the engine's threads for one environment: finished jobs, log lines, and ends of background work.
+// One thread-safe function per environment; one wake-up delivers all events that wait.
 #ifndef NEREID_BINDING_COMPLETIONS_H_
 #define NEREID_BINDING_COMPLETIONS_H_
 

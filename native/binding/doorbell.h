@@ -1,5 +1,5 @@
-// Doorbells: one thread of JavaScript wakes the event loop of another. What there is to do lies in memory
-// that both share; a ring carries nothing.
+// Doorbells: one thread of JavaScript wakes the event loop of another. A doorbell carries no data; the work
+// to do is in memory that both threads share.
 #ifndef NEREID_BINDING_DOORBELL_H_
 #define NEREID_BINDING_DOORBELL_H_
 

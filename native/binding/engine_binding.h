@@ -1,5 +1,5 @@
-// The calls that JavaScript makes, in the order of `NativeAddon` in src/engine/native.ts: what happens once
-// per model or instance. The calls per batch are in batch_binding.h.
+// The calls from JavaScript that happen once per model or instance, in the order of `NativeAddon` in
+// src/engine/native.ts. The calls per batch are in batch_binding.h.
 #ifndef NEREID_BINDING_ENGINE_BINDING_H_
 #define NEREID_BINDING_ENGINE_BINDING_H_
 

@@ -1,5 +1,5 @@
-// Shared memory as JavaScript that is not shared: V8 copies to and from a SharedArrayBuffer byte by byte
-// unless both sides are aligned alike, at less than 1 GB/s.
+// Shared memory as an ArrayBuffer that is not shared: V8 copies to and from a SharedArrayBuffer byte by byte,
+// at less than 1 GB/s, unless both sides are aligned alike.
 #ifndef NEREID_BINDING_PLAIN_VIEW_H_
 #define NEREID_BINDING_PLAIN_VIEW_H_
 

@@ -1,5 +1,5 @@
-// Which GPUs this machine has, and what is missing where there seem to be none. Asked of the driver's own
-// libraries, opened when first needed, so that nothing of CUDA is needed to build or to start.
+// The GPUs of this machine, and what is missing if there seem to be none. The driver's own libraries answer;
+// they are opened when first needed, so that neither the build nor the start needs CUDA.
 #ifndef NEREID_ENGINE_DEVICE_H_
 #define NEREID_ENGINE_DEVICE_H_
 

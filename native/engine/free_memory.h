@@ -1,5 +1,5 @@
-// Gives memory that models have left behind back to the operating system, so that an unload is seen from
-// outside. glibc's allocator only; elsewhere nothing happens.
+// Returns the freed memory of unloaded models to the operating system. Works for glibc's allocator only;
+// elsewhere it does nothing.
 #ifndef NEREID_ENGINE_FREE_MEMORY_H_
 #define NEREID_ENGINE_FREE_MEMORY_H_
 

@@ -1,5 +1,5 @@
-// One loaded copy of a model as the server counts them: a thread with an inbox, around a runner that shares
-// its session's weights with other instances.
+// An instance: a thread with an inbox, around a runner. It shares the weights of its session with the
+// session's other instances.
 #ifndef NEREID_ENGINE_INSTANCE_H_
 #define NEREID_ENGINE_INSTANCE_H_
 

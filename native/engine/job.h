@@ -1,5 +1,5 @@
-// One batch on its way through an instance: what it brings, and what comes back. Plain memory, reused from
-// batch to batch, so that a steady load allocates nothing here.
+// One batch in an instance: its inputs and its results. Plain memory, reused from batch to batch, so that
+// a steady load allocates nothing here.
 #ifndef NEREID_ENGINE_JOB_H_
 #define NEREID_ENGINE_JOB_H_
 

@@ -1,6 +1,6 @@
-// Files that a model's weights lie in. The runtime maps them, so that who truncates or overwrites one of them
-// later ends this process or changes a model that serves. Here the pages become the process's own once a
-// session is open. Linux only; elsewhere mappings stay as the runtime made them.
+// The files of a model's weights. The runtime maps them into memory, so truncating such a file later would
+// end this process, and overwriting it would change a model that serves. Here the mapped pages are replaced
+// by private memory once a session is open. Linux only; elsewhere the runtime's mappings stay.
 #ifndef NEREID_ENGINE_MAPPED_FILES_H_
 #define NEREID_ENGINE_MAPPED_FILES_H_
 

@@ -1,4 +1,4 @@
-// Outputs that the runtime has allocated, into a slab: how much room they need, and the copy. BYTES become
+// Copies outputs that the runtime has allocated into a slab, and computes the room that they need. BYTES get
 // their wire form.
 #ifndef NEREID_ENGINE_OUTPUT_PLACING_H_
 #define NEREID_ENGINE_OUTPUT_PLACING_H_

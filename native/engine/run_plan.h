@@ -1,6 +1,6 @@
-// Batches of one kind – same inputs, same shapes, same outputs wanted – prepared for the runtime: an IO
-// binding whose tensors are only replaced when their bytes lie elsewhere than last time, and the outputs'
-// shapes once they are known.
+// The preparation for batches of one kind – the same inputs, shapes and requested outputs: an IO binding
+// whose tensors are replaced only if their bytes have moved since the last batch, and the shapes of outputs
+// once they are known.
 #ifndef NEREID_ENGINE_RUN_PLAN_H_
 #define NEREID_ENGINE_RUN_PLAN_H_
 

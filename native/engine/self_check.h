@@ -1,4 +1,4 @@
-// Proves at load that the runtime's table is what we think it is, before any model depends on it.
+// Checks at load that the runtime's function table matches our declarations, before any model depends on it.
 #ifndef NEREID_ENGINE_SELF_CHECK_H_
 #define NEREID_ENGINE_SELF_CHECK_H_
 

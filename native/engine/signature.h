@@ -1,5 +1,5 @@
-// What the runtime says a model's inputs, outputs and metadata are. What only the file itself tells (operator
-// sets, unknown ranks, class labels) is read in TypeScript, src/engine/onnx-file.
+// Inputs, outputs and metadata of a model as the runtime reports them. Facts that only the file has (operator
+// sets, unknown ranks, class labels) are read in TypeScript, src/engine/onnx-file.
 #ifndef NEREID_ENGINE_SIGNATURE_H_
 #define NEREID_ENGINE_SIGNATURE_H_
 

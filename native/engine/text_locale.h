@@ -1,4 +1,4 @@
-// The locale in which the runtime's operators on text work.
+// The locale that the runtime's text operators need.
 #ifndef NEREID_ENGINE_TEXT_LOCALE_H_
 #define NEREID_ENGINE_TEXT_LOCALE_H_
 

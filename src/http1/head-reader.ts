@@ -10,7 +10,7 @@ const cr = 13;
 const lf = 10;
 const tlsHandshake = 0x16;
 
-/** Longer heads are parsed each time rather than kept for the life of their connection. */
+/** Longer heads are parsed each time and not kept with their connection. */
 const maxKeptBytes = 2048;
 
 const nothing: Buffer = Buffer.alloc(0);

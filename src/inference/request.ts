@@ -42,7 +42,7 @@ export interface InferenceRequest {
   /** Null where the request says nothing of sequences. */
   readonly sequence: SequenceControl | null;
   /**
-   * Bytes of memory that stay in use while the request lives: its message and what was decoded from it
+   * Bytes of memory that the request keeps in use until it has ended: its message and what was decoded from it
    * (`request-bytes.ts`).
    */
   readonly heldBytes: number;

@@ -15,10 +15,10 @@ import { lacksOf } from './incomplete-model.ts';
 import type { LoadFiles, RepositoryView, Sighting, StartScan } from './repository-view.ts';
 import { Settling, stillWritten, waitingText } from './settling.ts';
 
-/** A file younger than this may still be being written, so a single look does not count. */
+/** A file younger than this may still be written to, so one scan is not enough. */
 const youngMs = 2000;
 
-/** Between two looks at young files. */
+/** Time between two scans of young files. */
 const lookAgainMs = 100;
 
 /** Files that never stop changing are taken as they are after this. */
@@ -30,7 +30,7 @@ const startPatienceMs = 5000;
 /** How long a start that has no poll behind it waits for models that lack something. */
 const mostPatienceMs = 60_000;
 
-/** The same with a poll that takes them up later: enough for two looks. */
+/** The same with a poll, which loads them later: enough for two scans. */
 const briefMs = 500;
 
 export interface DiskViewSettings {

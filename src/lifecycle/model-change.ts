@@ -21,7 +21,7 @@ export interface ChangeSurroundings {
 }
 
 export class ModelChange {
-  /** New lives, loaded or on their way. */
+  /** New versions, loaded or being loaded. */
   readonly fresh: ModelVersion[] = [];
   readonly #source: ModelSource;
   readonly #table: VersionTable;
@@ -100,7 +100,7 @@ export class ModelChange {
     return next;
   }
 
-  /** Closes the instances that were made ready; the new lives are the caller's to retire. */
+  /** Closes the instances that were made ready; the caller retires the new versions. */
   async undo(): Promise<void> {
     const results = await Promise.allSettled(this.#resized.map((change) => change.undo()));
     for (const result of results) if (result.status === 'rejected') throw result.reason;

@@ -35,7 +35,7 @@ export interface ControlParts extends LifeSurroundings {
 
 const mostDeparted = 1000;
 
-/** Between two looks for a repository that is not there at the start. */
+/** Time between two scans for a repository that does not exist at the start. */
 const repositoryRetryMs = 1000;
 
 const nothingBrought = (brought: LoadFiles): boolean => brought.config === null && brought.files.size === 0;
@@ -268,7 +268,7 @@ export class ModelControl {
     if (known) return known;
     const life: ModelLife = new ModelLife(name, this.#parts, {
       forget: () => {
-        // A life says it again whenever it comes to rest, also when another one has taken its place.
+        // A `ModelLife` reports this each time it has no more wishes, even if another one has taken its place.
         if (this.#lives.get(name) !== life) return;
         this.#lives.delete(name);
         if (life.table.unloaded.size > 0) this.#rememberDeparted(life);
@@ -299,7 +299,7 @@ export class ModelControl {
   }
 }
 
-/** To load what a look at the repositories has found. */
+/** A wish to load what a scan of the repositories has found. */
 const seen = (sighting: Sighting, by: WishOrigin): LoadWish => ({
   kind: 'load',
   by,

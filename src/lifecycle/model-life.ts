@@ -21,7 +21,7 @@ export interface LifeSurroundings extends ChangeSurroundings {
   readonly onReleaseError: (error: unknown) => void;
 }
 
-/** What a life tells whoever keeps the models. */
+/** Events of one model for the owner of the table of models. */
 export interface LifeListener {
   /** The `forget` step: nothing serves, drains or is wished for, and there is nothing to remember. */
   forget(): void;

@@ -20,7 +20,7 @@ export type Aspired =
   | { readonly kind: 'gone' };
 
 export type Step =
-  /** New lives, beside those that serve. */
+  /** New versions to load beside those that serve. */
   | { readonly kind: 'load'; readonly versions: readonly number[] }
   /** Other instances for versions that stay, made ready aside. */
   | { readonly kind: 'resize'; readonly versions: readonly number[] }

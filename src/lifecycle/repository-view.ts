@@ -4,7 +4,7 @@
 
 import type { ModelSource } from './model-source.ts';
 
-/** A model as a look at the repositories found it. */
+/** A model as a scan of the repositories found it. */
 export interface Sighting {
   /** Equal exactly when the files behind two sightings are the same. */
   readonly fingerprint: string;
@@ -46,12 +46,12 @@ export interface RepositoryView {
   /** All models as they are now. */
   scan(): Promise<ReadonlyMap<string, Sighting>>;
   /**
-   * All models, for a start: looks again while files are still being copied. `patient` waits a minute for models that lack
+   * All models, for a start: scans again while files are still being copied. `patient` waits a minute for models that lack
    * something and then gives them as they are; otherwise they are given as waiting, for the poll to take up.
    */
   scanForStart(patient: boolean): Promise<StartScan>;
   /**
-   * One model; looks again while its files are changing. `patient` also waits for what it lacks, for a minute at most.
+   * One model; scans again while its files are changing. `patient` also waits for missing files, for at most a minute.
    * Rejects `not_found` when no repository has it.
    */
   look(name: string, patient: boolean): Promise<Sighting>;

@@ -10,7 +10,7 @@ import type { Clock } from '../time.ts';
 import type { RepositoryView, Sighting } from './repository-view.ts';
 import { Settling, stillWritten, waitingText } from './settling.ts';
 
-/** The second look comes after this, or after the poll interval when that is shorter. */
+/** Time until the second scan, unless the poll interval is shorter. */
 const confirmAfterMs = 1000;
 
 /** A folder that lacks something is tried all the same when nothing in it has changed for so long. */
@@ -79,7 +79,7 @@ export class RepositoryWatch {
     });
   }
 
-  /** One round: a look, and a second one when something is different. Resolves when the changes have been handed over. */
+  /** One round: a scan, and a second one if something has changed. Resolves when the changes have been handed over. */
   async poll(): Promise<void> {
     const { view } = this.#parts;
     const first = await view.scan();

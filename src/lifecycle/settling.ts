@@ -7,7 +7,7 @@
 import type { Clock } from '../time.ts';
 import type { Sighting } from './repository-view.ts';
 
-/** What a folder whose looks do not agree waits for. */
+/** The reason to wait while two scans of a folder differ. */
 export const stillWritten: readonly string[] = ['files that are still being written'];
 
 /** For the log and the index. */
@@ -26,7 +26,7 @@ export class Settling {
     this.#patienceMs = patienceMs;
   }
 
-  /** Null: act on it. Otherwise what it waits for. Call it for looks that agree with the one before. */
+  /** Null: load it. Otherwise the files that it waits for. Call it for a scan that agrees with the previous one. */
   async waitsFor(name: string, sighting: Sighting): Promise<readonly string[] | null> {
     if (this.quietMs(name, sighting) >= this.#patienceMs) return this.#settle(name);
     const lacks = await sighting.lacks();

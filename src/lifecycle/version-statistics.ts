@@ -57,7 +57,7 @@ export interface VersionIdentity {
   readonly histogramBuckets: ReadonlyMap<string, readonly number[]>;
 }
 
-/** The counter of one life: listens to its scheduler, answers snapshots, and is told when the life ends. */
+/** Counts for one loaded version: listens to its scheduler, answers snapshots, and is told when the version is unloaded. */
 export interface VersionStatistics extends SchedulingObserver {
   snapshot(): ModelStatistics;
   /** Seconds from the first read of the model to ready. */

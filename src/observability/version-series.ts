@@ -62,12 +62,12 @@ export class VersionSeries {
     for (const key of Object.keys(life.histograms ?? {}) as (keyof Histograms)[]) this.#keep(key, life);
   }
 
-  /** What all lives counted in one cell, those that are gone included. */
+  /** Sum of one cell over all loads of the version, unloaded ones included. */
   total(cell: number): number {
     return (this.#retiredCells[cell] as number) + this.current(cell);
   }
 
-  /** What the present lives counted in one cell; for gauges, which forget. */
+  /** Sum of one cell over the loads that still exist; for gauges. */
   current(cell: number): number {
     return this.#lives.reduce((sum, life) => sum + (life.cells[cell] as number), 0);
   }
@@ -91,7 +91,7 @@ export class VersionSeries {
     return sum;
   }
 
-  /** The windows of every life, newest first; empty when summaries are off. */
+  /** The windows of each load, newest first; empty if summaries are off. */
   windows(key: keyof Windows): readonly LatencyWindow[] {
     return this.#lives.flatMap((life) => life.windows?.[key] ?? []).reverse();
   }

@@ -14,7 +14,7 @@ export class RepositoryMemory {
   readonly #repositories: readonly string[];
   readonly #options: ScanOptions;
   readonly #logger: Logger;
-  /** The models of the last look. */
+  /** The models of the last scan. */
   #folders: ReadonlyMap<string, ModelFolder> = new Map();
   /** Repositories that held folders at some time. */
   readonly #known = new Set<string>();

@@ -1,13 +1,14 @@
 /**
- * The scheduler of a model version with instances: a queue, a policy that forms batches, and a dispatcher that hands them to instances. It lives
- * on the event loop. A model that does not batch has the same scheduler with a policy of one request.
+ * The scheduler of a model version with instances: a queue, a policy that forms batches, and a dispatcher that hands them
+ * to instances. It runs on the event loop. A model that does not batch has the same scheduler, with a policy of one
+ * request.
  *
- * An instance that is free takes a batch at the end of the turn of the event loop in which a request came, so that
- * requests of one turn share it: they are the group in which requests reach the engine. Where the last requests all came
- * alone, the next is not kept waiting for company (lone-arrivals.ts). An instance that becomes free takes a batch at once.
- * What waits stays in the queue, where it can still leave, expire, be overtaken, and get company, with one exception: a
- * batch that is full and would gain nothing from waiting is handed to an instance behind the one that it runs, so that
- * the device need not wait for this thread (docs/decisions/0008-a-full-batch-ahead.md).
+ * An idle instance takes a batch at the end of the turn of the event loop, so that requests of one turn share it. If the
+ * last requests all came alone, the next one does not wait for the end of the turn (lone-arrivals.ts). An instance that
+ * becomes idle takes a batch at once. Waiting requests stay in the queue, where they can be cancelled, expire, be
+ * overtaken and be joined by others. There is one exception: a full batch that gains nothing from waiting is handed to an
+ * instance behind its running batch, so that the device does not wait for this thread
+ * (docs/decisions/0008-a-full-batch-ahead.md).
  */
 
 import type { EngineInstance } from '../engine/engine.ts';

@@ -19,7 +19,7 @@ export interface Scheduler {
   readonly pendingCount: number;
   /** From now on `schedule` rejects with `unavailable`; what was accepted is finished. Resolves when nothing is left. */
   drain(): Promise<void>;
-  /** Rejects what waits with this error and terminates what runs; for a shutdown whose time is over. */
+  /** Fails waiting requests with this error and cancels running batches; for a shutdown whose time is over. */
   abort(error: InferenceError): void;
 }
 

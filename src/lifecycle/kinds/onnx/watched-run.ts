@@ -65,7 +65,7 @@ export function watchedRun(
       isOver = true;
       cancel();
       const peak = memory.peakResidentBytes();
-      // A peak between two looks is seen where it is the highest of all times; a lower one was affordable before.
+      // A peak between two readings is noticed if it is the highest ever; a lower one was affordable before.
       highest = Math.max(highest, memory.residentBytes(), peak > startPeak ? peak : 0);
       resolve({ ended, isStuck, error, tookMs: clock.now() - startMs, growthBytes: highest - startBytes });
     };
