@@ -7,10 +7,11 @@ import { toInferenceError, unavailable } from '../errors.ts';
 import { kindOf, readWholeConfig, versionsToServe } from '../lifecycle/disk-source.ts';
 import { inspectionOptions } from '../lifecycle/kinds/onnx/engine-options.ts';
 import { findModelFile } from '../lifecycle/kinds/onnx/model-files.ts';
+import { sampleBatch } from '../lifecycle/kinds/onnx/warmup-samples.ts';
 import { servableKinds } from '../lifecycle/kinds/servable-kinds.ts';
 import { batchingText } from '../model-config/batching-text.ts';
 import type { ConfigSettings } from '../model-config/config-settings.ts';
-import type { ModelConfig } from '../model-config/model-config.ts';
+import type { ModelConfig, WarmupSample } from '../model-config/model-config.ts';
 import { resolveModelConfig } from '../model-config/resolve-config.ts';
 import { readLabels } from '../repository/labels.ts';
 import { type ModelFolder, passedOverText, readConfigSource, scanRepositories } from '../repository/layout.ts';
@@ -63,6 +64,9 @@ async function checkModel(folder: ModelFolder, settings: ConfigSettings, engine:
         for (const { labelFilename } of config.outputs) {
           if (labelFilename !== '') await readLabels(folder.path, labelFilename);
         }
+        for (const sample of config.warmup.filter(readsFile)) {
+          await sampleBatch({ config, signature, modelFolder: folder.path }, sample);
+        }
         notes.push(...config.ignoredFields.filter((note) => !notes.includes(note)));
         summary = summaryOf(config);
       } catch (error) {
@@ -74,6 +78,10 @@ async function checkModel(folder: ModelFolder, settings: ConfigSettings, engine:
   }
   return { name, versions, summary: problems.length === 0 ? summary : '', problems, notes };
 }
+
+/** Whether loading would read a file for it. */
+const readsFile = ({ batchSize, inputs }: WarmupSample): boolean =>
+  batchSize > 0 && [...inputs.values()].some(({ source }) => source.kind === 'file');
 
 function summaryOf(config: ModelConfig): string {
   const instances = config.instanceGroups.map(({ count, kind, gpus }) => {

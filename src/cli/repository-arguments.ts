@@ -66,6 +66,17 @@ function startupModels(values: Values, problems: string[]): readonly string[] {
   return names;
 }
 
+/** Between two looks; so short a time would be spent on nothing else. */
+const leastPollSecs = 0.05;
+
+function pollInterval(values: Values, problems: string[]): number {
+  const secs = values.number('repository-poll-secs');
+  if (secs > 0 && secs < leastPollSecs) {
+    problems.push(`--repository-poll-secs expects 0 (look once) or at least ${leastPollSecs} but '${secs}' was given`);
+  }
+  return Math.round(secs * 1_000);
+}
+
 /**
  * Problems are added to the list, one sentence each.
  *
@@ -82,7 +93,7 @@ export function repositoryConfig(
   return {
     paths: repositoryPaths(values, surroundings, problems, isUnderstood),
     controlMode: values.choice('model-control-mode') as ModelControlMode,
-    pollIntervalMs: Math.round(values.number('repository-poll-secs') * 1_000),
+    pollIntervalMs: pollInterval(values, problems),
     startupModels: startupModels(values, problems),
     exitOnError: values.boolean('exit-on-error'),
     strictReadiness: values.boolean('strict-readiness'),

@@ -37,10 +37,10 @@ export const serveFlags = {
     effect: honoured,
     group: 'Models',
     initial: '15',
-    min: 0.05,
+    min: 0,
     max: 86_400,
     placeholder: 'seconds',
-    help: 'Time between two scans of the repository in mode poll. A change is loaded when two consecutive scans agree.',
+    help: 'Time between two scans of the repository in mode poll. A change is loaded when two consecutive scans agree. 0: look once, at the start.',
   },
   'load-model': {
     ...text,

@@ -20,6 +20,7 @@ export interface WatchParts {
   readonly view: RepositoryView;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** 0: nobody looks again. */
   readonly intervalMs: number;
   /** A model appeared or changed. Runs on its own: the next poll does not wait for it. */
   readonly onChange: (name: string, sighting: Sighting) => Promise<void>;
@@ -59,7 +60,7 @@ export class RepositoryWatch {
   }
 
   start(): void {
-    this.#next(this.#parts.intervalMs);
+    if (this.#parts.intervalMs > 0) this.#next(this.#parts.intervalMs);
   }
 
   stop(): void {

@@ -8,6 +8,7 @@ import { readdir } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 
 import { quoted } from '../model-config/syntax/source-tree.ts';
+import { kindOf } from './read-file.ts';
 
 const onnxEndings: ReadonlySet<string> = new Set(['.onnx', '.ort']);
 
@@ -48,7 +49,10 @@ export const systemFolders: ReadonlySet<string> = new Set([
  * @param wanted the file's name, relative to the version's folder
  */
 export async function hintForVersion(modelFolder: string, version: number, wanted: string): Promise<string> {
-  const names = (await entriesOf(join(modelFolder, String(version)))).map(({ name }) => name).sort();
+  const entries = await entriesOf(join(modelFolder, String(version)));
+  const itself = entries.find(({ name }) => name === wanted);
+  if (itself !== undefined) return `what has that name is ${strangeKind(itself)}`;
+  const names = entries.map(({ name }) => name).sort();
   const onnx = names.filter(isOnnxName);
   if (onnx.length > 0) {
     const first = onnx[0] as string;
@@ -59,6 +63,12 @@ export async function hintForVersion(modelFolder: string, version: number, wante
   const above = (await entriesOf(modelFolder)).find(({ name }) => name === wanted || isOnnxName(name));
   if (above !== undefined) return `${quoted(above.name)} lies in the model's folder: move it into '${version}/'`;
   return names.length === 0 ? 'the folder is empty' : '';
+}
+
+/** Of an entry that is no file, also when links are followed. */
+function strangeKind(entry: Dirent): string {
+  if (entry.isSymbolicLink()) return 'a link that leads to no file';
+  return kindOf(entry);
 }
 
 /** What to do when a model's folder has no version to serve; '' when nothing there tells. */

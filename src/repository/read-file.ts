@@ -43,12 +43,15 @@ export async function readRegularFile(path: string, limits: FileLimits): Promise
   }
 }
 
-interface Facts {
-  readonly size: number;
-  isFile(): boolean;
+interface Kind {
   isDirectory(): boolean;
   isFIFO(): boolean;
   isSocket(): boolean;
+}
+
+interface Facts extends Kind {
+  readonly size: number;
+  isFile(): boolean;
 }
 
 function refuseUnfit(facts: Facts, { subject, maxBytes }: FileLimits): void {
@@ -56,10 +59,11 @@ function refuseUnfit(facts: Facts, { subject, maxBytes }: FileLimits): void {
   if (facts.size > maxBytes) throw tooLarge(subject, facts.size, maxBytes);
 }
 
-function kindOf(facts: Facts): string {
-  if (facts.isDirectory()) return 'a folder';
-  if (facts.isFIFO()) return 'a FIFO';
-  return facts.isSocket() ? 'a socket' : 'a device';
+/** Of something that is neither a regular file nor a link. */
+export function kindOf(entry: Kind): string {
+  if (entry.isDirectory()) return 'a folder';
+  if (entry.isFIFO()) return 'a FIFO';
+  return entry.isSocket() ? 'a socket' : 'a device';
 }
 
 const tooLarge = (subject: string, bytes: number, maxBytes: number): InferenceError =>

@@ -1,4 +1,5 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -144,6 +145,39 @@ describe('checking a repository', () => {
     const { models, notes } = await checkRepository(repository, options, engine);
     expect(models).toEqual([]);
     expect(notes.join()).toContain(cure);
+  });
+
+  it('tells that what has the name of the model file is none', async () => {
+    write('folder/1/model.onnx/');
+    write('link/1/');
+    symlinkSync('nowhere.onnx', join(repository, 'link/1/model.onnx'));
+    write('pipe/1/');
+    execFileSync('mkfifo', [join(repository, 'pipe/1/model.onnx')]);
+    const told = (await check()).map(({ name, problems }) => [name, problems.at(-1)?.split('; ').at(-1)]);
+    expect(told).toEqual([
+      ['folder', 'what has that name is a folder'],
+      ['link', 'what has that name is a link that leads to no file'],
+      ['pipe', 'what has that name is a FIFO'],
+    ]);
+  });
+
+  it('reads the files of warm-up samples, as loading does', async () => {
+    write('m/1/model.onnx');
+    write('m/warmup/short', 'four');
+    const input = 'inputs { key: "x" value { data_type: TYPE_FP32 dims: 4 input_data_file: "short" } }';
+    write('m/config.pbtxt', `max_batch_size: 4 model_warmup { name: "w" batch_size: 1 ${input} }`);
+    const [{ problems }] = await check();
+    expect(problems).toEqual([
+      'version 1: warmup setting expects 16 bytes, but the data provided from short only has 4 bytes',
+    ]);
+  });
+
+  it('tells a library outside the model before the engine is asked', async () => {
+    write('m/1/model.onnx');
+    write('m/config.pbtxt', 'model_operations { op_library_filename: "/usr/lib/ops.so" }');
+    const [{ problems }] = await check(engineThat(() => Promise.reject(invalidArgument('acme:Twice is unknown'))));
+    expect(problems.join()).toContain("op library '/usr/lib/ops.so' of model 'm' must stay within the model's folder");
+    expect(problems.join()).not.toContain('acme');
   });
 
   it('passes over folders that are none of ours', async () => {

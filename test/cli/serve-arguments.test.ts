@@ -284,7 +284,13 @@ describe('the repository on the command line', () => {
 
   it('polls at fractions of a second if asked', () => {
     expect(parse('--repository-poll-secs=0.25').repository.pollIntervalMs).toBe(250);
-    expect(problemsOf('--repository-poll-secs=0')).toHaveLength(1);
+    expect(problemsOf('--repository-poll-secs=0.01')).toEqual([
+      "--repository-poll-secs expects 0 (look once) or at least 0.05 but '0.01' was given",
+    ]);
+  });
+
+  it('looks once if asked to poll every 0 seconds, as Triton does', () => {
+    expect(parse('--model-control-mode=poll', '--repository-poll-secs=0').repository.pollIntervalMs).toBe(0);
   });
 
   it('is not completed with either name of the switch, nor with the backend setting', () => {

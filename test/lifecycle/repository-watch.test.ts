@@ -51,6 +51,15 @@ describe('a watched repository', () => {
     expect(facts).toEqual(['changed m a']);
   });
 
+  it('is not looked at again when the interval is 0', async () => {
+    const { view, clock, watch, facts } = newWatch(0);
+    view.put('m', 'a');
+    watch.start();
+    await advance(clock, 100_000);
+    expect(facts).toEqual([]);
+    expect(clock.waitingCount).toBe(0);
+  });
+
   it('leaves a model alone whose files still change, and tells it once they do not', async () => {
     const { view, clock, watch, facts } = newWatch();
     watch.start();

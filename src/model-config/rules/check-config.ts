@@ -46,6 +46,13 @@ export function checkIdentity(message: ConfigMessage, modelName: string, finding
       invalid.push(`model file name ${quoted(file)} of model '${name}' must stay within the version's folder`);
     }
   }
+  for (const file of textsOf(messageOf(message, 'model_operations') ?? {}, 'op_library_filename')) {
+    if (pathWithin(file) === null) {
+      invalid.push(
+        `op library ${quoted(file)} of model '${name}' must stay within the model's folder, and be written relative to it`,
+      );
+    }
+  }
 }
 
 function checkBackend(message: ConfigMessage, { invalid }: Findings): void {
@@ -163,13 +170,6 @@ function checkFiles(name: string, message: ConfigMessage, { invalid }: Findings)
   for (const file of labels) {
     if (file !== '' && pathWithin(file) === null) {
       invalid.push(`label file ${quoted(file)} of model '${name}' must stay within the model's folder`);
-    }
-  }
-  for (const file of textsOf(messageOf(message, 'model_operations') ?? {}, 'op_library_filename')) {
-    if (pathWithin(file) === null) {
-      invalid.push(
-        `op library ${quoted(file)} of model '${name}' must stay within the model's folder, and be written relative to it`,
-      );
     }
   }
   for (const capability of textMapOf(message, 'cc_model_filenames').keys()) {

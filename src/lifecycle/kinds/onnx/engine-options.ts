@@ -5,13 +5,11 @@ import { join } from 'node:path';
 import type { InspectionSpec } from '../../../engine/engine.ts';
 import type { ConfigSettings } from '../../../model-config/config-settings.ts';
 import type { ConfigMessage, EngineConfig } from '../../../model-config/model-config.ts';
-import { pathWithin } from '../../../model-config/relative-path.ts';
 import { planEngine } from '../../../model-config/resolve-config.ts';
 
-/** `engine` with absolute paths; names that leave the model's folder are gone, the configuration's checks refuse them. */
+/** `engine` with absolute paths. `readConfigMessage` has refused names that leave the model's folder. */
 export function engineOptions(modelFolder: string, engine: EngineConfig): EngineConfig {
-  const libraries = engine.customOpLibraries.map(pathWithin).filter((path) => path !== null);
-  return { ...engine, customOpLibraries: libraries.map((path) => join(modelFolder, path)) };
+  return { ...engine, customOpLibraries: engine.customOpLibraries.map((path) => join(modelFolder, path)) };
 }
 
 /**

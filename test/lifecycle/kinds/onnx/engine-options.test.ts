@@ -12,8 +12,11 @@ const optionsOf = (text: string, gpuOrdinals: readonly number[] = []) => {
 
 describe('a model is inspected', () => {
   it('with the libraries that it is served with, which cannot lie outside its folder', () => {
-    const text = 'model_operations { op_library_filename: [ "a.so", "ops/b.so", "/lib/c.so", "../d.so" ] }';
-    expect(optionsOf(text).customOpLibraries).toEqual(['/models/m/a.so', '/models/m/ops/b.so']);
+    const libraries = (names: string): string => `model_operations { op_library_filename: [ ${names} ] }`;
+    const inside = optionsOf(libraries('"a.so", "ops/./b.so"'));
+    expect(inside.customOpLibraries).toEqual(['/models/m/a.so', '/models/m/ops/b.so']);
+    expect(() => optionsOf(libraries('"/lib/c.so"'))).toThrow("op library '/lib/c.so' of model 'm' must stay within");
+    expect(() => optionsOf(libraries('"../d.so"'))).toThrow("op library '../d.so' of model 'm' must stay within");
   });
 
   it('with the session entries that it is served with', () => {
