@@ -9,7 +9,7 @@ export const requestLimits = {
   /** Inputs, and outputs asked for: more than any model has. */
   tensors: 16_384,
   /** Parameters of the request. */
-  parameters: 65_536,
+  parameters: 32_768,
   /** Parameters of one input or output. */
   tensorParameters: 256,
   /** Dimensions of a shape; ONNX Runtime and the protocol's clients stop far below. */

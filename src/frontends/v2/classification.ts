@@ -19,15 +19,15 @@ export interface Classification {
 /** More elements per batch item than this are refused, as Triton does. */
 const maxElements = 1_000_000;
 
-/** Up to this many classes an insertion into a short list beats sorting all indices. */
-const maxInsertedClasses = 32;
+/** Classes of all rows together: each becomes a text, and more of them than this would keep everybody waiting. */
+const maxClasses = 65_536;
 
 /**
  * Classifies each item of dimension 0 (`isBatched`) or the tensor as a whole. The result has shape `[rows, k]` or `[k]`,
  * with k = min(`output.classificationCount`, elements of an item). Equal values are told in order of their index, NaN
  * comes last.
  *
- * @throws InferenceError `invalid_argument` for BYTES, BOOL, FP16 and BF16 outputs and for too many elements.
+ * @throws InferenceError `invalid_argument` for BYTES, BOOL, FP16 and BF16 outputs, for too many elements or classes.
  */
 export function classify(output: OutputTensor, isBatched: boolean): Classification {
   const { datatype, shape, labels } = output;
@@ -38,12 +38,17 @@ export function classify(output: OutputTensor, isBatched: boolean): Classificati
   const itemElements = elementCount(isBatched ? shape.slice(1) : shape) ?? 0;
   if (itemElements > maxElements) throw invalidArgument('classification output tensor too large');
   const classes = Math.min(output.classificationCount, itemElements);
+  if (rows * classes > maxClasses) {
+    throw invalidArgument(
+      `classification of output '${output.name}' has ${rows * classes} classes: expected at most ${maxClasses} in one answer`,
+    );
+  }
 
   const values = typedElements(datatype, output.data);
   const texts: Uint8Array[] = [];
   for (let row = 0; row < rows; row++) {
     const start = row * itemElements;
-    for (const index of largest(values, start, itemElements, classes)) {
+    for (const index of largest((item) => values[start + item] as number | bigint, itemElements, classes)) {
       const value = values[start + index] as number | bigint;
       const label = labels[index];
       const text = `${valueText(value, values)}:${index}${label ? `:${label}` : ''}`;
@@ -56,25 +61,41 @@ export function classify(output: OutputTensor, isBatched: boolean): Classificati
 const valueText = (value: number | bigint, values: TypedElements): string =>
   values instanceof Float32Array || values instanceof Float64Array ? sixDecimals(Number(value)) : String(value);
 
-/** Whether a comes before b: larger first, NaN last. */
-const precedes = (a: number | bigint, b: number | bigint): boolean => a > b || (Number.isNaN(b) && !Number.isNaN(a));
+/**
+ * Indices of the `count` largest of `length` elements, in order. A heap of that many whose root is
+ * the one that leaves first.
+ */
+export function largest(valueAt: (index: number) => number | bigint, length: number, count: number): Int32Array {
+  const heap = new Int32Array(count);
+  if (count === 0) return heap;
 
-/** Indices, relative to `start`, of the `count` largest of `length` elements, in order. */
-function largest(values: TypedElements, start: number, length: number, count: number): number[] {
-  const at = (index: number): number | bigint => values[start + index] as number | bigint;
-  if (count > maxInsertedClasses) {
-    const order = Array.from({ length }, (_, index) => index);
-    order.sort((a, b) => (precedes(at(a), at(b)) ? -1 : precedes(at(b), at(a)) ? 1 : a - b));
-    return order.slice(0, count);
+  /** Larger first, NaN last, equal ones in the order of their index. */
+  const isBefore = (a: number, b: number): boolean => {
+    const x = valueAt(a);
+    const y = valueAt(b);
+    if (x > y) return true;
+    if (x < y) return false;
+    const isNaNBoth = Number.isNaN(x) === Number.isNaN(y);
+    return isNaNBoth ? a < b : Number.isNaN(y);
+  };
+  const sink = (index: number, from: number, size: number): void => {
+    let at = from;
+    for (let child = 2 * at + 1; child < size; child = 2 * at + 1) {
+      if (child + 1 < size && isBefore(heap[child] as number, heap[child + 1] as number)) child++;
+      if (!isBefore(index, heap[child] as number)) break;
+      heap[at] = heap[child] as number;
+      at = child;
+    }
+    heap[at] = index;
+  };
+
+  for (let index = 0; index < count; index++) heap[index] = index;
+  for (let at = (count >> 1) - 1; at >= 0; at--) sink(heap[at] as number, at, count);
+  for (let index = count; index < length; index++) if (isBefore(index, heap[0] as number)) sink(index, 0, count);
+  for (let size = count - 1; size > 0; size--) {
+    const last = heap[size] as number;
+    heap[size] = heap[0] as number;
+    sink(last, 0, size);
   }
-  const best: number[] = [];
-  for (let index = 0; index < length; index++) {
-    const value = at(index);
-    if (best.length === count && (count === 0 || !precedes(value, at(best[count - 1] as number)))) continue;
-    if (best.length === count) best.pop();
-    let place = best.length;
-    while (place > 0 && precedes(value, at(best[place - 1] as number))) place--;
-    best.splice(place, 0, index);
-  }
-  return best;
+  return heap;
 }

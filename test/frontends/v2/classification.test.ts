@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { classify } from '../../../src/frontends/v2/classification.ts';
+import { classify, largest } from '../../../src/frontends/v2/classification.ts';
 import type { OutputTensor } from '../../../src/inference/response.ts';
 import { bytesElements } from '../../../src/tensor/bytes-elements.ts';
 import type { Datatype } from '../../../src/tensor/datatype.ts';
@@ -77,6 +77,33 @@ describe('classify', () => {
   it('refuses more than a million elements', () => {
     const tensor = scores('UINT8', [1_000_001], new Uint8Array(1_000_001), 1);
     expect(() => classify(tensor, false)).toThrow('classification output tensor too large');
+  });
+
+  it('refuses more classes than one answer should have', () => {
+    const values = Uint8Array.from({ length: 70_000 }, (_, i) => i);
+    expect(() => classify(scores('UINT8', [70_000], values, 70_000), false)).toThrow(
+      "classification of output 'SCORES' has 70000 classes: expected at most 65536 in one answer",
+    );
+    expect(classify(scores('UINT8', [70_000], values, 65_536), false).shape).toEqual([65_536]);
+  });
+
+  it('compares a number of times that hardly grows with the count of classes', () => {
+    const count = 1000;
+    let reads = 0;
+    const steps = (length: number): number => {
+      reads = 0;
+      const compared = largest(
+        (index) => {
+          reads++;
+          return index;
+        },
+        length,
+        count,
+      );
+      expect([compared[0], compared.length]).toEqual([length - 1, count]);
+      return reads;
+    };
+    expect(steps(100_000)).toBeLessThan(100_000 * 2 * 2 * Math.log2(count));
   });
 
   it('agrees with sorting for every count, short or long', () => {

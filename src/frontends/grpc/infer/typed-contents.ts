@@ -49,6 +49,9 @@ const fieldOf: Readonly<Record<Datatype, number>> = {
   BF16: 0,
 };
 
+/** Up to this many bytes a loop is faster than a call that copies them. */
+const maxLooped = 48;
+
 const maxTensorBytes = 2 ** 31 - 1;
 
 const noBytes = new Uint8Array(0);
@@ -181,8 +184,13 @@ class ContentsWriter {
   #copy(reader: WireReader, length: number): void {
     const start = reader.at;
     reader.advance(length);
-    this.#data.set(reader.bytes.subarray(start, start + length), this.#to);
-    this.#to += length;
+    const data = this.#data;
+    const { bytes } = reader;
+    const to = this.#to;
+    // A view for each short element would take longer than its bytes.
+    if (length > maxLooped) data.set(bytes.subarray(start, start + length), to);
+    else for (let i = 0; i < length; i++) data[to + i] = bytes[start + i] as number;
+    this.#to = to + length;
   }
 
   #takeVarint(reader: WireReader): void {

@@ -9,11 +9,11 @@ import { type InferenceRequest, RequestDraft } from '../../../inference/request.
 import { countHeldBytes } from '../../../inference/request-bytes.ts';
 import type { Tensor } from '../../../tensor/tensor.ts';
 import { refuseRepeated } from '../../v2/repeated-names.ts';
-import { BinaryPart, readInputs } from './request-tensors.ts';
+import { BinaryPart, InputProgress, readInputs } from './request-tensors.ts';
 import { readInferParameters } from './request-parameters.ts';
 import { JsonReader, missingMember, repeatedMember } from '../json/reader.ts';
 import { allOutputs, type RequestedOutputs, readOutputs } from './requested-outputs.ts';
-import { paused, TensorSlices } from '../json/tensor-slices.ts';
+import { paused } from '../json/tensor-slices.ts';
 
 /** Where a request goes and what bounds it. */
 export interface InferTarget {
@@ -39,7 +39,7 @@ export type HeaderForwarder = (request: RequestDraft) => void;
 /**
  * @param body      the whole body, decompressed; tensors of the result may be views on it.
  * @param jsonBytes length of the JSON part as `Inference-Header-Content-Length` says, null when all of it is JSON.
- * @param slices    of a request that is read in several turns.
+ * @param progress  of a request that is read in several turns.
  * @throws InferenceError `invalid_argument` for what is malformed, `not_found` for shared memory regions.
  */
 export function decodeInferRequest(
@@ -47,13 +47,13 @@ export function decodeInferRequest(
   jsonBytes: number | null,
   target: InferTarget,
   forward: HeaderForwarder | null,
-  slices: TensorSlices | null = null,
+  progress: InputProgress | null = null,
 ): DecodedInfer {
   const { modelName, modelVersion, maxInputBytes } = target;
   const jsonLength = jsonBytes ?? body.length;
   if (jsonLength > maxInputBytes) throw oversizedJson(jsonLength, maxInputBytes);
   const reader = new JsonReader(jsonBytes === null ? body : body.subarray(0, jsonBytes));
-  const binary = new BinaryPart(body, jsonBytes, modelName);
+  const binary = progress === null ? new BinaryPart(body, jsonBytes, modelName) : progress.binary;
 
   const request = new RequestDraft();
   request.modelName = modelName;
@@ -65,7 +65,7 @@ export function decodeInferRequest(
   for (let key = reader.firstKey('request'); key !== null; key = reader.nextKey()) {
     if (key === 'inputs') {
       if (inputs !== null) throw repeatedMember(key);
-      inputs = readInputs(reader, binary, maxInputBytes, slices);
+      inputs = readInputs(reader, binary, maxInputBytes, progress);
     } else if (key === 'outputs') {
       if (outputs !== null) throw repeatedMember(key);
       outputs = readOutputs(reader);
@@ -99,11 +99,12 @@ export const largeJsonBytes: number = 256 * 1024;
 
 /** A request with much JSON, read a turn at a time. */
 export class InferDecoding {
-  readonly #slices = new TensorSlices();
+  readonly #progress: InputProgress;
   readonly #decode: () => DecodedInfer;
 
   constructor(body: Buffer, jsonBytes: number | null, target: InferTarget, forward: HeaderForwarder | null) {
-    this.#decode = () => decodeInferRequest(body, jsonBytes, target, forward, this.#slices);
+    this.#progress = new InputProgress(new BinaryPart(body, jsonBytes, target.modelName));
+    this.#decode = () => decodeInferRequest(body, jsonBytes, target, forward, this.#progress);
   }
 
   /**
@@ -113,7 +114,7 @@ export class InferDecoding {
    * @throws InferenceError as `decodeInferRequest`.
    */
   turn(): DecodedInfer | null {
-    this.#slices.beginTurn();
+    this.#progress.slices.beginTurn();
     try {
       return this.#decode();
     } catch (error) {

@@ -9,7 +9,7 @@ import type { Tensor } from '../../../tensor/tensor.ts';
 import { readInputParameters, readName } from './request-parameters.ts';
 import { type JsonReader, missingMember, repeatedMember } from '../json/reader.ts';
 import { passOverTensorData, readTensorData } from '../json/tensor-elements.ts';
-import type { TensorSlices } from '../json/tensor-slices.ts';
+import { TensorSlices } from '../json/tensor-slices.ts';
 
 const int64Max = '9223372036854775807';
 
@@ -53,16 +53,40 @@ export class BinaryPart {
   }
 }
 
+/** How far the inputs of a large request were read in earlier turns: what is there is not gone over again. */
+export class InputProgress {
+  readonly slices = new TensorSlices();
+  readonly inputs: Tensor[] = [];
+  readonly binary: BinaryPart;
+  /** Behind the last of the inputs; -1 before the first. */
+  at = -1;
+
+  constructor(binary: BinaryPart) {
+    this.binary = binary;
+  }
+}
+
+/** @param progress of a request that is read in several turns; throws `paused` when it is time to let others go on. */
 export function readInputs(
   reader: JsonReader,
   binary: BinaryPart,
   maxInputBytes: number,
-  slices: TensorSlices | null,
+  progress: InputProgress | null,
 ): Tensor[] {
-  const inputs: Tensor[] = [];
-  for (let more = reader.firstElement('inputs'); more; more = reader.nextElement()) {
+  const inputs = progress === null ? [] : progress.inputs;
+  let more: boolean;
+  if (progress === null || progress.at < 0) more = reader.firstElement('inputs');
+  else {
+    reader.at = progress.at;
+    more = reader.nextElement();
+  }
+  for (; more; more = reader.nextElement()) {
     if (inputs.length === requestLimits.tensors) throw tooMany('inputs', requestLimits.tensors);
-    inputs.push(readInput(reader, binary, maxInputBytes, slices));
+    const { at } = reader;
+    inputs.push(readInput(reader, binary, maxInputBytes, progress === null ? null : progress.slices));
+    if (progress === null) continue;
+    progress.at = reader.at;
+    progress.slices.charge(reader.at - at);
   }
   return inputs;
 }
@@ -91,7 +115,7 @@ function readInput(reader: JsonReader, binary: BinaryPart, maxInputBytes: number
       if (dataAt !== -1) throw repeatedMember(key);
       reader.peek();
       dataAt = reader.at;
-      if (name === null || shape === null || datatypeName === null) passOverTensorData(reader);
+      if (name === null || shape === null || datatypeName === null) passOverTensorData(reader, slices);
       else data = readJsonData(reader, name, datatypeName, shape, maxInputBytes, slices);
     } else {
       reader.skip(3);

@@ -17,6 +17,8 @@ export abstract class ElementSink {
   readonly shape: Shape;
   readonly count: number;
   index = 0;
+  /** The reader stands within an element that is long: `readRun` goes on there. */
+  isInElement = false;
 
   constructor(name: string, datatype: Datatype, shape: Shape, count: number) {
     this.name = name;

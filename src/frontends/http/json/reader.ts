@@ -56,6 +56,9 @@ const maxUnsignedDigits = 17;
 /** Counted for each value that is skipped: a text of one byte still takes a step. */
 const skippedValueBytes = 16;
 
+/** Indentations up to this are as long as they like to be. */
+const shortBlank = 64;
+
 const integerText = /^-?(?:0|[1-9]\d*)$/;
 const numberText = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 const loneSurrogate = /\p{Surrogate}/u;
@@ -69,6 +72,8 @@ export class JsonReader {
   pauseAt: number;
   /** What `skip` has walked over, in bytes and a constant for each value. */
   #skipped = 0;
+  /** White space of more than an indentation. */
+  #blank = 0;
 
   constructor(bytes: Buffer) {
     this.bytes = bytes;
@@ -89,8 +94,14 @@ export class JsonReader {
       at++;
       byte = at < bytes.length ? (bytes[at] as number) : -1;
     }
+    if (at - this.at > shortBlank) this.#countBlank(at - this.at);
     this.at = at;
     return byte;
+  }
+
+  #countBlank(bytes: number): void {
+    this.#blank += bytes;
+    if (this.#blank > requestLimits.allTextBytes) throw tooLong('white space of the JSON', requestLimits.allTextBytes);
   }
 
   /** Enters an object and reads the name of its first member; null for an empty object, which is then consumed. */
@@ -243,11 +254,11 @@ export class JsonReader {
     return isPlain;
   }
 
-  /** The text of the string literal in `[start, end)`, quotes included, that `skipString` found to have escapes. */
-  unescaped(start: number, end: number): string {
+  /** The text of `[from, to)` within the string literal at `start`, of which escapes are whole. */
+  unescaped(from: number, to: number, start: number): string {
     let text: string;
     try {
-      text = JSON.parse(this.bytes.toString('utf8', start, end)) as string;
+      text = JSON.parse(`"${this.bytes.toString('utf8', from, to)}"`) as string;
     } catch {
       throw this.fail('Invalid escape character in string.', start);
     }
@@ -282,7 +293,7 @@ export class JsonReader {
       hash = (Math.imul(hash, 31) + byte) | 0;
     }
     const isPlain = this.skipString(maxBytes);
-    return isPlain ? bytes.toString('utf8', open + 1, this.at - 1) : this.unescaped(open, this.at);
+    return isPlain ? bytes.toString('utf8', open + 1, this.at - 1) : this.unescaped(open + 1, this.at - 1, open);
   }
 
   #numberText(): string {
@@ -317,14 +328,9 @@ export class JsonReader {
   }
 }
 
-const isNumberByte = (byte: number | undefined): boolean =>
-  byte !== undefined &&
-  ((byte >= zero && byte <= nine) ||
-    byte === minus ||
-    byte === 0x2b ||
-    byte === 0x2e ||
-    byte === 0x65 ||
-    byte === 0x45);
+const numberBytes: ReadonlySet<number | undefined> = new Set(Buffer.from('0123456789+-.eE'));
+
+const isNumberByte = (byte: number | undefined): boolean => numberBytes.has(byte);
 
 const isWordByte = (byte: number | undefined): boolean =>
   byte !== undefined &&

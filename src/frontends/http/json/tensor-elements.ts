@@ -19,6 +19,7 @@ const comma = 0x2c;
 const openBracket = 0x5b;
 const closeBracket = 0x5d;
 const quote = 0x22;
+const backslash = 0x5c;
 
 /** From this magnitude on a double rounds to an infinite float. */
 const floatLimit = 2 ** 128 - 2 ** 103;
@@ -49,27 +50,51 @@ export function readTensorData(
 }
 
 /**
- * Leaves the reader behind a value of `data` whose datatype and shape are not known yet. Only strings and brackets are
+ * Leaves the reader behind a value of `data` whose datatype and shape are not known yet. Only quotes and brackets are
  * looked at: `readTensorData` comes back to it.
  */
-export function passOverTensorData(reader: JsonReader): void {
-  const { bytes } = reader;
-  if (reader.peek() !== openBracket) {
-    reader.skip(0);
-    return;
+export function passOverTensorData(reader: JsonReader, slices: TensorSlices | null): void {
+  if (reader.peek() !== openBracket) reader.skip(0);
+  else if (slices !== null) slices.passOver(reader);
+  else new PassedText(reader.at).pass(reader, Number.POSITIVE_INFINITY);
+}
+
+/** The text of a tensor that is passed over, in one go or in several. */
+export class PassedText {
+  readonly #start: number;
+  #depth = 0;
+  #isInString = false;
+
+  /** @param start its first bracket. */
+  constructor(start: number) {
+    this.#start = start;
   }
-  const start = reader.at;
-  for (let depth = 0; reader.at < bytes.length; ) {
-    const byte = bytes[reader.at];
-    if (byte === quote) {
-      reader.skipString(Number.POSITIVE_INFINITY);
-      continue;
+
+  /** Moves the reader behind the tensor, or to `pauseAt` or some bytes behind it: false then. */
+  pass(reader: JsonReader, pauseAt: number): boolean {
+    const { bytes } = reader;
+    const end = Math.min(bytes.length, pauseAt);
+    let { at } = reader;
+    let depth = this.#depth;
+    let isInString = this.#isInString;
+    while (at < end) {
+      const byte = bytes[at++];
+      if (isInString) {
+        if (byte === backslash) at++;
+        else if (byte === quote) isInString = false;
+      } else if (byte === quote) isInString = true;
+      else if (byte === openBracket) depth++;
+      else if (byte === closeBracket && --depth === 0) {
+        reader.at = at;
+        return true;
+      }
     }
-    reader.at++;
-    if (byte === openBracket) depth++;
-    else if (byte === closeBracket && --depth === 0) return;
+    if (at >= bytes.length) throw reader.fail('Missing a comma or ] after an array element.', this.#start);
+    reader.at = at;
+    this.#depth = depth;
+    this.#isInString = isInString;
+    return false;
   }
-  throw reader.fail('Missing a comma or ] after an array element.', start);
 }
 
 const tooFew = (name: string, shape: Shape): InferenceError =>
@@ -92,12 +117,13 @@ export class NestedElements {
     if (this.#depth === 0 && reader.peek() !== openBracket) throw noArray(reader, sink.name);
     for (;;) {
       if (reader.at >= reader.pauseAt) return false;
-      if (reader.peek() === openBracket) {
+      if (!sink.isInElement && reader.peek() === openBracket) {
         if (++this.#depth > maxJsonDepth) throw depthExceeded();
         reader.at++;
         if (reader.peek() !== closeBracket) continue;
       } else {
         sink.readRun(reader);
+        if (sink.isInElement) return false;
       }
       let byte = reader.peek();
       while (byte === closeBracket) {

@@ -5,10 +5,12 @@
  */
 
 import type { JsonReader } from './reader.ts';
-import type { NestedElements } from './tensor-elements.ts';
+import { type NestedElements, PassedText } from './tensor-elements.ts';
 
 /** Of the text of tensors; takes two to four milliseconds. */
 const turnBytes = 128 * 1024;
+/** So much cheaper is a byte that is only passed over. */
+const passedPerRead = 8;
 
 /** Thrown, and caught by `InferDecoding`: no failure, so it carries no stack. */
 export const paused: unique symbol = Symbol('paused');
@@ -23,10 +25,34 @@ interface Part {
 export class TensorSlices {
   /** By the offset of a tensor's first bracket. */
   readonly #parts = new Map<number, Part>();
+  /** The same of tensors whose datatype comes behind them. */
+  readonly #passed = new Map<number, { readonly text: PassedText; at: number; isOver: boolean }>();
   #left = turnBytes;
 
   beginTurn(): void {
     this.#left = turnBytes;
+  }
+
+  /** Counts what stands around the tensors. */
+  charge(bytes: number): void {
+    this.#left -= bytes;
+  }
+
+  /** Leaves the reader behind the tensor at it, without reading it; throws `paused` before its end. */
+  passOver(reader: JsonReader): void {
+    const key = reader.at;
+    let passed = this.#passed.get(key);
+    if (passed === undefined) {
+      passed = { text: new PassedText(key), at: key, isOver: false };
+      this.#passed.set(key, passed);
+    }
+    reader.at = passed.at;
+    if (passed.isOver) return;
+    if (this.#left <= 0) throw paused;
+    passed.isOver = passed.text.pass(reader, passed.at + this.#left * passedPerRead);
+    this.#left -= Math.ceil((reader.at - passed.at) / passedPerRead);
+    passed.at = reader.at;
+    if (!passed.isOver) throw paused;
   }
 
   /** The tensor at the reader, which is moved behind it, when it was read in an earlier turn. */

@@ -4,6 +4,7 @@
  * integers exact. FP16 and BF16, which Triton refuses, are written like FP32.
  */
 
+import { isUtf8 } from 'node:buffer';
 import type { Datatype } from '../../../tensor/datatype.ts';
 import { bfloat16Number, float16Number } from '../../../tensor/float16.ts';
 import { type TypedElements, typedElements } from '../../../tensor/typed-elements.ts';
@@ -16,6 +17,7 @@ export const runElements = 8192;
 const runBytes = 64 * 1024;
 
 const comma = 0x2c;
+const quote = 0x22;
 
 /** Writes the elements of one tensor, run after run. */
 export interface TensorRuns {
@@ -89,6 +91,8 @@ class StringRuns implements TensorRuns {
   replaced = 0;
   readonly #data: Buffer;
   #at = 0;
+  /** End of a long string that is written in pieces, of which `#at` is the next; 0 outside of one. */
+  #longEnd = 0;
 
   constructor(data: Uint8Array) {
     this.#data = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
@@ -97,15 +101,38 @@ class StringRuns implements TensorRuns {
   next(target: JsonBytes): boolean {
     const data = this.#data;
     const limit = target.at + runBytes;
+    if (this.#longEnd > 0) this.#writeLong(target);
+    if (this.#longEnd > 0) return true;
     let at = this.#at;
     for (let left = runElements; left > 0 && at < data.length && target.at < limit; left--) {
       if (at > 0) target.byte(comma);
       const start = at + 4;
       const end = start + data.readUInt32LE(at);
+      if (end - start > runBytes) {
+        target.byte(quote);
+        if (!isUtf8(data.subarray(start, end))) this.replaced++;
+        this.#longEnd = end;
+        this.#at = start;
+        this.#writeLong(target);
+        return true;
+      }
       if (!target.string(data, start, end)) this.replaced++;
       at = end;
     }
     this.#at = at;
     return at < data.length;
+  }
+
+  #writeLong(target: JsonBytes): void {
+    const data = this.#data;
+    const end = this.#longEnd;
+    let to = Math.min(end, this.#at + runBytes);
+    // Not within a character.
+    for (let i = 0; i < 3 && to < end && ((data[to] as number) & 0xc0) === 0x80; i++) to++;
+    target.text(JSON.stringify(data.toString('utf8', this.#at, to)).slice(1, -1));
+    this.#at = to;
+    if (to < end) return;
+    target.byte(quote);
+    this.#longEnd = 0;
   }
 }

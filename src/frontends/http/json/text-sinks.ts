@@ -1,10 +1,14 @@
 /** Elements of BOOL and BYTES tensors in JSON. */
 
+import { isUtf8 } from 'node:buffer';
 import type { Shape } from '../../../tensor/shape.ts';
 import { continuesRun, ElementSink, wrongElement } from './element-sink.ts';
 import type { JsonReader } from './reader.ts';
 
 const quote = 0x22;
+const backslash = 0x5c;
+/** A string is read in pieces of this size, because one string may be all of the request. */
+const pieceBytes = 64 * 1024;
 /** Up to this many bytes a loop is faster than a call that copies them. */
 const maxLooped = 48;
 
@@ -30,10 +34,16 @@ export class BooleanSink extends ElementSink {
   }
 }
 
-/** Strings become their UTF-8 bytes behind a length prefix; without escapes they are copied as they stand. */
+/**
+ * Strings become their UTF-8 bytes behind a length prefix; without escapes they are copied as they stand. Long ones are
+ * read in pieces.
+ */
 export class StringSink extends ElementSink {
   #target: Buffer;
   #used = 0;
+  /** Of the string that is being read: its first byte in the text, and where its prefix is. */
+  #start = 0;
+  #prefixAt = 0;
 
   constructor(name: string, shape: Shape, count: number) {
     super(name, 'BYTES', shape, count);
@@ -42,18 +52,64 @@ export class StringSink extends ElementSink {
 
   override readRun(reader: JsonReader): void {
     do {
-      if (this.index === this.count) throw this.tooMany();
-      const start = reader.at;
-      if (reader.bytes[start] !== quote) throw wrongElement(reader, this, 'string');
-      const isPlain = reader.skipString(Number.POSITIVE_INFINITY);
-      if (isPlain) this.#append(reader.bytes, start + 1, reader.at - 1);
-      else this.#appendText(reader.unescaped(start, reader.at));
-      this.index++;
+      if (!this.isInElement) this.#begin(reader);
+      do {
+        if (this.isInElement && reader.at >= reader.pauseAt) return;
+        this.isInElement = !this.#readPiece(reader);
+      } while (this.isInElement);
+      this.#end();
     } while (reader.at < reader.pauseAt && continuesRun(reader));
   }
 
   override bytes(): Uint8Array {
     return this.#target.subarray(0, this.#used);
+  }
+
+  #begin(reader: JsonReader): void {
+    if (this.index === this.count) throw this.tooMany();
+    if (reader.bytes[reader.at] !== quote) throw wrongElement(reader, this, 'string');
+    this.#start = ++reader.at;
+    this.#prefixAt = this.#reserve(4);
+  }
+
+  /** Consumes a piece of the string; true at its end, when the closing quote is consumed too. */
+  #readPiece(reader: JsonReader): boolean {
+    const { bytes, at: from } = reader;
+    let cutAt = from + pieceBytes;
+    let at = from;
+    let isAscii = true;
+    let isPlain = true;
+    let byte = bytes[at];
+    for (; byte !== quote; byte = bytes[++at]) {
+      if (byte === undefined) throw reader.fail('Missing a closing quotation mark in string.', this.#start - 1);
+      if (byte < 0x20) throw reader.fail('Invalid encoding in string: a control character must be escaped.', at);
+      if (at >= cutAt && (byte & 0xc0) !== 0x80) break;
+      if (byte >= 0x80) isAscii = false;
+      if (byte === backslash) {
+        isPlain = false;
+        cutAt = Math.max(cutAt, at + escapeBytes(bytes, at));
+        at++;
+      }
+    }
+    if (!isAscii && !isUtf8(bytes.subarray(from, at))) {
+      throw reader.fail('Invalid encoding in string: not UTF-8.', this.#start);
+    }
+    if (isPlain) this.#append(bytes, from, at);
+    else this.#appendText(reader.unescaped(from, at, this.#start - 1));
+    const isEnd = byte === quote;
+    reader.at = isEnd ? at + 1 : at;
+    return isEnd;
+  }
+
+  #end(): void {
+    const target = this.#target;
+    const prefixAt = this.#prefixAt;
+    const length = this.#used - prefixAt - 4;
+    target[prefixAt] = length;
+    target[prefixAt + 1] = length >>> 8;
+    target[prefixAt + 2] = length >>> 16;
+    target[prefixAt + 3] = length >>> 24;
+    this.index++;
   }
 
   #append(source: Buffer, start: number, end: number): void {
@@ -72,22 +128,24 @@ export class StringSink extends ElementSink {
     this.#target.write(text, at);
   }
 
-  /** Writes the prefix and returns where the `length` bytes go. */
+  /** Makes room for some bytes and returns where they go. */
   #reserve(length: number): number {
-    const at = this.#used + 4;
+    const at = this.#used;
     const used = at + length;
     if (used > this.#target.length) {
       const grown = Buffer.allocUnsafeSlow(Math.max(used, this.#target.length * 2));
-      this.#target.copy(grown, 0, 0, this.#used);
+      this.#target.copy(grown, 0, 0, at);
       this.#target = grown;
     }
-    const target = this.#target;
-    const prefixAt = this.#used;
-    target[prefixAt] = length;
-    target[prefixAt + 1] = length >>> 8;
-    target[prefixAt + 2] = length >>> 16;
-    target[prefixAt + 3] = length >>> 24;
     this.#used = used;
     return at;
   }
+}
+
+/** Bytes of the escape at `at` within which a string must not be cut; of half a surrogate pair, both halves. */
+function escapeBytes(bytes: Buffer, at: number): number {
+  if (bytes[at + 1] !== 0x75) return 2;
+  const isHighHalf =
+    ((bytes[at + 2] as number) | 0x20) === 0x64 && /[89ab]/i.test(String.fromCharCode(bytes[at + 3] ?? 0));
+  return isHighHalf ? 12 : 6;
 }

@@ -337,7 +337,7 @@ describe('request parameters', () => {
     const parameters = Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`p${i}`, { int64_param: i }]));
     expect(decode(encodeRequest({ ...good, parameters })).parameters.size).toBe(20_000);
     const entry = wire.bytes(4, wire.join(wire.bytes(1, 'k'), wire.bytes(2, wire.number(1, 1))));
-    expect(refusal(Buffer.concat(new Array(65_537).fill(entry))).message).toContain('more than 65536 parameters');
+    expect(refusal(Buffer.concat(new Array(32_769).fill(entry))).message).toContain('more than 32768 parameters');
   });
 });
 

@@ -83,6 +83,62 @@ describe('a request that is read in turns', () => {
     expect(perByte[1]).toBeLessThan(1.2 * (perByte[0] as number));
   });
 
+  /** What one turn looks at most, and all of them together, for a body that is read to its end or refused. */
+  function turnsOf(text: string): { readonly most: number; readonly all: number; readonly decoded: DecodedInfer } {
+    const { bytes, reads } = countedReads(Buffer.from(text));
+    const decoding = new InferDecoding(bytes, null, target, null);
+    let most = 0;
+    for (;;) {
+      const before = reads();
+      const decoded = decoding.turn();
+      most = Math.max(most, reads() - before);
+      if (decoded !== null) return { most, all: reads(), decoded };
+    }
+  }
+
+  const list = (count: number, element: string): string => new Array(count).fill(element).join();
+  const few = 100_000;
+  const bodies: Readonly<Record<string, (count: number) => string>> = {
+    'one string': (count) => `{"inputs":[{"name":"S","shape":[1],"datatype":"BYTES","data":["${'a'.repeat(count)}"]}]}`,
+    'one string of escapes': (count) =>
+      `{"inputs":[{"name":"S","shape":[1],"datatype":"BYTES","data":["${'\\n'.repeat(count)}"]}]}`,
+    'a tensor before its datatype': (count) =>
+      `{"inputs":[{"data":[${list(count, '7')}],"name":"L","shape":[${count}],"datatype":"INT32"}]}`,
+    'many tensors': (count) =>
+      `{"inputs":[${Array.from({ length: count / 1000 }, (_, i) => `{"name":"X${i}","shape":[500],"datatype":"INT32","data":[${list(500, '7')}]}`).join()}]}`,
+    'many shapes of many dimensions': (count) =>
+      `{"inputs":[${Array.from({ length: count / 1000 }, (_, i) => `{"name":"X${i}","shape":[${list(1000, '1')}],"datatype":"INT32","data":[7]}`).join()}]}`,
+  };
+
+  it.each(Object.keys(bodies))('looks at each byte a fixed number of times, and at few in a turn: %s', (what) => {
+    const make = bodies[what] as (count: number) => string;
+    const [small, large] = [turnsOf(make(few)), turnsOf(make(4 * few))];
+    expect(large.most).toBeLessThan(Math.max(1.2 * small.most, 1_500_000));
+    expect(large.all / make(4 * few).length).toBeLessThan(1.5 * (small.all / make(few).length));
+  });
+
+  it('takes long strings as JSON.parse reads them, wherever a piece ends', () => {
+    for (const part of ['ä\\n', '€', '😀', '\\ud83d\\ude00', '\\u20acx', '\\\\', '\\"']) {
+      for (let shift = 0; shift < 12; shift++) {
+        const text = `"${'x'.repeat(shift)}${part.repeat(30_000)}"`;
+        const bytes = Buffer.from(`{"inputs":[{"name":"S","shape":[1],"datatype":"BYTES","data":[${text}]}]}`);
+        const data = Buffer.from(decodeInferRequest(bytes, null, target, null).request.inputs[0]?.data ?? []);
+        const expected = Buffer.from(JSON.parse(text) as string);
+        expect([data.readUInt32LE(0), data.subarray(4).equals(expected)]).toEqual([expected.length, true]);
+      }
+    }
+  });
+
+  it('is refused for more white space than any client writes', () => {
+    const blank = ' '.repeat(5 * 1024 * 1024);
+    const whole = `{"inputs":[{"name":"S","shape":[1],"datatype":"INT32","data":[1]}]}`;
+    for (const text of [`${blank}${whole}`, `${whole}${blank}`, whole.replace('[1]}', `[${blank}1]}`)]) {
+      expect(() => decodeInferRequest(Buffer.from(text), null, target, null)).toThrow(
+        'white space of the JSON is longer',
+      );
+    }
+  });
+
   it('is refused in the words of one that is read in one go', () => {
     const good = body('UINT32', 80_000).toString();
     for (const bad of [

@@ -108,7 +108,17 @@ describe('the JSON of an answer', () => {
 
   it('comes in pieces of bounded size that are the same text, however large the outputs are', () => {
     const numbers = Float32Array.from({ length: 300_000 }, (_, i) => Math.sin(i));
+    const longText = Buffer.from(`€${'ä'.repeat(200_000)}"😀${'\n'.repeat(300_000)}`);
+    const badText = Buffer.alloc(300_000, 0xff);
+    const strings = encodeBytesElements([
+      Buffer.from('a'),
+      longText,
+      badText,
+      longText.subarray(0, 200_000),
+      Buffer.of(),
+    ]);
     const outputs = [
+      output({ name: 'S', datatype: 'BYTES', shape: [5], data: strings }),
       output({ name: 'F', datatype: 'FP32', shape: [numbers.length], data: new Uint8Array(numbers.buffer) }),
       output({ name: 'E', datatype: 'BYTES', shape: [400_000], data: new Uint8Array(1_600_000) }),
       output({ name: 'I', datatype: 'INT64', shape: [0], data: new Uint8Array(0) }),
@@ -122,7 +132,12 @@ describe('the JSON of an answer', () => {
     expect(pieces.length).toBeGreaterThan(20);
     const text = Buffer.concat(pieces).toString();
     expect(text).toBe(encode(outputs).json);
-    expect(Float32Array.from(JSON.parse(text).outputs[0].data)).toEqual(numbers);
+    const [written, floats] = JSON.parse(text).outputs;
+    expect(Float32Array.from(floats.data)).toEqual(numbers);
+    const expected = ['a', ...[longText, badText, longText.subarray(0, 200_000)].map(String), ''];
+    expect(written.data.map((element: string, i: number) => element === expected[i])).toEqual(new Array(5).fill(true));
+    // Not UTF-8: the bytes of 0xff, and the text that is cut within a character.
+    expect(written.parameters).toEqual({ not_utf8: 2 });
   });
 });
 
