@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, credentials } from '@grpc/grpc-js';
 
 const pauseMs = 10;
-const patienceMs = 5_000;
+const patienceMs = 20_000;
 const sampleMs = 20;
 
 /** The one byte pair of `ServerLiveResponse { live: true }`. */
