@@ -2,6 +2,7 @@
 
 import type { MessagePort } from 'node:worker_threads';
 import { type ErrorCode, InferenceError, toInferenceError } from '../../errors.ts';
+import type { Logger } from '../../logger.ts';
 import type { InferenceServer } from '../../server/inference-server.ts';
 
 export type ControlMethod = Exclude<keyof InferenceServer, 'infer'>;
@@ -56,14 +57,18 @@ export class ControlCaller {
 }
 
 /** Answers calls at the port until the function that it returns is called. */
-export function answerControlCalls(port: MessagePort, server: InferenceServer): () => void {
+export function answerControlCalls(port: MessagePort, server: InferenceServer, logger: Logger): () => void {
+  // Whatever is wrong with a call is its answer.
+  const call = async (method: ControlMethod, parameters: readonly unknown[]): Promise<unknown> =>
+    await (server[method] as unknown as Verb).apply(server, [...parameters]);
   const onCall = ({ id, method, parameters }: ControlCall): void => {
-    const verb = (server[method] as unknown as Verb).bind(server);
     // A value that cannot be posted fails the call too, instead of leaving it open.
-    verb(...parameters)
+    call(method, parameters)
       .then((value) => port.postMessage({ id, value, error: null } satisfies ControlAnswer))
       .catch((thrown: unknown) => {
-        const { code, message } = toInferenceError(thrown);
+        const { code, message, cause } = toInferenceError(thrown);
+        // The cause does not leave this thread.
+        if (code === 'internal' && cause !== undefined) logger.error({ err: cause, method }, message);
         port.postMessage({ id, value: null, error: { code, message } } satisfies ControlAnswer);
       });
   };

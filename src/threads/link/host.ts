@@ -10,7 +10,7 @@ import type { Logger } from '../../logger.ts';
 import type { InferenceServer } from '../../server/inference-server.ts';
 import type { Clock } from '../../time.ts';
 import { answerControlCalls } from './control-calls.ts';
-import { type CallHost, HostedCall } from '../hosted-call.ts';
+import { type CallHost, HostedCall } from './hosted-call.ts';
 import { type NativeLink, fromFrontend, type LinkEnd, toFrontend } from './link.ts';
 import { LinkSide } from './side.ts';
 import { readRequest, type WrittenRecord } from '../records/request-record.ts';
@@ -49,7 +49,7 @@ export class LinkHost implements CallHost {
       (kind, call, page, offset) => this.#receive(kind, call, page, offset),
       (error) => this.#break(error),
     );
-    this.#stopControl = answerControlCalls(end.control, server);
+    this.#stopControl = answerControlCalls(end.control, server, tools.logger);
   }
 
   get doorbell(): number {

@@ -1,5 +1,6 @@
 /** The control plane over a link. */
 
+import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { InferenceError, unavailable } from '../../../src/errors.ts';
 import type { ModelStatistics } from '../../../src/lifecycle/version-statistics.ts';
@@ -92,6 +93,22 @@ describe('the control plane over a link', () => {
       code: 'internal',
       message: 'out of range',
     });
+  });
+
+  it('is logged with its cause when the server fails in an unknown way', async () => {
+    const cause = new TypeError('no such field');
+    link.fake.isReady = () => Promise.reject(cause);
+    await expect(link.server.isReady()).rejects.toMatchObject({ code: 'internal', message: 'no such field' });
+    expect(link.logger.lines).toEqual([
+      { level: 'error', fields: { err: cause, method: 'isReady' }, message: 'no such field' },
+    ]);
+  });
+
+  it('is answered with an error when there is no such call', async () => {
+    const answer = once(link.ends.frontend.control, 'message');
+    link.ends.frontend.control.postMessage({ id: 77, method: 'noSuchCall', parameters: [] });
+    expect(await answer).toMatchObject([{ id: 77, error: { code: 'internal' } }]);
+    expect(await link.server.isLive()).toBe(true);
   });
 
   it('fails with a sentence when the answer cannot cross threads', async () => {

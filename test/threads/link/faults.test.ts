@@ -1,15 +1,15 @@
 /** What must not go wrong over a link: memory that is not counted, entries that cannot be, errors that nobody sees. */
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { internal } from '../../src/errors.ts';
-import { Cancellation } from '../../src/inference/context.ts';
-import type { InferenceResponse } from '../../src/inference/response.ts';
-import { fromFrontend, toFrontend } from '../../src/threads/link/link.ts';
-import { RingWriter } from '../../src/threads/link/ring.ts';
-import { awaited } from '../fakes/awaited.ts';
-import { output } from '../fakes/fake-inference-server.ts';
-import { inferenceContext, inferenceRequest, tensor } from '../fakes/make-request.ts';
-import { type LinkFixture, linkFixture } from './link/link-fixture.ts';
+import { internal } from '../../../src/errors.ts';
+import { Cancellation } from '../../../src/inference/context.ts';
+import type { InferenceResponse } from '../../../src/inference/response.ts';
+import { fromFrontend, toFrontend } from '../../../src/threads/link/link.ts';
+import { RingWriter } from '../../../src/threads/link/ring.ts';
+import { awaited } from '../../fakes/awaited.ts';
+import { output } from '../../fakes/fake-inference-server.ts';
+import { inferenceContext, inferenceRequest, tensor } from '../../fakes/make-request.ts';
+import { type LinkFixture, linkFixture } from './link-fixture.ts';
 
 let link: LinkFixture;
 beforeEach(() => {

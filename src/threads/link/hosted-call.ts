@@ -1,11 +1,11 @@
 /** A request of a frontend thread in the thread that schedules: its context, its sink, and what the other thread still reads. */
 
-import type { InferenceError } from '../errors.ts';
-import { Cancellation, type InferenceContext } from '../inference/context.ts';
-import type { ResponseSink } from '../inference/infer.ts';
-import type { InferenceRequest } from '../inference/request.ts';
-import type { InferenceResponse } from '../inference/response.ts';
-import type { RequestTimes, WrittenRecord } from './records/request-record.ts';
+import type { InferenceError } from '../../errors.ts';
+import { Cancellation, type InferenceContext } from '../../inference/context.ts';
+import type { ResponseSink } from '../../inference/infer.ts';
+import type { InferenceRequest } from '../../inference/request.ts';
+import type { InferenceResponse } from '../../inference/response.ts';
+import type { RequestTimes, WrittenRecord } from '../records/request-record.ts';
 
 /** Takes the answers of all calls of a link. */
 export interface CallHost {

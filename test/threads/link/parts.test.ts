@@ -1,14 +1,14 @@
 /** Requests with several responses over a link: each has its own place in the pages and its own release. */
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { cancelled, type InferenceError, internal } from '../../src/errors.ts';
-import { Cancellation } from '../../src/inference/context.ts';
-import type { ResponseSink } from '../../src/inference/infer.ts';
-import type { InferenceRequest } from '../../src/inference/request.ts';
-import type { InferenceResponse } from '../../src/inference/response.ts';
-import { output } from '../fakes/fake-inference-server.ts';
-import { inferenceContext, inferenceRequest, tensor } from '../fakes/make-request.ts';
-import { type LinkFixture, linkFixture } from './link/link-fixture.ts';
+import { cancelled, type InferenceError, internal } from '../../../src/errors.ts';
+import { Cancellation } from '../../../src/inference/context.ts';
+import type { ResponseSink } from '../../../src/inference/infer.ts';
+import type { InferenceRequest } from '../../../src/inference/request.ts';
+import type { InferenceResponse } from '../../../src/inference/response.ts';
+import { output } from '../../fakes/fake-inference-server.ts';
+import { inferenceContext, inferenceRequest, tensor } from '../../fakes/make-request.ts';
+import { type LinkFixture, linkFixture } from './link-fixture.ts';
 
 let link: LinkFixture;
 /** The server's side of each request, by its id. */
