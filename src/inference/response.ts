@@ -1,4 +1,4 @@
-/** The answer to one request, and who owns its bytes. */
+/** The answer to one request, and the ownership of its bytes. */
 
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Parameters } from './request.ts';
@@ -12,8 +12,8 @@ export interface OutputTensor extends Tensor {
 }
 
 /**
- * Owner of the output bytes: the slabs behind `outputs`, shared by all responses of a batch. Whoever received the
- * response calls `release()` exactly once, when the bytes have been written out or copied; the last release of a batch
+ * Owner of the output bytes: the slabs behind `outputs`, shared by all responses of a batch. The receiver of
+ * the response calls `release()` exactly once, when the bytes have been written out or copied; the last release of a batch
  * returns the slabs. A second call does nothing. Using `outputs[i].data` after it reads another batch's bytes.
  */
 export interface InferenceResponse {

@@ -2,17 +2,17 @@
 
 import type { Sighting } from './repository-view.ts';
 
-/** Who wishes, for the log. */
+/** The origin of a wish, for the log. */
 export type WishOrigin = 'start' | 'call' | 'poll' | 'shutdown';
 
 export interface LoadWish {
   readonly kind: 'load';
   readonly by: WishOrigin;
-  /** Reads what is to be served; called in the turn of this wish, so that wishes are fulfilled in their order. */
+  /** Reads the files to serve. Called in the turn of this wish, so that wishes are fulfilled in order. */
   readonly look: () => Promise<Sighting>;
   /**
-   * The fingerprint of what `look` would find; null when that is always something new. A load under way that this wish
-   * makes pointless is ended; one of the same files goes on.
+   * The fingerprint of the files that `look` would find; null if these are always new. A running load that this wish makes
+   * pointless is cancelled; a load of the same files goes on.
    */
   readonly peek: (() => Promise<string>) | null;
 }

@@ -1,6 +1,6 @@
 /**
- * The seam between a ready model version and how its requests are run: one at a time, batched, and later by sequence or
- * as an ensemble. Schedulers live on the event loop and own no threads.
+ * The seam between a ready model version and the way in which its requests run: one at a time, in batches, and later by
+ * sequence or as an ensemble. Schedulers run on the event loop and own no threads.
  */
 
 import type { EngineInstance } from '../engine/engine.ts';
@@ -17,7 +17,7 @@ export interface Scheduler {
   schedule(request: AdmittedRequest, context: InferenceContext, sink: ResponseSink): void;
   /** Requests waiting or running. */
   readonly pendingCount: number;
-  /** From now on `schedule` rejects with `unavailable`; what was accepted is finished. Resolves when nothing is left. */
+  /** From now on `schedule` refuses with `unavailable`; accepted requests are finished. Resolves when none is left. */
   drain(): Promise<void>;
   /** Fails waiting requests with this error and cancels running batches; for a shutdown whose time is over. */
   abort(error: InferenceError): void;
@@ -51,8 +51,8 @@ export interface BatchDurations {
 }
 
 /**
- * Facts of this room about one model version, told on the event loop. One observer object belongs to one version, so no
- * call looks anything up.
+ * Receives the events of one model version, on the event loop. Each version has its own observer, so no call needs a
+ * look-up.
  */
 export interface SchedulingObserver {
   requestQueued(): void;
@@ -60,7 +60,7 @@ export interface SchedulingObserver {
   requestSucceeded(totalNs: number, queueNs: number, batch: BatchDurations, rows: number): void;
   /** Also for requests refused at admission: then `wasQueued` is false. */
   requestFailed(totalNs: number, reason: FailureReason, wasQueued: boolean): void;
-  /** A batch of `requestCount` requests is handed to an instance; `batchExecuted` follows. For who counts running ones. */
+  /** A batch of `requestCount` requests is handed to an instance; `batchExecuted` follows. For counting running requests. */
   batchStarted?(requestCount: number): void;
   /** A batch of `requestCount` requests with `rows` rows ended; `failed` when the engine refused it. */
   batchExecuted(
