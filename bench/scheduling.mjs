@@ -126,7 +126,7 @@ async function scheduling(name, perTurn, maxBatchSize, deadlineMs) {
   const { config, signature } = model([16], maxBatchSize);
   const plan = compileAdmission(config, signature);
   const scheduler = chooseScheduler(config)(
-    { identity: { modelName: 'simple', modelVersion: '1' }, config, signature, labels: new Map() },
+    { identity: { modelName: 'simple', modelVersion: '1' }, config, signature, labels: new Map(), batchFault: null },
     [instance],
     { clock: systemClock, observer, gate: null, maxQueuedRequests: 4096, logger: silentLogger },
   );

@@ -23,6 +23,8 @@ export interface RunnerParts {
   /** Told of every batch that is over. */
   readonly policy: BatchPolicy;
   readonly scatter: ScatterPlan;
+  /** Why several requests cannot be one batch, where that is known from the start. */
+  readonly batchFault: InferenceError | null;
   readonly answers: Answers;
   readonly observer: SchedulingObserver;
   readonly logger: Logger;
@@ -46,6 +48,7 @@ export class BatchDispatcher implements RunProfile {
 
   constructor(parts: RunnerParts) {
     this.#parts = parts;
+    if (parts.batchFault !== null) this.#stopBatching(parts.batchFault);
   }
 
   get canBatch(): boolean {
@@ -191,7 +194,7 @@ export class BatchDispatcher implements RunProfile {
     const { scatter } = this.#parts;
     const fault = outputFault(scatter, result, batch.outputCount);
     if (fault !== null) return fault;
-    const mismatch = rowsFault(scatter, result, batch.rows);
+    const mismatch = rowsFault(scatter, result.outputs, batch.rows);
     if (mismatch === null) return null;
     this.#stopBatching(mismatch);
     return batch.requests.length === 1 ? null : mismatch;

@@ -1,6 +1,7 @@
 /** The kinds of schedulers, and which of them a configuration asks for. */
 
 import type { EngineInstance } from '../engine/engine.ts';
+import type { InferenceError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { ModelConfig } from '../model-config/model-config.ts';
 import type { ModelSignature } from '../model-config/signature.ts';
@@ -20,6 +21,8 @@ export interface SchedulerPlan {
   readonly signature: ModelSignature;
   /** Class labels by output name, from label files. */
   readonly labels: ReadonlyMap<string, readonly string[]>;
+  /** What a run before the first request showed: outputs that are not cut by rows. Null unless it did. */
+  readonly batchFault: InferenceError | null;
 }
 
 /** What a scheduler is given by the server. */
@@ -62,13 +65,14 @@ export const chooseScheduler: ChooseScheduler = ({ dynamicBatching, maxBatchSize
 
 function queueing(
   policy: BatchPolicy,
-  { config, identity, signature, labels }: SchedulerPlan,
+  { config, identity, signature, labels, batchFault }: SchedulerPlan,
   instances: readonly EngineInstance[],
   tools: SchedulerTools,
 ): ElasticScheduler {
   const scheduler = new DynamicBatcher({
     ...tools,
     policy,
+    batchFault,
     identity: { ...identity, isBatched: config.maxBatchSize > 0 },
     preservesOrdering: config.dynamicBatching?.preserveOrdering ?? false,
     scatter: compileScatter(config, signature, labels),

@@ -41,6 +41,8 @@ export interface BatcherParts {
   /** Whether answers go out in the order in which requests came. */
   readonly preservesOrdering: boolean;
   readonly scatter: ScatterPlan;
+  /** Why several requests cannot be one batch, where that is known from the start. */
+  readonly batchFault: InferenceError | null;
   readonly maxQueuedRequests: number;
   readonly clock: Clock;
   readonly observer: SchedulingObserver;

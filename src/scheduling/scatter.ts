@@ -25,6 +25,12 @@ interface OutputPlan {
   readonly dims: Shape;
 }
 
+/** Of an output, as a run made it. */
+export interface MadeShape {
+  readonly index: number;
+  readonly shape: Shape;
+}
+
 export interface ScatterPlan {
   readonly modelName: string;
   readonly isBatched: boolean;
@@ -72,9 +78,9 @@ export function outputFault(plan: ScatterPlan, result: EngineResult, outputCount
 }
 
 /** The output whose dimension 0 is not the batch's; null when all are cut by rows. */
-export function rowsFault(plan: ScatterPlan, result: EngineResult, rows: number): InferenceError | null {
+export function rowsFault(plan: ScatterPlan, outputs: readonly MadeShape[], rows: number): InferenceError | null {
   if (!plan.isBatched) return null;
-  for (const { index, shape } of result.outputs) {
+  for (const { index, shape } of outputs) {
     if (shape[0] === rows) continue;
     const name = plan.outputs[index]?.name ?? '';
     return internal(

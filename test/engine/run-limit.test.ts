@@ -70,7 +70,13 @@ describe('two models with a limit of batches', () => {
           });
           const { signature } = firstSession;
           const scheduler = chooseScheduler(config)(
-            { identity: { modelName: `m${i}`, modelVersion: '1' }, config, signature, labels: new Map() },
+            {
+              identity: { modelName: `m${i}`, modelVersion: '1' },
+              config,
+              signature,
+              labels: new Map(),
+              batchFault: null,
+            },
             instances.map((instance) => running.around(instance)),
             {
               clock: systemClock,

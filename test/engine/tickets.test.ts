@@ -125,7 +125,7 @@ describe('callers who stay', () => {
         const observer = new RecordingObserver();
         const identity = { modelName: 'slow', modelVersion: '1' };
         const scheduler = chooseScheduler(config)(
-          { identity, config, signature: session.signature, labels: new Map() },
+          { identity, config, signature: session.signature, labels: new Map(), batchFault: null },
           [instance],
           { clock: systemClock, observer, gate: null, maxQueuedRequests: 1000, logger: silentLogger },
         );

@@ -125,6 +125,7 @@ describe('a scheduler with a policy of its own', () => {
         ...tools,
         logger: silentLogger,
         policy,
+        batchFault: plan.batchFault,
         identity: { ...plan.identity, isBatched: true },
         preservesOrdering: false,
         scatter: compileScatter(config, plan.signature, plan.labels),

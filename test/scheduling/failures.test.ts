@@ -267,3 +267,17 @@ describe('requests that a delay keeps together', () => {
     expect(callers.map((caller) => caller.settledCount)).toEqual([1, 1]);
   });
 });
+
+describe('a model that was seen to answer with other rows than it was given', () => {
+  it('runs each request alone from the first on, and the log says why', async () => {
+    const stage = new Stage({ batchFault: internal('its output has two rows') });
+    const callers = stage.sendMany(3);
+    for (let i = 0; i < 3; i++) {
+      await stage.turn();
+      await stage.complete();
+    }
+    expect(stage.instance.runs.map(({ rows }) => rows)).toEqual([1, 1, 1]);
+    expect(callers.map(({ error }) => error)).toEqual([null, null, null]);
+    expect(stage.warnings).toEqual([expect.stringContaining('cannot run several requests as one batch')]);
+  });
+});

@@ -83,7 +83,7 @@ describe('scatter after gather', () => {
         const rows = requests.reduce((sum, request) => sum + request.rows, 0);
         const result = resultOf(outputs);
         expect(outputFault(plan, result, 2)).toBeNull();
-        expect(rowsFault(plan, result, rows)).toBeNull();
+        expect(rowsFault(plan, result.outputs, rows)).toBeNull();
         const scatter = new Scatter(plan, result, requests, rows);
         let firstRow = 0;
         for (const [i, request] of requests.entries()) {
@@ -190,7 +190,7 @@ describe('an output', () => {
     const config = modelConfig();
     const plan = compileScatter(config, signatureOf(config), noLabels);
     const batch = engineBatchOf([queued(config, [fp32('INPUT', [2, 1], [1, 2])])]);
-    const fault = rowsFault(plan, resultOf(identity()(batch)), 3);
+    const fault = rowsFault(plan, resultOf(identity()(batch)).outputs, 3);
     expect(fault?.code).toBe('internal');
     expect(fault?.message).toBe(
       "output 'OUTPUT' of model 'm' must have the batch's 3 rows as its first dimension, but got shape [2,1]",

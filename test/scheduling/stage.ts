@@ -49,6 +49,7 @@ export interface StageOptions {
   readonly instances?: readonly FakeInstance[];
   readonly maxQueuedRequests?: number;
   readonly gate?: InstanceGate;
+  readonly batchFault?: InferenceError;
   /** The server's choice unless given. */
   readonly chooseScheduler?: ChooseScheduler;
   /** One for all models on the stage. */
@@ -81,21 +82,25 @@ export class Stage {
     this.#plan = compileAdmission(this.config, signature);
     const identity = { modelName: this.config.name, modelVersion: '1' };
     const factory = (options.chooseScheduler ?? chooseScheduler)(this.config);
-    this.scheduler = factory({ identity, config: this.config, signature, labels: new Map() }, this.instances, {
-      clock: this.clock,
-      observer: this.observer,
-      gate: options.gate ?? null,
-      maxQueuedRequests: options.maxQueuedRequests ?? 1000,
-      logger: {
-        debug: () => undefined,
-        info: () => undefined,
-        warn: (_fields, message) => this.warnings.push(message),
-        error: (fields, message) => {
-          this.errors.push(message);
-          this.errorFields.push(fields);
+    this.scheduler = factory(
+      { identity, config: this.config, signature, labels: new Map(), batchFault: options.batchFault ?? null },
+      this.instances,
+      {
+        clock: this.clock,
+        observer: this.observer,
+        gate: options.gate ?? null,
+        maxQueuedRequests: options.maxQueuedRequests ?? 1000,
+        logger: {
+          debug: () => undefined,
+          info: () => undefined,
+          warn: (_fields, message) => this.warnings.push(message),
+          error: (fields, message) => {
+            this.errors.push(message);
+            this.errorFields.push(fields);
+          },
         },
       },
-    });
+    );
     const version = { ...identity, config: this.config, signature };
     this.#entry = wrapScheduler(options.ring?.(this.clock) ?? [], version, this.scheduler);
   }

@@ -7,9 +7,11 @@
  */
 
 import type { BatchInput, EngineBatch, EngineInstance } from '../../../engine/engine.ts';
+import type { InferenceError } from '../../../errors.ts';
 import type { Logger } from '../../../logger.ts';
 import type { ModelConfig } from '../../../model-config/model-config.ts';
 import type { ModelSignature, TensorSpec } from '../../../model-config/signature.ts';
+import { compileScatter, rowsFault, type ScatterPlan } from '../../../scheduling/scatter.ts';
 import { type Datatype, datatypes } from '../../../tensor/datatype.ts';
 import { elementCount, type Shape } from '../../../tensor/shape.ts';
 import { configuredOutputs } from './warmup-samples.ts';
@@ -45,17 +47,27 @@ export interface AutomaticTools extends RunTools {
   readonly logger: Logger;
 }
 
-/** Resolves within `automaticLimitMs` and the grace of a run. Never rejects. Gives the instances that still run and must not be used. */
-export async function warmUpWithZeros(task: AutomaticTask, tools: AutomaticTools): Promise<readonly EngineInstance[]> {
-  const warmup = new AutomaticWarmup(task, tools);
-  await warmup.run();
-  return warmup.stuck;
+/** What came of the automatic warm-up. */
+export interface AutomaticOutcome {
+  /** The instances that still run and must not be used. */
+  readonly stuck: readonly EngineInstance[];
+  /** An output that is not cut by rows; null when none was seen. */
+  readonly batchFault: InferenceError | null;
 }
 
-class AutomaticWarmup {
+/** Resolves within `automaticLimitMs` and the grace of a run. Never rejects. */
+export async function warmUpWithZeros(task: AutomaticTask, tools: AutomaticTools): Promise<AutomaticOutcome> {
+  const warmup = new AutomaticWarmup(task, tools);
+  await warmup.run();
+  return warmup;
+}
+
+class AutomaticWarmup implements AutomaticOutcome {
   readonly stuck: EngineInstance[] = [];
+  batchFault: InferenceError | null = null;
   readonly #task: AutomaticTask;
   readonly #tools: AutomaticTools;
+  readonly #scatter: ScatterPlan;
   readonly #startMs: number;
   readonly #endedBytes: number;
   readonly #expectedBytes: number;
@@ -68,6 +80,7 @@ class AutomaticWarmup {
   constructor(task: AutomaticTask, tools: AutomaticTools) {
     this.#task = task;
     this.#tools = tools;
+    this.#scatter = compileScatter(task.config, task.signature, new Map());
     this.#startMs = tools.clock.now();
     const available = tools.memory.availableBytes();
     this.#endedBytes = Math.min(endedGrowth.mostBytes, available * endedGrowth.share);
@@ -83,7 +96,7 @@ class AutomaticWarmup {
   async #runAll(): Promise<void> {
     const one = await this.#warm(1);
     const { maxBatchSize } = this.#task.config;
-    if (one === null || maxBatchSize < 2) return;
+    if (one === null || maxBatchSize < 2 || this.batchFault !== null) return;
     const rows = this.#affordableRows(one);
     if (rows < maxBatchSize) this.#stopped = `${this.#costOf(one)}, so ${rows} of ${maxBatchSize} rows were run`;
     if (rows >= 2) await this.#warm(rows);
@@ -138,10 +151,11 @@ class AutomaticWarmup {
         return outcome;
       }),
     );
-    let costliest: RunOutcome = { ended: null, isStuck: false, error: null, tookMs: 0, growthBytes: 0 };
+    let costliest: RunOutcome = { ended: null, isStuck: false, error: null, shapes: [], tookMs: 0, growthBytes: 0 };
     for (const outcome of outcomes) {
       this.#mostGrowth = Math.max(this.#mostGrowth, outcome.growthBytes);
       this.#stopped ??= stopReason(rows, outcome);
+      this.batchFault ??= rowsFault(this.#scatter, outcome.shapes, rows);
       if (outcome.growthBytes >= costliest.growthBytes) costliest = outcome;
     }
     if (outcomes.some(({ ended, error }) => ended !== null || error !== null)) return null;

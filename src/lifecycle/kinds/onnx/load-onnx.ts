@@ -59,7 +59,7 @@ export async function loadOnnx(
       if (fallbackReason) logger.warn({ model, version, device: device.kind }, `running on the CPU: ${fallbackReason}`);
     }
     warming();
-    await warmUp(
+    const batchFault = await warmUp(
       {
         version,
         config,
@@ -73,13 +73,17 @@ export async function loadOnnx(
     );
     const identity = { modelName: model, modelVersion: String(version) };
     const { clock, gate, maxQueuedRequests } = tools;
-    const scheduler = tools.chooseScheduler(config)({ identity, config, signature, labels }, instances.active, {
-      clock,
-      observer: statistics,
-      gate,
-      maxQueuedRequests,
-      logger,
-    });
+    const scheduler = tools.chooseScheduler(config)(
+      { identity, config, signature, labels, batchFault },
+      instances.active,
+      {
+        clock,
+        observer: statistics,
+        gate,
+        maxQueuedRequests,
+        logger,
+      },
+    );
     const facts = { ...identity, config, signature };
     return new OnnxServable({
       config,

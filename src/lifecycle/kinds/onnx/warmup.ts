@@ -6,7 +6,7 @@
  */
 
 import type { EngineBatch, EngineInstance } from '../../../engine/engine.ts';
-import { invalidArgument } from '../../../errors.ts';
+import { type InferenceError, invalidArgument } from '../../../errors.ts';
 import type { WarmupSample } from '../../../model-config/model-config.ts';
 import { type AutomaticTask, type AutomaticTools, warmUpWithZeros } from './automatic-warmup.ts';
 import { type SampleTask, sampleBatch } from './warmup-samples.ts';
@@ -18,16 +18,17 @@ export interface WarmupTask extends AutomaticTask, SampleTask {
 }
 
 /**
- * Warms every instance up.
+ * Warms every instance up. Gives what shows that several requests cannot be one batch, where zeros showed it.
  *
  * @throws InferenceError naming the sample that failed, or the reason of `signal`
  */
-export async function warmUp(task: WarmupTask, tools: AutomaticTools): Promise<void> {
+export async function warmUp(task: WarmupTask, tools: AutomaticTools): Promise<InferenceError | null> {
   const samples = task.config.warmup.filter(({ batchSize }) => batchSize > 0);
   if (samples.length === 0) {
-    for (const instance of await warmUpWithZeros(task, tools)) task.replace(instance);
+    const { stuck, batchFault } = await warmUpWithZeros(task, tools);
+    for (const instance of stuck) task.replace(instance);
     task.signal?.throwIfAborted();
-    return;
+    return batchFault;
   }
   for (const sample of samples) {
     const batch = await sampleBatch(task, sample);
@@ -35,6 +36,7 @@ export async function warmUp(task: WarmupTask, tools: AutomaticTools): Promise<v
       for (let i = 0; i < sample.count; i++) await runSample(task, sample, instance, batch, tools);
     }
   }
+  return null;
 }
 
 /** Configured samples run as long as they need; only the caller of the load may call them off. */

@@ -6,6 +6,7 @@
 
 import type { EngineBatch, EngineInstance, Ticket } from '../../../engine/engine.ts';
 import type { InferenceError } from '../../../errors.ts';
+import type { MadeShape } from '../../../scheduling/scatter.ts';
 import type { Clock } from '../../../time.ts';
 import type { MemoryProbe } from './process-memory.ts';
 
@@ -34,6 +35,8 @@ export interface RunOutcome {
   readonly isStuck: boolean;
   /** What it failed with; null also where it is stuck. */
   readonly error: InferenceError | null;
+  /** Of the outputs; empty where there are none. */
+  readonly shapes: readonly MadeShape[];
   readonly tookMs: number;
   /** By how much the process grew at most, as far as that was seen. */
   readonly growthBytes: number;
@@ -61,13 +64,13 @@ export function watchedRun(
     let cancel = (): void => undefined;
     let isOver = false;
     let ticket: Ticket | null = null;
-    const finish = (error: InferenceError | null, isStuck: boolean): void => {
+    const finish = (error: InferenceError | null, isStuck: boolean, shapes: readonly MadeShape[]): void => {
       isOver = true;
       cancel();
       const peak = memory.peakResidentBytes();
       // A peak between two readings is noticed if it is the highest ever; a lower one was affordable before.
       highest = Math.max(highest, memory.residentBytes(), peak > startPeak ? peak : 0);
-      resolve({ ended, isStuck, error, tookMs: clock.now() - startMs, growthBytes: highest - startBytes });
+      resolve({ ended, isStuck, error, shapes, tookMs: clock.now() - startMs, growthBytes: highest - startBytes });
     };
     const reasonToEnd = (): EndReason | null => {
       if (limits.signal?.aborted) return 'aborted';
@@ -81,15 +84,16 @@ export function watchedRun(
         endedMs = clock.now();
         if (ended !== null) ticket?.end();
       } else if (clock.now() - endedMs >= graceMs) {
-        finish(null, true);
+        finish(null, true, []);
         return;
       }
       cancel = clock.schedule(clock.now() + lookMs, look);
     };
     ticket = instance.submit(batch, (result) => {
       const { error } = result;
+      const shapes = result.outputs.map(({ index, shape }) => ({ index, shape }));
       result.release();
-      if (!isOver) finish(error, false);
+      if (!isOver) finish(error, false, shapes);
     });
     if (!isOver) cancel = clock.schedule(clock.now() + lookMs, look);
   });

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { EngineBatch, EngineOutput } from '../../../../src/engine/engine.ts';
 import { invalidArgument } from '../../../../src/errors.ts';
 import type { MemoryProbe } from '../../../../src/lifecycle/kinds/onnx/process-memory.ts';
 import { type WarmupTask, warmUp } from '../../../../src/lifecycle/kinds/onnx/warmup.ts';
@@ -40,6 +41,8 @@ interface Story {
   readonly instances: readonly FakeInstance[];
   readonly lines: string[];
   readonly replaced: unknown[];
+  /** What zeros showed of the outputs, when the warm-up is done. */
+  batchFault(): string | null;
   /** Lets what waits go on, then moves the time. */
   pass(ms: number): Promise<void>;
   /** How the warm-up ended: null while it runs, '' when it is done, else the error's text. */
@@ -59,6 +62,7 @@ function start(task: Partial<WarmupTask> = {}, instanceCount = 1, availableMiB =
       lines.push(`${level} ${message}`);
   const logger: Logger = { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') };
   let outcome: string | null = null;
+  let batchFault: string | null = null;
   void warmUp(
     {
       version: 1,
@@ -72,8 +76,9 @@ function start(task: Partial<WarmupTask> = {}, instanceCount = 1, availableMiB =
     },
     { clock, memory, logger },
   ).then(
-    () => {
+    (fault) => {
       outcome = '';
+      batchFault = fault?.message ?? null;
     },
     (error: Error) => {
       outcome = error.message;
@@ -84,7 +89,7 @@ function start(task: Partial<WarmupTask> = {}, instanceCount = 1, availableMiB =
     clock.advance(ms);
     for (let i = 0; i < 50; i++) await Promise.resolve();
   };
-  return { clock, memory, instances, lines, replaced, pass, outcome: () => outcome };
+  return { clock, memory, instances, lines, replaced, pass, outcome: () => outcome, batchFault: () => batchFault };
 }
 
 /** Each row costs this much time and memory, which stays. */
@@ -227,6 +232,25 @@ describe('the automatic warm-up', () => {
     instance.last.complete();
     expect(instance.last.releaseCount).toBe(1);
     expect(story.clock.waitingCount).toBe(0);
+  });
+
+  it('shows an output that is not cut by rows, and runs no batches then', async () => {
+    const counts = (batch: EngineBatch): readonly EngineOutput[] =>
+      batch.outputs.map((index) => ({ index, datatype: 'FP32', shape: [0, 2], data: new Uint8Array() }));
+    const instances = [new FakeInstance('manual', counts), new FakeInstance('manual', counts)];
+    const story = start({ instances });
+    await finishRuns({ ...story, instances }, 1, 1000);
+    expect(instances.map(rowsOf)).toEqual([[1, 1], [1]]);
+    expect(story.batchFault()).toMatch(/output 'OUTPUT' .* must have the batch's 1 rows .* got shape \[0,2\]/);
+  });
+
+  it('shows nothing of outputs that have the rows, and nothing of a model that does not batch', async () => {
+    const story = start();
+    await finishRuns(story, 1, 1000);
+    expect([story.outcome(), story.batchFault()]).toEqual(['', null]);
+    const lone = start({ config: modelConfig({ maxBatchSize: 0 }) });
+    await finishRuns(lone, 1, 1000);
+    expect([lone.outcome(), lone.batchFault()]).toEqual(['', null]);
   });
 
   it('takes a failure for none', async () => {
