@@ -9,6 +9,8 @@ import { inspectionOptions } from '../lifecycle/kinds/onnx/engine-options.ts';
 import { findModelFile } from '../lifecycle/kinds/onnx/model-files.ts';
 import { sampleBatch } from '../lifecycle/kinds/onnx/warmup-samples.ts';
 import { servableKinds } from '../lifecycle/kinds/servable-kinds.ts';
+import { longestChain, NeedsGraph } from '../lifecycle/needs-graph.ts';
+import { aliasTarget, isAlias } from '../model-config/alias-config.ts';
 import { batchingText } from '../model-config/batching-text.ts';
 import type { ConfigSettings } from '../model-config/config-settings.ts';
 import type { ModelConfig, WarmupSample } from '../model-config/model-config.ts';
@@ -31,16 +33,22 @@ export const checkRepository: CheckRepository = async (repository, options, engi
     gpuProblem: engine.describe().cudaProblem,
   };
   const models: ModelVerdict[] = [];
+  const needs = new NeedsGraph();
   const notes: string[] = [];
   for (const folder of [...folders.values()].sort((a, b) => a.name.localeCompare(b.name))) {
-    if (folder.holdsModel) models.push(await checkModel(folder, settings, engine));
+    if (folder.holdsModel) models.push(await checkModel(folder, settings, engine, needs));
     else notes.push(passedOverText(folder.name));
   }
   if (models.length === 0) notes.push(noModelText(await hintForRepository(repository)));
-  return { models, notes };
+  return { models: models.map((model) => withNeedsChecked(model, models, needs)), notes };
 };
 
-async function checkModel(folder: ModelFolder, settings: ConfigSettings, engine: Engine): Promise<ModelVerdict> {
+async function checkModel(
+  folder: ModelFolder,
+  settings: ConfigSettings,
+  engine: Engine,
+  needs: NeedsGraph,
+): Promise<ModelVerdict> {
   const { name } = folder;
   const problems: string[] = [];
   const notes = [...folder.warnings];
@@ -54,6 +62,12 @@ async function checkModel(folder: ModelFolder, settings: ConfigSettings, engine:
     versions = selection.versions;
     for (const missing of selection.missing) notes.push(`version_policy names version ${missing}, which is not there`);
     for (const path of await missingFiles(folder, message, versions)) problems.push(`${path} is missing or empty`);
+    needs.declare(name, kindOf(message, servableKinds).needs(message));
+    if (isAlias(message)) {
+      const target = aliasTarget(message);
+      summary = `alias of '${target.model}', ${target.version === null ? 'newest version' : `version ${target.version}`}`;
+      return { name, versions, summary, problems, notes };
+    }
     for (const version of versions) {
       const task = { model: name, version, message, cudaDevices: engine.cudaDevices() };
       const versionFolder = join(folder.path, String(version));
@@ -82,6 +96,26 @@ async function checkModel(folder: ModelFolder, settings: ConfigSettings, engine:
 /** Whether loading would read a file for it. */
 const readsFile = ({ batchSize, inputs }: WarmupSample): boolean =>
   batchSize > 0 && [...inputs.values()].some(({ source }) => source.kind === 'file');
+
+/** With what is wrong with the models that it needs. Those of another repository are not known here. */
+function withNeedsChecked(model: ModelVerdict, all: readonly ModelVerdict[], graph: NeedsGraph): ModelVerdict {
+  const problems = [...model.problems];
+  const notes = [...model.notes];
+  const cycle = graph.cycleThrough(model.name);
+  if (cycle) problems.push(`needs itself: ${cycle.join(' → ')}`);
+  const length = graph.chainFrom(model.name);
+  if (length > longestChain) problems.push(`begins a row of ${length} models, at most ${longestChain} are allowed`);
+  for (const ref of graph.needsOf(model.name)) {
+    const needed = all.find(({ name }) => name === ref.model);
+    if (!needed) notes.push(`model '${ref.model}' that it needs is not in this repository`);
+    else if (needed.problems.length > 0) problems.push(`model '${ref.model}' that it needs cannot be served`);
+    else if (ref.version !== null && !needed.versions.includes(ref.version)) {
+      const served = needed.versions.join(', ');
+      problems.push(`needs version ${ref.version} of model '${ref.model}', of which ${served} would be served`);
+    }
+  }
+  return { ...model, problems, notes, summary: problems.length === 0 ? model.summary : '' };
+}
 
 function summaryOf(config: ModelConfig): string {
   const instances = config.instanceGroups.map(({ count, kind, gpus }) => {

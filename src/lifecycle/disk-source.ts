@@ -16,6 +16,7 @@ import type { ModelVersion } from './model-version.ts';
 import {
   configSettings,
   type LoadVersion,
+  type ModelRef,
   type ServableKind,
   type ServableTools,
   type VersionTask,
@@ -28,6 +29,7 @@ export interface SourceTools extends ServableTools {
 
 export class DiskSource implements ModelSource {
   readonly versions: readonly number[];
+  readonly needs: readonly ModelRef[];
   readonly #folder: ModelFolder;
   readonly #config: ConfigSource;
   readonly #message: ConfigMessage;
@@ -48,6 +50,7 @@ export class DiskSource implements ModelSource {
     this.#tools = tools;
     this.#release = release;
     this.#kind = kindOf(message, tools.kinds);
+    this.needs = this.#kind.needs(message);
     this.versions = versionsToServe(folder, message, this.#kind).versions;
   }
 
@@ -74,7 +77,7 @@ export class DiskSource implements ModelSource {
   }
 
   loader(version: number): LoadVersion {
-    return (warming, signal) => this.#kind.load(this.#task(version), this.#tools, warming, signal);
+    return (...progress) => this.#kind.load(this.#task(version), this.#tools, ...progress);
   }
 
   configFor(version: ModelVersion): ModelConfig {

@@ -38,13 +38,13 @@ export class ModelChange {
   }
 
   /** Loads these versions; rejects with one error that names every version that failed, and leaves the reasons in the table. */
-  async load(numbers: readonly number[]): Promise<void> {
+  async load(numbers: readonly number[], needed: readonly ModelVersion[]): Promise<void> {
     const { observer, clock, loadSlots } = this.#around;
     const fresh = numbers.map((number) => new ModelVersion(this.#table.model, number, observer, clock));
     this.fresh.push(...fresh);
     this.#table.coming = fresh;
     const results = await Promise.allSettled(
-      fresh.map((version) => loadSlots(() => this.#loadOne(version), this.#signal)),
+      fresh.map((version) => loadSlots(() => this.#loadOne(version, needed), this.#signal)),
     );
     this.#table.coming = [];
     this.#signal.throwIfAborted();
@@ -62,10 +62,10 @@ export class ModelChange {
     throw loadFailed(this.#table.model, failures, first);
   }
 
-  async #loadOne(version: ModelVersion): Promise<void> {
+  async #loadOne(version: ModelVersion, needed: readonly ModelVersion[]): Promise<void> {
     for (let attempt = 0; ; attempt++) {
       try {
-        await version.load(this.#source.loader(version.version), this.#signal);
+        await version.load(this.#source.loader(version.version), this.#signal, needed);
         return;
       } catch (error) {
         if (attempt >= this.#around.retryCount || this.#signal.aborted) throw error;

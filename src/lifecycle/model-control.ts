@@ -11,6 +11,8 @@ import { checkModelName } from '../repository/model-name.ts';
 import type { ModelIndexEntry } from './model-index.ts';
 import { type LifeSurroundings, ModelLife } from './model-life.ts';
 import type { ModelVersion } from './model-version.ts';
+import { NeededModels } from './needed-models.ts';
+import { NeedsGraph } from './needs-graph.ts';
 import type { LoadFiles, RepositoryView, Sighting, StartScan } from './repository-view.ts';
 import { RepositoryWatch } from './repository-watch.ts';
 import { waitingText } from './settling.ts';
@@ -27,7 +29,7 @@ export interface ControlSettings {
   readonly waitsForRepository: boolean;
 }
 
-export interface ControlParts extends LifeSurroundings {
+export interface ControlParts extends Omit<LifeSurroundings, 'needed'> {
   readonly settings: ControlSettings;
   readonly view: RepositoryView;
   readonly logger: Logger;
@@ -46,6 +48,10 @@ export class ModelControl {
   /** Models that served once and were forgotten, the latest of them: a request for one is told that it has no version. */
   readonly #departed = new Map<string, VersionTable>();
   readonly #watch: RepositoryWatch;
+  readonly #needs = new NeedsGraph();
+  readonly #around: LifeSurroundings;
+  /** Loaded because another model needs them, and by no call. */
+  readonly #implicit = new Set<string>();
   /** What start-up was asked for and could not load; a later load or unload settles it. */
   readonly #startupFailures = new Set<string>();
   /** What changed models wait for before they are loaded. */
@@ -56,6 +62,13 @@ export class ModelControl {
 
   constructor(parts: ControlParts) {
     this.#parts = parts;
+    const needed = new NeededModels({
+      graph: this.#needs,
+      life: (name) => this.#lives.get(name),
+      load: parts.settings.mode === 'explicit' ? (name) => this.#loadNeeded(name) : null,
+      onServing: (name) => void this.#startupFailures.delete(name),
+    });
+    this.#around = { ...parts, needed };
     this.#watch = new RepositoryWatch({
       view: parts.view,
       clock: parts.clock,
@@ -209,15 +222,33 @@ export class ModelControl {
   /** Loads or reloads a model from its folder, or from what the call brings along. */
   async load(name: string, brought: LoadFiles): Promise<void> {
     this.#refuseUnlessExplicit();
+    this.#implicit.delete(name);
     if (nothingBrought(brought)) await this.#loadFromDisk(name, 'call');
     else await this.#loadBrought(name, brought);
+    await this.#around.needed.dependentsSettled(name);
   }
 
-  /** Takes a model out of service; an unknown one is no error, as in Triton. */
-  async unload(name: string): Promise<void> {
+  /**
+   * Takes a model out of service; an unknown one is no error, as in Triton. Models that need it follow it.
+   *
+   * @param withNeeded also those that it needs, unless a call has loaded them or another model needs them
+   */
+  async unload(name: string, withNeeded: boolean): Promise<void> {
     this.#refuseUnlessExplicit();
     this.#startupFailures.delete(name);
+    this.#implicit.delete(name);
+    const needed = withNeeded ? this.#needs.needsOf(name) : [];
     await this.#lives.get(name)?.fulfil({ kind: 'unload', by: 'call' });
+    await this.#around.needed.dependentsSettled(name);
+    for (const { model } of needed) {
+      if (this.#implicit.has(model) && this.#needs.dependentsOf(model).length === 0) await this.unload(model, true);
+    }
+  }
+
+  async #loadNeeded(name: string): Promise<void> {
+    const isKnown = (this.#lives.get(name)?.table.serving.size ?? 0) > 0;
+    await this.#loadFromDisk(name, 'needs');
+    if (!isKnown) this.#implicit.add(name);
   }
 
   /** As the folder is now; with the configuration that a call brought earlier, until config.pbtxt changes. */
@@ -266,7 +297,7 @@ export class ModelControl {
   #life(name: string): ModelLife {
     const known = this.#lives.get(name);
     if (known) return known;
-    const life: ModelLife = new ModelLife(name, this.#parts, {
+    const life: ModelLife = new ModelLife(name, this.#around, {
       forget: () => {
         // A `ModelLife` reports this each time it has no more wishes, even if another one has taken its place.
         if (this.#lives.get(name) !== life) return;

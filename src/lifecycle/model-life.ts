@@ -1,22 +1,19 @@
 /**
  * One model over time: a loop that takes the wishes for the model in the order in which they were asked, and carries
- * out each of them step by step (`reconcile.ts`). Different models change independently. The files to serve come as a
+ * out each of them step by step (`reconcile.ts`, `model-loading.ts`). Different models change independently. The files to serve come as a
  * `ModelSource`; this file decides the order of steps and never touches files.
  */
 
-import { cancelled, InferenceError, invalidArgument, toInferenceError } from '../errors.ts';
-import type { Logger } from '../logger.ts';
-import { unlessAborted } from './abortable.ts';
-import { type ChangeSurroundings, ModelChange } from './model-change.ts';
+import { cancelled, type InferenceError } from '../errors.ts';
+import { type LoadedLife, type LoadSurroundings, ModelLoading } from './model-loading.ts';
 import type { ModelSource } from './model-source.ts';
 import type { ModelVersion } from './model-version.ts';
 import { reconcile } from './reconcile.ts';
 import type { Sighting } from './repository-view.ts';
 import { VersionTable } from './version-table.ts';
-import type { LoadWish, Wish, WishOrigin } from './wish.ts';
+import type { EndWish, Wish, WishOrigin } from './wish.ts';
 
-export interface LifeSurroundings extends ChangeSurroundings {
-  readonly logger: Logger;
+export interface LifeSurroundings extends LoadSurroundings {
   /** Something that could not be closed or released leaves memory or files behind; somebody should know. */
   readonly onReleaseError: (error: unknown) => void;
 }
@@ -35,10 +32,11 @@ interface Turn {
   fingerprint: string | null;
 }
 
-export class ModelLife {
+export class ModelLife implements LoadedLife {
   readonly table: VersionTable;
   readonly #around: LifeSurroundings;
   readonly #listener: LifeListener;
+  readonly #loading: ModelLoading;
   /** In the order of asking; the first one is being fulfilled. */
   readonly #turns: Turn[] = [];
   /** What goes on in the background: versions draining, sources being released. */
@@ -53,10 +51,15 @@ export class ModelLife {
     this.table = new VersionTable(name);
     this.#around = around;
     this.#listener = listener;
+    this.#loading = new ModelLoading(this, around);
   }
 
   get name(): string {
     return this.table.model;
+  }
+
+  get source(): ModelSource | null {
+    return this.#source;
   }
 
   /** What the model is loaded from; null when it is not loaded. */
@@ -83,9 +86,22 @@ export class ModelLife {
     return outcome;
   }
 
+  /** A model that this one needs has changed. Asked again before its turn has come, it is one turn for both. */
+  follow(): Promise<void> {
+    if (this.#turns.slice(1).some(({ wish }) => wish.kind === 'follow')) return Promise.resolve();
+    return this.fulfil({ kind: 'follow', by: 'follow' });
+  }
+
+  /** Resolves when every wish so far has been fulfilled or has failed. Never rejects. */
+  idle(): Promise<unknown> {
+    return this.#tail;
+  }
+
   /** Ends every load that waits or is under way. */
   endLoads(reason: InferenceError): void {
-    for (const { wish, abort } of this.#turns) if (wish.kind === 'load') abort.abort(reason);
+    for (const { wish, abort } of this.#turns) {
+      if (wish.kind === 'load' || wish.kind === 'follow') abort.abort(reason);
+    }
   }
 
   /** Resolves when every version that was leaving is gone. */
@@ -101,6 +117,7 @@ export class ModelLife {
 
   /** An unload ends all loads before it; a load ends the one under way unless both are of the same files. */
   #endPointless(wish: Wish): void {
+    if (wish.kind === 'follow') return;
     if (wish.kind !== 'load') {
       this.endLoads(cancelled(`the load of model '${this.name}' was ended because the model was unloaded meanwhile`));
       return;
@@ -124,22 +141,32 @@ export class ModelLife {
   async #take(turn: Turn): Promise<void> {
     const { wish } = turn;
     try {
-      if (wish.kind === 'load') await this.#load(turn, wish);
-      else this.#takeOut(wish);
+      const { signal } = turn.abort;
+      if (wish.kind === 'follow') await this.#loading.follow(signal);
+      else if (wish.kind !== 'load') this.#takeOut(wish);
+      else {
+        await this.#loading.load(wish, signal, (fingerprint) => {
+          turn.fingerprint = fingerprint;
+        });
+        this.#isToBeForgotten = false;
+      }
     } finally {
       this.#turns.splice(this.#turns.indexOf(turn), 1);
+      this.#around.needed.declare(this.name, this.#loading.needs);
       this.#considerForgetting();
     }
   }
 
   // ---- out of service ----
 
-  #takeOut({ kind, by }: Exclude<Wish, LoadWish>): void {
+  #takeOut({ kind, by }: EndWish): void {
     this.table.failures = new Map();
+    this.#loading.forget();
     // Nothing in the repository stands for a model that was brought by a call.
     this.#isToBeForgotten = kind === 'forget' || this.#sighting?.isInRepository === false;
-    const steps = reconcile({ kind: this.#isToBeForgotten ? 'gone' : 'unloaded' }, this.#servingNumbers());
-    for (const step of steps) if (step.kind === 'commit') this.#replace(new Map(), null, null, by);
+    const serving = this.table.ready.map(({ version }) => version);
+    const steps = reconcile({ kind: this.#isToBeForgotten ? 'gone' : 'unloaded' }, serving);
+    for (const step of steps) if (step.kind === 'commit') this.replace(new Map(), null, null, by);
   }
 
   #considerForgetting(): void {
@@ -148,111 +175,10 @@ export class ModelLife {
     if (this.#isToBeForgotten || (failures.size === 0 && unloaded.size === 0)) this.#listener.forget();
   }
 
-  // ---- into service ----
-
-  async #load(turn: Turn, wish: LoadWish): Promise<void> {
-    const { signal } = turn.abort;
-    const { logger } = this.#around;
-    try {
-      signal.throwIfAborted();
-      const sighting = await this.#look(wish, signal);
-      turn.fingerprint = sighting.fingerprint;
-      const source = await this.#read(sighting, wish.by, signal);
-      await this.#become(source, sighting, wish.by, signal);
-      this.#isToBeForgotten = false;
-    } catch (cause) {
-      const error = toInferenceError(cause);
-      const fields = { model: this.name, by: wish.by };
-      if (signal.aborted) logger.info(fields, error.message);
-      else logger.error(fields, error.message.trim());
-      throw error;
-    }
-  }
-
-  async #look({ look, peek }: LoadWish, signal: AbortSignal): Promise<Sighting> {
-    const looking = look();
-    try {
-      return await unlessAborted(looking, signal);
-    } catch (error) {
-      if (!signal.aborted) throw pollFailed(this.name, error);
-      // Files that a call brought may still be being written; they have to be removed.
-      if (peek === null)
-        this.#depart(
-          looking.then(
-            (sighting) => sighting.discard(),
-            () => undefined,
-          ),
-        );
-      throw error;
-    }
-  }
-
-  async #read(sighting: Sighting, by: WishOrigin, signal: AbortSignal): Promise<ModelSource> {
-    try {
-      return await unlessAborted(sighting.source(), signal, (late) => this.#depart(late.release()));
-    } catch (error) {
-      if (signal.aborted) throw error;
-      const { code, message } = toInferenceError(error);
-      // Of two folders of one name nobody can say which one is to serve: neither does, as in Triton.
-      if (code === 'already_exists') this.#replace(new Map(), null, null, by);
-      if (sighting.isInRepository) this.table.failures = new Map([[0, message]]);
-      throw pollFailed(this.name, error);
-    }
-  }
-
-  /**
-   * Makes the model what `source` says. New versions load beside the serving ones; only when everything is ready do they
-   * take over, in one step, and the replaced ones drain in the background. If anything fails, all that is new is dropped.
-   */
-  async #become(source: ModelSource, sighting: Sighting, by: WishOrigin, signal: AbortSignal): Promise<void> {
-    const { clock, logger } = this.#around;
-    const startedMs = clock.now();
-    const change = new ModelChange(source, this.table, this.#around, signal);
-    const before = this.#servingNumbers();
-    try {
-      if (source.versions.length === 0) throw this.#withoutVersion();
-      const difference = this.#source && source.changeSince(this.#source);
-      const steps = reconcile(
-        {
-          kind: 'serve',
-          versions: source.versions,
-          reloads: (version) => difference?.reloads(version) ?? true,
-          resizes: difference?.adjustsInstances ?? false,
-        },
-        before,
-      );
-      for (const step of steps) {
-        if (step.kind === 'load') {
-          logger.info({ model: this.name, versions: step.versions, by }, 'loading');
-          await change.load(step.versions);
-        } else if (step.kind === 'resize') await change.resize(step.versions);
-        else if (step.kind === 'commit') this.#replace(change.commit(step.stay), source, sighting, by);
-      }
-    } catch (error) {
-      // Also where nothing in the repository stands for the model: then nobody asks for the reason any more.
-      if (!sighting.isInRepository && this.table.isIdle) this.table.failures = new Map();
-      this.#depart(change.undo());
-      this.#seeOff(change.fresh, source);
-      throw error;
-    }
-    const fresh = change.fresh.map(({ version }) => version);
-    const removed = before.filter((version) => !source.versions.includes(version));
-    const tookMs = Math.round(clock.now() - startedMs);
-    logger.info({ model: this.name, versions: source.versions, new: fresh, removed, by, tookMs }, 'model is ready');
-  }
-
-  #withoutVersion(): InferenceError {
-    const error = invalidArgument(
-      `at least one version must be available under the version policy of model '${this.name}'`,
-    );
-    this.table.failures = new Map([[0, error.message]]);
-    return error;
-  }
-
   // ---- the one step that callers see ----
 
   /** Versions take over; what is no longer among them drains in the background. */
-  #replace(
+  replace(
     next: ReadonlyMap<number, ModelVersion>,
     source: ModelSource | null,
     sighting: Sighting | null,
@@ -262,7 +188,8 @@ export class ModelLife {
     const left = this.table.replaceServing(next);
     this.#source = source;
     this.#sighting = sighting;
-    const departure = this.#seeOff(left, replaced === source ? null : replaced);
+    const departure = this.seeOff(left, replaced === source ? null : replaced);
+    this.#around.needed.moved(this.name);
     if (source === null && left.length > 0) {
       const versions = left.map(({ version }) => version);
       void departure.then(() => this.#around.logger.info({ model: this.name, versions, by }, 'model is unloaded'));
@@ -270,7 +197,7 @@ export class ModelLife {
   }
 
   /** Drains versions that were replaced or not needed, then releases the source they came from. Never rejects. */
-  #seeOff(versions: readonly ModelVersion[], source: ModelSource | null): Promise<void> {
+  seeOff(versions: readonly ModelVersion[], source: ModelSource | null): Promise<void> {
     for (const version of versions) this.table.leaving.add(version);
     const retired = versions.map((version) => version.retire().finally(() => this.table.leaving.delete(version)));
     const departure = async (): Promise<void> => {
@@ -278,10 +205,11 @@ export class ModelLife {
       for (const result of results) if (result.status === 'rejected') this.#around.onReleaseError(result.reason);
       await source?.release();
     };
-    return this.#depart(departure());
+    return this.depart(departure());
   }
 
-  #depart(work: Promise<unknown>): Promise<void> {
+  /** Goes on in the background; its failure is reported. */
+  depart(work: Promise<unknown>): Promise<void> {
     const departure = work.then(
       () => undefined,
       (error: unknown) => this.#around.onReleaseError(error),
@@ -292,16 +220,4 @@ export class ModelLife {
       this.#considerForgetting();
     });
   }
-
-  #servingNumbers(): readonly number[] {
-    return this.table.ready.map(({ version }) => version);
-  }
-}
-
-/** Triton's sentence for a model that could not even be read, and then why. */
-function pollFailed(name: string, error: unknown): InferenceError {
-  const { code, message } = toInferenceError(error);
-  const sentence = `failed to load '${name}', failed to poll from model repository`;
-  if (message.startsWith(sentence)) return toInferenceError(error);
-  return new InferenceError(code, `${sentence}: ${message}`, error);
 }

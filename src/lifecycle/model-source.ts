@@ -4,7 +4,7 @@
 
 import type { ModelConfig } from '../model-config/model-config.ts';
 import type { ModelVersion } from './model-version.ts';
-import type { LoadVersion } from './servable.ts';
+import type { LoadVersion, ModelRef } from './servable.ts';
 
 /** What differs between two sources of the same model. */
 export interface SourceChange {
@@ -17,6 +17,8 @@ export interface SourceChange {
 export interface ModelSource {
   /** The version numbers that the version policy selects, ascending. */
   readonly versions: readonly number[];
+  /** What has to serve before a version is loaded. */
+  readonly needs: readonly ModelRef[];
   loader(version: number): LoadVersion;
   /** The configuration that a version already loaded would get from this source. */
   configFor(version: ModelVersion): ModelConfig;

@@ -22,6 +22,8 @@ export class ModelVersion {
   readonly #leases = new Set<Lease>();
   #whenUnleased: (() => void) | null = null;
   #loaded: Servable | null = null;
+  /** On the versions of other models that this one needs. */
+  #held: readonly Lease[] = [];
   #gone: Promise<void> | null = null;
 
   constructor(model: string, version: number, observer: LifecycleObserver, clock: Clock) {
@@ -44,15 +46,22 @@ export class ModelVersion {
     return this.#loaded;
   }
 
-  /** From found to ready, or to failed: then the promise rejects with the reason and nothing is left behind. */
-  async load(load: LoadVersion, signal: AbortSignal): Promise<void> {
+  /**
+   * From found to ready, or to failed: then the promise rejects with the reason and nothing is left behind.
+   *
+   * @param needed versions of other models, leased until this one is gone
+   */
+  async load(load: LoadVersion, signal: AbortSignal, needed: readonly ModelVersion[] = []): Promise<void> {
     this.#life.move('loading');
     const startedMs = this.#clock.now();
+    const held = needed.map((version) => version.lease());
     try {
-      const loaded = await load(() => this.#life.move('warming'), signal);
+      const loaded = await load(() => this.#life.move('warming'), signal, needed);
       this.#loaded = loaded;
+      this.#held = held;
       loaded.statistics.loaded((this.#clock.now() - startedMs) / 1000);
     } catch (error) {
+      for (const lease of held) lease.release();
       const reason = toInferenceError(error);
       this.#life.move('failed', reason.message);
       throw reason;
@@ -137,6 +146,7 @@ export class ModelVersion {
     try {
       await loaded.close();
     } finally {
+      for (const lease of this.#held) lease.release();
       loaded.statistics.retire();
       this.#life.move('gone', 'unloaded');
     }

@@ -16,6 +16,7 @@ import type { InstanceGate } from '../scheduling/instance-gate.ts';
 import type { Scheduler } from '../scheduling/scheduler.ts';
 import type { AdmittedInfer, VersionInterceptor } from '../scheduling/version-interceptor.ts';
 import type { Clock } from '../time.ts';
+import type { ModelVersion } from './model-version.ts';
 import type { StatisticsFactory, VersionStatistics } from './version-statistics.ts';
 
 /** One version that has been loaded. */
@@ -51,7 +52,18 @@ export interface InstanceChange {
  * Loads the version's parts and calls `warming` when they are there and warm-up begins. Undoes itself on failure; rejects
  * with the reason of `signal` soon after that is aborted.
  */
-export type LoadVersion = (warming: () => void, signal: AbortSignal) => Promise<Servable>;
+export type LoadVersion = (
+  warming: () => void,
+  signal: AbortSignal,
+  needed: readonly ModelVersion[],
+) => Promise<Servable>;
+
+/** Another model that a model needs as long as it serves. */
+export interface ModelRef {
+  readonly model: string;
+  /** Null: the newest version that serves. */
+  readonly version: number | null;
+}
 
 /** What loading needs of the server; the same for all models. */
 export interface ServableTools {
@@ -90,6 +102,11 @@ export interface ServableKind {
   /** Versions of a model whose folder has no folder of a version; empty where each needs a file. */
   readonly impliedVersions: readonly number[];
   /**
+   * The models that have to serve before one of these is loaded. When another version of one of them serves, this one is
+   * loaded anew; when none does any more, it is taken out of service.
+   */
+  needs(message: ConfigMessage): readonly ModelRef[];
+  /**
    * What a version lacks to be loaded, a phrase each: files that are not there yet, or not whole. Only time tells a file
    * that is still being copied from one that is broken.
    */
@@ -97,8 +114,15 @@ export interface ServableKind {
   /**
    * @param warming called when everything is there and only warm-up is left
    * @param signal  ends the load: it rejects with its reason, and what cannot be interrupted is closed when it comes
+   * @param needed  the versions of `needs`, in their order; each is leased until this version is closed
    */
-  load(task: VersionTask, tools: ServableTools, warming: () => void, signal: AbortSignal): Promise<Servable>;
+  load(
+    task: VersionTask,
+    tools: ServableTools,
+    warming: () => void,
+    signal: AbortSignal,
+    needed: readonly ModelVersion[],
+  ): Promise<Servable>;
   /**
    * The configuration that a version with this signature gets from a task; asked where only instances differ. Absent where
    * servables of this kind cannot be resized.

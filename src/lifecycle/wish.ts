@@ -2,8 +2,8 @@
 
 import type { Sighting } from './repository-view.ts';
 
-/** The origin of a wish, for the log. */
-export type WishOrigin = 'start' | 'call' | 'poll' | 'shutdown';
+/** The origin of a wish, for the log: `needs` is a model that needs this one, `follow` a model that this one needs. */
+export type WishOrigin = 'start' | 'call' | 'poll' | 'needs' | 'follow' | 'shutdown';
 
 export interface LoadWish {
   readonly kind: 'load';
@@ -17,8 +17,13 @@ export interface LoadWish {
   readonly peek: (() => Promise<string>) | null;
 }
 
-export type Wish =
-  | LoadWish
+export type EndWish =
   | { readonly kind: 'unload'; readonly by: WishOrigin }
   /** The model's folder is gone. */
   | { readonly kind: 'forget'; readonly by: WishOrigin };
+
+export type Wish =
+  | LoadWish
+  | EndWish
+  /** Other versions of a model that this one needs serve than before. */
+  | { readonly kind: 'follow'; readonly by: WishOrigin };

@@ -5,6 +5,7 @@
 
 import { InferenceError } from '../errors.ts';
 import { type Datatype, datatypeOfConfigName } from '../tensor/datatype.ts';
+import { isAlias } from './alias-config.ts';
 import { checkConfig, checkIdentity } from './rules/check-config.ts';
 import { completeNames } from './typed/complete-config.ts';
 import { readEngineConfig } from './typed/engine-config.ts';
@@ -22,10 +23,12 @@ export function faultsWithoutModel({ modelName, source, settings }: ConfigQuery)
   try {
     const message = completeNames(readSource(modelName, source, settings), modelName, settings.autoComplete);
     checkIdentity(message, modelName, findings);
-    checkConfig(message, declaredSignature(message), findings);
-    const { groups } = resolveInstanceGroups(message, settings, findings);
-    const hasGpus = groups.some(({ kind }) => kind === 'gpu');
-    readEngineConfig(message, hasGpus, findings);
+    if (!isAlias(message)) {
+      checkConfig(message, declaredSignature(message), findings);
+      const { groups } = resolveInstanceGroups(message, settings, findings);
+      const hasGpus = groups.some(({ kind }) => kind === 'gpu');
+      readEngineConfig(message, hasGpus, findings);
+    }
   } catch (error) {
     if (!(error instanceof InferenceError)) throw error;
     findings.invalid.push(error.message);

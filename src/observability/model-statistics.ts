@@ -125,11 +125,11 @@ export class VersionCounters implements VersionStatistics {
   batchExecuted(
     rows: number,
     requestCount: number,
-    closedBy: CloseReason,
+    closedBy: CloseReason | null,
     batch: BatchDurations,
     failed: boolean,
   ): void {
-    this.#count(closedCell(closedBy), 1);
+    if (closedBy !== null) this.#count(closedCell(closedBy), 1);
     this.#count(cell.ended, requestCount);
     this.histograms?.batchSize.observe(rows);
     if (failed) return;

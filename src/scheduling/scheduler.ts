@@ -62,11 +62,11 @@ export interface SchedulingObserver {
   requestFailed(totalNs: number, reason: FailureReason, wasQueued: boolean): void;
   /** A batch of `requestCount` requests is handed to an instance; `batchExecuted` follows. For counting running requests. */
   batchStarted?(requestCount: number): void;
-  /** A batch of `requestCount` requests with `rows` rows ended; `failed` when the engine refused it. */
+  /** A batch of `requestCount` requests with `rows` rows ended; `failed` when the engine refused it; `closedBy` is null where another model closed it. */
   batchExecuted(
     rows: number,
     requestCount: number,
-    closedBy: CloseReason,
+    closedBy: CloseReason | null,
     batch: BatchDurations,
     failed: boolean,
   ): void;

@@ -62,6 +62,9 @@ export interface InferenceServer {
   repositoryIndex(readyOnly: boolean): Promise<readonly ModelIndexEntry[]>;
   /** Resolves when the model serves; rejects with the reason why it does not. */
   loadModel(name: string, options: LoadOptions): Promise<void>;
-  /** Resolves when no new request is taken; what was accepted is finished in the background. */
+  /**
+   * Resolves when no new request is taken; what was accepted is finished in the background. `unloadDependents` is Triton's
+   * word for the models that this one needs: those that were loaded for its sake are unloaded as well.
+   */
   unloadModel(name: string, options: { readonly unloadDependents: boolean }): Promise<void>;
 }

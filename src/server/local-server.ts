@@ -118,9 +118,9 @@ export class LocalServer implements InferenceServer {
     await this.#models.load(name, options);
   }
 
-  async unloadModel(name: string): Promise<void> {
+  async unloadModel(name: string, { unloadDependents }: { readonly unloadDependents: boolean }): Promise<void> {
     if (this.#isExiting) throw exiting();
-    await this.#models.unload(name);
+    await this.#models.unload(name, unloadDependents);
   }
 
   #infer(request: InferenceRequest, context: InferenceContext, sink: ResponseSink): void {

@@ -227,4 +227,26 @@ describe('checking a repository', () => {
   it('rejects when there is no such folder', async () => {
     await expect(checkRepository(join(repository, 'gone'), options, engine)).rejects.toThrow("'gone' cannot be read");
   });
+
+  it('knows what aliases stand for', async () => {
+    const alias = (name: string, target: string, rest = ''): void =>
+      write(
+        `${name}/config.pbtxt`,
+        `platform: "alias" parameters { key: "target_model" value { string_value: "${target}" } } ${rest}`,
+      );
+    const version = (number: number): string =>
+      `parameters { key: "target_version" value { string_value: "${number}" } }`;
+    write('digits/2/model.onnx');
+    alias('a_stable', 'digits');
+    alias('b_fixed', 'digits', version(1));
+    alias('c_elsewhere', 'other');
+    alias('d_ring', 'e_ring');
+    alias('e_ring', 'd_ring');
+    const verdicts = await check();
+    const [stable, fixed, elsewhere, ring] = verdicts;
+    expect(stable).toMatchObject({ versions: [1], problems: [], summary: "alias of 'digits', newest version" });
+    expect(fixed.problems).toEqual(["needs version 1 of model 'digits', of which 2 would be served"]);
+    expect(elsewhere).toMatchObject({ problems: [], notes: ["model 'other' that it needs is not in this repository"] });
+    expect(ring.problems[0]).toBe('needs itself: d_ring → e_ring → d_ring');
+  });
 });

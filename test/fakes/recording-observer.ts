@@ -18,7 +18,7 @@ export interface FailureFact {
 export interface BatchFact {
   readonly rows: number;
   readonly requestCount: number;
-  readonly closedBy: CloseReason;
+  readonly closedBy: CloseReason | null;
   readonly batch: BatchDurations;
   readonly failed: boolean;
 }
@@ -44,14 +44,14 @@ export class RecordingObserver implements SchedulingObserver {
   batchExecuted(
     rows: number,
     requestCount: number,
-    closedBy: CloseReason,
+    closedBy: CloseReason | null,
     batch: BatchDurations,
     failed: boolean,
   ): void {
     this.batches.push({ rows, requestCount, closedBy, batch, failed });
   }
 
-  get closeReasons(): readonly CloseReason[] {
+  get closeReasons(): readonly (CloseReason | null)[] {
     return this.batches.map((batch) => batch.closedBy);
   }
 

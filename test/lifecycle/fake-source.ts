@@ -4,7 +4,7 @@ import { type InferenceError, internal } from '../../src/errors.ts';
 import { unlessAborted } from '../../src/lifecycle/abortable.ts';
 import type { ModelSource, SourceChange } from '../../src/lifecycle/model-source.ts';
 import type { ModelVersion } from '../../src/lifecycle/model-version.ts';
-import type { LoadVersion, Servable } from '../../src/lifecycle/servable.ts';
+import type { LoadVersion, ModelRef, Servable } from '../../src/lifecycle/servable.ts';
 import type { VersionStatistics } from '../../src/lifecycle/version-statistics.ts';
 import type { ModelConfig } from '../../src/model-config/model-config.ts';
 import type { Scheduler } from '../../src/scheduling/scheduler.ts';
@@ -89,12 +89,16 @@ interface FakeSourceOptions {
   /** Versions whose files differ from any source before. */
   readonly changed?: readonly number[];
   readonly adjustsInstances?: boolean;
+  readonly needs?: readonly ModelRef[];
   /** When set, loading waits until `continueLoading` is called. */
   readonly holds?: boolean;
 }
 
 export class FakeSource implements ModelSource {
   readonly versions: readonly number[];
+  readonly needs: readonly ModelRef[];
+  /** What the latest version that was loaded holds. */
+  needed: readonly ModelVersion[] = [];
   readonly loaded = new Map<number, FakeLoaded>();
   readonly config = { name: 'm' } as ModelConfig;
   loadCount = 0;
@@ -105,6 +109,7 @@ export class FakeSource implements ModelSource {
 
   constructor(versions: readonly number[], options: FakeSourceOptions = {}) {
     this.versions = versions;
+    this.needs = options.needs ?? [];
     this.#options = options;
     this.#gate = options.holds
       ? new Promise((resolve) => {
@@ -114,8 +119,9 @@ export class FakeSource implements ModelSource {
   }
 
   loader(version: number): LoadVersion {
-    return async (warming, signal) => {
+    return async (warming, signal, needed) => {
       this.loadCount++;
+      this.needed = needed;
       await unlessAborted(this.#gate, signal);
       const failure = this.#options.failing?.get(version);
       if (failure) throw failure;

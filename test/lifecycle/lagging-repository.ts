@@ -6,8 +6,9 @@
 import { type InferenceError, internal, invalidArgument, notFound } from '../../src/errors.ts';
 import { unlessAborted } from '../../src/lifecycle/abortable.ts';
 import type { ModelSource, SourceChange } from '../../src/lifecycle/model-source.ts';
+import type { ModelVersion } from '../../src/lifecycle/model-version.ts';
 import type { LoadFiles, RepositoryView, Sighting, StartScan } from '../../src/lifecycle/repository-view.ts';
-import type { LoadVersion, Servable } from '../../src/lifecycle/servable.ts';
+import type { LoadVersion, ModelRef, Servable } from '../../src/lifecycle/servable.ts';
 import type { ModelConfig } from '../../src/model-config/model-config.ts';
 import { countingNothing } from './fake-source.ts';
 
@@ -22,6 +23,8 @@ export interface Content {
   readonly base: string;
   readonly versions: readonly number[];
   readonly fault: Fault;
+  /** The model that it needs; null for none. */
+  readonly target: string | null;
 }
 
 /** Things that wait until the test lets them go on. */
@@ -53,6 +56,7 @@ const fail = (): InferenceError => invalidArgument('as the test wants');
 
 class LaggingSource implements ModelSource {
   readonly versions: readonly number[];
+  readonly needs: readonly ModelRef[];
   readonly content: Content;
   readonly #gates: Gates;
   readonly #held: Holdings;
@@ -61,13 +65,14 @@ class LaggingSource implements ModelSource {
   constructor(content: Content, gates: Gates, held: Holdings) {
     this.content = content;
     this.versions = content.versions;
+    this.needs = content.target === null ? [] : [{ model: content.target, version: null }];
     this.#gates = gates;
     this.#held = held;
     held.sources++;
   }
 
   loader(): LoadVersion {
-    return async (warming, signal) => {
+    return async (warming, signal, needed) => {
       await unlessAborted(this.#gates.wait(), signal);
       if (this.content.fault === 'open') throw fail();
       this.#held.versions++;
@@ -79,7 +84,7 @@ class LaggingSource implements ModelSource {
         this.#held.versions--;
         throw error;
       }
-      return this.#loaded(this.content);
+      return this.#loaded(this.content, needed);
     };
   }
 
@@ -98,7 +103,7 @@ class LaggingSource implements ModelSource {
     this.#held.sources--;
   }
 
-  #loaded(content: Content): Servable {
+  #loaded(content: Content, needed: readonly ModelVersion[]): Servable {
     const gates = this.#gates;
     const held = this.#held;
     let isClosed = false;
@@ -113,7 +118,7 @@ class LaggingSource implements ModelSource {
       statistics: countingNothing,
       signature: {} as Servable['signature'],
       admission: {} as Servable['admission'],
-      config: configOf(content),
+      config: configOf(content, needed),
       resize: async (config, signal) => {
         await unlessAborted(gates.wait(), signal);
         const next = contentOf(config);
@@ -122,7 +127,7 @@ class LaggingSource implements ModelSource {
         return {
           commit: () => {
             held.changes--;
-            return this.#loaded(next);
+            return this.#loaded(next, needed);
           },
           undo: async () => {
             held.changes--;
@@ -138,7 +143,11 @@ class LaggingSource implements ModelSource {
   }
 }
 
-const configOf = (content: Content): ModelConfig => ({ message: { content: content.id }, content }) as never;
+const configOf = (content: Content, needed: readonly ModelVersion[] = []): ModelConfig =>
+  ({ message: { content: content.id }, content, needed }) as never;
+/** The versions of other models that a version was loaded with. */
+export const neededOf = (config: ModelConfig): readonly ModelVersion[] =>
+  (config as unknown as { needed: readonly ModelVersion[] }).needed;
 export const contentOf = (config: ModelConfig): Content => (config as unknown as { content: Content }).content;
 
 export class LaggingRepository implements RepositoryView {

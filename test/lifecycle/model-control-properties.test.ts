@@ -8,15 +8,16 @@ import { loadSlots } from '../../src/lifecycle/load-slots.ts';
 import { ModelControl } from '../../src/lifecycle/model-control.ts';
 import { silentLogger } from '../../src/logger.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
-import { type Content, contentOf, type Fault, LaggingRepository } from './lagging-repository.ts';
+import { type Content, contentOf, type Fault, LaggingRepository, neededOf } from './lagging-repository.ts';
 
-const names = ['a', 'b'] as const;
-const anyName = fc.constantFrom(...names);
+const names = ['a', 'b', 'c', 'd'] as const;
+const anyName = fc.constantFrom<(typeof names)[number]>('a', 'b');
 const anyFault = fc.constantFrom<Fault>(null, null, null, 'read', 'open', 'warm', 'resize');
 const anyContent = fc.record({
   base: fc.constantFrom('x', 'y'),
   versions: fc.constantFrom([1], [1, 2], [2], []),
   fault: anyFault,
+  target: fc.constant<string | null>(null),
 });
 
 const anyStep = fc.oneof(
@@ -30,6 +31,15 @@ const anyStep = fc.oneof(
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('poll' as const) }) },
 );
 type Step = typeof anyStep extends fc.Arbitrary<infer T> ? T : never;
+
+/** The same with models that need others, and need themselves in a ring at times. */
+const anyNeedyStep: fc.Arbitrary<Step> = fc
+  .tuple(anyStep, fc.constantFrom(...names), fc.constantFrom(null, ...names))
+  .map(([step, name, target]) => {
+    if (step.kind === 'goOn' || step.kind === 'poll') return step;
+    if (step.kind !== 'write' && step.kind !== 'bring') return { ...step, name };
+    return { ...step, name, content: { ...step.content, target } };
+  });
 
 interface Asked {
   readonly name: string;
@@ -68,7 +78,11 @@ class Scene {
   newContent(content: Omit<Content, 'id'>): Content {
     const isKept = content.base === 'x';
     // Contents of base x differ in their instances only, those of base y in everything.
-    return { ...content, id: String(++this.#contents), base: isKept ? 'x' : String(this.#contents) };
+    return {
+      ...content,
+      id: String(++this.#contents),
+      base: isKept ? `x of ${content.target}` : String(this.#contents),
+    };
   }
 
   async perform(step: Step): Promise<void> {
@@ -91,7 +105,7 @@ class Scene {
       const content = this.newContent({ ...step.content, base: 'y' });
       const files = new Map([['1/model.onnx', new Uint8Array(1)]]);
       this.#ask(step.name, 'bring', [content.id], control.load(step.name, { config: JSON.stringify(content), files }));
-    } else this.#ask(step.name, 'unload', [], control.unload(step.name));
+    } else this.#ask(step.name, 'unload', [], control.unload(step.name, false));
     await turns();
   }
 
@@ -123,17 +137,34 @@ class Scene {
 
   /** Lets everything go on until nothing waits any more. */
   async quiesce(): Promise<void> {
-    await turns();
+    await turns(400);
     for (let rounds = 0; this.repository.gates.count > 0; rounds++) {
       expect(rounds).toBeLessThan(2000);
       this.repository.gates.open(0);
-      await turns();
+      await turns(this.repository.gates.count > 0 ? 40 : 400);
     }
   }
 
   served(name: string): Content | null {
     const [version] = this.control.readyVersions(name);
     return version?.loaded ? contentOf(version.loaded.config) : null;
+  }
+
+  /** What serves has what it needs: the newest versions that serve now. */
+  checkNeeds(): void {
+    for (const { loaded } of names.flatMap((name) => this.control.readyVersions(name))) {
+      const config = loaded?.config;
+      const target = config && contentOf(config).target;
+      const wanted = target ? [this.control.find(target, '')] : [];
+      expect(config && neededOf(config)).toEqual(wanted);
+    }
+  }
+
+  /** Whether a folder can serve, and all that it needs. */
+  canServe(name: string, above: readonly string[] = []): boolean {
+    const folder = this.repository.folders.get(name);
+    if (!folder || folder.fault !== null || folder.versions.length === 0 || above.includes(name)) return false;
+    return folder.target === null || this.canServe(folder.target, [...above, name]);
   }
 
   /** What is held is what serves, and nothing else. */
@@ -237,6 +268,41 @@ describe('model control', () => {
         await stopped;
       }),
       { numRuns: 200 },
+    );
+  });
+
+  it('lets no model serve without what it needs, and none wait for ever', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(anyNeedyStep, { minLength: 5, maxLength: 60 }),
+        fc.constantFrom('explicit' as const, 'poll' as const),
+        async (steps, mode) => {
+          const scene = new Scene(mode);
+          const started = scene.control.start();
+          await scene.quiesce();
+          await started;
+          for (const step of steps) await scene.perform(step);
+          await scene.quiesce();
+          expect(scene.asked.filter(({ outcome }) => outcome === 'open')).toEqual([]);
+          scene.checkNeeds();
+          scene.checkHoldings();
+          if (mode === 'poll') {
+            for (let rounds = 0; rounds < 8; rounds++) {
+              scene.clock.advance(1000);
+              await scene.quiesce();
+            }
+            for (const name of names) {
+              if (scene.canServe(name)) expect(scene.served(name)?.id).toBe(scene.repository.folders.get(name)?.id);
+            }
+            scene.checkNeeds();
+          }
+          const stopped = scene.control.stop();
+          await scene.quiesce();
+          await stopped;
+          expect(scene.repository.held).toEqual({ sources: 0, versions: 0, changes: 0, sightings: 0 });
+        },
+      ),
+      { numRuns: 400 },
     );
   });
 });

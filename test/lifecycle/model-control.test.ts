@@ -95,7 +95,7 @@ describe('explicit control', () => {
     view.put('b', '1');
     await control.load('a', nothingBrought);
     expect(await indexLines(control, true)).toEqual(['a|1|READY|']);
-    await control.unload('a');
+    await control.unload('a', false);
     expect(await indexLines(control, true)).toEqual([]);
   });
 
@@ -118,7 +118,7 @@ describe('explicit control', () => {
 
   it('takes unloading of an unknown model as done', async () => {
     const { control } = newControl();
-    await expect(control.unload('ghost')).resolves.toBeUndefined();
+    await expect(control.unload('ghost', false)).resolves.toBeUndefined();
   });
 
   it('loads from what the call brings', async () => {
@@ -139,7 +139,7 @@ describe('explicit control', () => {
     view.put('a', '1', brokenConfig);
     view.put('b', '1', brokenConfig);
     await control.start();
-    await control.unload('a');
+    await control.unload('a', false);
     expect(control.isReady(true)).toBe(false);
     view.put('b', '2');
     await control.load('b', nothingBrought);
@@ -239,7 +239,7 @@ describe('a configuration that a call brought', () => {
     await load(null);
     expect(view.overrides).toHaveLength(2);
     await load('{"max_batch_size":16}');
-    await control.unload('m');
+    await control.unload('m', false);
     await load(null);
     expect(view.overrides).toHaveLength(3);
   });
@@ -250,7 +250,7 @@ describe('the other modes', () => {
     const { control } = newControl({ mode });
     const expected = { code: 'unavailable', message: expect.stringContaining('--model-control-mode=explicit') };
     await expect(control.load('m', nothingBrought)).rejects.toMatchObject(expected);
-    await expect(control.unload('m')).rejects.toMatchObject(expected);
+    await expect(control.unload('m', false)).rejects.toMatchObject(expected);
   });
 
   it('follow the repository in mode poll, each model on its own', async () => {

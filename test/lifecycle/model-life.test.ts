@@ -5,6 +5,8 @@ import { loadSlots } from '../../src/lifecycle/load-slots.ts';
 import { ModelLife } from '../../src/lifecycle/model-life.ts';
 import type { VersionState } from '../../src/lifecycle/version-state.ts';
 import { versionNumber } from '../../src/lifecycle/version-table.ts';
+import { NeededModels } from '../../src/lifecycle/needed-models.ts';
+import { NeedsGraph } from '../../src/lifecycle/needs-graph.ts';
 import { silentLogger } from '../../src/logger.ts';
 import { systemClock } from '../../src/time.ts';
 import { FakeSource } from './fake-source.ts';
@@ -24,6 +26,12 @@ function newLife(retryCount = 0): Story {
       loadSlots: loadSlots(100),
       logger: silentLogger,
       retryCount,
+      needed: new NeededModels({
+        graph: new NeedsGraph(),
+        life: () => undefined,
+        load: null,
+        onServing: () => undefined,
+      }),
       onReleaseError: (error) => {
         throw error;
       },

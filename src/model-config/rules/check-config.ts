@@ -3,6 +3,7 @@
  * files of their own; they are put together here.
  */
 
+import { aliasPlatform, checkAlias, isAlias } from '../alias-config.ts';
 import { checkEnsemble, ensemblePlatform, isEnsemble } from './check-ensemble.ts';
 import { checkDynamicBatching } from './check-scheduling.ts';
 import { checkSequenceBatching } from './check-sequence.ts';
@@ -40,6 +41,7 @@ export function checkIdentity(message: ConfigMessage, modelName: string, finding
   }
   checkBackend(message, findings);
   checkEnsemble(message, findings);
+  checkAlias(message, findings);
   const files = [textOf(message, 'default_model_filename'), ...textMapOf(message, 'cc_model_filenames').values()];
   for (const file of files) {
     if (file !== '' && pathWithin(file) === null) {
@@ -56,7 +58,7 @@ export function checkIdentity(message: ConfigMessage, modelName: string, finding
 }
 
 function checkBackend(message: ConfigMessage, { invalid }: Findings): void {
-  if (isEnsemble(message)) return;
+  if (isEnsemble(message) || isAlias(message)) return;
   const backend = textOf(message, 'backend');
   const platform = textOf(message, 'platform');
   const name = textOf(message, 'name');
@@ -67,7 +69,7 @@ function checkBackend(message: ConfigMessage, { invalid }: Findings): void {
     invalid.push(
       platform === onnxPlatform
         ? `unexpected 'platform' and 'backend' pair, got:${platform}, ${backend}`
-        : `unexpected platform type '${platform}' for ${name}${didYouMean(platform, [onnxPlatform, ensemblePlatform]) || `: this server serves ${onnxPlatform}`}`,
+        : `unexpected platform type '${platform}' for ${name}${didYouMean(platform, [onnxPlatform, aliasPlatform, ensemblePlatform]) || `: this server serves ${onnxPlatform}`}`,
     );
   } else if (backend !== onnxBackend) {
     const hint = didYouMean(backend, [onnxBackend]) || `: this server serves ONNX models, backend '${onnxBackend}'`;

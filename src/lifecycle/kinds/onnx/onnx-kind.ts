@@ -12,6 +12,7 @@ export const onnxKind: ServableKind = {
   // The checks of the configuration have refused every other backend.
   matches: () => true,
   impliedVersions: [],
+  needs: () => [],
   lacks: lacksOf,
   load: loadOnnx,
   configFor: resolveFor,
