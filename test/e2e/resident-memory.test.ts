@@ -20,8 +20,8 @@ import { ServerProcess, temporaryFolder } from './server-process.ts';
 const mib = 2 ** 20;
 
 /** Of garbage that V8 lets wait, allocators that keep some, and what waits in each thread for its next use. */
-const allowedMiB = (threads: number): number => 96 + 32 * threads;
-/** What goes through the server once it has settled: twice what is allowed, so that keeping it cannot hide. */
+const allowedMiB = (threads: number): number => 64 + 16 * threads;
+/** What goes through the server once it has settled: several times what is allowed, so that keeping it cannot hide. */
 const movedMiB = 320;
 const settlingMiB = 100;
 const timeoutMs = 300_000;
