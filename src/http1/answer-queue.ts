@@ -74,6 +74,7 @@ export class AnswerQueue {
     else this.#last.next = request;
     this.#last = request;
     this.#length++;
+    this.#count(request, request.head.bytes);
   }
 
   drain(): void {
@@ -82,7 +83,7 @@ export class AnswerQueue {
 
   /** The request has its answer, which waits behind those of others. */
   wait(request: Http1Request): void {
-    this.#count(request, request.answerBytes);
+    this.#count(request, request.head.bytes + request.answerBytes);
   }
 
   /** Writes the answers that are due. */
@@ -95,7 +96,6 @@ export class AnswerQueue {
         this.#writeInPieces(first, first.source, isLast);
         return;
       }
-      this.#count(first, 0);
       const bytes = this.#writer.write(first, isLast ? null : this.#limits.idleTimeoutMs);
       this.#answerBytes = Math.max(bytes, this.#answerBytes - this.#answerBytes / forgotten);
       this.#leave(first, isLast);
@@ -151,6 +151,7 @@ export class AnswerQueue {
 
   /** The first request has its answer. */
   #leave(first: Http1Request, isLast: boolean): void {
+    this.#count(first, 0);
     this.#first = first.next;
     if (this.#first === null) this.#last = null;
     this.#length--;

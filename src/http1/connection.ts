@@ -42,7 +42,7 @@ export interface ConnectionSurroundings {
 }
 
 /** Stands for a request whose head could not be read. */
-const refusedHead = new RequestHead('', '', false, [], new Map());
+const refusedHead = new RequestHead('', '', false, [], new Map(), 0);
 
 export class Http1Connection implements RequestConnection, AnswerOwner, SocketUser {
   readonly life: ConnectionLife;

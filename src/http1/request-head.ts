@@ -35,6 +35,8 @@ export class RequestHead {
   readonly keepsAlive: boolean;
   /** Whether the client waits for `100 Continue` before it sends the body. */
   readonly expectsContinue: boolean;
+  /** Of the request line and the headers. */
+  readonly bytes: number;
   readonly #values: ReadonlyMap<string, string>;
 
   constructor(
@@ -43,7 +45,9 @@ export class RequestHead {
     isHttp10: boolean,
     rawHeaders: readonly string[],
     values: ReadonlyMap<string, string>,
+    bytes: number,
   ) {
+    this.bytes = bytes;
     this.method = method;
     this.target = target;
     this.isHttp10 = isHttp10;
@@ -95,7 +99,7 @@ export function parseHead(text: string): RequestHead {
     else values.set(key, `${before}, ${value}`);
   }
   if (!isHttp10 && !values.has('host')) throw badRequest('the header Host is missing');
-  return new RequestHead(method, target, isHttp10, rawHeaders, values);
+  return new RequestHead(method, target, isHttp10, rawHeaders, values, text.length);
 }
 
 /** Headers that decide where a request ends. */

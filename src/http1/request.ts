@@ -34,7 +34,7 @@ export class Http1Request {
   release: (() => void) | null = null;
   /** The body of an answer in pieces; null for one that is whole. */
   source: AnswerSource | null = null;
-  /** Of the answer, what is counted because it waits behind others. */
+  /** What is counted: the head, and the answer while it waits behind others. */
   countedBytes = 0;
   /** The next request of the connection. */
   next: Http1Request | null = null;

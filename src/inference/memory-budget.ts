@@ -25,11 +25,23 @@ const freeMessageBytes = 1024;
 /** The part of the limit that requests leave for answers: one over this. Without it a full queue would have no way to end. */
 const answerShare = 8;
 
+/** What is always received may pass the limit by one over this, or by `leastExcessBytes`: many small things are a large one. */
+const excessShare = 8;
+const leastExcessBytes = 1024 * 1024;
+
+/** Whoever leaves others no more than this is alone: their heads, and questions for health. Less where the limit is small. */
+const othersBytes = 64 * 1024;
+const othersShare = 16;
+
 export class MemoryBudget {
   readonly limitBytes: number;
   /** The accounts of all threads, to be given to `MemoryBudget` in another thread. */
   readonly shared: SharedArrayBuffer;
   readonly #requestLimitBytes: number;
+  /** Where also the smallest messages end. */
+  readonly #lastLimitBytes: number;
+  /** What others may have beside a request that is alone. */
+  readonly #othersBytes: number;
   readonly #accounts: Int32Array;
   readonly #at: number;
   #ownBytes = 0;
@@ -43,6 +55,8 @@ export class MemoryBudget {
   constructor(limitBytes: number, shared: SharedArrayBuffer = MemoryBudget.accounts(1), account = 0) {
     this.limitBytes = limitBytes;
     this.#requestLimitBytes = limitBytes - Math.floor(limitBytes / answerShare);
+    this.#lastLimitBytes = limitBytes + Math.max(leastExcessBytes, Math.floor(limitBytes / excessShare));
+    this.#othersBytes = Math.min(othersBytes, Math.floor(limitBytes / othersShare));
     this.shared = shared;
     this.#accounts = new Int32Array(shared);
     this.#at = account * accountStride;
@@ -69,21 +83,25 @@ export class MemoryBudget {
   }
 
   /**
-   * Takes memory for a request; false when there is not enough. A request that has everything to itself always gets it, so
+   * Takes memory for a request; false when there is not enough. A request that has all but its head to itself always gets it, so
    * that requests which wait for each other's memory cannot all fail.
    *
    * @param ownBytes What the same request has taken before.
    */
   reserve(bytes: number, ownBytes = 0): boolean {
     const total = this.totalBytes;
-    if (total + bytes > this.#requestLimitBytes && total > ownBytes) return false;
+    if (total + bytes > this.#requestLimitBytes && total > ownBytes + this.#othersBytes) return false;
     this.add(bytes);
     return true;
   }
 
-  /** The same for bytes of a message, of which small ones are never refused. What was decoded from them may be. */
+  /**
+   * The same for bytes of a message or of its headers. Small ones may pass the limit, until they alone are an eighth of it.
+   * What was decoded from them may not.
+   */
   reserveMessage(bytes: number, ownBytes = 0): boolean {
     if (bytes + ownBytes > freeMessageBytes) return this.reserve(bytes, ownBytes);
+    if (this.totalBytes + bytes > this.#lastLimitBytes) return false;
     this.add(bytes);
     return true;
   }
@@ -100,7 +118,7 @@ export class MemoryBudget {
     if (bytes <= freeAnswerBytes) return;
     const others = this.totalBytes - ownBytes;
     const limit = isBehind ? this.limitBytes / 2 : this.limitBytes;
-    if (others + bytes > limit && others > 0) throw this.#noRoomForAnswer(bytes);
+    if (others + bytes > limit && others > this.#othersBytes) throw this.#noRoomForAnswer(bytes);
   }
 
   /** Takes memory that is there already, however much; negative gives back. */

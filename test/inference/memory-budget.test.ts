@@ -24,6 +24,15 @@ describe('MemoryBudget', () => {
     expect(() => budget.checkAnswer(50 * MiB, MiB)).toThrow('clients do not read their answers');
   });
 
+  it('takes a request for alone beside heads and small messages of others', () => {
+    const budget = new MemoryBudget(4 * MiB);
+    budget.add(64 * KiB);
+    expect(budget.reserve(4 * MiB)).toBe(true);
+    expect(budget.reserve(MiB, 4 * MiB)).toBe(true);
+    budget.add(1);
+    expect(budget.reserve(MiB, 5 * MiB)).toBe(false);
+  });
+
   it('sends small answers whatever waits', () => {
     const budget = new MemoryBudget(MiB);
     budget.add(3 * MiB);
@@ -32,11 +41,19 @@ describe('MemoryBudget', () => {
   });
 
   it('receives small messages also when all is full, and nothing more', () => {
-    const budget = new MemoryBudget(MiB);
-    budget.add(3 * MiB);
+    const budget = new MemoryBudget(8 * MiB);
+    budget.add(8 * MiB);
     expect([budget.reserveMessage(0), budget.reserveMessage(1024), budget.reserve(1)]).toEqual([true, true, false]);
     expect([budget.reserveMessage(1025), budget.reserveMessage(1, 1024)]).toEqual([false, false]);
-    expect(budget.totalBytes).toBe(3 * MiB + 1024);
+    expect(budget.totalBytes).toBe(8 * MiB + 1024);
+  });
+
+  it('stops receiving small messages when they alone are an eighth of it', () => {
+    const budget = new MemoryBudget(16 * MiB);
+    budget.add(16 * MiB);
+    let received = 0;
+    while (received < 10_000 && budget.reserveMessage(KiB)) received++;
+    expect(received).toBe(2 * 1024);
   });
 
   it('says what is there, what is asked for and which flag bounds it', () => {

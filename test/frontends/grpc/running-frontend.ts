@@ -6,6 +6,7 @@ import * as grpc from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import type { Listening } from '../../../src/frontends/frontend.ts';
 import { createGrpcFrontend } from '../../../src/frontends/grpc/grpc-frontend.ts';
+import type { MessageMemory } from '../../../src/frontends/message-pool.ts';
 import { silentLogger } from '../../../src/logger.ts';
 import type { GrpcConfig } from '../../../src/server/server-config.ts';
 import { systemClock } from '../../../src/time.ts';
@@ -52,7 +53,8 @@ export interface Running {
   stop(): void;
 }
 
-export async function startFrontend(config: Partial<GrpcConfig> = {}): Promise<Running> {
+/** @param memory absent means a pool of its own. */
+export async function startFrontend(config: Partial<GrpcConfig> = {}, memory?: MessageMemory): Promise<Running> {
   const server = new FakeInferenceServer();
   const frontend = createGrpcFrontend({
     server,
@@ -60,6 +62,7 @@ export async function startFrontend(config: Partial<GrpcConfig> = {}): Promise<R
     logger: silentLogger,
     config: grpcConfig(config),
     isExiting: () => running.exiting,
+    ...(memory !== undefined && { memory }),
   });
   const listening = await frontend.start();
   const clients: { close(): void }[] = [];

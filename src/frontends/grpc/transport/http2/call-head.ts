@@ -16,6 +16,8 @@ export class CallHead {
   timeout = '';
   encoding = '';
   acceptedEncodings = '';
+  /** What all fields take, as HPACK counts it. */
+  bytes = 0;
 
   read(fields: readonly HeaderField[]): void {
     this.method = '';
@@ -24,8 +26,10 @@ export class CallHead {
     this.timeout = '';
     this.encoding = 'identity';
     this.acceptedEncodings = '';
+    let bytes = 0;
     for (let i = 0; i < fields.length; i++) {
-      const { name, value } = fields[i] as HeaderField;
+      const { name, value, sizeBytes } = fields[i] as HeaderField;
+      bytes += sizeBytes;
       switch (name) {
         case ':method':
           this.method = value;
@@ -48,6 +52,7 @@ export class CallHead {
         default:
       }
     }
+    this.bytes = bytes;
   }
 
   /** `application/grpc`, with a subtype (`+proto`) or a parameter or neither. */

@@ -34,8 +34,8 @@ export abstract class Http2Call implements CallContext, InferenceContext, Stream
   protected readonly stream: Http2Stream;
   protected readonly surroundings: Http2CallSurroundings;
   protected isEnded = false;
-  /** What the call has of the budget; given back when it ends. */
-  #reservedBytes = 0;
+  /** What the call has of the budget, its fields first; given back when it ends. */
+  #reservedBytes: number;
   readonly #path: string;
   readonly #fields: readonly HeaderField[];
   readonly #encoding: string;
@@ -45,7 +45,10 @@ export abstract class Http2Call implements CallContext, InferenceContext, Stream
   /** The latest message on its way through zlib; null while nothing is compressed. */
   #deflating: Promise<void> | null = null;
 
-  /** @param timeout In milliseconds, Infinity for none. */
+  /**
+   * @param head    What it takes is reserved, and the call's to give back.
+   * @param timeout In milliseconds, Infinity for none.
+   */
   constructor(
     stream: Http2Stream,
     path: string,
@@ -60,6 +63,7 @@ export abstract class Http2Call implements CallContext, InferenceContext, Stream
     this.surroundings = surroundings;
     this.receivedAtMs = clock.now();
     this.deadlineMs = this.receivedAtMs + timeout;
+    this.#reservedBytes = head.bytes;
     this.#path = path;
     this.#fields = fields;
     this.#encoding = head.encoding;

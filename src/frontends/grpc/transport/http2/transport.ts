@@ -14,6 +14,7 @@ import type { Logger } from '../../../../logger.ts';
 import type { GrpcConfig } from '../../../../server/server-config.ts';
 import type { Clock } from '../../../../time.ts';
 import type { ConnectionPlacement, Listening } from '../../../frontend.ts';
+import { errorStatus } from '../../../error-status.ts';
 import { listenAt } from '../../../listen.ts';
 import { CallHead, timeoutMs } from './call-head.ts';
 import { Http2Call, type Http2CallSurroundings } from './call.ts';
@@ -105,6 +106,13 @@ class CallRouter {
     const timeout = head.timeout === '' ? Infinity : timeoutMs(head.timeout);
     if (Number.isNaN(timeout)) {
       refuse(stream, statusCode.internal, `Invalid grpc-timeout value "${head.timeout}"`);
+      return;
+    }
+    // A stream may stay open without a message, so its fields are asked for by themselves.
+    const { budget } = this.surroundings.pool;
+    if (!budget.reserveMessage(head.bytes)) {
+      const { code, message } = budget.exhausted(head.bytes);
+      refuse(stream, errorStatus[code].grpc, message);
       return;
     }
     if (timeout !== Infinity) this.#watchDeadlines();

@@ -1,0 +1,154 @@
+/** What gRPC calls take of the server's memory is counted, bounded, and given back however they end. */
+
+import { connect, type Socket } from 'node:net';
+import { gzipSync } from 'node:zlib';
+import type * as grpc from '@grpc/grpc-js';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { MessagePool } from '../../../src/frontends/message-pool.ts';
+import { MemoryBudget } from '../../../src/inference/memory-budget.ts';
+import type { InferenceResponse } from '../../../src/inference/response.ts';
+import {
+  data,
+  field,
+  frameFlag,
+  grpcMessage,
+  headers,
+  preface,
+  requestBlock,
+  settings,
+} from '../../http2/frame-bytes.ts';
+import { call, echoRequest, openStream, type Running, startFrontend, transportUnderTest } from './running-frontend.ts';
+
+const MiB = 1024 * 1024;
+const inferPath = '/inference.GRPCInferenceService/ModelInfer';
+const streamPath = '/inference.GRPCInferenceService/ModelStreamInfer';
+
+let running: Running;
+let budget: MemoryBudget;
+const sockets: Socket[] = [];
+
+beforeEach(async () => {
+  budget = new MemoryBudget(8 * MiB);
+  running = await startFrontend({}, new MessagePool(null, budget));
+});
+
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.destroy();
+  await expect.poll(() => budget.totalBytes).toBe(0);
+  running.stop();
+});
+
+/** A connection that says the bytes and reads its answers. */
+function say(...parts: readonly Uint8Array[]): Socket {
+  const socket = connect(running.listening.port, '127.0.0.1');
+  sockets.push(socket);
+  socket.on('error', () => undefined);
+  socket.resume();
+  socket.write(Buffer.concat([preface, settings(), ...parts]));
+  return socket;
+}
+
+function* frames(id: number, message: Buffer, isLast = true): Generator<Buffer> {
+  for (let at = 0; at < message.length; at += 16_384) {
+    const isEnd = isLast && at + 16_384 >= message.length;
+    yield data(id, message.subarray(at, at + 16_384), isEnd ? frameFlag.endStream : frameFlag.none);
+  }
+}
+
+/** A connection that says the bytes and is gone in the next turn. */
+async function sayAndLeave(...parts: readonly Uint8Array[]): Promise<void> {
+  const socket = say(...parts);
+  await expect.poll(() => socket.bytesRead).toBeGreaterThan(0);
+  socket.destroy();
+}
+
+const isOwn = transportUnderTest === 'nereid';
+
+describe.runIf(isOwn)('the headers of a gRPC call', () => {
+  const longBlock = (path: string): Buffer =>
+    requestBlock(path, ...Array.from({ length: 3 }, (_, i) => field(`x-${i}`, 'v'.repeat(4000))));
+
+  it.each([inferPath, streamPath])('are counted while it is open: %s', async (path) => {
+    say(headers(1, longBlock(path)));
+    await expect.poll(() => budget.totalBytes).toBeGreaterThan(12_000);
+    expect(budget.totalBytes).toBeLessThan(16_384);
+  });
+
+  it('are bounded in all calls together, and the server stays alive for others', async () => {
+    for (let i = 0; i < 4; i++) {
+      say(
+        ...Array.from({ length: 1000 }, (_, k) => headers(2 * k + 1, longBlock(k % 2 === 0 ? inferPath : streamPath))),
+      );
+    }
+    await expect.poll(() => budget.totalBytes).toBeGreaterThan(6 * MiB);
+    expect(await call(running.client, 'ServerLive', {})).toEqual({ live: true });
+    expect(budget.totalBytes).toBeLessThanOrEqual(8 * MiB);
+  });
+});
+
+describe('the memory of a gRPC call', () => {
+  it('is given back after any sequence of calls, good, refused and given up', async () => {
+    const block = requestBlock(inferPath);
+    const zipped = requestBlock(inferPath, field('grpc-encoding', 'gzip'));
+    const broken = Buffer.alloc(300_000, 0xff);
+    const compressed = (bytes: Buffer): Buffer => {
+      const message = grpcMessage(bytes);
+      message[0] = 1;
+      return message;
+    };
+    const infer = (request: object, options: { metadata?: grpc.Metadata; deadline?: number } = {}): Promise<unknown> =>
+      call(running.client, 'ModelInfer', request, options);
+    const large = Buffer.alloc(300_000, 1);
+    const kinds: Readonly<Record<string, () => Promise<unknown>>> = {
+      good: () => infer(echoRequest('a')),
+      large: () => infer(echoRequest('b', large)),
+      unknownModel: () => infer({ ...echoRequest('c', large), model_name: 'none' }),
+      badShape: () => infer({ ...echoRequest('d', large), inputs: [{ name: 'IN', datatype: 'UINT8', shape: [7] }] }),
+      tooLarge: () => infer(echoRequest('e', Buffer.alloc(8 * MiB))),
+      brokenMessage: () => sayAndLeave(headers(1, block), ...frames(1, grpcMessage(broken))),
+      brokenGzip: () => sayAndLeave(headers(1, zipped), ...frames(1, compressed(broken))),
+      bomb: () => sayAndLeave(headers(1, zipped), ...frames(1, compressed(gzipSync(Buffer.alloc(20 * MiB))))),
+      givenUp: () => sayAndLeave(headers(1, block), ...frames(1, grpcMessage(large, 500_000), false)),
+      endedWithin: () => sayAndLeave(headers(1, block), ...frames(1, grpcMessage(large, 500_000))),
+      streamGivenUp: () =>
+        sayAndLeave(headers(1, requestBlock(streamPath)), ...frames(1, grpcMessage(large, 500_000), false)),
+      twoMessages: () =>
+        sayAndLeave(headers(1, block), data(1, grpcMessage()), data(1, grpcMessage(), frameFlag.endStream)),
+      late: () => infer({ ...echoRequest('f', large), model_name: 'slow' }, { deadline: Date.now() + 20 }),
+      stream: async () => {
+        const { stream, received } = openStream(running.client);
+        for (const name of ['echo', 'none', 'echo']) stream.write({ ...echoRequest(name, large), model_name: name });
+        await received(3);
+        stream.end();
+      },
+      cancelledStream: async () => {
+        const { stream, ended } = openStream(running.client);
+        for (const name of ['slow', 'echo', 'echo']) stream.write({ ...echoRequest(name, large), model_name: name });
+        await expect.poll(() => budget.totalBytes).toBeGreaterThan(0);
+        stream.cancel();
+        await ended;
+      },
+      control: () => call(running.client, 'RepositoryIndex', {}),
+    };
+    const { answer } = running.server;
+    running.server.answer = async (request, context) => {
+      if (request.modelName === 'none') throw new Error('no such model');
+      if (request.modelName !== 'slow') return answer(request, context);
+      return new Promise<InferenceResponse>((_, reject) => {
+        context.cancellation.add(() => reject(new Error('cancelled')));
+      });
+    };
+    const sequence = fc.array(fc.constantFrom(...Object.keys(kinds)), { minLength: 1, maxLength: 10 });
+    await fc.assert(
+      fc.asyncProperty(sequence, fc.boolean(), async (names, atOnce) => {
+        const runs = names.map((name) => kinds[name] as () => Promise<unknown>);
+        if (atOnce) await Promise.all(runs.map((run) => run().catch(() => undefined)));
+        else for (const run of runs) await run().catch(() => undefined);
+        await expect.poll(() => budget.totalBytes).toBe(0);
+        await expect.poll(() => running.server.unreleased).toBe(0);
+      }),
+      { numRuns: 20 },
+    );
+  });
+});
