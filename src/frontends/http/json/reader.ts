@@ -93,6 +93,7 @@ export class JsonReader {
     while (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09) {
       at++;
       byte = at < bytes.length ? (bytes[at] as number) : -1;
+      if (at - this.at > requestLimits.allTextBytes) break;
     }
     if (at - this.at > shortBlank) this.#countBlank(at - this.at);
     this.at = at;
@@ -329,7 +330,6 @@ export class JsonReader {
 }
 
 const numberBytes: ReadonlySet<number | undefined> = new Set(Buffer.from('0123456789+-.eE'));
-
 const isNumberByte = (byte: number | undefined): boolean => numberBytes.has(byte);
 
 const isWordByte = (byte: number | undefined): boolean =>

@@ -137,6 +137,10 @@ describe('a request that is read in turns', () => {
         'white space of the JSON is longer',
       );
     }
+    const { bytes, reads } = countedReads(Buffer.from(`${blank}${blank}${whole}`));
+    expect(() => decodeInferRequest(bytes, null, target, null)).toThrow('white space');
+    // What is behind the bound is not looked at.
+    expect(reads()).toBeLessThan(blank.length);
   });
 
   it('is refused in the words of one that is read in one go', () => {
