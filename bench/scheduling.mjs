@@ -41,6 +41,7 @@ const model = (dims, maxBatchSize) => ({
   config: {
     name: 'simple',
     maxBatchSize,
+    batching: { isImplied: false, reason: '', isCurable: true },
     inputs: [tensorConfig('INPUT0', dims), tensorConfig('INPUT1', dims)],
     outputs: [tensorConfig('OUTPUT0', dims), tensorConfig('OUTPUT1', dims)],
     dynamicBatching: {
