@@ -3,12 +3,21 @@
 import type { Duplex } from 'node:stream';
 import type { SocketWriter } from '../sockets/socket-writer.ts';
 import { StallWatch } from '../sockets/stall-watch.ts';
-import type { Http1Connection } from './connection.ts';
 import type { Http1Limits } from './limits.ts';
 import { Refusal } from './refusal.ts';
 
+/** The connection, as far as its life depends on it. */
+export interface LivingConnection {
+  readonly isReceivingHead: boolean;
+  readonly isReceivingBody: boolean;
+  /** No request is open. */
+  readonly isIdle: boolean;
+  /** Answers what cannot be a request, and ends the connection. */
+  refuse(refusal: Refusal): void;
+}
+
 export class ConnectionLife {
-  readonly #connection: Http1Connection;
+  readonly #connection: LivingConnection;
   readonly #socket: Duplex;
   readonly #output: SocketWriter;
   readonly #limits: Http1Limits;
@@ -22,7 +31,7 @@ export class ConnectionLife {
   #isEnding = false;
   #endingSinceMs = -1;
 
-  constructor(connection: Http1Connection, socket: Duplex, output: SocketWriter, limits: Http1Limits, nowMs: number) {
+  constructor(connection: LivingConnection, socket: Duplex, output: SocketWriter, limits: Http1Limits, nowMs: number) {
     this.#connection = connection;
     this.#socket = socket;
     this.#output = output;

@@ -7,11 +7,12 @@
 import type { Duplex } from 'node:stream';
 import { addressOfPeer } from '../sockets/peer-address.ts';
 import { StallWatch } from '../sockets/stall-watch.ts';
-import type { Http2Connection } from './connection.ts';
 import { type ConnectionError, calmDown, errorCode, protocolError } from './error-code.ts';
 import { defaultWindowBytes, maxStreamId } from './frame-format.ts';
+import type { FrameWriter } from './frame-writer.ts';
 import type { Http2Limits } from './limits.ts';
 import { settingId } from './peer-settings.ts';
+import type { StreamTable } from './stream-table.ts';
 
 /** After the end was decided, the peer gets so long to close from its side. */
 const closeGraceMs = 1000;
@@ -19,12 +20,25 @@ const closeGraceMs = 1000;
 /** Answers to PING and SETTINGS that the peer has not read. */
 const maxUnreadReplies = 1000;
 
+/** The connection, as far as its life depends on it. */
+export interface LivingConnection {
+  readonly writer: FrameWriter;
+  readonly streams: StreamCounts;
+  readonly hasHandshake: boolean;
+  /** When the header block began that is not complete; null when there is none. */
+  readonly openBlockSinceMs: number | null;
+  /** Tells the peer and ends the connection; its streams are closed. */
+  fail(error: ConnectionError): void;
+}
+
+type StreamCounts = Pick<StreamTable, 'lastId' | 'size' | 'heldBytes' | 'pumpedBytes'>;
+
 export class ConnectionLife {
   /** Nothing that comes is looked at any more. */
   isFailed = false;
   /** Streams above it are not taken. */
   lastAcceptedId = maxStreamId;
-  readonly #connection: Http2Connection;
+  readonly #connection: LivingConnection;
   readonly #socket: Duplex;
   readonly #limits: Http2Limits;
   readonly #stall: StallWatch;
@@ -43,7 +57,7 @@ export class ConnectionLife {
   #pumpedBytes = 0;
   #pumpedAtMs: number;
 
-  constructor(connection: Http2Connection, socket: Duplex, limits: Http2Limits, nowMs: number) {
+  constructor(connection: LivingConnection, socket: Duplex, limits: Http2Limits, nowMs: number) {
     this.#connection = connection;
     this.#socket = socket;
     this.#limits = limits;

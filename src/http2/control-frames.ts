@@ -4,17 +4,35 @@
  */
 
 import type { AbuseGuard } from './abuse-guard.ts';
-import type { Http2Connection } from './connection.ts';
+import type { ConnectionLife } from './connection-life.ts';
 import { ConnectionError, errorCode, frameSizeError, protocolError } from './error-code.ts';
 import { frameFlag, frameType, maxWindowBytes, readUint31 } from './frame-format.ts';
+import type { FrameWriter } from './frame-writer.ts';
+import type { PeerSettings } from './peer-settings.ts';
+import type { Http2Stream } from './stream.ts';
+import type { StreamTable } from './stream-table.ts';
+
+/** The connection, as far as these frames change it. */
+export interface ControlledConnection {
+  readonly writer: FrameWriter;
+  readonly streams: StreamTable;
+  readonly life: ConnectionLife;
+  readonly peer: PeerSettings;
+  /** Whether the peer has not opened that stream. */
+  isIdle(streamId: number): boolean;
+  /** Ends a stream for what the peer did to it, whether it is open or not. */
+  streamError(streamId: number, code: number): void;
+  /** The peer gave the stream up. */
+  resetByPeer(stream: Http2Stream): void;
+}
 
 export class ControlFrames {
   /** The peer's first SETTINGS are there. */
   hasSettings = false;
-  readonly #connection: Http2Connection;
+  readonly #connection: ControlledConnection;
   readonly #guard: AbuseGuard;
 
-  constructor(connection: Http2Connection, guard: AbuseGuard) {
+  constructor(connection: ControlledConnection, guard: AbuseGuard) {
     this.#connection = connection;
     this.#guard = guard;
   }

@@ -3,9 +3,11 @@
  * peer's windows do not admit waits here, in order, until they open.
  */
 
-import type { Http2Connection } from './connection.ts';
-import { errorCode } from './error-code.ts';
+import type { ConnectionIntake } from './connection-intake.ts';
+import { type ConnectionError, errorCode } from './error-code.ts';
+import type { FrameWriter } from './frame-writer.ts';
 import type { HeaderField } from './header-field.ts';
+import type { Http2Limits } from './limits.ts';
 
 /** What a request does to its handler. Nothing is called after `onClosed`, and nothing after the answer has ended. */
 export interface StreamReceiver {
@@ -29,6 +31,29 @@ export interface RequestHandler {
   onUnexpected(error: unknown): void;
 }
 
+/** The connection of a stream, as far as a stream and who handles it may use it. */
+export interface StreamConnection {
+  readonly writer: FrameWriter;
+  readonly intake: ConnectionIntake;
+  readonly limits: Http2Limits;
+  readonly streams: {
+    /** Bodies that wait for the peer's windows. */
+    readonly heldBytes: number;
+    hold(stream: Http2Stream, bytes: number): void;
+  };
+  readonly life: {
+    /** '' when the peer is gone. */
+    readonly peerAddress: string;
+  };
+  /** The answer of this stream has ended. */
+  answered(stream: Http2Stream): void;
+  resetStream(stream: Http2Stream, code: number): void;
+  /** Counts a stream that the peer made us reset. */
+  blamePeer(): void;
+  /** Tells the peer and ends the connection; its streams are closed. */
+  fail(error: ConnectionError): void;
+}
+
 /** A body that waits for the peer's windows. */
 interface HeldBody {
   readonly bytes: Buffer;
@@ -38,7 +63,7 @@ interface HeldBody {
 
 export class Http2Stream {
   readonly id: number;
-  readonly connection: Http2Connection;
+  readonly connection: StreamConnection;
   receiver: StreamReceiver | null = null;
   /** What the peer may still send; may not become negative. */
   receiveWindow: number;
@@ -56,7 +81,7 @@ export class Http2Stream {
   /** The held body ends the answer. */
   #isDataLast = false;
 
-  constructor(id: number, connection: Http2Connection, receiveWindow: number, sendWindow: number) {
+  constructor(id: number, connection: StreamConnection, receiveWindow: number, sendWindow: number) {
     this.id = id;
     this.connection = connection;
     this.receiveWindow = receiveWindow;

@@ -5,8 +5,8 @@
  */
 
 import { type InferenceError, resourceExhausted } from '../../../../errors.ts';
-import type { Http2Connection } from '../../../../http2/connection.ts';
 import { readUint32 } from '../../../../http2/frame-format.ts';
+import type { StreamConnection } from '../../../../http2/stream.ts';
 import { type MessageMemory, maxPooledBytes } from '../../../message-pool.ts';
 
 export const prefixBytes = 5;
@@ -17,7 +17,7 @@ const freeBytes = 64 * 1024;
 export class MessageAssembler {
   /** The compressed flag of the present message. */
   flag = 0;
-  readonly #connection: Http2Connection;
+  readonly #connection: Pick<StreamConnection, 'intake'>;
   readonly #maxBytes: number;
   readonly #pool: MessageMemory;
   readonly #prefix = new Uint8Array(prefixBytes);
@@ -31,7 +31,7 @@ export class MessageAssembler {
   /** What the message has of the budget. */
   #budgetBytes = 0;
 
-  constructor(connection: Http2Connection, maxBytes: number, pool: MessageMemory) {
+  constructor(connection: Pick<StreamConnection, 'intake'>, maxBytes: number, pool: MessageMemory) {
     this.#connection = connection;
     this.#maxBytes = maxBytes;
     this.#pool = pool;
