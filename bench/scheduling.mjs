@@ -8,8 +8,8 @@ import { performance } from 'node:perf_hooks';
 import { Cancellation } from '../dist/inference/context.js';
 import { noParameters } from '../dist/inference/request.js';
 import { silentLogger } from '../dist/logger.js';
-import { admit } from '../dist/scheduling/admission.js';
-import { compileAdmission } from '../dist/scheduling/admission-plan.js';
+import { admit } from '../dist/scheduling/admission/admission.js';
+import { compileAdmission } from '../dist/scheduling/admission/plan.js';
 import { chooseScheduler } from '../dist/scheduling/create-scheduler.js';
 import { systemClock } from '../dist/time.js';
 

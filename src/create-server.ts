@@ -22,7 +22,7 @@ import { hostProbe, processProbe } from './observability/linux-probe.ts';
 import { ServerMetrics } from './observability/metrics.ts';
 import { MetricsFrontend } from './observability/metrics-frontend.ts';
 import { chooseScheduler } from './scheduling/create-scheduler.ts';
-import { RunLimit } from './scheduling/instance-gate.ts';
+import { RunLimit } from './scheduling/running/instance-gate.ts';
 import { LocalServer } from './server/local-server.ts';
 import type { ServerConfig } from './server/server-config.ts';
 import { loadNativeThreads, type NativeThreads } from './threads/native-threads.ts';

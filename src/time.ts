@@ -8,7 +8,7 @@ export interface Clock {
   now(): number;
   /**
    * Calls `fire` once, not before `atMs` on this clock, and returns a function that prevents the call. The timer does
-   * not keep the process alive. Node's timers are at least 1.1 ms late on short waits: see `scheduling/wake-timer.ts`.
+   * not keep the process alive. Node's timers are at least 1.1 ms late on short waits: see `scheduling/queue/wake-timer.ts`.
    */
   schedule(atMs: number, fire: () => void): () => void;
   /** Calls `fire` in the check phase of this turn of the event loop; used to look again without sleeping. */

@@ -8,7 +8,7 @@ import type { InferenceContext } from '../inference/context.ts';
 import type { ResponseSink } from '../inference/infer.ts';
 import type { InferenceRequest } from '../inference/request.ts';
 import type { ModelConfig } from '../model-config/model-config.ts';
-import { type AdmittedRequest, admit } from '../scheduling/admission.ts';
+import { type AdmittedRequest, admit } from '../scheduling/admission/admission.ts';
 import type { Clock } from '../time.ts';
 import type { Lease } from './lease.ts';
 import type { LoadVersion, Servable } from './servable.ts';

@@ -6,12 +6,12 @@ import type { Logger } from '../logger.ts';
 import type { ModelConfig } from '../model-config/model-config.ts';
 import type { ModelSignature } from '../model-config/signature.ts';
 import type { Clock } from '../time.ts';
-import type { BatchPolicy } from './batch-policy.ts';
+import type { BatchPolicy } from './policies/batch-policy.ts';
 import { DynamicBatcher } from './dynamic-batcher.ts';
-import { DynamicPolicy } from './dynamic-policy.ts';
-import type { InstanceGate } from './instance-gate.ts';
-import { OneRequestPolicy } from './one-request-policy.ts';
-import { compileScatter } from './scatter.ts';
+import { DynamicPolicy } from './policies/dynamic-policy.ts';
+import type { InstanceGate } from './running/instance-gate.ts';
+import { OneRequestPolicy } from './policies/one-request-policy.ts';
+import { compileScatter } from './running/scatter.ts';
 import type { ElasticScheduler, SchedulingObserver } from './scheduler.ts';
 
 /** What the requests of one model version are like, and what becomes of them. */

@@ -3,8 +3,8 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import type { EngineInstance } from '../../src/engine/engine.ts';
 import { Cancellation } from '../../src/inference/context.ts';
-import { admit } from '../../src/scheduling/admission.ts';
-import { compileAdmission } from '../../src/scheduling/admission-plan.ts';
+import { admit } from '../../src/scheduling/admission/admission.ts';
+import { compileAdmission } from '../../src/scheduling/admission/plan.ts';
 import { chooseScheduler } from '../../src/scheduling/create-scheduler.ts';
 import { silentLogger } from '../../src/logger.ts';
 import { systemClock } from '../../src/time.ts';

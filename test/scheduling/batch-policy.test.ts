@@ -7,14 +7,14 @@ import type {
   ObservedRun,
   RunProfile,
   WaitingRequests,
-} from '../../src/scheduling/batch-policy.ts';
+} from '../../src/scheduling/policies/batch-policy.ts';
 import type { ChooseScheduler } from '../../src/scheduling/create-scheduler.ts';
 import { DynamicBatcher } from '../../src/scheduling/dynamic-batcher.ts';
-import { DynamicPolicy } from '../../src/scheduling/dynamic-policy.ts';
-import { loneStreak } from '../../src/scheduling/lone-arrivals.ts';
-import { OneRequestPolicy } from '../../src/scheduling/one-request-policy.ts';
-import { ConfiguredOrder } from '../../src/scheduling/queue-policy.ts';
-import { compileScatter } from '../../src/scheduling/scatter.ts';
+import { DynamicPolicy } from '../../src/scheduling/policies/dynamic-policy.ts';
+import { loneStreak } from '../../src/scheduling/policies/lone-arrivals.ts';
+import { OneRequestPolicy } from '../../src/scheduling/policies/one-request-policy.ts';
+import { ConfiguredOrder } from '../../src/scheduling/queue/queue-policy.ts';
+import { compileScatter } from '../../src/scheduling/running/scatter.ts';
 import { FakeInstance } from '../fakes/fake-engine.ts';
 import { dynamicBatching } from '../fakes/make-model.ts';
 import { Stage } from './stage.ts';

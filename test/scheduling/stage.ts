@@ -6,10 +6,10 @@ import type { InferenceRequest } from '../../src/inference/request.ts';
 import type { InferenceResponse } from '../../src/inference/response.ts';
 import type { LogFields } from '../../src/logger.ts';
 import type { ModelConfig } from '../../src/model-config/model-config.ts';
-import { admit } from '../../src/scheduling/admission.ts';
-import { compileAdmission } from '../../src/scheduling/admission-plan.ts';
+import { admit } from '../../src/scheduling/admission/admission.ts';
+import { compileAdmission } from '../../src/scheduling/admission/plan.ts';
 import { type ChooseScheduler, chooseScheduler } from '../../src/scheduling/create-scheduler.ts';
-import type { InstanceGate } from '../../src/scheduling/instance-gate.ts';
+import type { InstanceGate } from '../../src/scheduling/running/instance-gate.ts';
 import type { ElasticScheduler } from '../../src/scheduling/scheduler.ts';
 import {
   type AdmittedInfer,

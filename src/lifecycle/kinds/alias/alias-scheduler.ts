@@ -8,8 +8,8 @@ import { type Cancellation, type Caller, type InferenceContext, RequestTimings }
 import type { ResponseSink } from '../../../inference/infer.ts';
 import type { Parameters } from '../../../inference/request.ts';
 import type { InferenceResponse, OutputTensor } from '../../../inference/response.ts';
-import type { AdmittedRequest } from '../../../scheduling/admission.ts';
-import { elapsedNs } from '../../../scheduling/answers.ts';
+import type { AdmittedRequest } from '../../../scheduling/admission/admission.ts';
+import { elapsedNs } from '../../../scheduling/running/answers.ts';
 import type { FailureReason, Scheduler, SchedulingObserver } from '../../../scheduling/scheduler.ts';
 import type { Clock } from '../../../time.ts';
 import { notReady } from '../../model-version.ts';

@@ -11,7 +11,7 @@ import type { InferenceError } from '../../../errors.ts';
 import type { Logger } from '../../../logger.ts';
 import type { ModelConfig } from '../../../model-config/model-config.ts';
 import type { ModelSignature, TensorSpec } from '../../../model-config/signature.ts';
-import { compileScatter, rowsFault, type ScatterPlan } from '../../../scheduling/scatter.ts';
+import { compileScatter, rowsFault, type ScatterPlan } from '../../../scheduling/running/scatter.ts';
 import { type Datatype, datatypes } from '../../../tensor/datatype.ts';
 import { elementCount, type Shape } from '../../../tensor/shape.ts';
 import { configuredOutputs } from './warmup-samples.ts';

@@ -9,7 +9,7 @@ import type { ModelConfig } from '../../../model-config/model-config.ts';
 import { resolveModelConfig } from '../../../model-config/resolve-config.ts';
 import type { ModelSignature } from '../../../model-config/signature.ts';
 import { readLabels } from '../../../repository/labels.ts';
-import { compileAdmission } from '../../../scheduling/admission-plan.ts';
+import { compileAdmission } from '../../../scheduling/admission/plan.ts';
 import { wrapScheduler } from '../../../scheduling/version-interceptor.ts';
 import { unlessAborted } from '../../abortable.ts';
 import { configSettings, type Servable, type ServableTools, type VersionTask } from '../../servable.ts';

@@ -6,7 +6,7 @@
 
 import type { EngineBatch, EngineInstance, Ticket } from '../../../engine/engine.ts';
 import type { InferenceError } from '../../../errors.ts';
-import type { MadeShape } from '../../../scheduling/scatter.ts';
+import type { MadeShape } from '../../../scheduling/running/scatter.ts';
 import type { Clock } from '../../../time.ts';
 import type { MemoryProbe } from './process-memory.ts';
 

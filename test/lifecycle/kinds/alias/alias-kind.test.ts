@@ -6,7 +6,7 @@ import { ModelVersion } from '../../../../src/lifecycle/model-version.ts';
 import type { Servable, ServableTools, VersionTask } from '../../../../src/lifecycle/servable.ts';
 import { silentLogger } from '../../../../src/logger.ts';
 import { newMessage } from '../../../../src/model-config/schema/message-fields.ts';
-import { compileAdmission } from '../../../../src/scheduling/admission-plan.ts';
+import { compileAdmission } from '../../../../src/scheduling/admission/plan.ts';
 import { signatureOf } from '../../../fakes/make-model.ts';
 import { fp32, inferenceContext, inferenceRequest } from '../../../fakes/make-request.ts';
 import { RecordingObserver } from '../../../fakes/recording-observer.ts';

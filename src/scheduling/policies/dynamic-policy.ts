@@ -1,0 +1,70 @@
+/**
+ * The policy of `dynamic_batching`: an idle instance takes what the batch rule says, and a batch that is full goes behind a
+ * running one where nobody could expire there or would have to overtake it
+ * (docs/decisions/0008-a-full-batch-ahead.md).
+ */
+
+import type { DynamicBatchingConfig } from '../../model-config/model-config.ts';
+import type {
+  BatchPolicy,
+  Candidate,
+  Decision,
+  DecisionTime,
+  ObservedRun,
+  RunProfile,
+  WaitingRequests,
+} from './batch-policy.ts';
+import { type BatchRule, batchRuleOf, decide, nothing } from './batch-rule.ts';
+import { LoneArrivals } from './lone-arrivals.ts';
+import { decideForOne } from './one-request-policy.ts';
+import { ConfiguredOrder } from '../queue/queue-policy.ts';
+
+/** A batch is handed over ahead only if all that wait have so many runs of the model left before they expire. */
+const runsBeforeExpiry = 4;
+
+export class DynamicPolicy implements BatchPolicy {
+  readonly order: ConfiguredOrder;
+  readonly #rule: BatchRule;
+  readonly #arrivals = new LoneArrivals();
+  /** How long the engine took for the latest batch; 0 before the first. */
+  #lastRunMs = 0;
+
+  /** @param maxRows of a batch, at least 1 */
+  constructor(maxRows: number, config: DynamicBatchingConfig) {
+    this.order = new ConfiguredOrder(config);
+    this.#rule = batchRuleOf(maxRows, config);
+  }
+
+  get maxDelayMs(): number {
+    return this.#rule.maxDelayMs;
+  }
+
+  arrived(queue: WaitingRequests<Candidate>, profile: RunProfile, nowMs: number): DecisionTime {
+    const isLone = this.#arrivals.note(nowMs);
+    if (!profile.hasIdle) return this.#mayRunAhead(queue, profile) ? 'now' : 'later';
+    // A full batch gains nothing from the rest of the turn, and neither does a request without company.
+    return isLone || queue.rows >= this.#rule.maxRows ? 'now' : 'turn';
+  }
+
+  decide<C extends Candidate>(queue: WaitingRequests<C>, profile: RunProfile, nowMs: number): Decision {
+    if (!profile.hasIdle) return this.#decideAhead(queue, profile, nowMs);
+    return profile.canBatch ? decide(queue, this.#rule, nowMs) : decideForOne(queue);
+  }
+
+  observe({ durations }: ObservedRun): void {
+    this.#lastRunMs = (durations.computeInputNs + durations.computeInferNs + durations.computeOutputNs) / 1e6;
+  }
+
+  /** Whether there are rows for a full batch that nobody would have to overtake, and an instance to take it. */
+  #mayRunAhead(queue: WaitingRequests<Candidate>, profile: RunProfile): boolean {
+    if (queue.rows < this.#rule.maxRows || this.order.mayOvertake) return false;
+    return profile.canBatch && profile.hasRoomAhead;
+  }
+
+  #decideAhead<C extends Candidate>(queue: WaitingRequests<C>, profile: RunProfile, nowMs: number): Decision {
+    if (this.#lastRunMs === 0 || !this.#mayRunAhead(queue, profile)) return nothing;
+    if (queue.nextExpiryMs < nowMs + this.#lastRunMs * runsBeforeExpiry) return nothing;
+    const decision = decide(queue, this.#rule, nowMs);
+    return decision.kind === 'take' && decision.closedBy === 'full' ? decision : nothing;
+  }
+}

@@ -1,0 +1,23 @@
+/** Errors for requests that were not run: Triton's sentences where it has one (behaviour.md §3.3, §9, §10). */
+
+import { cancelled, deadlineExceeded, type InferenceError, unavailable } from '../../errors.ts';
+import { requestPrefix } from '../../inference/request-prefix.ts';
+import type { ResponseIdentity } from '../running/batch-response.ts';
+
+export const scheduleRefusal = {
+  closed: ({ modelName, modelVersion }: ResponseIdentity): InferenceError =>
+    unavailable(
+      `version ${modelVersion} of model '${modelName}' is being unloaded: its scheduler has stopped accepting new ` +
+        'inference requests',
+    ),
+
+  queueFull: (id: string): InferenceError => unavailable(`${requestPrefix(id)}Exceeds maximum queue size`),
+
+  timeout: (): InferenceError => unavailable('Request timeout expired'),
+
+  deadline: ({ modelName }: ResponseIdentity): InferenceError =>
+    deadlineExceeded(`Deadline Exceeded: the deadline passed before model '${modelName}' could run the request`),
+
+  /** The caller has left; nobody reads a message. */
+  cancelled: (): InferenceError => cancelled(''),
+};

@@ -1,0 +1,249 @@
+/**
+ * Hands closed batches to instances and handles the results: answers, or after a failure one more run for each request
+ * alone. Its owner decides which requests form a batch, and when.
+ */
+
+import { deviceText, type EngineInstance, type EngineResult } from '../../engine/engine.ts';
+import { type InferenceError, toInferenceError } from '../../errors.ts';
+import type { Logger } from '../../logger.ts';
+import type { Clock } from '../../time.ts';
+import type { Answers } from './answers.ts';
+import { Batch, engineBatchOf } from './batch.ts';
+import type { BatchPolicy, RunProfile } from '../policies/batch-policy.ts';
+import { answerBatch, type ResponseIdentity } from './batch-response.ts';
+import type { Demand, InstanceGate } from './instance-gate.ts';
+import { InstancePool, type InstanceSlot } from './instance-pool.ts';
+import { failedResult, Isolation, mayRunAgain } from './isolation.ts';
+import type { QueuedRequest } from '../queue/queued-request.ts';
+import { outputFault, rowsFault, type ScatterPlan } from './scatter.ts';
+import type { CloseReason, SchedulingObserver } from '../scheduler.ts';
+
+export interface RunnerParts {
+  readonly identity: ResponseIdentity;
+  /** Told of every batch that is over. */
+  readonly policy: BatchPolicy;
+  readonly scatter: ScatterPlan;
+  /** Why several requests cannot be one batch, where that is known from the start. */
+  readonly batchFault: InferenceError | null;
+  readonly answers: Answers;
+  readonly observer: SchedulingObserver;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** Null where only instances limit how many batches run. */
+  readonly gate: InstanceGate | null;
+  /** An instance is free, or has nothing behind what it runs; may be called before `start` returns. */
+  readonly onFree: () => void;
+  /** A request of a failed batch is to run again, alone, before all that wait. */
+  readonly onRetry: (request: QueuedRequest) => void;
+  /** A batch is over and its requests are answered or to be retried. */
+  readonly onEnd: () => void;
+}
+
+export class BatchDispatcher implements RunProfile {
+  readonly #parts: RunnerParts;
+  readonly #pool = new InstancePool();
+  readonly #isolation = new Isolation();
+  readonly #demands = new Map<string, Demand>();
+  #canBatch = true;
+
+  constructor(parts: RunnerParts) {
+    this.#parts = parts;
+    if (parts.batchFault !== null) this.#stopBatching(parts.batchFault);
+  }
+
+  get canBatch(): boolean {
+    return this.#canBatch;
+  }
+
+  get hasIdle(): boolean {
+    return this.#pool.hasIdle;
+  }
+
+  get hasRoomAhead(): boolean {
+    // A batch ahead would take a turn at the gate from those who wait there.
+    return this.#parts.gate === null && this.#pool.findAhead() !== null;
+  }
+
+  get isBusy(): boolean {
+    return this.#pool.busyCount > 0;
+  }
+
+  addInstance(instance: EngineInstance): void {
+    this.#pool.add(instance, this.#parts.gate === null ? null : this.#demandOn(deviceText(instance.device)));
+  }
+
+  retireInstance(instance: EngineInstance): Promise<void> {
+    return this.#pool.retire(instance);
+  }
+
+  /**
+   * An instance for `start`. Null when the gate lets nobody in; `onFree` is called when it is this model's turn. Only while
+   * `hasIdle`.
+   */
+  claim(): InstanceSlot | null {
+    const { gate } = this.#parts;
+    return gate === null ? this.#pool.takeIdle() : this.#pool.takeIdleThat((instance) => this.#enters(gate, instance));
+  }
+
+  #enters(gate: InstanceGate, instance: InstanceSlot): boolean {
+    instance.pass = gate.enter(instance.demand as Demand, this.#parts.onFree);
+    return instance.pass !== null;
+  }
+
+  #demandOn(device: string): Demand {
+    const known = this.#demands.get(device) ?? { device };
+    this.#demands.set(device, known);
+    return known;
+  }
+
+  /** @param instance what `claim` gave */
+  start(instance: InstanceSlot, requests: readonly QueuedRequest[], closedBy: CloseReason, nowMs: number): void {
+    const batch = new Batch(requests, closedBy, nowMs, instance);
+    instance.batch = batch;
+    this.#parts.observer.batchStarted?.(requests.length);
+    this.#handOver(batch, instance);
+  }
+
+  /** A busy instance for `startAhead`; null when none takes one more batch. */
+  claimAhead(): InstanceSlot | null {
+    return this.#parts.gate === null ? this.#pool.findAhead() : null;
+  }
+
+  /** @param instance what `claimAhead` gave */
+  startAhead(instance: InstanceSlot, requests: readonly QueuedRequest[], closedBy: CloseReason, nowMs: number): void {
+    const batch = new Batch(requests, closedBy, nowMs, instance);
+    instance.next = batch;
+    this.#handOver(batch, instance);
+  }
+
+  #handOver(batch: Batch, instance: InstanceSlot): void {
+    try {
+      const engineBatch = engineBatchOf(batch.requests);
+      batch.outputCount = engineBatch.outputs.length;
+      batch.ticket = instance.engine.submit(engineBatch, (result) => this.#completed(batch, result));
+    } catch (error) {
+      this.#completed(batch, failedResult(toInferenceError(error)));
+    }
+  }
+
+  /** The caller of a running request has left and was told; a batch that nobody waits for ends early. */
+  forget(batch: Batch): void {
+    batch.liveCount--;
+    if (batch.liveCount === 0) batch.ticket?.end();
+  }
+
+  /** Fails every request that runs, at once, and asks the engine to stop. */
+  abort(error: InferenceError): void {
+    for (const batch of this.#pool.heldBatches()) {
+      for (const request of batch.requests) {
+        if (request.state === 'running') this.#parts.answers.failNow(request, error, 'OTHER');
+      }
+      batch.liveCount = 0;
+      batch.ticket?.end();
+    }
+  }
+
+  #completed(batch: Batch, result: EngineResult): void {
+    if (batch.isDone) return;
+    batch.isDone = true;
+    batch.durations = {
+      computeInputNs: result.inputNs,
+      computeInferNs: result.inferNs,
+      computeOutputNs: result.outputNs,
+    };
+    const { observer, policy, onFree, onEnd } = this.#parts;
+    if (batch.liveCount < batch.requests.length) this.#tellWhoLeft(batch);
+    policy.observe(batch);
+    if (batch.instance.next === batch) observer.batchStarted?.(batch.requests.length);
+    const promoted = this.#pool.giveBack(batch.instance, batch);
+    this.#leaveGate(batch.instance);
+    if (promoted !== null) this.#begun(promoted);
+    const error = result.error ?? this.#faultOf(batch, result);
+    observer.batchExecuted(batch.rows, batch.requests.length, batch.closedBy, batch.durations, error !== null);
+    if (error === null) {
+      // The next batch first: the device must not wait for answers to be cut.
+      onFree();
+      this.#succeed(batch, result);
+    } else {
+      this.#fail(batch, result, error);
+      onFree();
+    }
+    onEnd();
+  }
+
+  /** Others come first, if they wait. */
+  #leaveGate(instance: InstanceSlot): void {
+    const { pass } = instance;
+    if (pass === null) return;
+    instance.pass = null;
+    pass.release();
+  }
+
+  #tellWhoLeft(batch: Batch): void {
+    for (const request of batch.requests) if (request.isReadOn) this.#parts.answers.unread(request);
+  }
+
+  /** The engine has gone on to the batch that waited. */
+  #begun(batch: Batch): void {
+    batch.startedAtMs = this.#parts.clock.now();
+    this.#parts.observer.batchStarted?.(batch.requests.length);
+  }
+
+  /** Outputs that do not follow the batch dimension are no fault of a request that ran alone: they are all its own. */
+  #faultOf(batch: Batch, result: EngineResult): InferenceError | null {
+    const { scatter } = this.#parts;
+    const fault = outputFault(scatter, result, batch.outputCount);
+    if (fault !== null) return fault;
+    const mismatch = rowsFault(scatter, result.outputs, batch.rows);
+    if (mismatch === null) return null;
+    this.#stopBatching(mismatch);
+    return batch.requests.length === 1 ? null : mismatch;
+  }
+
+  #succeed(batch: Batch, result: EngineResult): void {
+    if (batch.requests.length > 1) this.#isolation.batchSucceeded();
+    const { scatter, identity, answers, clock } = this.#parts;
+    if (batch.liveCount === 0) result.release();
+    else answerBatch(batch, result, scatter, identity, answers, clock.now());
+  }
+
+  #fail(batch: Batch, result: EngineResult, error: InferenceError): void {
+    result.release();
+    const { requests } = batch;
+    const isRetried = requests.length > 1 && mayRunAgain(result, error);
+    if (isRetried && this.#isolation.batchFailed()) this.#stopBatching(error);
+    if (requests.length === 1) this.#isolation.culpritFound();
+    for (const request of requests) {
+      if (request.state !== 'running') continue;
+      if (isRetried) this.#retryAlone(request);
+      else if (error.code === 'cancelled') this.#parts.answers.fail(request, error, 'CANCELED');
+      else this.#failForGood(request, error);
+    }
+  }
+
+  /** The one line of the log for a request that its model failed; what the runtime logged of it is information. */
+  #failForGood(request: QueuedRequest, error: InferenceError): void {
+    const { identity, logger, answers } = this.#parts;
+    const { id } = request.request;
+    const fields = { model: identity.modelName, version: identity.modelVersion, requestId: id };
+    logger.error(fields, `The model failed a request: ${error.message}`);
+    answers.fail(request, error, 'BACKEND');
+  }
+
+  #retryAlone(request: QueuedRequest): void {
+    request.state = 'waiting';
+    request.batch = null;
+    request.batchKey = this.#isolation.loneKey();
+    this.#parts.onRetry(request);
+  }
+
+  #stopBatching({ message }: InferenceError): void {
+    if (!this.#canBatch) return;
+    this.#canBatch = false;
+    const { identity, logger } = this.#parts;
+    logger.warn(
+      { model: identity.modelName, version: identity.modelVersion, reason: message },
+      'The model cannot run several requests as one batch, so each runs alone from now on.',
+    );
+  }
+}

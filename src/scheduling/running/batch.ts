@@ -1,0 +1,88 @@
+/**
+ * A closed set of requests that run together, and its description for the engine. No bytes are copied here: the engine
+ * gathers the parts.
+ */
+
+import type { BatchInput, EngineBatch, Ticket } from '../../engine/engine.ts';
+import type { Shape } from '../../tensor/shape.ts';
+import type { AdmittedInput, AdmittedOutput } from '../admission/admission.ts';
+import type { InstanceSlot } from './instance-pool.ts';
+import type { QueuedRequest } from '../queue/queued-request.ts';
+import type { BatchDurations, CloseReason } from '../scheduler.ts';
+
+const notYet: BatchDurations = { computeInputNs: 0, computeInferNs: 0, computeOutputNs: 0 };
+
+export class Batch {
+  /** In the order of their rows. At least one; all with one batchKey. */
+  readonly requests: readonly QueuedRequest[];
+  readonly rows: number;
+  readonly closedBy: CloseReason;
+  /** When the engine began it; of a batch that waits behind another one, when it was handed over. */
+  startedAtMs: number;
+  readonly instance: InstanceSlot;
+  /** Requests whose callers still wait. */
+  liveCount: number;
+  /** Outputs that the engine was asked for. */
+  outputCount = 0;
+  durations: BatchDurations = notYet;
+  /** Set when the engine has taken it; one that ran at once is done by then. */
+  ticket: Ticket | null = null;
+  isDone = false;
+
+  constructor(requests: readonly QueuedRequest[], closedBy: CloseReason, startedAtMs: number, instance: InstanceSlot) {
+    let rows = 0;
+    for (const request of requests) {
+      rows += request.rows;
+      request.batch = this;
+      request.state = 'running';
+    }
+    this.requests = requests;
+    this.rows = rows;
+    this.closedBy = closedBy;
+    this.startedAtMs = startedAtMs;
+    this.instance = instance;
+    this.liveCount = requests.length;
+  }
+}
+
+/** The batch as the engine sees it: each input once, its parts in the order of the requests. */
+export function engineBatchOf(requests: readonly QueuedRequest[]): EngineBatch {
+  const first = (requests[0] as QueuedRequest).request;
+  const inputs: BatchInput[] = [];
+  for (let i = 0; i < first.inputs.length; i++) {
+    const input = first.inputs[i] as AdmittedInput;
+    inputs.push(
+      requests.length === 1 ? { index: input.index, shape: input.shape, parts: [input.data] } : joined(requests, i),
+    );
+  }
+  return { inputs, outputs: outputsOf(requests, first.outputs) };
+}
+
+/** Dimension 0 adds up; the others are equal, and so is a value for all rows, which is what the batchKey says. */
+function joined(requests: readonly QueuedRequest[], position: number): BatchInput {
+  const first = (requests[0] as QueuedRequest).request.inputs[position] as AdmittedInput;
+  if (first.shape.length === 0) return { index: first.index, shape: [], parts: [first.data] };
+  const parts: Uint8Array[] = [];
+  let extent = 0;
+  let index = 0;
+  let shape: Shape = [];
+  for (const { request } of requests) {
+    const input = request.inputs[position] as AdmittedInput;
+    ({ index, shape } = input);
+    extent += shape[0] as number;
+    parts.push(input.data);
+  }
+  const whole = shape.slice();
+  whole[0] = extent;
+  return { index, shape: whole, parts };
+}
+
+/** Every output that one of them wants. Requests that name none share one list, so this is usually a comparison. */
+function outputsOf(requests: readonly QueuedRequest[], first: readonly AdmittedOutput[]): readonly number[] {
+  const indexes: number[] = [];
+  for (const output of first) indexes.push(output.index);
+  if (requests.every(({ request }) => request.outputs === first)) return indexes;
+  const wanted = new Set(indexes);
+  for (const { request } of requests) for (const output of request.outputs) wanted.add(output.index);
+  return [...wanted];
+}

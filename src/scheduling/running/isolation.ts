@@ -1,0 +1,63 @@
+/**
+ * Decides what to do after a failed batch. An engine gives one error for all requests of a batch, so each request is
+ * tried again alone, once: the faulty one fails and the others are answered. If batches of a model fail again and again
+ * although each of their requests succeeds alone, the model cannot batch, because a row count is fixed in its graph;
+ * this is detected here.
+ */
+
+import type { EngineResult } from '../../engine/engine.ts';
+import type { ErrorCode, InferenceError } from '../../errors.ts';
+
+/** Batches that may fail in a row, with nobody to blame, before the model is run one request at a time. */
+const maxBlamelessFailures = 3;
+
+/** These say nothing of the requests: nobody waits, or the machine has no room now. */
+const withoutCulprit: readonly ErrorCode[] = ['cancelled', 'resource_exhausted', 'unavailable', 'deadline_exceeded'];
+
+/**
+ * Whether the requests of a failed batch may be run again. The addon, which runs a batch a second time when it foretold
+ * the shape of an output wrongly, keeps the first half of the rule too: what had effects is never run again.
+ */
+export const mayRunAgain = (result: EngineResult, error: InferenceError): boolean =>
+  !result.hadEffects && !withoutCulprit.includes(error.code);
+
+const release = (): void => undefined;
+
+/** For an engine that threw instead of answering. */
+export const failedResult = (error: InferenceError): EngineResult => ({
+  error,
+  outputs: [],
+  inputNs: 0,
+  inferNs: 0,
+  outputNs: 0,
+  hadEffects: false,
+  release,
+});
+
+export class Isolation {
+  #loneCount = 0;
+  /** Batches of several requests that failed since one succeeded or a culprit was found. */
+  #blamelessFailures = 0;
+
+  /** A key that no other request has, so that its owner shares no batch. */
+  loneKey(): string {
+    this.#loneCount++;
+    return `alone ${this.#loneCount}`;
+  }
+
+  /** A batch of several requests succeeded. */
+  batchSucceeded(): void {
+    this.#blamelessFailures = 0;
+  }
+
+  /** A request failed alone. */
+  culpritFound(): void {
+    this.#blamelessFailures = 0;
+  }
+
+  /** A batch of several requests failed. Returns true when there is no use in forming batches for this model. */
+  batchFailed(): boolean {
+    this.#blamelessFailures++;
+    return this.#blamelessFailures > maxBlamelessFailures;
+  }
+}
