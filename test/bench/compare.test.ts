@@ -35,6 +35,7 @@ describe('readBenchCommand', () => {
       only: '',
       serverFlags: ['--a=1'],
       generator: 'auto',
+      before: '',
     });
   });
 

@@ -57,7 +57,7 @@ def unload_and_load(server, protocol):
 
 @check_both
 def config_override(server, protocol):
-    """A load with a configuration puts it in force, a plain load reverts to the file."""
+    """A load with a configuration puts it in force, a plain load keeps it, an unload ends it."""
     with protocol.client() as client:
         assert _max_batch_size(client, protocol, "simple") == 8
         client.load_model("simple", config=json.dumps({"max_batch_size": 16}))
@@ -65,7 +65,10 @@ def config_override(server, protocol):
             assert _max_batch_size(client, protocol, "simple") == 16
             inputs, total, _ = protocol.add_sub(rows=16)
             np.testing.assert_array_equal(client.infer("simple", inputs).as_numpy("OUTPUT0"), total)
+            client.load_model("simple")
+            assert _max_batch_size(client, protocol, "simple") == 16
         finally:
+            client.unload_model("simple")
             client.load_model("simple")
         assert _max_batch_size(client, protocol, "simple") == 8
 

@@ -97,7 +97,7 @@ def unknown_compression(server):
     try:
         urllib.request.urlopen(request, timeout=10)
     except urllib.error.HTTPError as error:
-        assert error.code == 501, error.code
+        assert error.code == 415, error.code
         assert json.loads(error.read())["error"]
         return
     raise AssertionError("the request succeeded")

@@ -4,7 +4,7 @@ import queue
 import uuid
 
 import numpy as np
-from checks import check_both, expect_error
+from checks import check_both
 from server import array_of, expected, plain, same
 
 MODELS = [
@@ -28,10 +28,7 @@ def health(server, protocol):
         assert client.is_server_ready()
         assert client.is_model_ready("simple")
         assert client.is_model_ready("simple", "1")
-        if protocol.name == "http":
-            assert not client.is_model_ready("no_such_model")
-        else:
-            expect_error(lambda: client.is_model_ready("no_such_model"), "Request for unknown model", "is not found")
+        assert not client.is_model_ready("no_such_model")
 
 
 @check_both

@@ -185,6 +185,7 @@ function isInPlanOrder(plan: AdmissionPlan, given: readonly Tensor[]): boolean {
 
 function rowsOf(plan: AdmissionPlan, request: InferenceRequest, tensors: readonly (Tensor | undefined)[]): number {
   let rows = -1;
+  let first = '';
   for (let i = 0; i < tensors.length; i++) {
     const tensor = tensors[i];
     if (tensor === undefined) continue;
@@ -192,8 +193,10 @@ function rowsOf(plan: AdmissionPlan, request: InferenceRequest, tensors: readonl
     if (tensor.shape.length === 0) throw refusal.noBatchDimension(plan, request.id, tensor.name);
     const extent = tensor.shape[0] as number;
     if (!(extent >= 0 && Number.isSafeInteger(extent))) throw refusal.openDimension(plan, request.id, tensor);
-    if (rows === -1) rows = extent;
-    else if (extent !== rows) throw refusal.batchDiffers(plan, request.id, tensor.name);
+    if (rows === -1) {
+      rows = extent;
+      first = tensor.name;
+    } else if (extent !== rows) throw refusal.batchDiffers(plan, request.id, first);
   }
   if (rows > plan.maxRows && totalBytes(tensors) > plan.maxOversizeBytes) {
     throw refusal.batchTooLarge(plan, request.id, rows);

@@ -52,6 +52,20 @@ class PendingCall {
   }
 }
 
+/**
+ * Questions about the health of the server come in floods: those that are asked while one is on its way share its answer,
+ * instead of a message to the other thread and back for each.
+ */
+function sharingAnswers(ask: () => Promise<boolean>): () => Promise<boolean> {
+  let pending: Promise<boolean> | null = null;
+  return () => {
+    pending ??= ask().finally(() => {
+      pending = null;
+    });
+    return pending;
+  };
+}
+
 export class LinkServer implements InferenceServer {
   readonly infer: Infer;
   readonly findModel: InferenceServer['findModel'];
@@ -86,8 +100,8 @@ export class LinkServer implements InferenceServer {
     );
     const control = new ControlCaller(end.control);
     this.findModel = control.method('findModel');
-    this.isLive = control.method('isLive');
-    this.isReady = control.method('isReady');
+    this.isLive = sharingAnswers(control.method('isLive'));
+    this.isReady = sharingAnswers(control.method('isReady'));
     this.isModelReady = control.method('isModelReady');
     this.serverMetadata = control.method('serverMetadata');
     this.modelMetadata = control.method('modelMetadata');

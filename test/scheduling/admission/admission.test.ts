@@ -324,7 +324,7 @@ describe('a request that does not fit is told why', () => {
       "input 'INPUT0' has no shape but model requires batch dimension for 'simple'",
     );
     expect(refusal([good[0], int32('INPUT1', [3, 16])])).toContain(
-      "input 'INPUT1' batch size does not match other inputs for 'simple'",
+      "input 'INPUT0' batch size does not match other inputs for 'simple'",
     );
     expect(refusal([int32('INPUT0', [9, 16]), int32('INPUT1', [9, 16])])).toContain(
       "inference request batch-size must be <= 8 for 'simple'",

@@ -104,6 +104,22 @@ describe('the control plane over a link', () => {
     ]);
   });
 
+  it('is asked once for all who want to know of the server’s health at a time', async () => {
+    let asked = 0;
+    link.fake.isLive = async () => {
+      asked++;
+      return true;
+    };
+    const answers = await Promise.all(Array.from({ length: 100 }, () => link.server.isLive()));
+    expect([asked, answers.every((isLive) => isLive)]).toEqual([1, true]);
+    link.fake.isLive = async () => {
+      asked++;
+      throw unavailable('Server exiting');
+    };
+    const failures = await Promise.allSettled([link.server.isLive(), link.server.isLive()]);
+    expect([asked, failures.map(({ status }) => status)]).toEqual([2, ['rejected', 'rejected']]);
+  });
+
   it('is answered with an error when there is no such call', async () => {
     const answer = once(link.ends.frontend.control, 'message');
     link.ends.frontend.control.postMessage({ id: 77, method: 'noSuchCall', parameters: [] });
