@@ -111,7 +111,7 @@ export const serveFlags = {
     min: 1,
     max: 2 ** 32 - 1,
     placeholder: 'bytes',
-    help: 'Largest request body, and largest body after decompression.',
+    help: 'Largest body in JSON, raw or after decompression. Bodies with binary tensors behind their JSON (Inference-Header-Content-Length) are limited by --max-inflight-bytes alone, as in Triton.',
   },
   'http-header-forward-pattern': {
     ...text,
