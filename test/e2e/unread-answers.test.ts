@@ -74,14 +74,18 @@ describe.each(frontendThreadCounts('1,2'))('answers that nobody reads, with %d f
   async function expectBounded(attack: () => Promise<() => void>): Promise<void> {
     const { served, grownMiB } = await server.under(async () => {
       const leave = await attack();
-      for (let i = 0; i < 20; i++) {
-        // Full memory is told, at once.
-        expect([200, 503], 'the status of another one’s request').toContain(await ask(narrow.name));
-        await sleep(50);
+      try {
+        for (let i = 0; i < 20; i++) {
+          // Full memory is told, at once.
+          expect([200, 503], 'the status of another one’s request').toContain(await ask(narrow.name));
+          await sleep(50);
+        }
+        // How many answers wait and how many were refused is a matter of time; one that waits is 2 MiB.
+        expect(await inflightBytes(), 'bytes that are taken').toBeGreaterThan(mib);
+        expect(await inflightBytes(), 'bytes that are taken').toBeLessThan(limitMiB * 1.1 * mib);
+      } finally {
+        leave();
       }
-      expect(await inflightBytes(), 'bytes that are taken').toBeGreaterThan((limitMiB / 4) * mib);
-      expect(await inflightBytes(), 'bytes that are taken').toBeLessThan(limitMiB * 1.1 * mib);
-      leave();
     });
     expect(served, 'calls of another connection meanwhile').toBeGreaterThan(0);
     expect(grownMiB, 'MiB that the server grew').toBeLessThan(allowedMiB);
