@@ -68,8 +68,7 @@ export class InferAnswer {
   text(): string {
     shared.clear();
     while (this.#write(shared));
-    const { bytes, at } = shared;
-    return bytes.toString('utf8', 0, at);
+    return shared.wholeText();
   }
 
   /**
@@ -80,7 +79,7 @@ export class InferAnswer {
   piece(): Buffer | null {
     if (this.#output > this.#response.outputs.length) return null;
     shared.clear();
-    while (this.#write(shared) && shared.at < pieceBytes);
+    while (this.#write(shared) && shared.length < pieceBytes);
     return shared.copy();
   }
 

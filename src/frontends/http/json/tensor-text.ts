@@ -100,11 +100,11 @@ class StringRuns implements TensorRuns {
 
   next(target: JsonBytes): boolean {
     const data = this.#data;
-    const limit = target.at + runBytes;
+    const limit = target.length + runBytes;
     if (this.#longEnd > 0) this.#writeLong(target);
     if (this.#longEnd > 0) return true;
     let at = this.#at;
-    for (let left = runElements; left > 0 && at < data.length && target.at < limit; left--) {
+    for (let left = runElements; left > 0 && at < data.length && target.length < limit; left--) {
       if (at > 0) target.byte(comma);
       const start = at + 4;
       const end = start + data.readUInt32LE(at);

@@ -15,6 +15,8 @@ export class JsonBytes {
   bytes: Buffer;
   /** Where the next byte goes. */
   at = 0;
+  /** Text behind these bytes that is not encoded yet: an answer that is text alone never becomes bytes here. */
+  #pending = '';
   readonly #bytes: number;
 
   /** @param bytes that are there at the start. */
@@ -26,26 +28,52 @@ export class JsonBytes {
   /** Begins anew. */
   clear(): void {
     this.at = 0;
+    this.#pending = '';
     if (this.bytes.length > maxKeptBytes) this.bytes = Buffer.allocUnsafeSlow(this.#bytes);
+  }
+
+  /** Of what was written, in bytes, those of text that is not encoded yet counted as characters. */
+  get length(): number {
+    return this.at + this.#pending.length;
+  }
+
+  /** What was written, as one string. */
+  wholeText(): string {
+    if (this.at === 0) return this.#pending;
+    this.#encode();
+    return this.bytes.toString('utf8', 0, this.at);
   }
 
   /** A copy of what was written. */
   copy(): Buffer {
+    this.#encode();
     return Buffer.from(this.bytes.subarray(0, this.at));
   }
 
   /** Makes room for that many bytes behind those that are written. */
   reserve(bytes: number): void {
+    this.#encode();
+    this.#grow(bytes);
+  }
+
+  text(text: string): void {
+    this.#pending += text;
+  }
+
+  #encode(): void {
+    const text = this.#pending;
+    if (text === '') return;
+    this.#pending = '';
+    this.#grow(text.length * 3);
+    this.at += this.bytes.write(text, this.at);
+  }
+
+  #grow(bytes: number): void {
     const needed = this.at + bytes;
     if (needed <= this.bytes.length) return;
     const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.bytes.length * 2));
     this.bytes.copy(grown, 0, 0, this.at);
     this.bytes = grown;
-  }
-
-  text(text: string): void {
-    this.reserve(text.length * 3);
-    this.at += this.bytes.write(text, this.at);
   }
 
   byte(byte: number): void {
