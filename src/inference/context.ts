@@ -79,3 +79,21 @@ export interface InferenceContext {
   /** Set by an interceptor that needs the durations; usually absent. */
   readonly timings?: RequestTimings;
 }
+
+/** The circumstances of a request with room for its durations; for interceptors, which put it in place of the other. */
+export class TimedContext implements InferenceContext {
+  readonly receivedAtMs: number;
+  readonly deadlineMs: number;
+  readonly cancellation: Cancellation;
+  readonly caller: Caller | null;
+  /** Those of the other context if it has any, so that both are filled. */
+  readonly timings: RequestTimings;
+
+  constructor({ receivedAtMs, deadlineMs, cancellation, caller, timings }: InferenceContext) {
+    this.receivedAtMs = receivedAtMs;
+    this.deadlineMs = deadlineMs;
+    this.cancellation = cancellation;
+    this.caller = caller;
+    this.timings = timings ?? new RequestTimings();
+  }
+}

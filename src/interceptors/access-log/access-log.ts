@@ -9,6 +9,7 @@ import type { Infer, Interceptor, ResponseSink } from '../../inference/infer.ts'
 import type { InferenceRequest } from '../../inference/request.ts';
 import type { InferenceResponse } from '../../inference/response.ts';
 import type { Logger } from '../../logger.ts';
+import { loggedId } from '../logged-id.ts';
 import type { Clock } from '../../time.ts';
 
 export type LoggedRequests = 'none' | 'failed' | 'all';
@@ -25,9 +26,6 @@ export const accessLog = (logged: LoggedRequests, tools: AccessLogTools): Interc
     : (next: Infer): Infer =>
         (request, context, sink) =>
           next(request, context, new LoggedCall(request, context, sink, logged === 'all', tools));
-
-/** Ids come from callers: longer ones are cut. */
-const maxIdLength = 200;
 
 /** The sink of a request whose end is logged. Keeps nothing of the request but what the line says. */
 class LoggedCall implements ResponseSink {
@@ -55,7 +53,7 @@ class LoggedCall implements ResponseSink {
     this.#context = context;
     this.#model = request.modelName;
     this.#version = request.modelVersion;
-    this.#requestId = request.id.slice(0, maxIdLength);
+    this.#requestId = loggedId(request.id);
     this.#inputBytes = tensorBytes(request.inputs);
   }
 

@@ -4,11 +4,12 @@
  */
 
 import type { InferenceError } from '../../errors.ts';
-import { type InferenceContext, RequestTimings } from '../../inference/context.ts';
+import { type InferenceContext, TimedContext } from '../../inference/context.ts';
 import type { ResponseSink } from '../../inference/infer.ts';
 import type { InferenceResponse } from '../../inference/response.ts';
 import type { Logger } from '../../logger.ts';
 import type { AdmittedRequest } from '../../scheduling/admission/admission.ts';
+import { loggedId } from '../logged-id.ts';
 import type { AdmittedInfer, VersionFacts, VersionInterceptor } from '../../scheduling/version-interceptor.ts';
 import type { Clock } from '../../time.ts';
 
@@ -64,25 +65,16 @@ class SlowRequestLog implements AdmittedInfer {
 }
 
 /** A request with room for its timings; context and sink of what lies behind the ring. */
-class TimedCall implements InferenceContext, ResponseSink {
-  readonly receivedAtMs: number;
-  readonly deadlineMs: number;
-  readonly cancellation: InferenceContext['cancellation'];
-  readonly caller: InferenceContext['caller'];
-  readonly timings: RequestTimings;
+class TimedCall extends TimedContext implements ResponseSink {
   readonly requestId: string;
   readonly #log: SlowRequestLog;
   readonly #sink: ResponseSink;
 
   constructor(log: SlowRequestLog, requestId: string, context: InferenceContext, sink: ResponseSink) {
+    super(context);
     this.#log = log;
     this.#sink = sink;
-    this.requestId = requestId.slice(0, 200);
-    this.receivedAtMs = context.receivedAtMs;
-    this.deadlineMs = context.deadlineMs;
-    this.cancellation = context.cancellation;
-    this.caller = context.caller;
-    this.timings = context.timings ?? new RequestTimings();
+    this.requestId = loggedId(requestId);
   }
 
   next(response: InferenceResponse, isFinal: boolean): void {

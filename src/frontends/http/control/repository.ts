@@ -19,14 +19,19 @@ export async function repositoryIndexReply(server: InferenceServer, body: Buffer
   return jsonReply(JSON.stringify(entries.map(indexMessage)));
 }
 
+/** Of a load or unload call. */
+function parametersOf(hasRepository: boolean, body: Buffer): JsonObject {
+  if (hasRepository) throw repositoryNamed();
+  return objectMember(readJsonObject(body), 'parameters') ?? noObject;
+}
+
 export async function loadReply(
   server: InferenceServer,
   model: string,
   hasRepository: boolean,
   body: Buffer,
 ): Promise<Reply> {
-  if (hasRepository) throw repositoryNamed();
-  const parameters = objectMember(readJsonObject(body), 'parameters') ?? noObject;
+  const parameters = parametersOf(hasRepository, body);
   await server.loadModel(model, loadOptions(parameters));
   return emptyReply(200);
 }
@@ -37,8 +42,7 @@ export async function unloadReply(
   hasRepository: boolean,
   body: Buffer,
 ): Promise<Reply> {
-  if (hasRepository) throw repositoryNamed();
-  const parameters = objectMember(readJsonObject(body), 'parameters') ?? noObject;
+  const parameters = parametersOf(hasRepository, body);
   const unloadDependents = booleanMember(parameters, 'unload_dependents') ?? false;
   await server.unloadModel(model, { unloadDependents });
   return emptyReply(200);

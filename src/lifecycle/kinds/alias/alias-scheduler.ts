@@ -4,7 +4,7 @@
  */
 
 import type { ErrorCode, InferenceError } from '../../../errors.ts';
-import { type Cancellation, type Caller, type InferenceContext, RequestTimings } from '../../../inference/context.ts';
+import { type InferenceContext, TimedContext } from '../../../inference/context.ts';
 import type { ResponseSink } from '../../../inference/infer.ts';
 import type { Parameters } from '../../../inference/request.ts';
 import type { InferenceResponse, OutputTensor } from '../../../inference/response.ts';
@@ -92,25 +92,16 @@ const reasons: Readonly<Partial<Record<ErrorCode, FailureReason>>> = {
 };
 
 /** One request on its way through the target; context and sink of what lies behind. */
-class AliasCall implements InferenceContext, ResponseSink {
-  readonly receivedAtMs: number;
-  readonly deadlineMs: number;
-  readonly cancellation: Cancellation;
-  readonly caller: Caller | null;
-  readonly timings: RequestTimings;
+class AliasCall extends TimedContext implements ResponseSink {
   readonly rows: number;
   readonly #scheduler: AliasScheduler;
   readonly #sink: ResponseSink;
 
   constructor(scheduler: AliasScheduler, rows: number, context: InferenceContext, sink: ResponseSink) {
+    super(context);
     this.#scheduler = scheduler;
     this.#sink = sink;
     this.rows = rows;
-    this.receivedAtMs = context.receivedAtMs;
-    this.deadlineMs = context.deadlineMs;
-    this.cancellation = context.cancellation;
-    this.caller = context.caller;
-    this.timings = context.timings ?? new RequestTimings();
   }
 
   next(response: InferenceResponse, isFinal: boolean): void {
