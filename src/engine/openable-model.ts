@@ -5,14 +5,14 @@
 
 import type { BigIntStats } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
+import { basename, dirname, relative, sep } from 'node:path';
 import { unavailable, unimplemented } from '../errors.ts';
 import type { ModelFile } from './engine.ts';
 import type { DeclaredValue } from './onnx-file/declared-value.ts';
-import { checkExternalFiles } from './onnx-file/external-files.ts';
+import { checkExternalFiles, type ExternalFile } from './onnx-file/external-files.ts';
 import type { OnnxFileFacts } from './onnx-file/onnx-facts.ts';
 import { isOrtFile, readOnnxFile } from './onnx-file/read-onnx-file.ts';
-import { withoutZipMap } from './onnx-file/zip-map.ts';
+import { type MovedLocations, withoutZipMap } from './onnx-file/zip-map.ts';
 
 /** A file as it was when it was looked at. */
 interface SourceFile {
@@ -53,11 +53,30 @@ export async function readOpenableModel(file: ModelFile): Promise<OpenableModel>
   refuseComplex('output', facts.outputs);
   const external = await checkExternalFiles(facts, file);
   const files = [self, ...(await Promise.all(external.map(({ path }) => lookAt(path))))];
-  const rewritten = facts.zipMapOutputs.length > 0 ? await withoutZipMap(file.path) : null;
+  const { folder, moved } = placesInMemory(file, external);
+  const rewritten = facts.zipMapOutputs.length > 0 ? await withoutZipMap(file.path, moved) : null;
   if (rewritten === null) return { file, bytes: null, sessionEntries: [], facts, files, labels: noLabels };
-  // A model in memory has no folder of its own to look for external data in.
-  const sessionEntries = ['session.model_external_initializers_file_folder_path', dirname(file.path)];
+  const sessionEntries = ['session.model_external_initializers_file_folder_path', folder];
   return { file, bytes: rewritten.bytes, sessionEntries, facts, files, labels: rewritten.labels };
+}
+
+/**
+ * Where a model in memory finds its external data. It has no folder of its own and no link that the runtime could follow,
+ * so the data is named by where it really is: one folder above all the files, which have been checked, and a location below
+ * it for each.
+ */
+function placesInMemory(
+  file: ModelFile,
+  external: readonly ExternalFile[],
+): { readonly folder: string; readonly moved: MovedLocations } {
+  const [first, ...others] = external.map(({ path }) => dirname(path).split(sep));
+  if (first === undefined) return { folder: dirname(file.path), moved: new Map() };
+  const shared = others.reduce((common, parts) => {
+    const end = common.findIndex((part, index) => part !== parts[index]);
+    return end < 0 ? common : common.slice(0, end);
+  }, first);
+  const folder = shared.join(sep) || sep;
+  return { folder, moved: new Map(external.map(({ location, path }) => [location, relative(folder, path)])) };
 }
 
 function refuseComplex(subject: string, values: readonly DeclaredValue[]): void {

@@ -1,6 +1,6 @@
 /** What must not decide whether a model opens, and on what a model that is open must not depend any more. */
 
-import { truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { LogFields, Logger } from '../../src/logger.ts';
@@ -11,8 +11,10 @@ import {
   floats,
   initializer,
   int64s,
+  mapType,
   model,
   node,
+  sequenceType,
   tensorType,
   valueInfo,
 } from '../models/onnx-writer.ts';
@@ -68,6 +70,78 @@ describe('a model that ONNX Runtime opens by itself', () => {
     // Where the processor has VNNI the option changes nothing, and nothing is to be told.
     for (const { fields } of warnings) expect(fields).toMatchObject({ model: 'test:1' });
     expect(errors).toEqual([]);
+  });
+});
+
+describe('external data of a model whose ZipMap is rewritten in memory', () => {
+  /** Probabilities are `x` times a matrix that lies in another file. */
+  const classifier = (locations: readonly [string, string]): Uint8Array =>
+    model({
+      nodes: [
+        node('MatMul', ['x', 'w'], ['scores']),
+        node('Add', ['scores', 'b'], ['sums']),
+        node('ZipMap', ['sums'], ['p'], { classlabels_int64s: { ints: [7, 9] } }, 'ai.onnx.ml'),
+      ],
+      inputs: [valueInfo('x', tensorType(elem.float, ['batch', 2]))],
+      outputs: [valueInfo('p', sequenceType(mapType(elem.int64, tensorType(elem.float, null))))],
+      initializers: [
+        externalInitializer('w', elem.float, [2, 2], { location: locations[0], length: 16 }),
+        externalInitializer('b', elem.float, [2], { location: locations[1], length: 8 }),
+      ],
+      domainOpsets: { 'ai.onnx.ml': 1 },
+    });
+  const put = (path: string, bytes: Uint8Array): void => {
+    mkdirSync(join(folder.path, path, '..'), { recursive: true });
+    writeFileSync(join(folder.path, path), bytes);
+  };
+  const link = (path: string, target: string): void => {
+    mkdirSync(join(folder.path, path, '..'), { recursive: true });
+    symlinkSync(target, join(folder.path, path));
+  };
+  const weights = floats([1, 2, 3, 4]);
+  const bias = floats([10, 20]);
+  const probabilities = (path: string): Promise<void> => {
+    const file = { path: join(folder.path, path), folder: join(folder.path, path, '..') };
+    return withSession(engine, cpuSpec(file), async (instance) => {
+      const input = { index: 0, shape: [1, 2], parts: [bytesOf(Float32Array.of(1, 1))] };
+      const [output] = await outputsOf(instance, [input], [0]);
+      expect(floatsIn(output?.data as Uint8Array)).toEqual([14, 26]);
+    });
+  };
+
+  it('is found beside the model and in folders below it', async () => {
+    put('plain/model.onnx', classifier(['w.bin', 'deep/./b.bin']));
+    put('plain/w.bin', weights);
+    put('plain/deep/b.bin', bias);
+    await probabilities('plain/model.onnx');
+  });
+
+  it('is found where links lead, as in the cache of Hugging Face', async () => {
+    put('cache/blobs/aaaa', classifier(['model.onnx_data', 'more/bias']));
+    put('cache/blobs/bbbb', weights);
+    put('cache/blobs/deeper/cccc', bias);
+    link('cache/snapshots/1/model.onnx', '../../blobs/aaaa');
+    link('cache/snapshots/1/model.onnx_data', '../../blobs/bbbb');
+    link('cache/snapshots/1/more/bias', '../../../blobs/deeper/cccc');
+    link('cache/model/1', '../snapshots/1');
+    await probabilities('cache/model/1/model.onnx');
+  });
+
+  it('may lie in part beside the link and in part beside the file', async () => {
+    put('mixed/blobs/aaaa', classifier(['own.bin', 'linked.bin']));
+    put('mixed/blobs/bbbb', bias);
+    put('mixed/model/own.bin', weights);
+    link('mixed/model/model.onnx', '../blobs/aaaa');
+    link('mixed/model/linked.bin', '../blobs/bbbb');
+    await probabilities('mixed/model/model.onnx');
+  });
+
+  it('is not read from elsewhere', async () => {
+    put('secret.bin', weights);
+    put('escape/model.onnx', classifier(['w.bin', 'w.bin']));
+    link('escape/w.bin', '../secret.bin');
+    const refusal = { code: 'invalid_argument', message: expect.stringContaining("leaves the model's folder") };
+    await expect(probabilities('escape/model.onnx')).rejects.toMatchObject(refusal);
   });
 });
 

@@ -8,7 +8,17 @@ import { bytesSource } from '../../src/engine/onnx-file/byte-source.ts';
 import { readOnnxSource } from '../../src/engine/onnx-file/read-onnx-file.ts';
 import { rewriteZipMaps, withoutZipMap } from '../../src/engine/onnx-file/zip-map.ts';
 import type { AttributeValue } from '../models/onnx-writer.ts';
-import { elem, graph, mapType, model, node, sequenceType, tensorType, valueInfo } from '../models/onnx-writer.ts';
+import {
+  elem,
+  externalInitializer,
+  graph,
+  mapType,
+  model,
+  node,
+  sequenceType,
+  tensorType,
+  valueInfo,
+} from '../models/onnx-writer.ts';
 
 const ml = 'ai.onnx.ml';
 const maps = (name: string, key: number = elem.int64) =>
@@ -79,6 +89,42 @@ describe('a model that ends in a ZipMap', () => {
       [ml, 1],
       ['', 13],
     ]);
+  });
+
+  it('refers to external data by its new location, also inside of subgraphs, and to everything else as before', async () => {
+    const data = (name: string, location: string) =>
+      externalInitializer(name, elem.float, [2], { location, offset: 8 });
+    const branch = (name: string, location: string) =>
+      graph({ nodes: [], inputs: [], outputs: [], initializers: [data(name, location)] });
+    const bytes = model({
+      nodes: [
+        node('If', ['c'], ['n'], {
+          then_branch: { graph: branch('a', 'moved') },
+          else_branch: { graph: branch('b', 'x') },
+        }),
+        zipMap('X', 'P', integers),
+      ],
+      inputs: [x],
+      outputs: [maps('P')],
+      initializers: [data('W', 'moved'), data('V', 'stays')],
+      domainOpsets: { [ml]: 1 },
+    });
+    const long = `blobs/${'0123456789abcdef'.repeat(20)}`;
+    const rewritten = await rewriteZipMaps(
+      'm.onnx',
+      bytes,
+      new Map([
+        ['moved', long],
+        ['x', 'y'],
+      ]),
+    );
+    const facts = await read(rewritten!.bytes);
+    const places = Object.fromEntries(facts.externalData.map(({ tensor, location }) => [tensor, location]));
+    expect(places).toEqual({ W: long, V: 'stays', a: long, b: 'y' });
+    const withoutLocation = ({ externalData }: Awaited<ReturnType<typeof read>>) =>
+      externalData.map((reference) => ({ ...reference, location: '' }));
+    expect(withoutLocation(facts)).toEqual(withoutLocation(await read(bytes)));
+    expect(facts.outputs).toEqual([{ name: 'P', element: elem.float, dims: ['', 3] }]);
   });
 
   it.each([

@@ -12,7 +12,7 @@ import {
   attributeFields,
   dimensionFields,
   graphFields,
-  graphRule,
+  keyValueFields,
   labelledNodeRule,
   modelFields,
   modelRule,
@@ -20,19 +20,22 @@ import {
   nodeRule,
   operatorSetFields,
   shapeFields,
+  tensorFields,
+  tensorRule,
   tensorTypeFields,
   typeFields,
   valueInfoFields,
   valueInfoRule,
 } from './onnx-schema.ts';
 import { readOnnxFile } from './read-onnx-file.ts';
+import { type Edit, edited } from './wire-edit.ts';
 import type { WireMessage } from './wire-message.ts';
 import { scanMessage } from './wire-scanner.ts';
-import { bytesField, fieldHead, integerField, joined, lengthOf } from './wire-writer.ts';
+import { bytesField, integerField, joined } from './wire-writer.ts';
 
 /** A model whose ZipMaps are gone. */
 export interface RewrittenModel {
-  /** A whole ONNX model, owned by the caller. External data is still looked for beside the original file. */
+  /** A whole ONNX model, owned by the caller. */
   readonly bytes: Uint8Array;
   /** Class labels of each output that was rewritten, in the order of its columns; integer labels as decimal text. */
   readonly labels: ReadonlyMap<string, readonly string[]>;
@@ -42,12 +45,20 @@ const float32 = 1;
 /** Imported where a model has no ONNX operators at all; Identity exists in every version. */
 const opsetForIdentity = 13;
 
+/** New locations of external data by the old ones. */
+export type MovedLocations = ReadonlyMap<string, string>;
+
+const nothingMoved: MovedLocations = new Map();
+
 /**
  * The model at `path` with every graph output that a ZipMap writes turned into an FP32 tensor [rows, classes] of the
  * same name; null when there is nothing to turn. A ZipMap stays when something else reads its result or when it names
- * no classes. Rejects as `readOnnxFile` does.
+ * no classes. External data is referred to by its new locations. Rejects as `readOnnxFile` does.
  */
-export async function withoutZipMap(path: string): Promise<RewrittenModel | null> {
+export async function withoutZipMap(
+  path: string,
+  moved: MovedLocations = nothingMoved,
+): Promise<RewrittenModel | null> {
   const facts = await readOnnxFile(path);
   if (facts.zipMapOutputs.length === 0) return null;
   let bytes: Uint8Array;
@@ -56,15 +67,18 @@ export async function withoutZipMap(path: string): Promise<RewrittenModel | null
   } catch (error) {
     throw fileError(basename(path), error);
   }
-  return rewriteZipMaps(facts.fileName, bytes);
+  return rewriteZipMaps(facts.fileName, bytes, moved);
 }
 
 /** The same for a model in memory; `bytes` are not changed. */
-export async function rewriteZipMaps(name: string, bytes: Uint8Array): Promise<RewrittenModel | null> {
+export async function rewriteZipMaps(
+  name: string,
+  bytes: Uint8Array,
+  moved: MovedLocations = nothingMoved,
+): Promise<RewrittenModel | null> {
   const source = bytesSource(name, bytes);
-  const places = new GraphPlaces();
+  const places = new GraphPlaces(moved);
   const root = await scanMessage(source, modelRule, places.visit);
-  if (places.graph === null) return null;
   const edits: Edit[] = [];
   const labels = new Map<string, readonly string[]>();
   for (const zipMap of places.zipMaps) {
@@ -79,35 +93,35 @@ export async function rewriteZipMaps(name: string, bytes: Uint8Array): Promise<R
       edits.push({ of: value, bytes: matrixDeclaration(value, output, classes.length) });
   }
   if (labels.size === 0) return null;
-  const graphParts = spliced(bytes, places.graph.contentStart, places.graph.end, edits);
-  const parts = [
-    bytes.subarray(0, places.graph.start),
-    fieldHead(modelFields.graph, lengthOf(graphParts)),
-    ...graphParts,
-    bytes.subarray(places.graph.end),
-  ];
+  for (const entry of places.movedLocations) edits.push({ of: entry, bytes: newLocation(entry, moved) });
+  const parts = [...edited(bytes, root, edits)];
   if (!importsOnnx(root)) {
     parts.push(bytesField(modelFields.operatorSets, integerField(operatorSetFields.version, opsetForIdentity)));
   }
   return { bytes: joined(parts), labels };
 }
 
-/** Replaces one field of the graph, tag included. */
-interface Edit {
-  readonly of: WireMessage;
-  readonly bytes: Uint8Array;
-}
-
-/** Where the parts of the main graph lie that a rewrite touches, and every name that some node reads. */
+/** Where the parts of the model lie that a rewrite touches, and every name that some node reads. */
 class GraphPlaces {
-  graph: WireMessage | null = null;
   readonly zipMaps: WireMessage[] = [];
   /** Declarations of inner values and outputs. */
   readonly values: WireMessage[] = [];
   readonly readNames = new Set<string>();
+  /** Entries of external data, anywhere in the model, whose location is another one now. */
+  readonly movedLocations: WireMessage[] = [];
+  readonly #moved: MovedLocations;
+
+  constructor(moved: MovedLocations) {
+    this.#moved = moved;
+  }
 
   readonly visit = (message: WireMessage): void => {
-    if (message.rule === graphRule && message.depth === 1 && message.field === modelFields.graph) this.graph = message;
+    if (message.rule === tensorRule && this.#moved.size > 0) {
+      for (const entry of message.children(tensorFields.externalData)) {
+        const isLocation = entry.text(keyValueFields.key) === 'location';
+        if (isLocation && this.#moved.has(entry.text(keyValueFields.value))) this.movedLocations.push(entry);
+      }
+    }
     if (message.rule === nodeRule) {
       for (const name of message.texts(nodeFields.inputs)) this.readNames.add(name);
       if (inMainGraph(message) && isZipMap(message)) this.zipMaps.push(message);
@@ -127,6 +141,15 @@ async function classLabels(source: ByteSource, zipMap: WireMessage): Promise<rea
     node.children(nodeFields.attributes).find((candidate) => candidate.text(attributeFields.name) === name);
   const strings = attribute('classlabels_strings')?.texts(attributeFields.strings) ?? [];
   return strings.length > 0 ? strings : (attribute('classlabels_int64s')?.texts(attributeFields.ints) ?? []);
+}
+
+function newLocation(entry: WireMessage, moved: MovedLocations): Uint8Array {
+  const location = moved.get(entry.text(keyValueFields.value)) ?? '';
+  return bytesField(
+    entry.field,
+    bytesField(keyValueFields.key, 'location'),
+    bytesField(keyValueFields.value, location),
+  );
 }
 
 function identity(zipMap: WireMessage, output: string): Uint8Array {
@@ -152,15 +175,3 @@ function matrixDeclaration(value: WireMessage, output: string, classes: number):
 
 const importsOnnx = (root: WireMessage): boolean =>
   root.children(modelFields.operatorSets).some((set) => ['', 'ai.onnx'].includes(set.text(operatorSetFields.domain)));
-
-/** The bytes from `start` to `end` with the edits, which do not overlap, put in place. */
-function spliced(bytes: Uint8Array, start: number, end: number, edits: readonly Edit[]): readonly Uint8Array[] {
-  const parts: Uint8Array[] = [];
-  let at = start;
-  for (const edit of edits.toSorted((one, other) => one.of.start - other.of.start)) {
-    parts.push(bytes.subarray(at, edit.of.start), edit.bytes);
-    at = edit.of.end;
-  }
-  parts.push(bytes.subarray(at, end));
-  return parts;
-}
