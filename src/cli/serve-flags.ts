@@ -1,6 +1,6 @@
 /**
  * The flags of `nereid serve` that do something, with type, default and help: the one table that parsing, `--help` and
- * docs/flags.md come from. Names, defaults and meanings are Triton's (ops.md §2) where Triton has the flag.
+ * docs/flags.md come from. Names, defaults and meanings are Triton's where Triton has the flag.
  */
 
 import { type FlagTable, honoured } from './flag.ts';

@@ -1,4 +1,4 @@
-/** The only table from error codes to the protocols' statuses; as Triton maps them (reference: http.md §2, grpc.md §3). */
+/** The only table from error codes to the protocols' statuses; as Triton maps them. */
 
 import type { ErrorCode } from '../errors.ts';
 

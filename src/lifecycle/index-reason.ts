@@ -1,4 +1,4 @@
-/** The reason of a failure in the repository index: the error code in Triton's words, then the message (behaviour.md §7.6). */
+/** The reason of a failure in the repository index: the error code in Triton's words, then the message. */
 
 import type { ErrorCode, InferenceError } from '../errors.ts';
 

@@ -1,4 +1,4 @@
-/** The entry of a model in the repository index (behaviour.md §7.6). */
+/** The entry of a model in the repository index. */
 
 export type IndexState = 'UNKNOWN' | 'READY' | 'UNAVAILABLE' | 'LOADING' | 'UNLOADING';
 

@@ -126,7 +126,7 @@ export class NeededModels {
     if (cycle) throw invalidArgument(`model '${model}' needs itself: ${cycle.join(' → ')}`);
   }
 
-  /** Triton's sentence for an ensemble (behaviour.md §5), and why. */
+  /** Triton's sentence for an ensemble, and why. */
   #missing(model: string, ref: ModelRef, cause: InferenceError | null): InferenceError {
     const table = this.#parts.life(ref.model)?.table;
     const loaded = table?.ready.map(({ version }) => version) ?? [];

@@ -1,5 +1,5 @@
 /**
- * The counts of one loaded model version, in the form of the statistics endpoint (behaviour.md §11). `observability/`
+ * The counts of one loaded model version, in the form of the statistics endpoint. `observability/`
  * does the counting; a reload starts from zero.
  */
 

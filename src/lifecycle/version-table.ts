@@ -51,7 +51,7 @@ export class VersionTable {
   /**
    * The version that answers a request: the newest ready one for '', else that one.
    *
-   * @throws InferenceError `not_found`, `unavailable` or `invalid_argument` with Triton's sentences (grpc.md §4.1, §8).
+   * @throws InferenceError `not_found`, `unavailable` or `invalid_argument` with Triton's sentences.
    */
   find(text: string): ModelVersion {
     if (text !== '') return this.#findNumber(text);

@@ -1,6 +1,6 @@
 /**
  * The metrics of a model version: names, types, help and how each is read from its counters, in one table. Names and
- * meanings are Triton's (ops.md §3.1, §3.2), the five latency histograms bear the names proposed for Triton, and what
+ * meanings are Triton's, the five latency histograms bear the names proposed for Triton, and what
  * is ours begins with `nereid_`.
  */
 

@@ -1,5 +1,5 @@
 /**
- * Which steps a changed folder or configuration needs (reference: behaviour.md §7.4). Configurations are compared by
+ * Which steps a changed folder or configuration needs. Configurations are compared by
  * their content, not by the time of their file: touching a file changes nothing. Pure.
  */
 

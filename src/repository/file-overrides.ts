@@ -1,6 +1,6 @@
 /**
  * Files that a load request brings along (`file:<path>` parameters) → a model folder of their own below the system's
- * temporary folder. They are the whole model: nothing of the repository is in it (reference: behaviour.md §7.3).
+ * temporary folder. They are the whole model: nothing of the repository is in it.
  */
 
 import { mkdir, writeFile } from 'node:fs/promises';

@@ -1,6 +1,6 @@
 /**
  * The contents of the model repositories: for each model its folder, configuration file, version folders and
- * fingerprint (reference: behaviour.md §7.1, config.md §9). A model that cannot be read is reported and harms no other.
+ * fingerprint. A model that cannot be read is reported and harms no other.
  * A repository that cannot be read at all is an error, because an empty result would take its models out of service.
  */
 

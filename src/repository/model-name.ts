@@ -6,7 +6,7 @@ import { quoted } from '../model-config/syntax/source-tree.ts';
 /** What a file system takes for one name, in bytes of UTF-8. */
 export const longestName = 255;
 
-/** White space around a name hides nothing. @throws InferenceError invalid_argument, with Triton's texts (behaviour.md §7.3) */
+/** White space around a name hides nothing. @throws InferenceError invalid_argument, with Triton's texts */
 export function checkModelName(name: string): void {
   if (name.trim() === '') throw invalidArgument('Model name cannot be empty. Please enter a valid name to deploy.');
   if (Buffer.byteLength(name) > longestName) {

@@ -1,4 +1,4 @@
-/** Which version folders are served (reference: config.md §9). Pure. */
+/** Which version folders are served. Pure. */
 
 import type { VersionPolicy } from '../model-config/model-config.ts';
 

@@ -43,7 +43,7 @@ export type FailureReason = 'REJECTED' | 'CANCELED' | 'BACKEND' | 'OTHER';
 
 export const failureReasons: readonly FailureReason[] = ['REJECTED', 'CANCELED', 'BACKEND', 'OTHER'];
 
-/** Durations of a batch that ran; charged to each of its requests (behaviour.md §11). Integers, nanoseconds. */
+/** Durations of a batch that ran; charged to each of its requests. Integers, nanoseconds. */
 export interface BatchDurations {
   readonly computeInputNs: number;
   readonly computeInferNs: number;

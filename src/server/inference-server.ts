@@ -40,7 +40,7 @@ export interface LoadOptions {
   readonly files: ReadonlyMap<string, Uint8Array>;
 }
 
-/** Every method that takes a model name fails with `not_found` or `unavailable` as reference/triton/grpc.md §8 says. */
+/** Every method that takes a model name fails with `not_found` or `unavailable` as in Triton. */
 export interface InferenceServer {
   readonly infer: Infer;
 

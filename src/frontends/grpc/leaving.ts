@@ -2,10 +2,10 @@
 
 import { type InferenceError, unavailable } from '../../errors.ts';
 
-/** True from the moment the server decided to leave: no new work is taken, what was taken is finished. */
+/** True once the shutdown has begun: new calls are refused, accepted ones are answered. */
 export type IsLeaving = () => boolean;
 
-/** Text of reference behaviour.md §9. */
+/** Triton's text. */
 export const leavingText = 'GRPC server is shutting down and has stopped accepting new requests.';
 
 export const leavingError = (): InferenceError => unavailable(leavingText);

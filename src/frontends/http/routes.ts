@@ -1,4 +1,4 @@
-/** The URL table (http.md §1): which endpoint a method and a request target mean. Pure; handlers are elsewhere. */
+/** The URL table: which endpoint a method and a request target mean. Pure; handlers are elsewhere. */
 
 import { type InferenceError, invalidArgument } from '../../errors.ts';
 import type { RestrictableApi } from '../../server/server-config.ts';

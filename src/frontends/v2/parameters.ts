@@ -33,7 +33,7 @@ export interface ParameterDialect {
 
 const reservedPrefix = 'triton_';
 
-/** Headers of these names would change what the request means and are never forwarded (http.md §5.8). */
+/** Headers of these names would change what the request means and are never forwarded. */
 const reservedHeaders: ReadonlySet<string> = new Set([...requestFields.map(({ key }) => key), 'headers']);
 
 /** Reads the parameters of requests of one protocol, one request after the other. */

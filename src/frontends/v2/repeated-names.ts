@@ -1,4 +1,4 @@
-/** Names of inputs or outputs of a request: each may appear once (http.md §5.1, grpc.md §4). */
+/** Names of inputs or outputs of a request: each may appear once. */
 
 import { type InferenceError, invalidArgument } from '../../errors.ts';
 import { shownName } from '../../inference/request-limits.ts';

@@ -1,5 +1,5 @@
 /**
- * Statistics in the protocol's form, with its field names and their order (http.md §4, grpc.md §2.5): the JSON answer as
+ * Statistics in the protocol's form, with its field names and their order: the JSON answer as
  * it is, and the object that becomes the gRPC message.
  */
 

@@ -1,5 +1,5 @@
 /**
- * Rules of ensembles that can be judged without the composing models (reference: config.md §5). Ensembles are left out
+ * Rules of ensembles that can be judged without the composing models. Ensembles are left out
  * of this version, but a wrong one is told what is wrong with it before it is told that.
  */
 

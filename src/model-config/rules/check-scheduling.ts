@@ -1,4 +1,4 @@
-/** Rules of `dynamic_batching` (reference: config.md §5). */
+/** Rules of `dynamic_batching`. */
 
 import type { Findings } from '../findings.ts';
 import { flagOf, messageMapOf, messageOf, numberOf, numbersOf, textOf } from '../schema/message-fields.ts';

@@ -1,5 +1,5 @@
 /**
- * Rules of `sequence_batching` (reference: config.md §5). Sequences are left out of this version, but a wrong block is
+ * Rules of `sequence_batching`. Sequences are left out of this version, but a wrong block is
  * told what is wrong with it before it is told that.
  */
 

@@ -1,6 +1,6 @@
 /**
  * Whether a configuration fits the model file: names, datatypes, shapes, batching. Texts are those of Triton's ONNX
- * backend (reference: config.md §6.4), with the missing or misspelled name added.
+ * backend, with the missing or misspelled name added.
  */
 
 import { datatypes } from '../../tensor/datatype.ts';

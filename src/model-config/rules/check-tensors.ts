@@ -1,4 +1,4 @@
-/** What inputs and outputs of a configuration must satisfy by themselves; texts as in the reference (config.md §5). */
+/** What inputs and outputs of a configuration must satisfy by themselves; texts as in the reference. */
 
 import { datatypeOfConfigName } from '../../tensor/datatype.ts';
 import type { Findings } from '../findings.ts';

@@ -1,4 +1,4 @@
-/** Rules of `model_warmup` (reference: config.md §11). Files are opened when the model is warmed up. */
+/** Rules of `model_warmup`. Files are opened when the model is warmed up. */
 
 import { datatypeOfConfigName } from '../../tensor/datatype.ts';
 import { elementCount, matchesPattern, shapeText } from '../../tensor/shape.ts';

@@ -1,6 +1,6 @@
 /**
- * A ConfigMessage as the endpoints give it out: JSON text with every primitive field at its value or default (http.md
- * §3), and an object that a protobuf library takes.
+ * A ConfigMessage as the endpoints send it: JSON text with every primitive field at its value or default, or an object
+ * for a protobuf library.
  */
 
 import { has } from './message-fields.ts';

@@ -1,6 +1,6 @@
 /**
  * Fills in what a configuration leaves to the folder (names) and to the model file (inputs, outputs, batching), as
- * Triton's auto-complete does (reference: config.md §6). Where we differ: a written `max_batch_size: 0` stays 0; whether
+ * Triton's auto-complete does. Where we differ: a written `max_batch_size: 0` stays 0; whether
  * a model batches is judged by `batching-rule.ts`; a side listed with full shapes means a model that does not batch.
  */
 

@@ -1,6 +1,6 @@
 /**
- * What `parameters`, `optimization` and `model_operations` ask of ONNX Runtime, under its own option names (reference:
- * ops.md §4, config.md §8). Values are checked here, because the runtime's own messages do not name the field.
+ * Translates `parameters`, `optimization` and `model_operations` into options of ONNX Runtime, under its own names. Values
+ * are checked here, because the runtime's own messages do not name the field.
  */
 
 import { tensorrtOptions } from './execution-accelerators.ts';

@@ -1,4 +1,4 @@
-/** Parameters of the `tensorrt` accelerator → options of ONNX Runtime's TensorRT provider (reference: ops.md §4.2). */
+/** Parameters of the `tensorrt` accelerator → options of ONNX Runtime's TensorRT provider. */
 
 import type { Findings } from '../findings.ts';
 

@@ -1,6 +1,5 @@
 /**
- * Which instances a configuration asks for on this machine. Texts and defaults are Triton's (reference: config.md §4,
- * §5) but for one: a CPU group without `count` has one instance, not two, because a second copy of every model takes
+ * The instances that a configuration asks for on this machine. Texts and defaults are Triton's, except one: a CPU group without `count` has one instance, not two, because a second copy of every model takes
  * cores from the first and nobody asked for it.
  */
 

@@ -1,4 +1,4 @@
-/** Writes the defaults into a checked configuration, so that the endpoint shows what is in force (config.md §4). */
+/** Writes the defaults into a checked configuration, so that the endpoint shows what is in force. */
 
 import { has, listOf, messageOf, newMessage, numberOf, withFields } from '../schema/message-fields.ts';
 import type { ConfigMessage } from '../model-config.ts';

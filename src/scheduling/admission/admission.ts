@@ -1,6 +1,6 @@
 /**
  * Checks a request against its model and makes it ready for a scheduler. Frontends have checked that the bytes are well
- * formed; admission checks that they fit the model. Nothing is checked later. Texts are Triton's (behaviour.md §2),
+ * formed; admission checks that they fit the model. Nothing is checked later. Texts are Triton's,
  * made in `errors.ts`.
  */
 

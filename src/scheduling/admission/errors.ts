@@ -1,5 +1,5 @@
 /**
- * Errors for requests that do not fit their model: Triton's sentences (behaviour.md §2), because clients match parts of
+ * Errors for requests that do not fit their model: Triton's sentences, because clients match parts of
  * them, each prefixed with the id of the request. Nothing is decided here.
  */
 

@@ -80,7 +80,7 @@ function planInput(
   };
 }
 
-/** A rank-0 tensor of a model that does not batch is configured as `[1]` (config.md §6.3). */
+/** A rank-0 tensor of a model that does not batch is configured as `[1]`. */
 export function isScalarShownAsOne(dims: Shape, spec: TensorSpec, isBatched: boolean): boolean {
   return !isBatched && spec.shape !== null && spec.shape.length === 0 && dims.length === 1 && dims[0] === 1;
 }

@@ -1,6 +1,6 @@
 /**
  * Translates shapes between what a caller sends or sees (`dims`) and what the model file works with (`reshape`), both
- * without the batch dimension (config.md §10). The bytes are the same either way.
+ * without the batch dimension. The bytes are the same either way.
  */
 
 import { elementCount, type Shape } from '../../tensor/shape.ts';

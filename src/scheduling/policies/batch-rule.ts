@@ -1,6 +1,6 @@
 /**
  * When the waiting requests should become a batch, and how many of them: a pure function of the queue, the rule and the
- * time. Triton's order of considerations (behaviour.md §3.2), for a batch that is formed when an instance can take it –
+ * time. Triton's order of considerations, for a batch that is formed when an instance can take it –
  * Triton forms it earlier and lets it grow meanwhile, which comes to the same.
  */
 

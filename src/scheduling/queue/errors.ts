@@ -1,4 +1,4 @@
-/** Errors for requests that were not run: Triton's sentences where it has one (behaviour.md §3.3, §9, §10). */
+/** Errors for requests that were not run: Triton's sentences where it has one. */
 
 import { cancelled, deadlineExceeded, type InferenceError, unavailable } from '../../errors.ts';
 import { requestPrefix } from '../../inference/request-prefix.ts';

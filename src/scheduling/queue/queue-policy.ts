@@ -1,6 +1,6 @@
 /**
  * The rules of a queue for a request: its priority level, how long it may wait, and how many may wait with it. Pure
- * functions of the configuration (behaviour.md §3.3 and §3.4).
+ * functions of the configuration.
  */
 
 import type { DynamicBatchingConfig, QueuePolicy } from '../../model-config/model-config.ts';

@@ -1,6 +1,6 @@
 /**
  * The last step of every request: it is settled once, the observer is notified, and the sink gets the answer. With
- * `preserve_ordering` an answer waits until all earlier ones have been given (behaviour.md §3.5).
+ * `preserve_ordering` an answer waits until all earlier ones have been given.
  *
  * Sinks are called in one microtask for all requests that were settled together, for two reasons: writing answers must
  * not delay the instance's next batch, and a sink that submits a new request must find this room's state consistent.

@@ -27,7 +27,7 @@ interface CudaRegion extends RegionName {
 /** sizeof(cudaIpcMemHandle_t) */
 const cudaHandleBytes = 64;
 
-/** Text of grpc.md §2.7; clients look for its first sentence. */
+/** Triton's text; clients look for its first sentence. */
 const regionsAreDisabled = (): InferenceError =>
   unimplemented(`Client shared memory is disabled. Start the server with '--allow-client-shm=true' to enable.`);
 

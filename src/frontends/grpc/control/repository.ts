@@ -1,4 +1,4 @@
-/** Index, load and unload: the parameters are checked here, everything else is the server's. Texts of grpc.md §2.6. */
+/** Index, load and unload: the parameters are checked here, everything else is the server's. Texts are Triton's. */
 
 import { type InferenceError, invalidArgument, unimplemented } from '../../../errors.ts';
 import type { LoadOptions } from '../../../server/inference-server.ts';

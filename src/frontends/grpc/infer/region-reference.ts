@@ -1,6 +1,6 @@
 /**
  * The parameters by which a tensor of a request names a region of shared memory. The server keeps no regions, so a
- * reference that is well formed ends in `not_found`; one that is not says what is wrong with it (grpc.md §4.3).
+ * reference that is well formed ends in `not_found`; one that is not says what is wrong with it.
  */
 
 import { invalidArgument, notFound } from '../../../errors.ts';

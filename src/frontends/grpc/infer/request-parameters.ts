@@ -1,6 +1,6 @@
 /**
  * Parameters of a ModelInferRequest and of its tensors, read by the tables of `inference/request-fields.ts`: the sentences
- * and types of gRPC (grpc.md §4.2, §4.3).
+ * and types of gRPC.
  */
 
 import { type InferenceError, invalidArgument } from '../../../errors.ts';

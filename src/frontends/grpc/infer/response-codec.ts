@@ -72,7 +72,7 @@ export class InferResponseMessage implements OutgoingMessage {
 /**
  * The in-band answer to a failed request of a stream.
  *
- * @param model Null where the request did not get as far as a model: only the id is echoed then (grpc.md §6.2).
+ * @param model Null where the request did not get as far as a model: only the id is echoed then.
  */
 export function encodeStreamError(
   message: string,

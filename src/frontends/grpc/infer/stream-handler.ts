@@ -1,7 +1,7 @@
 /**
  * ModelStreamInfer: each message is a request of its own and is handed on as soon as it is read. Answers leave in the
  * order of the requests, except those of a request with several responses: they leave as they come. A failed request is
- * answered in the stream (grpc.md §6). Reading pauses while more is outstanding than one caller should be able to hold.
+ * answered in the stream. Reading pauses while more is outstanding than one caller should be able to hold.
  */
 
 import { type InferenceError, toInferenceError } from '../../../errors.ts';

@@ -1,4 +1,4 @@
-/** Health, metadata, configuration and statistics: everything that only reads (http.md §3, §4). */
+/** Health, metadata, configuration and statistics: everything that only reads. */
 
 import { unavailable } from '../../../errors.ts';
 import { configJson } from '../../../model-config/schema/write-config.ts';

@@ -1,4 +1,4 @@
-/** The repository endpoints: index, load, unload (http.md §7). */
+/** The repository endpoints: index, load, unload. */
 
 import { type InferenceError, invalidArgument, unimplemented } from '../../../errors.ts';
 import type { ModelIndexEntry } from '../../../lifecycle/model-index.ts';

@@ -1,5 +1,5 @@
 /**
- * Trace and log settings (http.md §10). Neither can be changed while this server runs: what is well-formed is answered
+ * Trace and log settings. Neither can be changed while this server runs: what is well-formed is answered
  * as not implemented, what is not is told first.
  */
 

@@ -1,5 +1,5 @@
 /**
- * Shared memory endpoints (http.md §9). This server takes no client memory: registration is refused after its form has
+ * Shared memory endpoints. This server takes no client memory: registration is refused after its form has
  * been checked, so that a client learns of its own mistake first; status tells truthfully that there is nothing.
  */
 

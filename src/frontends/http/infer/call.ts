@@ -315,7 +315,7 @@ const severalResponses = (model: string): InferenceError =>
       'ModelStreamInfer over gRPC',
   );
 
-/** The JSON length is told only where bytes follow it (http.md §5.3). */
+/** The JSON length is told only where bytes follow it. */
 const bodyHeaders = (jsonBytes: number, binaryBytes: number): readonly string[] =>
   binaryBytes === 0
     ? jsonHeaders

@@ -1,5 +1,5 @@
 /**
- * The raw binary request (`Inference-Header-Content-Length: 0`, http.md §5.4): the whole body is the data of the model's
+ * The raw binary request (`Inference-Header-Content-Length: 0`): the whole body is the data of the model's
  * only input, whose name, datatype and shape come from the model.
  */
 

@@ -1,5 +1,5 @@
 /**
- * The body of `POST …/infer` to an `InferenceRequest` (http.md §5.1–§5.3), in one pass over the JSON. Checks form; whether
+ * The body of `POST …/infer` to an `InferenceRequest`, in one pass over the JSON. Checks form; whether
  * the request fits its model is checked at admission. Inputs are in `request-tensors.ts`, outputs in `requested-outputs.ts`,
  * the body without any JSON in `raw-request.ts`.
  */

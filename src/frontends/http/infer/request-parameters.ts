@@ -1,6 +1,6 @@
 /**
  * The `parameters` objects of an inference request in JSON, read by the tables of `inference/request-fields.ts`, and how
- * HTTP words what is wrong with them (http.md §5.1).
+ * HTTP words what is wrong with them.
  */
 
 import { invalidArgument } from '../../../errors.ts';

@@ -1,4 +1,4 @@
-/** The `outputs` of an inference request: which are wanted, as classes or tensors, in JSON or binary (http.md §5.1). */
+/** The `outputs` of an inference request: which are wanted, as classes or tensors, in JSON or binary. */
 
 import { type InferenceError, invalidArgument, notFound } from '../../../errors.ts';
 import type { RequestedOutput } from '../../../inference/request.ts';

@@ -1,5 +1,5 @@
 /**
- * An `InferenceResponse` to the body of the answer (http.md §5.5): JSON in pieces of bounded size and cost, for whoever
+ * An `InferenceResponse` to the body of the answer: JSON in pieces of bounded size and cost, for whoever
  * writes them to ask for one after the other, and the bytes of binary outputs as the views they are. Writing and releasing
  * is `call.ts`.
  */

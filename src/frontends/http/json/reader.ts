@@ -9,7 +9,7 @@ import { isUtf8 } from 'node:buffer';
 import { type InferenceError, invalidArgument } from '../../../errors.ts';
 import { requestLimits, shownName, tooLong } from '../../../inference/request-limits.ts';
 
-/** Arrays and objects inside each other, in tensor data and elsewhere (http.md §2). */
+/** Arrays and objects inside each other, in tensor data and elsewhere. */
 export const maxJsonDepth = 100;
 
 /** The kinds of JSON values as Triton's error texts name them. */

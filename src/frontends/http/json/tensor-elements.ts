@@ -1,6 +1,6 @@
 /**
  * Elements of a tensor from JSON straight into their bytes, without an array in between. `data` may be flat or nested in
- * any way: only the number of elements counts (http.md §5.2). Stricter than Triton where it would store another number
+ * any way: only the number of elements counts. Stricter than Triton where it would store another number
  * than was sent: fractions and values out of range are refused. What takes the
  * elements is `number-sinks.ts` and `text-sinks.ts`.
  */

@@ -1,5 +1,5 @@
 /**
- * Elements of an output tensor as a flat JSON array (http.md §5.2), some thousand at a time: the text of a large tensor
+ * Elements of an output tensor as a flat JSON array, some thousand at a time: the text of a large tensor
  * would hold the event loop for seconds and be longer than a string can be. NaN and the infinities are bare words, 64-bit
  * integers exact. FP16 and BF16, which Triton refuses, are written like FP32.
  */

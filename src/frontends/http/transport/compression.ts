@@ -1,5 +1,5 @@
 /**
- * Content codings of requests and responses (http.md §5.6): gzip and deflate (zlib format), which run on Node's
+ * Content codings of requests and responses: gzip and deflate (zlib format), which run on Node's
  * worker pool.
  */
 

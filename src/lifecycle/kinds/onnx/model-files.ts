@@ -23,7 +23,7 @@ interface FileTask {
 
 /**
  * The file that the version is loaded from: `cc_model_filenames` for the compute capability of the first GPU, else
- * `default_model_filename`, else `model.onnx`. A folder of that name is the model with its external data (config.md §6.2).
+ * `default_model_filename`, else `model.onnx`. A folder of that name is the model with its external data.
  * External data must stay within the version's folder.
  */
 export async function findModelFile(task: FileTask): Promise<ModelFile> {
