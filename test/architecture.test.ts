@@ -3,14 +3,10 @@
  * and how long they are. The table of floors is the documentation of the architecture that cannot rot.
  */
 
-import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, relative, resolve, sep } from 'node:path';
-import { fileURLToPath } from 'node:url';
-
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-
-const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
-const source = join(root, 'src');
+import { files, filesBelow, imports, ownImports, reachableFrom, root, type SourceFile } from './import-graph.ts';
 
 /** A room is a folder below src; the files directly in src are rooms of their own. */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
@@ -49,12 +45,20 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'create-server.ts': ['anything'],
   'main.ts': ['anything'],
   'index.ts': ['anything'],
+  'http2-server.ts': ['time.ts', 'http2'],
+  'triton-config.ts': ['tensor', 'model-config'],
 };
 
 const ground = ['errors.ts', 'time.ts', 'logger.ts'];
 
 /** Frontends share the files directly in `frontends/` and in `frontends/v2`, and know nothing of each other. */
 const frontendRooms = ['frontends/grpc/', 'frontends/http/'];
+
+/** What `exports` of package.json offers of single rooms, and all that comes along. */
+const doors: readonly { readonly path: string; readonly mayReach: readonly string[] }[] = [
+  { path: 'http2-server.ts', mayReach: ['http2', 'sockets', 'time.ts'] },
+  { path: 'triton-config.ts', mayReach: ['model-config', 'tensor', 'errors.ts', 'protobufjs'] },
+];
 
 /** Packages and the only files or folders that may import them. */
 const foreigners: readonly { readonly name: RegExp; readonly allowed: readonly string[] }[] = [
@@ -74,52 +78,6 @@ const forbiddenWords = /(^|[-_.])(utils?|helpers?|common|misc|core|base|managers
 const namedElsewhere = ['native/binding/addon_data.h', 'native/binding/addon_data.cc'];
 
 const longestFile = 350;
-
-interface SourceFile {
-  /** Path below src (or test), with forward slashes. */
-  readonly path: string;
-  readonly text: string;
-  readonly lineCount: number;
-}
-
-interface Import {
-  readonly from: string;
-  /** Path below src, or the name of a package. */
-  readonly to: string;
-  readonly isOurs: boolean;
-  /** Leaves no trace at run time. */
-  readonly isTypeOnly: boolean;
-}
-
-function filesBelow(folder: string, extension: string): SourceFile[] {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith(extension))
-    .map((entry) => join(entry.parentPath, entry.name))
-    .map((path) => {
-      const text = readFileSync(path, 'utf8');
-      const lineCount = text.split('\n').length - (text.endsWith('\n') ? 1 : 0);
-      return { path: relative(folder, path).split(sep).join('/'), text, lineCount };
-    });
-}
-
-const importPattern = /^(?:import|export)\s+(type\s+)?(?:[^'";]*?\sfrom\s+)?'([^']+)';/gm;
-const dynamicPattern = /\b(?:import|require)\(\s*'([^']+)'\s*\)/g;
-
-function importsOf(file: SourceFile): Import[] {
-  const found = [
-    ...[...file.text.matchAll(importPattern)].map((match) => ({ to: match[2], isTypeOnly: match[1] !== undefined })),
-    ...[...file.text.matchAll(dynamicPattern)].map((match) => ({ to: match[1], isTypeOnly: false })),
-  ];
-  return found.map(({ to, isTypeOnly }) => {
-    const isOurs = to.startsWith('.');
-    const target = isOurs ? join(dirname(file.path), to).split(sep).join('/') : to;
-    return { from: file.path, to: target, isOurs, isTypeOnly };
-  });
-}
-
-const files = filesBelow(source, '.ts');
-const imports = files.flatMap(importsOf);
-const ownImports = imports.filter((one) => one.isOurs);
 
 const roomOf = (path: string): string => path.split('/')[0];
 
@@ -165,6 +123,20 @@ describe('the floors', () => {
     };
     for (const path of edges.keys()) visit(path, []);
     expect(cycles).toEqual([]);
+  });
+
+  it.each(doors)('let nothing above its floor out by the door $path', ({ path, mayReach }) => {
+    const reached = [...reachableFrom(path)].filter((one) => one !== path && !one.startsWith('node:'));
+    expect(reached.length).toBeGreaterThan(1);
+    expect(reached.filter((one) => !mayReach.includes(roomOf(one)))).toEqual([]);
+  });
+
+  it('have a door of one file for each room that package.json exports', () => {
+    const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest;
+    const rooms = Object.entries(exports).filter(([name]) => name !== '.');
+    const expected = doors.map(({ path }) => path.replace(/\.ts$/, ''));
+    expect(rooms.map(([, { types }]) => types)).toEqual(expected.map((name) => `./dist/${name}.d.ts`));
+    expect(rooms.map(([, entry]) => entry.default)).toEqual(expected.map((name) => `./dist/${name}.js`));
   });
 
   it('import files that exist, with their extension', () => {
@@ -263,6 +235,10 @@ describe('files', () => {
     expect(wrong.map((file) => file.path)).toEqual([]);
   });
 });
+
+interface Manifest {
+  readonly exports: Readonly<Record<string, { readonly types: string; readonly default: string }>>;
+}
 
 function withoutComments(text: string): string {
   return text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '');

@@ -88,6 +88,11 @@ export class Http2Stream {
     this.sendWindow = sendWindow;
   }
 
+  /** '' when the peer is gone. */
+  get peerAddress(): string {
+    return this.connection.life.peerAddress;
+  }
+
   get hasHeld(): boolean {
     return this.#held !== null;
   }

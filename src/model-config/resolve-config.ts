@@ -11,8 +11,8 @@ import { checkConfig, checkIdentity } from './rules/check-config.ts';
 import { completeFromSignature, completeNames, decideBatching } from './typed/complete-config.ts';
 import type { ConfigSettings } from './config-settings.ts';
 import { readEngineConfig } from './typed/engine-config.ts';
-import { newFindings, throwFindings, toldOf } from './findings.ts';
-import { resolveInstanceGroups } from './typed/instance-groups.ts';
+import { type Findings, newFindings, throwFindings, toldOf } from './findings.ts';
+import { type InstanceGroups, resolveInstanceGroups } from './typed/instance-groups.ts';
 import { newMessage } from './schema/message-fields.ts';
 import type { ConfigMessage, ConfigValue, EngineConfig, ModelConfig } from './model-config.ts';
 import { normaliseConfig } from './typed/normalise-config.ts';
@@ -60,18 +60,46 @@ export function resolveModelConfig(query: ConfigQuery & { readonly signature: Mo
   const findings = newFindings();
   const written = readConfigMessage(query);
   const complete = completeFromSignature(written, signature, settings, findings);
-  checkConfig(complete, signature, findings);
-  const { groups, messages } = resolveInstanceGroups(complete, settings, findings);
-  const engine = readEngineConfig(
-    complete,
-    groups.some(({ kind }) => kind === 'gpu'),
-    findings,
-  );
+  const checked = checkComplete(complete, signature, settings, findings);
   throwFindings(findings);
-  const message = normaliseConfig(complete, messages);
-  const ignoredFields = toldOf(findings.ignored);
-  const batching = decideBatching(written, complete, signature);
-  return deepFreeze(buildConfig({ message, signature, instanceGroups: groups, engine, ignoredFields, batching }));
+  return configInForce(written, checked, signature, findings);
+}
+
+/** A complete configuration that was looked at by all checks. It may be built only if they found nothing wrong. */
+export interface CheckedConfig {
+  readonly complete: ConfigMessage;
+  readonly instances: InstanceGroups;
+  readonly engine: EngineConfig;
+}
+
+export function checkComplete(
+  complete: ConfigMessage,
+  signature: ModelSignature,
+  settings: ConfigSettings,
+  findings: Findings,
+): CheckedConfig {
+  checkConfig(complete, signature, findings);
+  const instances = resolveInstanceGroups(complete, settings, findings);
+  const hasGpus = instances.groups.some(({ kind }) => kind === 'gpu');
+  return { complete, instances, engine: readEngineConfig(complete, hasGpus, findings) };
+}
+
+/** @param written the same before it was completed, which says how it came to its batch size */
+export function configInForce(
+  written: ConfigMessage,
+  { complete, instances, engine }: CheckedConfig,
+  signature: ModelSignature,
+  findings: Findings,
+): ModelConfig {
+  const parts = {
+    message: normaliseConfig(complete, instances.messages),
+    signature,
+    instanceGroups: instances.groups,
+    engine,
+    ignoredFields: toldOf(findings.ignored),
+    batching: decideBatching(written, complete, signature),
+  };
+  return deepFreeze(buildConfig(parts));
 }
 
 /** What the engine will be asked for, known before the model file is read. Faults are told by `resolveModelConfig`. */

@@ -72,7 +72,7 @@ export abstract class Http2Call implements CallContext, InferenceContext, Stream
   }
 
   get caller(): Caller {
-    return { protocol: 'grpc', address: this.stream.connection.life.peerAddress };
+    return { protocol: 'grpc', address: this.stream.peerAddress };
   }
 
   metadataValue(key: string): string | null {

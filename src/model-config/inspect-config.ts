@@ -1,39 +1,57 @@
 /**
- * Checks a configuration without its model file: everything except whether it fits the model. Without these checks a
- * missing model file would hide the other problems.
+ * Looks at a configuration and tells everything that can be said about it, with or without its model file. Without these
+ * checks a missing model file would hide the other problems.
  */
 
 import { InferenceError } from '../errors.ts';
 import { type Datatype, datatypeOfConfigName } from '../tensor/datatype.ts';
 import { isAlias } from './alias-config.ts';
-import { checkConfig, checkIdentity } from './rules/check-config.ts';
-import { completeNames } from './typed/complete-config.ts';
-import { readEngineConfig } from './typed/engine-config.ts';
-import { newFindings, toldOf } from './findings.ts';
-import { resolveInstanceGroups } from './typed/instance-groups.ts';
+import { checkIdentity } from './rules/check-config.ts';
+import { completeFromSignature, completeNames } from './typed/complete-config.ts';
+import { type Findings, newFindings, toldOf } from './findings.ts';
 import { has, messageOf, messagesOf, numberOf, numbersOf, textOf, textsOf } from './schema/message-fields.ts';
-import type { ConfigMessage } from './model-config.ts';
-import { type ConfigQuery, readSource } from './resolve-config.ts';
+import type { ConfigMessage, ModelConfig } from './model-config.ts';
+import { checkComplete, type ConfigQuery, configInForce, readSource } from './resolve-config.ts';
 import { type ModelSignature, type TensorSpec, tensorNamed } from './signature.ts';
 
-/** One sentence each; empty when nothing is wrong or nothing is written. */
-export function faultsWithoutModel({ modelName, source, settings }: ConfigQuery): readonly string[] {
-  if (source.kind === 'none') return [];
+export interface ConfigInspection {
+  /** As written, with names completed; null when it cannot be read. */
+  readonly message: ConfigMessage | null;
+  /** Null when anything was found wrong or left out, and for an alias, whose configuration is its target's. */
+  readonly config: ModelConfig | null;
+  readonly findings: Findings;
+}
+
+/**
+ * Reads, completes and checks a configuration and throws nothing.
+ *
+ * @param signature null: whether the configuration fits the model is not judged, and only names are completed
+ */
+export function inspectConfig(query: ConfigQuery, signature: ModelSignature | null): ConfigInspection {
+  const { modelName, source, settings } = query;
   const findings = newFindings();
+  let written: ConfigMessage;
   try {
-    const message = completeNames(readSource(modelName, source, settings), modelName, settings.autoComplete);
-    checkIdentity(message, modelName, findings);
-    if (!isAlias(message)) {
-      checkConfig(message, declaredSignature(message), findings);
-      const { groups } = resolveInstanceGroups(message, settings, findings);
-      const hasGpus = groups.some(({ kind }) => kind === 'gpu');
-      readEngineConfig(message, hasGpus, findings);
-    }
+    written = completeNames(readSource(modelName, source, settings), modelName, settings.autoComplete);
   } catch (error) {
     if (!(error instanceof InferenceError)) throw error;
     findings.invalid.push(error.message);
+    return { message: null, config: null, findings };
   }
-  return toldOf([...findings.invalid, ...findings.leftOut]);
+  checkIdentity(written, modelName, findings);
+  if (isAlias(written)) return { message: written, config: null, findings };
+  const model = signature ?? declaredSignature(written);
+  const complete = signature === null ? written : completeFromSignature(written, signature, settings, findings);
+  const checked = checkComplete(complete, model, settings, findings);
+  const isGood = findings.invalid.length === 0 && findings.leftOut.length === 0;
+  return { message: written, config: isGood ? configInForce(written, checked, model, findings) : null, findings };
+}
+
+/** One sentence each; empty when nothing is wrong or nothing is written. */
+export function faultsWithoutModel(query: ConfigQuery): readonly string[] {
+  if (query.source.kind === 'none') return [];
+  const { invalid, leftOut } = inspectConfig(query, null).findings;
+  return toldOf([...invalid, ...leftOut]);
 }
 
 /** The signature of a model that the configuration fits. */
