@@ -19,17 +19,23 @@ const accountStride = 16;
 /** Answers up to this are always sent: a refusal is hardly smaller. */
 const freeAnswerBytes = 16 * 1024;
 
-/** Messages up to this are always received: questions for health and state have to be answered most of all when all is full. */
+/** Messages up to this are always received, because health has to be answered most of all when memory is short. */
 const freeMessageBytes = 1024;
 
-/** The part of the limit that requests leave for answers: one over this. Without it a full queue would have no way to end. */
+/** The part of the limit that requests leave for answers: one over this. Without it a full queue could not drain. */
 const answerShare = 8;
 
-/** What is always received may pass the limit by one over this, or by `leastExcessBytes`: many small things are a large one. */
+/**
+ * Messages that are always received may exceed the limit by one over this, or by `leastExcessBytes`: many small ones
+ * are a lot.
+ */
 const excessShare = 8;
 const leastExcessBytes = 1024 * 1024;
 
-/** Whoever leaves others no more than this is alone: their heads, and questions for health. Less where the limit is small. */
+/**
+ * A request is alone when all others together have no more than this: heads and health checks. Less where the limit is
+ * small.
+ */
 const othersBytes = 64 * 1024;
 const othersShare = 16;
 
@@ -38,9 +44,9 @@ export class MemoryBudget {
   /** The accounts of all threads, to be given to `MemoryBudget` in another thread. */
   readonly shared: SharedArrayBuffer;
   readonly #requestLimitBytes: number;
-  /** Where also the smallest messages end. */
+  /** The limit for the smallest messages. */
   readonly #lastLimitBytes: number;
-  /** What others may have beside a request that is alone. */
+  /** Bytes that others may have beside a request that is alone. */
   readonly #othersBytes: number;
   readonly #accounts: Int32Array;
   readonly #at: number;
@@ -49,7 +55,7 @@ export class MemoryBudget {
 
   /**
    * @param limitBytes At least 1.
-   * @param shared     Of `MemoryBudget.shared` in another thread, or of `MemoryBudget.accounts`.
+   * @param shared     `MemoryBudget.shared` of another thread, or the result of `MemoryBudget.accounts`.
    * @param account    Of this thread among those; two threads never have the same.
    */
   constructor(limitBytes: number, shared: SharedArrayBuffer = MemoryBudget.accounts(1), account = 0) {
@@ -83,8 +89,8 @@ export class MemoryBudget {
   }
 
   /**
-   * Takes memory for a request; false when there is not enough. A request that has all but its head to itself always gets it, so
-   * that requests which wait for each other's memory cannot all fail.
+   * Takes memory for a request; false when there is not enough. A request that has all but its head to itself always
+   * gets it, so that requests which wait for each other's memory cannot all fail.
    *
    * @param ownBytes What the same request has taken before.
    */
@@ -96,8 +102,8 @@ export class MemoryBudget {
   }
 
   /**
-   * The same for bytes of a message or of its headers. Small ones may pass the limit, until they alone are an eighth of it.
-   * What was decoded from them may not.
+   * The same for bytes of a message or of its headers. Small ones may pass the limit, until they alone are an eighth of
+   * it. What was decoded from them may not.
    */
   reserveMessage(bytes: number, ownBytes = 0): boolean {
     if (bytes + ownBytes > freeMessageBytes) return this.reserve(bytes, ownBytes);
@@ -107,11 +113,12 @@ export class MemoryBudget {
   }
 
   /**
-   * Whether an answer may be kept until its client has taken it. Nothing is taken by this: what waits is counted where it
-   * waits.
+   * Whether an answer may be kept until its client has taken it. Reserves nothing: waiting answers are counted where
+   * they wait.
    *
    * @param ownBytes What its request has taken and is about to give back.
-   * @param isBehind Whether more waits for this client already than for a client that reads; such get half of the memory.
+   * @param isBehind Whether more answers wait for this client than for one that reads; then only half of the limit
+   * counts.
    * @throws InferenceError `resource_exhausted` when answers that nobody reads have taken the memory.
    */
   checkAnswer(bytes: number, ownBytes: number, isBehind = false): void {
@@ -121,7 +128,7 @@ export class MemoryBudget {
     if (others + bytes > limit && others > this.#othersBytes) throw this.#noRoomForAnswer(bytes);
   }
 
-  /** Takes memory that is there already, however much; negative gives back. */
+  /** Counts memory that was taken already, without a limit; negative releases. */
   add(bytes: number): void {
     const own = this.#ownBytes + bytes;
     this.#ownBytes = own;
@@ -135,12 +142,12 @@ export class MemoryBudget {
     if (bytes > 0) this.add(-bytes);
   }
 
-  /** Forgets what a thread had that has ended. */
+  /** Removes the account of a thread that has ended. */
   clear(account: number): void {
     this.#accounts[account * accountStride] = 0;
   }
 
-  /** Why `reserve` said no. */
+  /** The error after `reserve` returned false. */
   exhausted(bytes: number): InferenceError {
     return resourceExhausted(
       `the server has ${this.totalBytes} bytes of requests and answers in flight and takes at most ${this.limitBytes}, ` +

@@ -2,7 +2,7 @@
 
 import type { InferenceRequest, ParameterValue, RequestDraft } from './request.ts';
 
-/** Objects for a tensor, an output or a parameter, without their texts: what V8 takes, rounded up. */
+/** Bytes of the objects for a tensor, an output or a parameter in V8, without their texts; rounded up. */
 const tensorBytes = 192;
 const outputBytes = 96;
 const parameterBytes = 96;

@@ -12,17 +12,20 @@ export const requestLimits = {
   parameters: 32_768,
   /** Parameters of one input or output. */
   tensorParameters: 256,
-  /** Dimensions of a shape; ONNX Runtime and the protocol's clients stop far below. */
+  /** Dimensions of a shape; ONNX Runtime and the clients of the protocol use far fewer. */
   rank: 128,
-  /** The same in JSON, where a dimension is two bytes at least: up to here admission says what the model has. */
+  /**
+   * The same in JSON, where a dimension has at least two bytes. Up to here admission reports a wrong rank, naming the
+   * model's.
+   */
   jsonRank: 4096,
   /** Bytes of the name of a model, a tensor, a datatype or a parameter. */
   nameBytes: 4096,
   /** Bytes of an id, or of the text of one parameter. */
   textBytes: 1024 * 1024,
-  /** Bytes of the values of all parameters together, and of what a JSON request has besides the members that mean something. */
+  /** Bytes of the values of all parameters together, and of the members without a meaning in a JSON request. */
   allTextBytes: 4 * 1024 * 1024,
-  /** Characters of one number in JSON: what Triton's parser takes for a double is decided long before. */
+  /** Characters of one number in JSON: the nearest double is decided long before. */
   numberCharacters: 1024,
 } as const;
 
@@ -35,5 +38,5 @@ export const tooLong = (what: string, limit: number): InferenceError =>
 
 const maxShown = 256;
 
-/** A name from outside as error messages show it: what is longer is cut. */
+/** A name from outside as error messages show it: longer ones are truncated. */
 export const shownName = (name: string): string => (name.length > maxShown ? `${name.slice(0, maxShown)}…` : name);

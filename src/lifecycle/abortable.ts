@@ -4,8 +4,9 @@
  */
 
 /**
- * The outcome of `work`, or `signal.reason` as soon as that is aborted. What comes later goes to `discard`, which must not
- * throw: an open of the runtime, or a read of a file system that hangs, cannot be interrupted and must not be waited for.
+ * The outcome of `work`, or `signal.reason` as soon as that is aborted. A late result goes to `discard`, which must not
+ * throw: the runtime while it opens a model, or a file system that hangs, cannot be interrupted and must not be waited
+ * for.
  */
 export function unlessAborted<T>(
   work: Promise<T>,

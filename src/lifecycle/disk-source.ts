@@ -22,7 +22,7 @@ import {
   type VersionTask,
 } from './servable.ts';
 
-/** What reading and loading a folder needs of the server. */
+/** The parts of the server that reading and loading a folder needs. */
 export interface SourceTools extends ServableTools {
   readonly kinds: readonly ServableKind[];
 }
@@ -126,7 +126,7 @@ export const taskFor = (
   message,
 });
 
-/** The first of the kinds that takes such a configuration. @param message as written, with names completed */
+/** The first kind that matches the configuration. @param message as written, with names completed */
 export function kindOf(message: ConfigMessage, kinds: readonly ServableKind[]): ServableKind {
   const kind = kinds.find((candidate) => candidate.matches(message));
   if (kind) return kind;
@@ -140,10 +140,11 @@ export function versionsToServe(folder: ModelFolder, message: ConfigMessage, kin
 }
 
 /**
- * The configuration of a folder that has a version to serve. What keeps the model from being looked at – no version, a
- * configuration for another name – does not hide the other faults of the configuration: a file is repaired in one go.
+ * The configuration of a folder that has a version to serve. A fault that keeps the model
+ * from being loaded at all (no version, a configuration for another name) does not hide the other faults of the
+ * configuration, so that a user can mend them all at once.
  *
- * @throws InferenceError with all faults, and what to do where there is no version
+ * @throws InferenceError with all faults, and with advice where there is no version
  */
 export async function readWholeConfig(
   folder: ModelFolder,
@@ -164,7 +165,7 @@ export async function readWholeConfig(
   throw new InferenceError(failure?.code ?? 'invalid_argument', texts.join('; '), failure ?? undefined);
 }
 
-/** Triton's sentence and what to do; null when there is a version. */
+/** Triton's sentence and advice; null when there is a version. */
 async function noVersionText(
   folder: ModelFolder,
   message: ConfigMessage | null,

@@ -21,10 +21,10 @@ const youngMs = 2000;
 /** Time between two scans of young files. */
 const lookAgainMs = 100;
 
-/** Files that never stop changing are taken as they are after this. */
+/** Files that never stop changing are loaded as they are after this. */
 const changingMs = 5000;
 
-/** A start tries a folder that lacks something all the same when nothing in it has changed for so long. */
+/** At start-up a folder that lacks something is tried anyway when nothing in it has changed for so long. */
 const startPatienceMs = 5000;
 
 /** How long a start that has no poll behind it waits for models that lack something. */
@@ -55,7 +55,7 @@ export class DiskView implements RepositoryView {
     const leftovers = await removeLeftovers();
     if (leftovers > 0) logger.info({ leftovers }, 'removed temporary models of processes that are no more');
     for (const path of this.#settings.paths) {
-      // A repository that cannot be read is told where it is needed.
+      // An unreadable repository is reported when it is needed.
       const folders = await scanRepositories([path], this.#settings).catch(() => null);
       if (folders === null || [...folders.values()].some(({ holdsModel }) => holdsModel)) continue;
       logger.warn({}, `model repository ${quoted(basename(path))}: ${noModelText(await hintForRepository(path))}`);
@@ -138,9 +138,9 @@ export class DiskView implements RepositoryView {
   }
 
   /**
-   * Looks until every model has settled, or until `mostMs` have passed; then gives what is still waited for.
+   * Scans until every model has settled, or until `mostMs` have passed. Returns the models that still wait.
    *
-   * @param minds whether a model waits for what it lacks, or only for files that change
+   * @param minds whether a model waits for missing files, or only for files that change
    */
   async #whenSettled(
     look: () => Promise<ReadonlyMap<string, Sighting>>,
@@ -159,7 +159,7 @@ export class DiskView implements RepositoryView {
       for (const [name, sighting] of seen) {
         const isQuiet = settling.quietMs(name, sighting) > youngMs;
         const agrees = isQuiet || before.get(name)?.fingerprint === sighting.fingerprint;
-        // What never stops changing and lacks nothing is a file that is written to all the time.
+        // A folder that never stops changing and lacks nothing has a file that is written to all the time.
         const mayChange = agrees || passedMs > changingMs;
         const lacks = minds && mayChange ? await settling.waitsFor(name, sighting) : mayChange ? null : stillWritten;
         if (lacks !== null) waiting.set(name, lacks);

@@ -8,8 +8,8 @@ import { kindOf, type SourceTools, taskFor, versionsToServe } from './disk-sourc
 import { configSettings } from './servable.ts';
 
 /**
- * One phrase each, without paths above the model's folder; empty when all is there. What is wrong may also be meant so:
- * only the time that passes tells a file that is still being copied from one that is broken.
+ * One phrase each, without paths above the model's folder; empty when all is there. The fault may also be permanent:
+ * only time distinguishes a file that is still being copied from a broken one.
  */
 export async function lacksOf(folder: ModelFolder, tools: SourceTools): Promise<readonly string[]> {
   try {
@@ -29,7 +29,7 @@ export async function lacksOf(folder: ModelFolder, tools: SourceTools): Promise<
     return lacks;
   } catch (error) {
     const { code, message } = toInferenceError(error);
-    // The rest no further byte will mend: loading it says so.
+    // Other faults will not go away with more bytes; the load reports them.
     return code === 'unavailable' || code === 'not_found' ? [message] : [];
   }
 }

@@ -7,6 +7,6 @@ import type { ModelVersion } from './model-version.ts';
 
 export interface Lease {
   readonly version: ModelVersion;
-  /** Gives the hold up; more than once is once. */
+  /** Releases the lease; further calls do nothing. */
   release(): void;
 }

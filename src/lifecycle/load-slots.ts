@@ -2,7 +2,9 @@
 
 import { unlessAborted } from './abortable.ts';
 
-/** Runs a task when a slot is free. An aborted wait gives its place up; so does an aborted task when it returns. */
+/**
+ * Runs a task when a slot is free. An aborted wait leaves the queue; an aborted task keeps its slot until it returns.
+ */
 export type Slots = <T>(task: () => Promise<T>, signal: AbortSignal) => Promise<T>;
 
 /** At most `count` tasks run; the others wait their turn in order. */

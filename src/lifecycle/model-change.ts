@@ -29,7 +29,7 @@ export class ModelChange {
   readonly #signal: AbortSignal;
   readonly #resized: { commit(): void; undo(): Promise<void> }[] = [];
 
-  /** @param signal calls the change off: what is under way rejects with its reason */
+  /** @param signal cancels the change: pending operations reject with its reason */
   constructor(source: ModelSource, table: VersionTable, around: ChangeSurroundings, signal: AbortSignal) {
     this.#source = source;
     this.#table = table;
@@ -37,7 +37,10 @@ export class ModelChange {
     this.#signal = signal;
   }
 
-  /** Loads these versions; rejects with one error that names every version that failed, and leaves the reasons in the table. */
+  /**
+   * Loads these versions; rejects with one error that names every version that failed, and leaves the reasons in the
+   * table.
+   */
   async load(numbers: readonly number[], needed: readonly ModelVersion[]): Promise<void> {
     const { observer, clock, loadSlots } = this.#around;
     const fresh = numbers.map((number) => new ModelVersion(this.#table.model, number, observer, clock));
@@ -73,7 +76,7 @@ export class ModelChange {
     }
   }
 
-  /** Makes the instances ready that serving versions need according to the new source. */
+  /** Prepares the instances that serving versions need according to the new source. */
   async resize(numbers: readonly number[]): Promise<void> {
     try {
       for (const number of numbers) {
@@ -100,7 +103,7 @@ export class ModelChange {
     return next;
   }
 
-  /** Closes the instances that were made ready; the caller retires the new versions. */
+  /** Closes the prepared instances; the caller retires the new versions. */
   async undo(): Promise<void> {
     const results = await Promise.allSettled(this.#resized.map((change) => change.undo()));
     for (const result of results) if (result.status === 'rejected') throw result.reason;

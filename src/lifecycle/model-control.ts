@@ -45,16 +45,19 @@ const nothingBrought = (brought: LoadFiles): boolean => brought.config === null 
 export class ModelControl {
   readonly #parts: ControlParts;
   readonly #lives = new Map<string, ModelLife>();
-  /** Models that served once and were forgotten, the latest of them: a request for one is told that it has no version. */
+  /**
+   * Models that served once and were forgotten, the latest of them: a request for one gets the error that the model has
+   * no version.
+   */
   readonly #departed = new Map<string, VersionTable>();
   readonly #watch: RepositoryWatch;
   readonly #needs = new NeedsGraph();
   readonly #around: LifeSurroundings;
   /** Loaded because another model needs them, and by no call. */
   readonly #implicit = new Set<string>();
-  /** What start-up was asked for and could not load; a later load or unload settles it. */
+  /** Models that start-up had to load and could not; a later load or unload removes them. */
   readonly #startupFailures = new Set<string>();
-  /** What changed models wait for before they are loaded. */
+  /** For each changed model, what it waits for before it is loaded. */
   readonly #waiting = new Map<string, string>();
   #hasStarted = false;
   #isWaitingForRepository = false;
@@ -109,7 +112,7 @@ export class ModelControl {
     return [...this.#startupFailures].sort();
   }
 
-  /** A volume that is mounted late is waited for where that is asked for. */
+  /** Waits for a volume that is mounted late, if the settings ask for it. */
   async #firstScan(): Promise<StartScan> {
     const { view, clock, logger, settings } = this.#parts;
     for (;;) {
@@ -135,8 +138,7 @@ export class ModelControl {
   }
 
   /**
-   * Takes no more wishes, ends the loads that are under way and takes every model out of service; resolves when all of them
-   * are gone.
+   * Accepts no more wishes, cancels running loads and unloads every model; resolves when all are unloaded.
    */
   async stop(): Promise<void> {
     this.#watch.stop();
@@ -151,7 +153,7 @@ export class ModelControl {
     );
   }
 
-  /** Fails what waits and ends what runs, in all models. */
+  /** Fails waiting requests and cancels running batches of all models. */
   abort(error: InferenceError): void {
     for (const life of this.#lives.values()) life.abort(error);
   }
@@ -192,8 +194,8 @@ export class ModelControl {
   }
 
   /**
-   * Whether start-up is over and, when `strict`, has loaded all that it was asked for. What fails later is the matter of
-   * that model: a broken folder or a failed load call must not take the other models out of a load balancer.
+   * Whether start-up has ended and, when `strict`, has loaded every model that it had to. Later failures concern their
+   * own model only: a broken folder or a failed load call must not take the other models out of a load balancer.
    */
   isReady(strict: boolean): boolean {
     return this.#hasStarted && (!strict || this.#startupFailures.size === 0);
@@ -210,7 +212,7 @@ export class ModelControl {
     return readyOnly ? entries.filter(({ state }) => state === 'READY') : entries;
   }
 
-  /** What waits for files says so: beside what serves, or alone. */
+  /** A model that waits for files has an entry that says so: beside its serving versions, or alone. */
   #entriesOf(name: string): readonly ModelIndexEntry[] {
     const known = this.#lives.get(name)?.table.index() ?? [];
     const waiting = this.#waiting.get(name);
@@ -219,7 +221,7 @@ export class ModelControl {
     return known.map((entry) => (entry.reason === '' ? { ...entry, reason: waiting } : entry));
   }
 
-  /** Loads or reloads a model from its folder, or from what the call brings along. */
+  /** Loads or reloads a model from its folder, or from files and configuration in the call. */
   async load(name: string, brought: LoadFiles): Promise<void> {
     this.#refuseUnlessExplicit();
     this.#implicit.delete(name);
@@ -278,7 +280,7 @@ export class ModelControl {
     this.#startupFailures.delete(name);
   }
 
-  /** The folder is gone: what served it drains, and the name is unknown afterwards. */
+  /** The folder has disappeared: its versions drain, and the name is unknown afterwards. */
   async #gone(name: string): Promise<void> {
     this.#startupFailures.delete(name);
     if (this.#stopping) return;

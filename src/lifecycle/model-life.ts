@@ -1,6 +1,7 @@
 /**
  * One model over time: a loop that takes the wishes for the model in the order in which they were asked, and carries
- * out each of them step by step (`reconcile.ts`, `model-loading.ts`). Different models change independently. The files to serve come as a
+ * out each of them step by step (`reconcile.ts`, `model-loading.ts`). Different models change independently. The files
+ * to serve come as a
  * `ModelSource`; this file decides the order of steps and never touches files.
  */
 
@@ -14,13 +15,13 @@ import { VersionTable } from './version-table.ts';
 import type { EndWish, Wish, WishOrigin } from './wish.ts';
 
 export interface LifeSurroundings extends LoadSurroundings {
-  /** Something that could not be closed or released leaves memory or files behind; somebody should know. */
+  /** Called when something could not be closed or released, which leaves memory or files behind. */
   readonly onReleaseError: (error: unknown) => void;
 }
 
 /** Events of one model for the owner of the table of models. */
 export interface LifeListener {
-  /** The `forget` step: nothing serves, drains or is wished for, and there is nothing to remember. */
+  /** The `forget` step: no version serves or drains, no wish waits, and no failure has to be remembered. */
   forget(): void;
 }
 
@@ -28,7 +29,7 @@ export interface LifeListener {
 interface Turn {
   readonly wish: Wish;
   readonly abort: AbortController;
-  /** Of what is being loaded; null before it was read. */
+  /** The fingerprint of the files that are being loaded; null before they were read. */
   fingerprint: string | null;
 }
 
@@ -39,7 +40,7 @@ export class ModelLife implements LoadedLife {
   readonly #loading: ModelLoading;
   /** In the order of asking; the first one is being fulfilled. */
   readonly #turns: Turn[] = [];
-  /** What goes on in the background: versions draining, sources being released. */
+  /** Background work: versions that drain, sources that are being released. */
   readonly #departures = new Set<Promise<unknown>>();
   #tail: Promise<unknown> = Promise.resolve();
   #source: ModelSource | null = null;
@@ -62,20 +63,20 @@ export class ModelLife implements LoadedLife {
     return this.#source;
   }
 
-  /** What the model is loaded from; null when it is not loaded. */
+  /** The scan from which the model was loaded; null when it is not loaded. */
   get sighting(): Sighting | null {
     return this.#sighting;
   }
 
-  /** Nothing is wished for, serves or drains. */
+  /** No wish waits, and no version serves or drains. */
   get isAtRest(): boolean {
     return this.#turns.length === 0 && this.#departures.size === 0 && this.table.isIdle;
   }
 
   /**
-   * Resolves when the wish has been fulfilled: the versions serve, or are out of service (what they accepted is finished
-   * in the background). Rejects with the reason why not; what served before then goes on serving. A load that a newer
-   * wish makes pointless is ended: it rejects with `cancelled`.
+   * Resolves when the wish has been fulfilled: the versions serve, or are out of service (accepted requests are
+   * finished in the background). Rejects with the reason of a failure; versions that served before go on serving. A
+   * load that a newer wish makes pointless is cancelled: it rejects with `cancelled`.
    */
   fulfil(wish: Wish): Promise<void> {
     const turn: Turn = { wish, abort: new AbortController(), fingerprint: null };
@@ -86,7 +87,7 @@ export class ModelLife implements LoadedLife {
     return outcome;
   }
 
-  /** A model that this one needs has changed. Asked again before its turn has come, it is one turn for both. */
+  /** A model that this one needs has changed. Repeated calls before its turn has come share one turn. */
   follow(): Promise<void> {
     if (this.#turns.slice(1).some(({ wish }) => wish.kind === 'follow')) return Promise.resolve();
     return this.fulfil({ kind: 'follow', by: 'follow' });
@@ -97,25 +98,25 @@ export class ModelLife implements LoadedLife {
     return this.#tail;
   }
 
-  /** Ends every load that waits or is under way. */
+  /** Cancels every load that waits or runs. */
   endLoads(reason: InferenceError): void {
     for (const { wish, abort } of this.#turns) {
       if (wish.kind === 'load' || wish.kind === 'follow') abort.abort(reason);
     }
   }
 
-  /** Resolves when every version that was leaving is gone. */
+  /** Resolves when every draining version is unloaded. */
   async settled(): Promise<void> {
     await this.#tail;
     await Promise.all(this.#departures);
   }
 
-  /** Fails what waits and ends what runs in all versions. */
+  /** Fails waiting requests and cancels running batches of all versions. */
   abort(error: InferenceError): void {
     for (const version of [...this.table.serving.values(), ...this.table.leaving]) version.abort(error);
   }
 
-  /** An unload ends all loads before it; a load ends the one under way unless both are of the same files. */
+  /** An unload cancels all loads before it; a load cancels the running one unless both are of the same files. */
   #endPointless(wish: Wish): void {
     if (wish.kind === 'follow') return;
     if (wish.kind !== 'load') {
@@ -133,7 +134,7 @@ export class ModelLife implements LoadedLife {
       (fingerprint) => {
         if (current.fingerprint !== null && current.fingerprint !== fingerprint) current.abort.abort(reason);
       },
-      // Its own turn will say what is wrong with it; until then the other one goes on.
+      // Its own turn will report the error; until then the running load goes on.
       () => undefined,
     );
   }
@@ -162,7 +163,7 @@ export class ModelLife implements LoadedLife {
   #takeOut({ kind, by }: EndWish): void {
     this.table.failures = new Map();
     this.#loading.forget();
-    // Nothing in the repository stands for a model that was brought by a call.
+    // The repository has no folder for a model whose files came with a call.
     this.#isToBeForgotten = kind === 'forget' || this.#sighting?.isInRepository === false;
     const serving = this.table.ready.map(({ version }) => version);
     const steps = reconcile({ kind: this.#isToBeForgotten ? 'gone' : 'unloaded' }, serving);
@@ -177,7 +178,7 @@ export class ModelLife implements LoadedLife {
 
   // ---- the one step that callers see ----
 
-  /** Versions take over; what is no longer among them drains in the background. */
+  /** Versions take over; replaced versions drain in the background. */
   replace(
     next: ReadonlyMap<number, ModelVersion>,
     source: ModelSource | null,
@@ -208,7 +209,7 @@ export class ModelLife implements LoadedLife {
     return this.depart(departure());
   }
 
-  /** Goes on in the background; its failure is reported. */
+  /** Continues work in the background and reports its failure. */
   depart(work: Promise<unknown>): Promise<void> {
     const departure = work.then(
       () => undefined,

@@ -1,7 +1,7 @@
 /**
- * How one model comes into service: a wish looks at its source, what the source needs is waited for, new versions are made
- * ready aside, and one step lets them take over. Also how a model follows the models that it needs. The order of wishes and
- * what leaves is `model-life.ts`.
+ * How one model comes into service: a wish reads its source, waits for the models that the source needs, prepares new
+ * versions beside the serving ones, and switches to them in one step. Also how a model follows the models that it
+ * needs. The order of wishes and the draining of versions are in `model-life.ts`.
  */
 
 import { InferenceError, invalidArgument, toInferenceError } from '../errors.ts';
@@ -26,10 +26,10 @@ export interface LoadSurroundings extends ChangeSurroundings {
 /** The model that is loaded. */
 export interface LoadedLife {
   readonly table: VersionTable;
-  /** What serves was made from these two; null when nothing serves. */
+  /** The source and the scan of the serving versions; null when nothing serves. */
   readonly source: ModelSource | null;
   readonly sighting: Sighting | null;
-  /** Versions take over; what is no longer among them drains in the background. */
+  /** Versions take over; replaced versions drain in the background. */
   replace(
     next: ReadonlyMap<number, ModelVersion>,
     source: ModelSource | null,
@@ -38,11 +38,11 @@ export interface LoadedLife {
   ): void;
   /** Drains versions that were replaced or not needed, then releases the source they came from. Never rejects. */
   seeOff(versions: readonly ModelVersion[], source: ModelSource | null): Promise<void>;
-  /** Goes on in the background; its failure is reported. */
+  /** Continues work in the background and reports its failure. */
   depart(work: Promise<unknown>): Promise<void>;
 }
 
-/** What would serve if the models that it needs did. */
+/** A source that would serve if the needed models did. */
 interface Waiting {
   readonly sighting: Sighting;
   readonly needs: readonly ModelRef[];
@@ -52,7 +52,7 @@ export class ModelLoading {
   readonly #life: LoadedLife;
   readonly #around: LoadSurroundings;
   #waiting: Waiting | null = null;
-  /** The versions of other models that what serves was loaded with. */
+  /** The versions of other models with which the serving versions were loaded. */
   #neededBefore: readonly ModelVersion[] = [];
 
   constructor(life: LoadedLife, around: LoadSurroundings) {
@@ -64,7 +64,7 @@ export class ModelLoading {
     return this.#life.table.model;
   }
 
-  /** What serves, or waits to, needs these. */
+  /** The models that the serving or waiting source needs. */
   get needs(): readonly ModelRef[] {
     return [...(this.#life.source?.needs ?? []), ...(this.#waiting?.needs ?? [])];
   }
@@ -75,7 +75,7 @@ export class ModelLoading {
     this.#neededBefore = [];
   }
 
-  /** @param onSeen told the fingerprint of what is about to be loaded */
+  /** @param onSeen called with the fingerprint of the files that are about to be loaded */
   async load(wish: LoadWish, signal: AbortSignal, onSeen: (fingerprint: string) => void): Promise<void> {
     const { logger } = this.#around;
     try {
@@ -93,8 +93,8 @@ export class ModelLoading {
   }
 
   /**
-   * Other versions of a needed model serve than before: moves to them, comes into service if it waited for them, or leaves
-   * it. Rejects only with the reason of `signal`.
+   * Other versions of a needed model serve than before: moves to them, comes into service if it waited for them, or
+   * leaves it. Rejects only with the reason of `signal`.
    */
   async follow(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
@@ -120,7 +120,7 @@ export class ModelLoading {
     }
   }
 
-  /** Nothing can serve without the needed models; it serves again as soon as they do. */
+  /** Takes the model out of service without the needed models; it serves again as soon as they do. */
   #strand(source: ModelSource, sighting: Sighting, error: InferenceError): void {
     this.#around.logger.error({ model: this.#name, by: 'follow' }, `out of service: ${error.message}`);
     this.#life.replace(new Map(), null, null, 'follow');
@@ -159,7 +159,7 @@ export class ModelLoading {
     } catch (error) {
       if (signal.aborted) throw error;
       const { code, message } = toInferenceError(error);
-      // Of two folders of one name nobody can say which one is to serve: neither does, as in Triton.
+      // With two folders of one name it is undefined which one should serve: neither does, as in Triton.
       if (code === 'already_exists') this.#life.replace(new Map(), null, null, by);
       if (sighting.isInRepository) this.#life.table.failures = new Map([[0, message]]);
       throw pollFailed(this.#name, error);
@@ -167,8 +167,9 @@ export class ModelLoading {
   }
 
   /**
-   * Makes the model what `source` says. New versions load beside the serving ones; only when everything is ready do they
-   * take over, in one step, and the replaced ones drain in the background. If anything fails, all that is new is dropped.
+   * Makes the model what `source` says. New versions load beside the serving ones; only when everything is ready do
+   * they take over, in one step, and the replaced ones drain in the background. If anything fails, all new versions are
+   * dropped.
    */
   async #become(source: ModelSource, sighting: Sighting, by: WishOrigin, signal: AbortSignal): Promise<void> {
     const { clock, logger } = this.#around;
@@ -203,7 +204,7 @@ export class ModelLoading {
       }
       this.#neededBefore = needed;
     } catch (error) {
-      // Also where nothing in the repository stands for the model: then nobody asks for the reason any more.
+      // Also when the repository has no folder for the model: then the reason is no longer of use.
       if (!sighting.isInRepository && table.isIdle) table.failures = new Map();
       void this.#life.depart(change.undo());
       void this.#life.seeOff(change.fresh, source === this.#life.source ? null : source);

@@ -6,7 +6,7 @@ import type { ModelConfig } from '../model-config/model-config.ts';
 import type { ModelVersion } from './model-version.ts';
 import type { LoadVersion, ModelRef } from './servable.ts';
 
-/** What differs between two sources of the same model. */
+/** The difference between two sources of the same model. */
 export interface SourceChange {
   /** Whether a version that already serves has to be loaded anew. */
   reloads(version: number): boolean;
@@ -17,12 +17,12 @@ export interface SourceChange {
 export interface ModelSource {
   /** The version numbers that the version policy selects, ascending. */
   readonly versions: readonly number[];
-  /** What has to serve before a version is loaded. */
+  /** The models that have to serve before a version is loaded. */
   readonly needs: readonly ModelRef[];
   loader(version: number): LoadVersion;
   /** The configuration that a version already loaded would get from this source. */
   configFor(version: ModelVersion): ModelConfig;
   changeSince(before: ModelSource): SourceChange;
-  /** Frees what the source holds, such as a temporary folder; called once no version of it is loaded any more. */
+  /** Frees resources of the source, such as a temporary folder; called once no version of it is loaded any more. */
   release(): Promise<void>;
 }

@@ -1,6 +1,6 @@
 /**
- * One model version from load to unload: it loads once, serves, drains, and is gone. A reload makes another object of
- * this class, which exists beside this one for a time.
+ * One model version from load to unload: it loads once, serves, drains, and is unloaded. A reload makes another object
+ * of this class, which exists beside this one for a time.
  */
 
 import { type InferenceError, internal, toInferenceError, unavailable } from '../errors.ts';
@@ -88,7 +88,7 @@ export class ModelVersion {
     loaded.entry.schedule(admitted, context, sink);
   }
 
-  /** Makes other instances ready for a version that serves; the caller commits or undoes it. */
+  /** Prepares other instances for a version that serves; the caller commits or undoes it. */
   async resize(config: ModelConfig, signal: AbortSignal): Promise<{ commit(): void; undo(): Promise<void> }> {
     const loaded = this.#loaded;
     if (!loaded) throw notReady(this.model, this.version);
@@ -102,7 +102,7 @@ export class ModelVersion {
     };
   }
 
-  /** Holds a ready version; it does not drain before the hold is given up. */
+  /** Leases a ready version; it does not drain before the lease is released. */
   lease(): Lease {
     const lease: Lease = {
       version: this,
@@ -115,15 +115,15 @@ export class ModelVersion {
   }
 
   /**
-   * Called when it has left the table of its model: waits for the leases, takes no more requests, finishes the accepted ones,
-   * frees everything. Resolves when it is gone.
+   * Called when it has left the table of its model: waits for the leases, refuses new requests, finishes the accepted
+   * ones, and frees everything. Resolves when all this is done.
    */
   retire(): Promise<void> {
     this.#gone ??= this.#retire();
     return this.#gone;
   }
 
-  /** Fails what waits and ends what runs, for a shutdown whose time is over. */
+  /** Fails waiting requests and cancels running batches, for a shutdown that has reached its timeout. */
   abort(error: InferenceError): void {
     this.#loaded?.scheduler.abort(error);
   }

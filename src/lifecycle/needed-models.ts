@@ -1,6 +1,7 @@
 /**
- * Gives a model the versions of other models that it needs: waits for those that are on their way, loads them where load
- * calls are allowed, and refuses cycles and rows that are too long. Whoever needs a version holds a lease on it.
+ * Gives a model the versions of other models that it needs: waits for those that are being loaded, loads others where
+ * load calls are allowed, and refuses cycles and chains that are too long. A model holds a lease on each version it
+ * needs.
  */
 
 import { InferenceError, invalidArgument, toInferenceError, unavailable } from '../errors.ts';
@@ -14,7 +15,7 @@ import type { VersionTable } from './version-table.ts';
 /** A model as those that need it see it. */
 export interface NeededLife {
   readonly table: VersionTable;
-  /** Asks it to look at the models that it needs again; rejects when that is called off. */
+  /** Makes the model follow its needed models again; rejects when that is cancelled. */
   follow(): Promise<void>;
   /** Resolves when every wish so far has been fulfilled or has failed. Never rejects. */
   idle(): Promise<unknown>;
@@ -36,7 +37,7 @@ export class NeededModels {
     this.#parts = parts;
   }
 
-  /** Says what a model needs, serving or about to be loaded. */
+  /** Records the models that a model needs, serving or about to be loaded. */
   declare(model: string, needs: readonly ModelRef[]): void {
     this.#parts.graph.declare(model, needs);
   }
@@ -50,7 +51,7 @@ export class NeededModels {
         () => {
           if (dependent.table.serving.size > 0) onServing(name);
         },
-        // Called off by what was asked of it meanwhile.
+        // Cancelled by a newer wish.
         () => undefined,
       );
     }
@@ -67,8 +68,8 @@ export class NeededModels {
   }
 
   /**
-   * Leases on the needed versions, in the order of `needs`, which has been declared; the caller releases them. Rejects when
-   * one of them does not serve and will not.
+   * Leases on the needed versions, in the order of `needs`, which has been declared; the caller releases them. Rejects
+   * when one of them does not serve and will not.
    *
    * @param mayLoad whether a model that is not loaded is loaded, where that is allowed at all
    */
@@ -86,7 +87,7 @@ export class NeededModels {
         `model '${model}' begins a row of ${length} models that need each other, at most ${longestChain} are allowed`,
       );
     }
-    // Nothing is awaited from here on, so that what was found is held.
+    // No await from here on, so that the versions found cannot leave before they are leased.
     const versions = needs.map((ref) => {
       const version = this.#find(ref);
       if (version) return version;

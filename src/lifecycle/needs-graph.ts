@@ -1,14 +1,17 @@
-/** Which models need which: what serves and what is being loaded. It finds cycles and who depends on whom. */
+/** The graph of models that need others, for serving models and models being loaded. It finds cycles and dependents. */
 
 import type { ModelRef } from './servable.ts';
 
-/** Models in a row, each needing the next. More than this is a mistake, and each adds a step to every request. */
+/**
+ * The most models in a chain in which each needs the next. More than this is a mistake, and each adds a step to every
+ * request.
+ */
 export const longestChain = 8;
 
 export class NeedsGraph {
   readonly #needs = new Map<string, readonly ModelRef[]>();
 
-  /** Replaces what was said of this model before. */
+  /** Replaces the earlier needs of this model. */
   declare(model: string, needs: readonly ModelRef[]): void {
     if (needs.length === 0) this.#needs.delete(model);
     else this.#needs.set(model, needs);
@@ -39,7 +42,10 @@ export class NeedsGraph {
     return wayBack(model);
   }
 
-  /** Models in the longest row that begins with this one; 1 where it needs none. Not counted on once it is too long. */
+  /**
+   * Models in the longest chain that begins with this one; 1 when it needs none. Counting stops when the chain is too
+   * long.
+   */
   chainFrom(model: string, above: readonly string[] = []): number {
     const way = [...above, model];
     if (way.length > longestChain) return 1;

@@ -1,9 +1,9 @@
 /**
- * The steps that make a model what a wish asks for. A pure function; the loop of `model-life.ts` carries out the steps
- * in order. A step that fails ends the change, and all earlier steps are undone.
+ * The steps that bring a model to the state of a wish. A pure function; the loop of `model-life.ts` carries out the
+ * steps in order. A step that fails ends the change, and all earlier steps are undone.
  */
 
-/** What the newest wish says of a model. */
+/** The state that the newest wish asks for. */
 export type Aspired =
   /** To serve these versions, ascending, none of them twice. */
   | {
@@ -22,11 +22,14 @@ export type Aspired =
 export type Step =
   /** New versions to load beside those that serve. */
   | { readonly kind: 'load'; readonly versions: readonly number[] }
-  /** Other instances for versions that stay, made ready aside. */
+  /** Other instances for versions that stay, prepared but not used yet. */
   | { readonly kind: 'resize'; readonly versions: readonly number[] }
-  /** The one step that callers see: the versions that stay and the new ones serve, what served besides drains. */
+  /** The one step that callers see: the versions that stay and the new ones serve, and the others drain. */
   | { readonly kind: 'commit'; readonly stay: readonly number[]; readonly leave: readonly number[] }
-  /** When what drains is gone, the entry of the model leaves the table, unless somebody wishes for it by then. */
+  /**
+   * When all draining versions are unloaded, the entry of the model leaves the table, unless there is a new wish by
+   * then.
+   */
   | { readonly kind: 'forget' };
 
 /** @param serving versions that serve now, ascending */

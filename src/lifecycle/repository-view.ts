@@ -14,40 +14,40 @@ export interface Sighting {
   readonly configFingerprint: string;
   /** The configuration that a call brought for the files of the repository; null when the folder's own applies. */
   readonly override: string | null;
-  /** False for a model made of files that a call brought: nothing in the repositories stands for it. */
+  /** False for a model made of files that a call brought: the repositories have no folder for it. */
   readonly isInRepository: boolean;
-  /** What is missing or half there, one phrase each; empty when the model can be loaded as far as one can see. */
+  /** Missing or incomplete files, one phrase each; empty when nothing visible keeps the model from being loaded. */
   lacks(): Promise<readonly string[]>;
-  /** What to serve; rejects when the model cannot be read, with the reason. */
+  /** The versions to serve; rejects with the reason when the model cannot be read. */
   source(): Promise<ModelSource>;
-  /** Frees what it holds, such as temporary files, when `source` is not called. */
+  /** Frees its resources, such as temporary files, when `source` is not called. */
   discard(): Promise<void>;
 }
 
-/** What a load call brings along (`LoadOptions` of the server). */
+/** Configuration and files in a load call (`LoadOptions` of the server). */
 export interface LoadFiles {
   readonly config: string | null;
   readonly files: ReadonlyMap<string, Uint8Array>;
 }
 
-/** What a start has found. */
+/** The result of the scans at start-up. */
 export interface StartScan {
   /** To be loaded now. */
   readonly models: ReadonlyMap<string, Sighting>;
-  /** Models that wait, with what they wait for. */
+  /** Models that wait, each with its missing files. */
   readonly waiting: ReadonlyMap<string, readonly string[]>;
 }
 
 export interface RepositoryView {
-  /** Tells the log what is odd about the repositories as a whole; once, before anything is loaded. Never rejects. */
+  /** Logs suspicious facts about the repositories as a whole; once, before anything is loaded. Never rejects. */
   survey(): Promise<void>;
   /** Names of all model folders, loaded or not. */
   names(): Promise<readonly string[]>;
   /** All models as they are now. */
   scan(): Promise<ReadonlyMap<string, Sighting>>;
   /**
-   * All models, for a start: scans again while files are still being copied. `patient` waits a minute for models that lack
-   * something and then gives them as they are; otherwise they are given as waiting, for the poll to take up.
+   * All models, for a start: scans again while files are still being copied. `patient` waits a minute for models that
+   * lack something and then gives them as they are; otherwise they are given as waiting, for the poll to take up.
    */
   scanForStart(patient: boolean): Promise<StartScan>;
   /**
@@ -55,6 +55,6 @@ export interface RepositoryView {
    * Rejects `not_found` when no repository has it.
    */
   look(name: string, patient: boolean): Promise<Sighting>;
-  /** A model made of what a load call brings; rejects `invalid_argument` when that makes no model. */
+  /** A model made of the files of a load call; rejects `invalid_argument` when they do not make a model. */
   brought(name: string, files: LoadFiles): Promise<Sighting>;
 }

@@ -13,18 +13,21 @@ import { Settling, stillWritten, waitingText } from './settling.ts';
 /** Time until the second scan, unless the poll interval is shorter. */
 const confirmAfterMs = 1000;
 
-/** A folder that lacks something is tried all the same when nothing in it has changed for so long. */
+/** A folder that lacks something is tried anyway when nothing in it has changed for so long. */
 const patienceMs = 15_000;
 
 export interface WatchParts {
   readonly view: RepositoryView;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** 0: nobody looks again. */
+  /** 0: no further scans. */
   readonly intervalMs: number;
   /** A model appeared or changed. Runs on its own: the next poll does not wait for it. */
   readonly onChange: (name: string, sighting: Sighting) => Promise<void>;
-  /** A model appeared or changed and is not acted upon yet; told when what it waits for changes, and with null when it is over. */
+  /**
+   * A model appeared or changed and cannot be loaded yet. Called when the list of missing files changes; null when the
+   * wait is over.
+   */
   readonly onWaiting: (name: string, lacks: readonly string[] | null) => void;
   /** A model's folder disappeared. */
   readonly onGone: (name: string) => Promise<void>;
@@ -32,7 +35,7 @@ export interface WatchParts {
 
 type Scan = ReadonlyMap<string, Sighting>;
 
-/** Names whose files differ from what was acted upon last, and names that are gone. */
+/** Names whose files differ from those that were reported last, and names that have disappeared. */
 export function changesSince(acted: ReadonlyMap<string, string>, scan: Scan): { changed: string[]; gone: string[] } {
   const changed = [...scan].filter(([name, { fingerprint }]) => acted.get(name) !== fingerprint).map(([name]) => name);
   const gone = [...acted.keys()].filter((name) => !scan.has(name));
@@ -41,9 +44,9 @@ export function changesSince(acted: ReadonlyMap<string, string>, scan: Scan): { 
 
 export class RepositoryWatch {
   readonly #parts: WatchParts;
-  /** Fingerprints that were acted upon. */
+  /** The fingerprints that were reported. */
   readonly #acted = new Map<string, string>();
-  /** What changed models wait for. */
+  /** For each changed model, what it waits for. */
   readonly #waiting = new Map<string, string>();
   readonly #settling: Settling;
   #cancel: (() => void) | null = null;
@@ -54,7 +57,7 @@ export class RepositoryWatch {
     this.#settling = new Settling(parts.clock, patienceMs);
   }
 
-  /** Takes a scan as acted upon. */
+  /** Records a scan as reported. */
   remember(scan: Scan): void {
     for (const [name, { fingerprint }] of scan) this.#acted.set(name, fingerprint);
   }

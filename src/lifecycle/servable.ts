@@ -1,7 +1,7 @@
 /**
  * A servable takes requests once it is loaded, and a kind of servable knows how to load it. A kind is a folder in
- * `kinds/` and a line in `kinds/servable-kinds.ts`. Everything that all kinds share – states, leases, wishes, load
- * slots – is outside of `kinds/`.
+ * `kinds/` and a line in `kinds/servable-kinds.ts`. States, leases, wishes and load slots are the
+ * same for all kinds and are outside of `kinds/`.
  */
 
 import type { Engine } from '../engine/engine.ts';
@@ -22,35 +22,38 @@ import type { StatisticsFactory, VersionStatistics } from './version-statistics.
 /** One version that has been loaded. */
 export interface Servable {
   readonly signature: ModelSignature;
-  /** What its requests are checked against. */
+  /** The form of the model against which its requests are checked. */
   readonly admission: AdmissionPlan;
   readonly scheduler: Scheduler;
-  /** Where admitted requests go in: the scheduler, or the ring around it. */
+  /** Receives admitted requests: the scheduler, or the interceptors around it. */
   readonly entry: AdmittedInfer;
   readonly statistics: VersionStatistics;
   /** The configuration in force; changes when instances are changed in place. */
   readonly config: ModelConfig;
   /**
-   * Makes ready, aside, the instances that a configuration asks for which differs in `instance_group` only. Nothing that
-   * serves has changed until the change is committed; a rejection leaves nothing behind. Absent where a kind has no
-   * instances: its versions are loaded anew.
+   * Prepares the instances of a configuration that differs in `instance_group` only. Nothing changes for requests until
+   * the change is committed; a rejection leaves nothing behind. Absent where a kind has no instances: its versions are
+   * loaded anew.
    */
   resize?(config: ModelConfig, signal: AbortSignal): Promise<InstanceChange>;
-  /** Frees what it holds; the scheduler has been drained before. */
+  /** Frees its resources; the scheduler has been drained before. */
   close(): Promise<void>;
 }
 
-/** Other instances for a version that serves, warmed up and not in use yet. Exactly one of both is called, once. */
+/**
+ * Other instances for a version that serves, warmed up and not in use yet. Exactly one of the two methods is called,
+ * once.
+ */
 export interface InstanceChange {
-  /** Takes the new instances into use and the dropped ones out; those finish what they run and are closed later. */
+  /** Uses the new instances and no longer the dropped ones, which finish their batches and are closed later. */
   commit(): Servable;
-  /** Closes what was opened. */
+  /** Closes the new instances. */
   undo(): Promise<void>;
 }
 
 /**
- * Loads the version's parts and calls `warming` when they are there and warm-up begins. Undoes itself on failure; rejects
- * with the reason of `signal` soon after that is aborted.
+ * Loads the version's parts and calls `warming` when they are there and warm-up begins. Undoes itself on failure;
+ * rejects with the reason of `signal` soon after that is aborted.
  */
 export type LoadVersion = (
   warming: () => void,
@@ -65,7 +68,7 @@ export interface ModelRef {
   readonly version: number | null;
 }
 
-/** What loading needs of the server; the same for all models. */
+/** The parts of the server that loading needs; the same for all models. */
 export interface ServableTools {
   readonly engine: Engine;
   readonly clock: Clock;
@@ -73,7 +76,7 @@ export interface ServableTools {
   readonly statistics: StatisticsFactory;
   readonly chooseScheduler: ChooseScheduler;
   readonly maxQueuedRequests: number;
-  /** Shared by the schedulers of all models; null where nothing but instances limits the batches that run. */
+  /** Shared by the schedulers of all models; null when only instances limit concurrent batches. */
   readonly gate: InstanceGate | null;
   readonly autoComplete: boolean;
   readonly defaultMaxBatchSize: number;
@@ -95,25 +98,26 @@ export interface VersionTask {
 }
 
 export interface ServableKind {
-  /** For the log and for who reads the list. */
+  /** For the log and for readers of the list. */
   readonly name: string;
   /** Whether a model is of this kind. @param message as written, with names completed */
   matches(message: ConfigMessage): boolean;
-  /** Versions of a model whose folder has no folder of a version; empty where each needs a file. */
+  /** Versions of a model without version folders; empty for kinds whose versions need a file. */
   readonly impliedVersions: readonly number[];
   /**
-   * The models that have to serve before one of these is loaded. When another version of one of them serves, this one is
-   * loaded anew; when none does any more, it is taken out of service.
+   * The models that have to serve before one of these is loaded. When another version of one of them serves, this one
+   * is loaded anew; when none does any more, it is taken out of service.
    */
   needs(message: ConfigMessage): readonly ModelRef[];
   /**
-   * What a version lacks to be loaded, a phrase each: files that are not there yet, or not whole. Only time tells a file
-   * that is still being copied from one that is broken.
+   * Files that a version lacks, a phrase each: missing or incomplete ones. Only time distinguishes a file that is still
+   * being copied from a broken one.
    */
   lacks(task: VersionTask, tools: ServableTools): Promise<readonly string[]>;
   /**
-   * @param warming called when everything is there and only warm-up is left
-   * @param signal  ends the load: it rejects with its reason, and what cannot be interrupted is closed when it comes
+   * @param warming called when everything is loaded and only warm-up is left
+   * @param signal  cancels the load: it rejects with the reason; the result of a step that cannot be interrupted is
+   * closed later
    * @param needed  the versions of `needs`, in their order; each is leased until this version is closed
    */
   load(
@@ -124,13 +128,13 @@ export interface ServableKind {
     needed: readonly ModelVersion[],
   ): Promise<Servable>;
   /**
-   * The configuration that a version with this signature gets from a task; asked where only instances differ. Absent where
-   * servables of this kind cannot be resized.
+   * The configuration that a version with this signature gets from a task; asked where only instances differ. Absent
+   * where servables of this kind cannot be resized.
    */
   configFor?(task: VersionTask, tools: ServableTools, signature: ModelSignature): ModelConfig;
 }
 
-/** What the server and this machine add to the meaning of a configuration. */
+/** The settings of the server and the machine that complete a configuration. */
 export function configSettings({ engine, autoComplete, defaultMaxBatchSize }: ServableTools): ConfigSettings {
   const gpuOrdinals = engine.cudaDevices().map(({ ordinal }) => ordinal);
   return { autoComplete, defaultMaxBatchSize, gpuOrdinals, gpuProblem: engine.describe().cudaProblem };

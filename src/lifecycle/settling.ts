@@ -17,10 +17,10 @@ export const waitingText = (lacks: readonly string[]): string =>
 export class Settling {
   readonly #clock: Clock;
   readonly #patienceMs: number;
-  /** Since when the files of a model have looked as they do, on our own clock: that of a file server may differ. */
+  /** Since when the files of a model are unchanged, on our own clock: that of a file server may differ. */
   readonly #since = new Map<string, { readonly fingerprint: string; readonly sinceMs: number }>();
 
-  /** @param patienceMs a folder that lacks something is waited for until nothing in it has changed for so long */
+  /** @param patienceMs how long a folder that lacks something must be unchanged before it is tried anyway */
   constructor(clock: Clock, patienceMs: number) {
     this.#clock = clock;
     this.#patienceMs = patienceMs;
@@ -33,7 +33,7 @@ export class Settling {
     return lacks.length === 0 ? this.#settle(name) : lacks;
   }
 
-  /** For how long nothing has changed, as far as that is known. */
+  /** For how long nothing has changed, as far as is known. */
   quietMs(name: string, { fingerprint, newestMs }: Sighting): number {
     const now = this.#clock.now();
     let known = this.#since.get(name);

@@ -1,5 +1,6 @@
 /**
- * The life of a model version as a table. `VersionLife` is the only writer of a state; every move is announced once.
+ * The life cycle of a model version as a table. `VersionLife` is the only writer of a state; every move is reported
+ * once.
  *
  *           ┌───────────── failed ◄──────────────┐
  *           │                ▲ ▲                 │
@@ -28,7 +29,10 @@ export const versionStates: Readonly<Record<VersionState, StateFacts>> = {
   gone: { movesTo: [], index: 'UNAVAILABLE' },
 };
 
-/** Listens to moves of all versions. `ready` is told after the version can be leased, `draining` before it no longer can. */
+/**
+ * Receives the moves of all versions. `ready` is reported once the version can be leased, `draining` while it still
+ * can.
+ */
 export interface LifecycleObserver {
   versionMoved(model: string, version: number, from: VersionState, to: VersionState, reason: string): void;
 }

@@ -5,7 +5,7 @@
 
 import type { SchedulingObserver } from '../scheduling/scheduler.ts';
 
-/** How often and for how long, in integer nanoseconds (exact up to 2^53 ns, 104 days of accumulated time). */
+/** Count and total duration, in integer nanoseconds (exact up to 2^53 ns, 104 days of accumulated time). */
 export interface StatisticDuration {
   readonly count: number;
   readonly ns: number;
@@ -45,7 +45,7 @@ export interface ModelStatistics {
   readonly memoryUsage: readonly MemoryUsage[];
 }
 
-/** Who is being counted, and the labels its metrics carry. */
+/** The counted version, and the labels of its metrics. */
 export interface VersionIdentity {
   readonly model: string;
   readonly version: number;
@@ -57,12 +57,14 @@ export interface VersionIdentity {
   readonly histogramBuckets: ReadonlyMap<string, readonly number[]>;
 }
 
-/** Counts for one loaded version: listens to its scheduler, answers snapshots, and is told when the version is unloaded. */
+/**
+ * Counts for one loaded version: listens to its scheduler, answers snapshots, and is told when the version is unloaded.
+ */
 export interface VersionStatistics extends SchedulingObserver {
   snapshot(): ModelStatistics;
   /** Seconds from the first read of the model to ready. */
   loaded(seconds: number): void;
-  /** The version is gone: its metric series disappear. */
+  /** The version is unloaded: its metric series disappear. */
   retire(): void;
 }
 

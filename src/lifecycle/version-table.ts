@@ -8,7 +8,7 @@ import type { ModelIndexEntry } from './model-index.ts';
 import { type ModelVersion, notReady } from './model-version.ts';
 import { versionStates } from './version-state.ts';
 
-/** A model whose versions come and go for ever must not be remembered without a bound. */
+/** The most unloaded versions that are remembered, because a model may have new versions for ever. */
 const mostUnloaded = 100;
 
 const byVersion = (a: ModelVersion, b: ModelVersion): number => a.version - b.version;
@@ -19,7 +19,7 @@ export class VersionTable {
   serving: ReadonlyMap<number, ModelVersion> = new Map();
   coming: readonly ModelVersion[] = [];
   readonly leaving = new Set<ModelVersion>();
-  /** Why the last attempt failed, by version; 0 for what concerns the whole model. */
+  /** Why the last attempt failed, by version; 0 for a failure of the whole model. */
   failures: ReadonlyMap<number, string> = new Map();
   /** Versions that served once and were taken out, the latest of them. */
   unloaded: ReadonlySet<number> = new Set();
@@ -33,7 +33,7 @@ export class VersionTable {
     return [...this.serving.values()].sort(byVersion);
   }
 
-  /** What serves from now on; returns the versions that do not any more. */
+  /** Replaces the serving versions; returns those that no longer serve. */
   replaceServing(next: ReadonlyMap<number, ModelVersion>): readonly ModelVersion[] {
     const left = this.ready.filter((version) => next.get(version.version) !== version);
     const unloaded = [...this.unloaded, ...left.map(({ version }) => version)].filter((number) => !next.has(number));
@@ -43,7 +43,7 @@ export class VersionTable {
     return left;
   }
 
-  /** Nothing serves, comes or goes. */
+  /** No version serves, is being loaded or drains. */
   get isIdle(): boolean {
     return this.serving.size === 0 && this.coming.length === 0 && this.leaving.size === 0;
   }
@@ -78,7 +78,7 @@ export class VersionTable {
       entries.set(version, { name: this.model, version: version === 0 ? '' : String(version), state, reason });
     };
     const whole = this.failures.get(0) ?? '';
-    // What keeps the whole model from serving is said once, in place of its versions.
+    // A failure of the whole model is one entry, in place of its versions.
     if (whole === '' || this.serving.size > 0) {
       for (const version of this.unloaded) put(version, 'UNAVAILABLE', 'unloaded');
     }
@@ -91,10 +91,13 @@ export class VersionTable {
   }
 }
 
-/** Where versions end in Triton. */
+/** The bound of version numbers in Triton. */
 const int64Max = 2 ** 63;
 
-/** @throws InferenceError `invalid_argument` with Triton's sentence unless the text is an integer that a version could have. */
+/**
+ * @throws InferenceError `invalid_argument` with Triton's sentence unless the text is an integer that a version could
+ * have.
+ */
 export function versionNumber(text: string): number {
   // As strtol reads it: zeros in front do not count, and 0 is a number of which there is no version.
   const number = /^\+?\d{1,64}$/.test(text) ? Number(text) : Number.NaN;

@@ -1,4 +1,6 @@
-/** Wishes: what a source asks a model to be. Sources are scans of a folder, calls, and the end of the server. */
+/**
+ * A wish is the state that a source asks of a model. Sources are scans of a folder, calls, and the end of the server.
+ */
 
 import type { Sighting } from './repository-view.ts';
 
@@ -11,15 +13,15 @@ export interface LoadWish {
   /** Reads the files to serve. Called in the turn of this wish, so that wishes are fulfilled in order. */
   readonly look: () => Promise<Sighting>;
   /**
-   * The fingerprint of the files that `look` would find; null if these are always new. A running load that this wish makes
-   * pointless is cancelled; a load of the same files goes on.
+   * The fingerprint of the files that `look` would find; null if these are always new. A running load that this wish
+   * makes pointless is cancelled; a load of the same files goes on.
    */
   readonly peek: (() => Promise<string>) | null;
 }
 
 export type EndWish =
   | { readonly kind: 'unload'; readonly by: WishOrigin }
-  /** The model's folder is gone. */
+  /** The model's folder has disappeared. */
   | { readonly kind: 'forget'; readonly by: WishOrigin };
 
 export type Wish =

@@ -21,7 +21,7 @@ export interface ModelDifference {
   readonly changesInstances: boolean;
   /** Other versions may be selected. */
   readonly changesVersionPolicy: boolean;
-  /** Version folders whose files changed, that appeared, and that are gone; ascending. */
+  /** Version folders whose files changed, that appeared, and that disappeared; ascending. */
   readonly changedVersions: readonly number[];
   readonly addedVersions: readonly number[];
   readonly removedVersions: readonly number[];

@@ -14,23 +14,23 @@ import { OneRequestPolicy } from './policies/one-request-policy.ts';
 import { compileScatter } from './running/scatter.ts';
 import type { ElasticScheduler, SchedulingObserver } from './scheduler.ts';
 
-/** What the requests of one model version are like, and what becomes of them. */
+/** One model version as its scheduler needs it. */
 export interface SchedulerPlan {
   readonly identity: { readonly modelName: string; readonly modelVersion: string };
   readonly config: ModelConfig;
   readonly signature: ModelSignature;
   /** Class labels by output name, from label files. */
   readonly labels: ReadonlyMap<string, readonly string[]>;
-  /** What a run before the first request showed: outputs that are not cut by rows. Null unless it did. */
+  /** An output that is not cut by rows, if the warm-up found one; else null. */
   readonly batchFault: InferenceError | null;
 }
 
-/** What a scheduler is given by the server. */
+/** The parts of the server that a scheduler uses. */
 export interface SchedulerTools {
   readonly clock: Clock;
   /** Of this version alone. */
   readonly observer: SchedulingObserver;
-  /** What limits the batches of all models together; null where there is nothing. */
+  /** The limit on the batches of all models together; null for none. */
   readonly gate: InstanceGate | null;
   readonly maxQueuedRequests: number;
   readonly logger: Logger;
@@ -54,7 +54,7 @@ export const dynamicScheduler: SchedulerFactory = (plan, instances, tools) => {
 };
 
 /**
- * One request at a time per instance. Levels, timeouts, deadlines, cancellation and the bound of the queue hold as for
+ * One request at a time per instance. Levels, timeouts, deadlines, cancellation and the bound of the queue work as for
  * every model.
  */
 export const directScheduler: SchedulerFactory = (plan, instances, tools) =>

@@ -1,13 +1,13 @@
 /**
- * The scheduler of a model version with instances: a queue, a policy that forms batches, and a dispatcher that hands them
- * to instances. It runs on the event loop. A model that does not batch has the same scheduler, with a policy of one
- * request.
+ * The scheduler of a model version with instances: a queue, a policy that forms batches, and a dispatcher that hands
+ * them to instances. It runs on the event loop. A model that does not batch has the same scheduler, with a policy of
+ * one request.
  *
- * An idle instance takes a batch at the end of the turn of the event loop, so that requests of one turn share it. If the
- * last requests all came alone, the next one does not wait for the end of the turn (lone-arrivals.ts). An instance that
- * becomes idle takes a batch at once. Waiting requests stay in the queue, where they can be cancelled, expire, be
- * overtaken and be joined by others. There is one exception: a full batch that gains nothing from waiting is handed to an
- * instance behind its running batch, so that the device does not wait for this thread
+ * An idle instance takes a batch at the end of the turn of the event loop, so that requests of one turn share it. If
+ * the last requests all came alone, the next one does not wait for the end of the turn (lone-arrivals.ts). An instance
+ * that becomes idle takes a batch at once. Waiting requests stay in the queue, where they can be cancelled, expire, be
+ * overtaken and be joined by others. There is one exception: a full batch that gains nothing from waiting is handed to
+ * an instance behind its running batch, so that the device does not wait for this thread
  * (docs/decisions/0008-a-full-batch-ahead.md).
  */
 
@@ -41,7 +41,7 @@ export interface BatcherParts {
   /** Whether answers go out in the order in which requests came. */
   readonly preservesOrdering: boolean;
   readonly scatter: ScatterPlan;
-  /** Why several requests cannot be one batch, where that is known from the start. */
+  /** Why several requests cannot form one batch, if that is known from the start; else null. */
   readonly batchFault: InferenceError | null;
   readonly maxQueuedRequests: number;
   readonly clock: Clock;
@@ -165,7 +165,9 @@ export class DynamicBatcher implements ElasticScheduler, RequestKeeper {
     sink.fail(error);
   }
 
-  /** What could start right now does not count as waiting, so a full queue is looked at twice. */
+  /**
+   * Requests that could start right now do not count as waiting, so a full queue is checked again after starting them.
+   */
   #makesRoom(level: number): boolean {
     if (this.#queue.hasRoom(level)) return true;
     this.#pump();
@@ -189,7 +191,7 @@ export class DynamicBatcher implements ElasticScheduler, RequestKeeper {
     this.#pump();
   };
 
-  /** Refuses what is over, starts what can start, and sets the timers for the rest. */
+  /** Refuses expired requests, starts batches, and sets the timers for the rest. */
   #pump(): void {
     // A run that ends before `start` returns comes back here; the loop below goes on for it.
     if (this.#isPumping) return;

@@ -1,5 +1,5 @@
 /**
- * The seam between a ready model version and the way in which its requests run: one at a time, in batches, and later by
+ * A scheduler runs the admitted requests of one ready model version: one at a time or in batches, later also by
  * sequence or as an ensemble. Schedulers run on the event loop and own no threads.
  */
 
@@ -11,15 +11,18 @@ import type { AdmittedRequest } from './admission/admission.ts';
 
 export interface Scheduler {
   /**
-   * Queues an admitted request. Its sink gets the response, or an `InferenceError` – `unavailable` when the queue is full,
-   * closed or timed out, `deadline_exceeded`, `cancelled`, or the engine's error. A refusal may come before this returns.
+   * Queues an admitted request. Its sink gets the response, or an `InferenceError` – `unavailable` when the queue is
+   * full, closed or timed out, `deadline_exceeded`, `cancelled`, or the engine's error. A refusal may come before this
+   * returns.
    */
   schedule(request: AdmittedRequest, context: InferenceContext, sink: ResponseSink): void;
   /** Requests waiting or running. */
   readonly pendingCount: number;
   /** From now on `schedule` refuses with `unavailable`; accepted requests are finished. Resolves when none is left. */
   drain(): Promise<void>;
-  /** Fails waiting requests with this error and cancels running batches; for a shutdown whose time is over. */
+  /**
+   * Fails waiting requests with this error and cancels running batches; for a shutdown that has reached its timeout.
+   */
   abort(error: InferenceError): void;
 }
 
@@ -27,9 +30,9 @@ export interface Scheduler {
 export interface ElasticScheduler extends Scheduler {
   /** Requests that wait for an instance. */
   readonly waitingCount: number;
-  /** Takes part from now on. */
+  /** The instance gets batches from now on. */
   addInstance(instance: EngineInstance): void;
-  /** Gets no new batch; resolves when its current one is done and it may be closed. */
+  /** The instance gets no new batch; resolves when its current one has ended and it may be closed. */
   retireInstance(instance: EngineInstance): Promise<void>;
 }
 
@@ -60,9 +63,15 @@ export interface SchedulingObserver {
   requestSucceeded(totalNs: number, queueNs: number, batch: BatchDurations, rows: number): void;
   /** Also for requests refused at admission: then `wasQueued` is false. */
   requestFailed(totalNs: number, reason: FailureReason, wasQueued: boolean): void;
-  /** A batch of `requestCount` requests is handed to an instance; `batchExecuted` follows. For counting running requests. */
+  /**
+   * A batch of `requestCount` requests is handed to an instance; `batchExecuted` follows. For counting running
+   * requests.
+   */
   batchStarted?(requestCount: number): void;
-  /** A batch of `requestCount` requests with `rows` rows ended; `failed` when the engine refused it; `closedBy` is null where another model closed it. */
+  /**
+   * A batch of `requestCount` requests with `rows` rows ended; `failed` when the engine refused it; `closedBy` is null
+   * where another model closed it.
+   */
   batchExecuted(
     rows: number,
     requestCount: number,

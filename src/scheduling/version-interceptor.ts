@@ -9,12 +9,12 @@ import type { ModelConfig } from '../model-config/model-config.ts';
 import type { ModelSignature } from '../model-config/signature.ts';
 import type { AdmittedRequest } from './admission/admission.ts';
 
-/** The verb for admitted requests; a scheduler is one. */
+/** Runs admitted requests; a scheduler is one. */
 export interface AdmittedInfer {
   schedule(request: AdmittedRequest, context: InferenceContext, sink: ResponseSink): void;
 }
 
-/** What an interceptor is told of the version when it is made. */
+/** The version that an interceptor wraps. */
 export interface VersionFacts {
   readonly modelName: string;
   /** Decimal text. */

@@ -1,6 +1,6 @@
 /**
  * The access log: one line for each inference request when it has ended, with its caller, its id and its outcome
- * (`--log-requests`). Requests that cannot be decoded have no line; their callers get the reason.
+ * (`--log-requests`). Requests that cannot be decoded have no line; their callers get the error.
  */
 
 import type { InferenceError } from '../../errors.ts';
@@ -27,7 +27,7 @@ export const accessLog = (logged: LoggedRequests, tools: AccessLogTools): Interc
         (request, context, sink) =>
           next(request, context, new LoggedCall(request, context, sink, logged === 'all', tools));
 
-/** The sink of a request whose end is logged. Keeps nothing of the request but what the line says. */
+/** The sink of a request whose end is logged. Keeps only the parts of the request that the line contains. */
 class LoggedCall implements ResponseSink {
   readonly #sink: ResponseSink;
   readonly #tools: AccessLogTools;

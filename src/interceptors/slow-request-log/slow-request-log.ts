@@ -64,7 +64,7 @@ class SlowRequestLog implements AdmittedInfer {
   }
 }
 
-/** A request with room for its timings; context and sink of what lies behind the ring. */
+/** A request with room for its timings; the context and the sink that the scheduler gets. */
 class TimedCall extends TimedContext implements ResponseSink {
   readonly requestId: string;
   readonly #log: SlowRequestLog;

@@ -28,14 +28,14 @@ export interface AdmittedOutput {
   readonly classificationCount: number;
 }
 
-/** A request that fits its model. Everything checkable has been checked: an engine error is the model's own. */
+/** A request that fits its model. All checks have passed, so an error of the engine is a fault of the model. */
 export interface AdmittedRequest {
   readonly id: string;
   /** Ascending by index; optional inputs that were left out are absent. */
   readonly inputs: readonly AdmittedInput[];
   /** Sorted by name; never empty unless the model has no outputs. */
   readonly outputs: readonly AdmittedOutput[];
-  /** What it adds to a batch: extent of dimension 0 of a batching model, at least 1; 1 for other models. */
+  /** Rows that it adds to a batch: the extent of dimension 0 of a batching model, at least 1; 1 for other models. */
   readonly rows: number;
   /** Requests with equal keys may share a batch; '' where every request may. */
   readonly batchKey: string;
@@ -43,10 +43,10 @@ export interface AdmittedRequest {
   readonly timeoutUs: number;
 }
 
-/** What admission knows of one input of a model. */
+/** One input of a model, in the form that admission needs. */
 export interface InputPlan {
   readonly name: string;
-  /** Index in the signature's inputs: the engine's name for it. */
+  /** Index in the signature's inputs, by which the engine knows it. */
   readonly index: number;
   /** Place in `AdmissionPlan.inputs`. */
   readonly position: number;
@@ -62,13 +62,15 @@ export interface InputPlan {
   /** Null, or the pattern that replaces `dims` on the way to the model. */
   readonly modelDims: Shape | null;
   readonly isOptional: boolean;
-  /** The model sees it flattened, and its shape never keeps requests apart. */
+  /** The model sees it flattened, and requests may share a batch whatever its shape is. */
   readonly isRagged: boolean;
-  /** A scalar of a model that batches: one value for all rows. Callers give it once per row, or once without a shape. */
+  /**
+   * A scalar of a model that batches: one value for all rows. Callers give it once per row, or once without a shape.
+   */
   readonly isShared: boolean;
 }
 
-/** What admission needs to know of a model; made by `compileAdmission` when a version is loaded. */
+/** A model in the form that admission needs; made by `compileAdmission` when a version is loaded. */
 export interface AdmissionPlan {
   readonly modelName: string;
   /** 0: no batch dimension. */
@@ -77,9 +79,12 @@ export interface AdmissionPlan {
   readonly inputs: readonly InputPlan[];
   readonly inputsByName: ReadonlyMap<string, InputPlan>;
   readonly requiredCount: number;
-  /** A request with more rows than `maxRows` is taken as a batch of its own if its inputs have no more bytes; 0: never. */
+  /**
+   * A request with more rows than `maxRows` is accepted as a batch of its own if its inputs have no more bytes; 0:
+   * never.
+   */
   readonly maxOversizeBytes: number;
-  /** Whether requests may differ in a way that forbids sharing a batch. */
+  /** Whether requests may differ in a way that keeps them out of one batch. */
   readonly hasVariety: boolean;
   /** Sorted by name; used as it is by every request that names no outputs. */
   readonly allOutputs: readonly AdmittedOutput[];
@@ -96,7 +101,7 @@ export function admit(plan: AdmissionPlan, request: InferenceRequest): AdmittedR
   const outputs = request.outputs.length === 0 ? plan.allOutputs : admitOutputs(plan, request);
   const tensors = tensorsInPlanOrder(plan, request);
   const rows = plan.maxRows === 0 ? 1 : rowsOf(plan, request, tensors);
-  // As long as it can get: an array that grows by `push` takes room for 17 at the first.
+  // With its final length: an array that grows by `push` allocates room for 17 elements.
   const inputs = new Array<AdmittedInput>(tensors.length);
   let count = 0;
   let batchKey = '';
@@ -211,7 +216,7 @@ function totalBytes(tensors: readonly (Tensor | undefined)[]): number {
   return bytes;
 }
 
-/** The bytes of the value that all rows have in common. `elements` is how many times it was given. */
+/** The bytes of the value that all rows share. `elements`: how many times the request contains it. */
 function sharedValue(
   plan: AdmissionPlan,
   request: InferenceRequest,
@@ -244,8 +249,8 @@ function checkShape(plan: AdmissionPlan, request: InferenceRequest, input: Input
 }
 
 /**
- * One element per row (`[N]`), or a scalar (`[]`), as the model itself declares it: shown to callers as `[N,1]` and `[1]`,
- * but there is no other thing that it could mean.
+ * One element per row (`[N]`), or a scalar (`[]`), as the model itself declares it: shown to callers as `[N,1]` and
+ * `[1]`, but unambiguous.
  */
 function isModelShape({ modelDims, isRagged, isShared }: InputPlan, shape: Shape, start: number): boolean {
   if (modelDims === null || modelDims.length > 0 || isRagged) return false;
@@ -280,7 +285,7 @@ function checkBytes(
   return count;
 }
 
-/** Which input, and the extents in which requests may differ. */
+/** The index of the input, and the extents in which requests may differ. */
 function keyPart(input: InputPlan, shape: Shape): string {
   let part = input.isOptional ? `#${input.position}` : '';
   if (input.fixedElements >= 0 || input.isRagged) return part;

@@ -10,7 +10,7 @@ import { type Shape, shapeText } from '../../tensor/shape.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import type { AdmissionPlan, InputPlan } from './admission.ts';
 
-/** Lists come from outside and end up in headers: what is longer is cut, as names are. */
+/** Lists come from outside and end up in headers, so longer ones are truncated, as names are. */
 const maxListed = 32;
 
 const refused = (id: string, text: string): InferenceError => invalidArgument(requestPrefix(id) + text);
@@ -33,7 +33,7 @@ const batchNote =
 type Plan = AdmissionPlan;
 
 export const refusal = {
-  /** Without the id, as Triton tells it. */
+  /** Without the id of the request, as in Triton. */
   unknownInput: (plan: Plan, name: string) =>
     invalidArgument(
       `unexpected inference input '${clipped(name)}' for model '${plan.modelName}', which has ` +

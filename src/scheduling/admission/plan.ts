@@ -11,8 +11,9 @@ import { elementCount, type Shape } from '../../tensor/shape.ts';
 import type { AdmissionPlan, InputPlan } from './admission.ts';
 
 /**
- * A batch size that nobody chose must not refuse the first real request of a user: up to these bytes of inputs, rows above
- * it are taken as a batch of their own. A bound on bytes, because what a row costs is in proportion to its size.
+ * A default batch size must not make the server refuse the first real request of a user: with up to these bytes of
+ * inputs, a request of more rows runs as a batch of its own. A bound on bytes, because the cost of a row is in
+ * proportion to its size.
  */
 export const oversizeBytes = 1 << 20;
 

@@ -27,8 +27,8 @@ export function reshaped(shape: Shape, start: 0 | 1, from: Shape, to: Shape): Sh
 }
 
 /**
- * How an output is shown to callers: under pattern `to` where it fits pattern `from`; where the model made another shape
- * than it declares, rows and `to` if they hold as many elements; else the shape that was made, as it is. Nothing is
+ * How an output is shown to callers: under pattern `to` where it fits pattern `from`; where the model made a shape that
+ * it does not declare, rows and `to` if they hold as many elements; else the shape as it was made. Nothing is
  * refused here, because the runtime does not hold a model to the shapes that it declares either.
  */
 export function shownShape(shape: Shape, start: 0 | 1, from: Shape, to: Shape): Shape {

@@ -1,7 +1,7 @@
 /**
  * When the waiting requests should become a batch, and how many of them: a pure function of the queue, the rule and the
- * time. Triton's order of considerations, for a batch that is formed when an instance can take it –
- * Triton forms it earlier and lets it grow meanwhile, which comes to the same.
+ * time. The conditions are Triton's, in Triton's order. A batch is formed when an instance is free; Triton
+ * forms it earlier and lets it grow meanwhile, with the same result.
  */
 
 import type { DynamicBatchingConfig } from '../../model-config/model-config.ts';
@@ -13,7 +13,7 @@ export interface BatchRule {
   readonly maxRows: number;
   /** Row counts at which a batch is sent without further waiting; ascending, at least one. */
   readonly preferredRows: readonly number[];
-  /** How long the oldest request of a smaller batch waits for company; fractions count, 0 for not at all. */
+  /** How long the oldest request of a smaller batch waits for others, in fractions too; 0 for not at all. */
   readonly maxDelayMs: number;
 }
 
@@ -28,8 +28,8 @@ export const nothing: Decision = { kind: 'nothing' };
 const take = (requestCount: number, closedBy: CloseReason): Decision => ({ kind: 'take', requestCount, closedBy });
 
 /**
- * Decides for an instance that is free now. A request is never split, so one that does not fit ends the batch; the first
- * is always taken, whatever its size. Preferred sizes win over the delay, the delay over growth.
+ * Decides for an instance that is free now. A request is never split, so one that does not fit ends the batch; the
+ * first is always taken, whatever its size. Preferred sizes win over the delay, the delay over growth.
  *
  * @param nowMs on the clock of `queuedAtMs`
  */
@@ -64,7 +64,7 @@ export function decide<C extends Candidate>(walk: CandidateWalk<C>, rule: BatchR
     }
     if (rows >= maxRows) break;
   }
-  // Compared as the instant, so that the time given back in `wait` is late enough in every rounding.
+  // Compared as an instant, so that the time in `wait` is late enough whatever the rounding.
   const dueMs = oldestMs + rule.maxDelayMs;
   const isDelayOver = rule.maxDelayMs > 0 && nowMs >= dueMs;
   if (bestCount > 0 && !isDelayOver) return take(bestCount, bestRows < maxRows ? 'preferred' : 'full');

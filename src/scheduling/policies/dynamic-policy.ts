@@ -1,6 +1,6 @@
 /**
- * The policy of `dynamic_batching`: an idle instance takes what the batch rule says, and a batch that is full goes behind a
- * running one where nobody could expire there or would have to overtake it
+ * The policy of `dynamic_batching`: an idle instance gets the batch of the batch rule. A full batch goes behind a
+ * running one if none of its requests could expire there and none may be overtaken
  * (docs/decisions/0008-a-full-batch-ahead.md).
  */
 
@@ -19,7 +19,7 @@ import { LoneArrivals } from './lone-arrivals.ts';
 import { decideForOne } from './one-request-policy.ts';
 import { ConfiguredOrder } from '../queue/queue-policy.ts';
 
-/** A batch is handed over ahead only if all that wait have so many runs of the model left before they expire. */
+/** A batch is handed over ahead only if no waiting request expires within so many runs of the model. */
 const runsBeforeExpiry = 4;
 
 export class DynamicPolicy implements BatchPolicy {
@@ -42,7 +42,7 @@ export class DynamicPolicy implements BatchPolicy {
   arrived(queue: WaitingRequests<Candidate>, profile: RunProfile, nowMs: number): DecisionTime {
     const isLone = this.#arrivals.note(nowMs);
     if (!profile.hasIdle) return this.#mayRunAhead(queue, profile) ? 'now' : 'later';
-    // A full batch gains nothing from the rest of the turn, and neither does a request without company.
+    // A full batch gains nothing from the rest of the turn, and neither does a lone request.
     return isLone || queue.rows >= this.#rule.maxRows ? 'now' : 'turn';
   }
 
@@ -55,7 +55,7 @@ export class DynamicPolicy implements BatchPolicy {
     this.#lastRunMs = (durations.computeInputNs + durations.computeInferNs + durations.computeOutputNs) / 1e6;
   }
 
-  /** Whether there are rows for a full batch that nobody would have to overtake, and an instance to take it. */
+  /** Whether there are rows for a full batch that no other request may overtake, and an instance that accepts it. */
   #mayRunAhead(queue: WaitingRequests<Candidate>, profile: RunProfile): boolean {
     if (queue.rows < this.#rule.maxRows || this.order.mayOvertake) return false;
     return profile.canBatch && profile.hasRoomAhead;

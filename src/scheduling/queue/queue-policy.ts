@@ -6,7 +6,7 @@
 import type { DynamicBatchingConfig, QueuePolicy } from '../../model-config/model-config.ts';
 import type { RequestOrder } from '../policies/batch-policy.ts';
 
-/** What holds for models that configure nothing. */
+/** The policy of models that configure none. */
 export const openPolicy: QueuePolicy = {
   timeoutAction: 'reject',
   defaultTimeoutUs: 0,
@@ -43,8 +43,8 @@ export class ConfiguredOrder implements RequestOrder {
  * How long a request may wait, in milliseconds; Infinity for any time.
  *
  * Where the policy has a default timeout, the request may shorten it if overrides are allowed, never lengthen it. Where
- * it has none there is nothing to protect, and the request's own timeout holds; Triton ignores it there, which its users
- * keep reporting as a fault.
+ * it has none, the request's own timeout holds; Triton ignores it there, which its users
+ * report as a fault.
  */
 export function timeoutMs(policy: QueuePolicy, requestTimeoutUs: number): number {
   const { defaultTimeoutUs } = policy;

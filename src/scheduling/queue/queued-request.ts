@@ -1,6 +1,6 @@
 /**
- * One request between `schedule` and its answer. A record that the rooms' own parts change in place – queue links, heap
- * place, batch – so that a request costs one object here and every move is O(1).
+ * One request between `schedule` and its answer. A record that the parts of this room change in place – queue links,
+ * heap place, batch – so that a request costs one object here and every move is O(1).
  */
 
 import type { InferenceError } from '../../errors.ts';
@@ -13,12 +13,12 @@ import type { RequestList } from './request-list.ts';
 import type { FailureReason } from '../scheduler.ts';
 
 /**
- * waiting in the queue → running in a batch → ended (and held until earlier requests are answered, where order is kept) → settled. A request whose
- * batch failed goes from running back to waiting, once.
+ * waiting in the queue → running in a batch → ended (and held until earlier requests are answered, where order is kept)
+ * → settled. A request whose batch failed goes from running back to waiting, once.
  */
 export type QueuedState = 'waiting' | 'running' | 'ended' | 'settled';
 
-/** Who is told that the caller of a request has left. */
+/** Is told that the caller of a request has left. */
 export interface RequestKeeper {
   leave(request: QueuedRequest): void;
 }
@@ -29,10 +29,13 @@ export class QueuedRequest {
   readonly queuedAtMs: number;
   /** Priority level, 1 first; 0 is the lane of requests that are tried again alone. */
   level: number;
-  /** When it leaves the queue unanswered: the lesser of the queue's timeout and the caller's deadline; Infinity for never. */
+  /**
+   * When it leaves the queue unanswered: the lesser of the queue's timeout and the caller's deadline; Infinity for
+   * never.
+   */
   expiresAtMs: number;
   readonly rows: number;
-  /** As in `AdmittedRequest`, until it is tried alone: then a key that no other request has. */
+  /** As in `AdmittedRequest`, until the request is retried alone: then a unique key. */
   batchKey: string;
   state: QueuedState = 'waiting';
   batch: Batch | null = null;
@@ -44,11 +47,11 @@ export class QueuedRequest {
   /** Place in the deadline heap, -1 when it has none. */
   heapIndex = -1;
 
-  // How it went; exactly one of the two is set when it has ended.
+  // The outcome; exactly one of the two is set when the request has ended.
   response: InferenceResponse | null = null;
   error: InferenceError | null = null;
   failureReason: FailureReason = 'OTHER';
-  /** Its caller has left while its batch runs and reads it: its sink is told when that is over. */
+  /** Its caller has left while its batch runs and reads it; its sink is told when the run has ended. */
   isReadOn = false;
   /** The request that came after it, where answers keep the order of arrival. */
   nextInOrder: QueuedRequest | null = null;

@@ -1,7 +1,7 @@
 /**
  * The waiting requests of one model version: priority levels, and within each level first the requests in time and then
- * those that were put back by their timeout. Every operation is O(1), except for deadlines, which are O(log n). The
- * scheduler decides what happens to a request that leaves the queue.
+ * those that have timed out under the DELAY action. Every operation is O(1), except for deadlines, which are O(log n).
+ * The scheduler decides what happens to a request that leaves the queue.
  */
 
 import type { QueuePolicy } from '../../model-config/model-config.ts';
@@ -22,7 +22,7 @@ interface Level {
 /** The lane of requests that are tried again alone, ahead of all levels. */
 export const retryLevel = 0;
 
-/** Levels made at need are kept up to this number; beyond it an empty one goes away. */
+/** Empty levels are kept up to this number, and removed beyond it. */
 const maxIdleLevels = 64;
 
 export class RequestQueue implements WaitingRequests<QueuedRequest> {
@@ -108,8 +108,8 @@ export class RequestQueue implements WaitingRequests<QueuedRequest> {
   }
 
   /**
-   * Handles one request whose time is over: moved behind the punctual ones of its level where the policy says DELAY,
-   * else removed and returned, to be refused. Null when there is none (any more).
+   * Handles one expired request: under the DELAY action it moves behind the requests in time of its level, else it is
+   * removed and returned, to be refused. Null when no expired request is left.
    */
   expireOne(nowMs: number): QueuedRequest | null {
     for (let due = this.#deadlines.first; due !== null && due.expiresAtMs <= nowMs; due = this.#deadlines.first) {

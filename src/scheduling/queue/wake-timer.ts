@@ -1,5 +1,5 @@
 /**
- * One timer of a scheduler, exact to a fraction of a millisecond where that is asked. Node's timers count whole
+ * One timer of a scheduler, exact to a fraction of a millisecond if wanted. Node's timers count whole
  * milliseconds; an exact wait sleeps through those and looks at the clock in every turn of the event loop for the rest,
  * with other callbacks running in between. That costs a core for the rest, at most 1.2 ms, so it is done only where the
  * timer alone would be late by more than a third of a millisecond. Nothing runs while nothing waits.
@@ -21,7 +21,7 @@ export class WakeTimer {
   #cancel: (() => void) | null = null;
 
   /**
-   * @param isExact whether to look at the clock in the end instead of waking up to 1.3 ms late
+   * @param isExact whether to poll the clock near the end instead of waking up to 1.3 ms late
    * @param wake is called at or after the instant; it finds the timer unarmed and may arm it again
    */
   constructor(clock: Clock, isExact: boolean, wake: () => void) {
@@ -31,8 +31,8 @@ export class WakeTimer {
   }
 
   /**
-   * Makes sure that `wake` is called when `atMs` has come. A timer that is due earlier stays: it wakes for nothing once,
-   * which is cheaper than to make a new one for every request. Infinity does nothing.
+   * Makes sure that `wake` is called when `atMs` has come. A timer that is due earlier stays: one needless wake-up is
+   * cheaper than a new timer for every request. Infinity does nothing.
    */
   wakeBy(atMs: number): void {
     if (atMs >= this.#atMs) return;

@@ -37,9 +37,9 @@ export class Answers {
   #firstInOrder: QueuedRequest | null = null;
   #lastInOrder: QueuedRequest | null = null;
   #openCount = 0;
-  /** Settled, and their sinks not told yet. */
+  /** Settled requests whose sinks are not called yet. */
   #settled: QueuedRequest[] = [];
-  /** The other list of the two that take turns. */
+  /** The list whose sinks are being called; the two lists swap. */
   #told: QueuedRequest[] = [];
 
   constructor(clock: Clock, observer: SchedulingObserver, logger: Logger, keepsOrder: boolean) {
@@ -54,7 +54,7 @@ export class Answers {
     return this.#openCount;
   }
 
-  /** From now on the request is owed an answer. */
+  /** Accepts a request: from now on it is open, until it is settled. */
   owe(request: QueuedRequest): void {
     this.#openCount++;
     this.#observer.requestQueued();
@@ -87,7 +87,7 @@ export class Answers {
     if (this.#keepsOrder) this.#settleFront(nowMs);
   }
 
-  /** Every request that is owed an answer and only waits for earlier ones. */
+  /** Requests that have ended and only wait for the answers of earlier ones. */
   heldRequests(): readonly QueuedRequest[] {
     const held: QueuedRequest[] = [];
     for (let request = this.#firstInOrder; request !== null; request = request.nextInOrder) {
@@ -135,7 +135,7 @@ export class Answers {
     if (!request.isReadOn) this.#tellSoon(request);
   }
 
-  /** The batch of a request whose caller had left is over: nobody reads its inputs any more. */
+  /** The batch of a request whose caller has left has ended: its inputs are no longer read. */
   unread(request: QueuedRequest): void {
     request.isReadOn = false;
     this.#tellSoon(request);

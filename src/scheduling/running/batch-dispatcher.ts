@@ -20,10 +20,10 @@ import type { CloseReason, SchedulingObserver } from '../scheduler.ts';
 
 export interface RunnerParts {
   readonly identity: ResponseIdentity;
-  /** Told of every batch that is over. */
+  /** Is told of every batch that has ended. */
   readonly policy: BatchPolicy;
   readonly scatter: ScatterPlan;
-  /** Why several requests cannot be one batch, where that is known from the start. */
+  /** Why several requests cannot form one batch, if that is known from the start; else null. */
   readonly batchFault: InferenceError | null;
   readonly answers: Answers;
   readonly observer: SchedulingObserver;
@@ -31,11 +31,11 @@ export interface RunnerParts {
   readonly clock: Clock;
   /** Null where only instances limit how many batches run. */
   readonly gate: InstanceGate | null;
-  /** An instance is free, or has nothing behind what it runs; may be called before `start` returns. */
+  /** An instance is free, or accepts a batch behind its running one; may be called before `start` returns. */
   readonly onFree: () => void;
-  /** A request of a failed batch is to run again, alone, before all that wait. */
+  /** A request of a failed batch is to run again, alone, before all waiting ones. */
   readonly onRetry: (request: QueuedRequest) => void;
-  /** A batch is over and its requests are answered or to be retried. */
+  /** A batch has ended, and its requests are answered or will be retried. */
   readonly onEnd: () => void;
 }
 
@@ -60,7 +60,7 @@ export class BatchDispatcher implements RunProfile {
   }
 
   get hasRoomAhead(): boolean {
-    // A batch ahead would take a turn at the gate from those who wait there.
+    // A batch ahead would take the turn of a model that waits at the gate.
     return this.#parts.gate === null && this.#pool.findAhead() !== null;
   }
 
@@ -77,7 +77,7 @@ export class BatchDispatcher implements RunProfile {
   }
 
   /**
-   * An instance for `start`. Null when the gate lets nobody in; `onFree` is called when it is this model's turn. Only while
+   * An instance for `start`. Null when the gate is full; `onFree` is called when it is this model's turn. Only while
    * `hasIdle`.
    */
   claim(): InstanceSlot | null {
@@ -96,7 +96,7 @@ export class BatchDispatcher implements RunProfile {
     return known;
   }
 
-  /** @param instance what `claim` gave */
+  /** @param instance from `claim` */
   start(instance: InstanceSlot, requests: readonly QueuedRequest[], closedBy: CloseReason, nowMs: number): void {
     const batch = new Batch(requests, closedBy, nowMs, instance);
     instance.batch = batch;
@@ -109,7 +109,7 @@ export class BatchDispatcher implements RunProfile {
     return this.#parts.gate === null ? this.#pool.findAhead() : null;
   }
 
-  /** @param instance what `claimAhead` gave */
+  /** @param instance from `claimAhead` */
   startAhead(instance: InstanceSlot, requests: readonly QueuedRequest[], closedBy: CloseReason, nowMs: number): void {
     const batch = new Batch(requests, closedBy, nowMs, instance);
     instance.next = batch;
@@ -126,7 +126,7 @@ export class BatchDispatcher implements RunProfile {
     }
   }
 
-  /** The caller of a running request has left and was told; a batch that nobody waits for ends early. */
+  /** The caller of a running request has left and was told; a batch without waiting callers is cancelled. */
   forget(batch: Batch): void {
     batch.liveCount--;
     if (batch.liveCount === 0) batch.ticket?.end();
@@ -171,7 +171,7 @@ export class BatchDispatcher implements RunProfile {
     onEnd();
   }
 
-  /** Others come first, if they wait. */
+  /** Returns the pass: other models that wait at the gate come first. */
   #leaveGate(instance: InstanceSlot): void {
     const { pass } = instance;
     if (pass === null) return;
@@ -183,7 +183,7 @@ export class BatchDispatcher implements RunProfile {
     for (const request of batch.requests) if (request.isReadOn) this.#parts.answers.unread(request);
   }
 
-  /** The engine has gone on to the batch that waited. */
+  /** The engine has started the batch that waited behind another one. */
   #begun(batch: Batch): void {
     batch.startedAtMs = this.#parts.clock.now();
     this.#parts.observer.batchStarted?.(batch.requests.length);
@@ -221,7 +221,7 @@ export class BatchDispatcher implements RunProfile {
     }
   }
 
-  /** The one line of the log for a request that its model failed; what the runtime logged of it is information. */
+  /** Fails the request and writes one error line; the runtime's own lines about it are logged at info level. */
   #failForGood(request: QueuedRequest, error: InferenceError): void {
     const { identity, logger, answers } = this.#parts;
     const { id } = request.request;

@@ -11,7 +11,7 @@ import type { Batch } from './batch.ts';
 import type { QueuedRequest } from '../queue/queued-request.ts';
 import { Scatter, type ScatterPlan } from './scatter.ts';
 
-/** Counts the responses that still look at a result. */
+/** Counts the responses that still have views of a result. */
 class SharedResult {
   readonly #result: EngineResult;
   #viewers: number;
@@ -28,7 +28,7 @@ class SharedResult {
   }
 }
 
-/** Whose answers these are; one object for all responses of a version. */
+/** The model and version in the answers; one object for all responses of a version. */
 export interface ResponseIdentity {
   readonly modelName: string;
   readonly modelVersion: string;
@@ -60,7 +60,7 @@ class BatchResponse implements InferenceResponse {
   }
 }
 
-/** Answers everyone who still waits for this batch; there is at least one, and the outputs have been found in order. */
+/** Answers every caller who still waits for this batch. There is at least one, and the outputs were checked. */
 export function answerBatch(
   batch: Batch,
   result: EngineResult,

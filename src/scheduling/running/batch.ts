@@ -17,7 +17,7 @@ export class Batch {
   readonly requests: readonly QueuedRequest[];
   readonly rows: number;
   readonly closedBy: CloseReason;
-  /** When the engine began it; of a batch that waits behind another one, when it was handed over. */
+  /** When the engine started it, or for a batch that waits behind another one, when it was handed over. */
   startedAtMs: number;
   readonly instance: InstanceSlot;
   /** Requests whose callers still wait. */
@@ -25,7 +25,7 @@ export class Batch {
   /** Outputs that the engine was asked for. */
   outputCount = 0;
   durations: BatchDurations = notYet;
-  /** Set when the engine has taken it; one that ran at once is done by then. */
+  /** Set when `submit` returns; a batch that ran inline has ended by then. */
   ticket: Ticket | null = null;
   isDone = false;
 
@@ -58,7 +58,10 @@ export function engineBatchOf(requests: readonly QueuedRequest[]): EngineBatch {
   return { inputs, outputs: outputsOf(requests, first.outputs) };
 }
 
-/** Dimension 0 adds up; the others are equal, and so is a value for all rows, which is what the batchKey says. */
+/**
+ * Dimension 0 is the sum; equal batchKeys make sure that the other dimensions, and values shared by all rows, are
+ * equal.
+ */
 function joined(requests: readonly QueuedRequest[], position: number): BatchInput {
   const first = (requests[0] as QueuedRequest).request.inputs[position] as AdmittedInput;
   if (first.shape.length === 0) return { index: first.index, shape: [], parts: [first.data] };
@@ -77,7 +80,10 @@ function joined(requests: readonly QueuedRequest[], position: number): BatchInpu
   return { index, shape: whole, parts };
 }
 
-/** Every output that one of them wants. Requests that name none share one list, so this is usually a comparison. */
+/**
+ * Every output that at least one of them wants. Requests that name none share one list, so this is usually a
+ * comparison.
+ */
 function outputsOf(requests: readonly QueuedRequest[], first: readonly AdmittedOutput[]): readonly number[] {
   const indexes: number[] = [];
   for (const output of first) indexes.push(output.index);

@@ -1,24 +1,24 @@
 /**
  * A gate limits the batches that run at once over several models: a scheduler with an idle instance asks it before it
- * starts a batch. A scheduler without a gate asks nobody.
+ * starts a batch. Without a gate a scheduler starts its batches at once.
  */
 
-/** Who asks, and for what; one object for each scheduler and device, by which the gate knows who waits. */
+/** Identifies a scheduler and a device at the gate; one object for each pair. */
 export interface Demand {
   /** Where the batch would run, as `deviceText` writes it. */
   readonly device: string;
 }
 
-/** Leave to run one batch. */
+/** Permission to run one batch. */
 export interface GatePass {
-  /** The batch is over, whatever became of it. Call exactly once. */
+  /** The batch has ended, successfully or not. Call exactly once. */
   release(): void;
 }
 
 export interface InstanceGate {
   /**
-   * Null: not now. `ready` is then called once when it is this demand's turn; who does not enter within that call has let
-   * the turn go. Asking again meanwhile changes nothing.
+   * Null: not now. Then `ready` is called once when it is this demand's turn; a demand that does not enter within that
+   * call gives up its turn. Repeated calls in the meantime change nothing.
    */
   enter(demand: Demand, ready: () => void): GatePass | null;
 }
@@ -28,7 +28,7 @@ interface Waiting {
   readonly ready: () => void;
 }
 
-/** At most so many batches at once on each device, over all models; who has waited longest enters next. */
+/** At most so many batches at once on each device, over all models. The demand that has waited longest enters next. */
 export class RunLimit implements InstanceGate {
   readonly #limit: number;
   readonly #byDevice = new Map<string, DeviceRuns>();
@@ -48,7 +48,7 @@ export class RunLimit implements InstanceGate {
   }
 }
 
-/** The batches on one device. It is the pass of each of them, because they differ in nothing. */
+/** The batches on one device. It is the pass of each of them, because passes have no state. */
 class DeviceRuns implements GatePass {
   readonly #limit: number;
   /** In order of arrival; each demand once. Empty outside of `#serve` unless the limit is reached. */
@@ -78,7 +78,7 @@ class DeviceRuns implements GatePass {
     this.#serve();
   }
 
-  /** A loop instead of a recursion: a batch that runs at once comes back here before its `ready` returns. */
+  /** A loop instead of a recursion: a batch that runs inline ends before `ready` returns. */
   #serve(): void {
     if (this.#isServing) return;
     this.#isServing = true;

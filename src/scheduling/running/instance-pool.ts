@@ -9,15 +9,15 @@ import type { Demand, GatePass } from './instance-gate.ts';
 
 export class InstanceSlot {
   readonly engine: EngineInstance;
-  /** What runs. */
+  /** The running batch. */
   batch: Batch | null = null;
-  /** What the engine has and runs next. */
+  /** The batch that the engine runs next. */
   next: Batch | null = null;
-  /** Set while it is to leave when its batch is done. */
+  /** Set while the instance is to be retired after its batch. */
   whenRetired: (() => void) | null = null;
   /** For the gate; null where there is none. */
   readonly demand: Demand | null;
-  /** Leave to run `batch`, where there is a gate. */
+  /** Permission of the gate to run `batch`; null without a gate. */
   pass: GatePass | null = null;
 
   constructor(engine: EngineInstance, demand: Demand | null) {
@@ -49,12 +49,12 @@ export class InstancePool {
     this.#idle.unshift(instance);
   }
 
-  /** The caller has looked at `hasIdle`. */
+  /** Only while `hasIdle`. */
   takeIdle(): InstanceSlot {
     return this.#idle.pop() as InstanceSlot;
   }
 
-  /** The first idle one that gets in, or null. */
+  /** The first idle one for which `enters` returns true, or null. */
   takeIdleThat(enters: (instance: InstanceSlot) => boolean): InstanceSlot | null {
     for (let i = this.#idle.length - 1; i >= 0; i--) {
       const instance = this.#idle[i] as InstanceSlot;
@@ -65,7 +65,7 @@ export class InstancePool {
     return null;
   }
 
-  /** Of the busy instances that take a batch ahead and have none, the one that began first; null when there is none. */
+  /** Among the busy instances that accept a batch ahead and have none, the one whose batch began first; or null. */
   findAhead(): InstanceSlot | null {
     let best: InstanceSlot | null = null;
     for (const instance of this.#all) {
@@ -77,8 +77,8 @@ export class InstancePool {
   }
 
   /**
-   * The batch is done. Returns the one that runs now in its place, if there was one behind it; else the instance is free
-   * again, or gone if it was to retire.
+   * The batch has ended. Returns the next running batch of the instance, if there was one behind it; else the instance
+   * is idle again, or removed if it was to be retired.
    */
   giveBack(instance: InstanceSlot, done: Batch): Batch | null {
     if (instance.next === done) {
@@ -100,7 +100,7 @@ export class InstancePool {
     }
   }
 
-  /** Resolves when the instance has no batch and gets none; at once when it is unknown here. */
+  /** Resolves when the instance has no batch and will get none; at once for an unknown instance. */
   retire(engine: EngineInstance): Promise<void> {
     const instance = this.#all.find((candidate) => candidate.engine === engine);
     if (instance === undefined) return Promise.resolve();
@@ -119,7 +119,7 @@ export class InstancePool {
     });
   }
 
-  /** The batches that instances have, running ones before those that wait behind them. */
+  /** The batches of all instances, running ones before those that wait behind them. */
   heldBatches(): readonly Batch[] {
     const held = this.#all.flatMap(({ batch, next }) => [batch, next]);
     return held.filter((batch) => batch !== null);

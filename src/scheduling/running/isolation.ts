@@ -8,15 +8,15 @@
 import type { EngineResult } from '../../engine/engine.ts';
 import type { ErrorCode, InferenceError } from '../../errors.ts';
 
-/** Batches that may fail in a row, with nobody to blame, before the model is run one request at a time. */
+/** Batches that may fail in a row without a request that fails alone, before the model is run one request at a time. */
 const maxBlamelessFailures = 3;
 
-/** These say nothing of the requests: nobody waits, or the machine has no room now. */
+/** Errors that are no fault of a request: all callers have left, or the machine is short of memory or time. */
 const withoutCulprit: readonly ErrorCode[] = ['cancelled', 'resource_exhausted', 'unavailable', 'deadline_exceeded'];
 
 /**
- * Whether the requests of a failed batch may be run again. The addon, which runs a batch a second time when it foretold
- * the shape of an output wrongly, keeps the first half of the rule too: what had effects is never run again.
+ * Whether the requests of a failed batch may be run again. The addon, which runs a batch a second time when it
+ * predicted the shape of an output wrongly, obeys the first half of the rule too: a run with effects is never repeated.
  */
 export const mayRunAgain = (result: EngineResult, error: InferenceError): boolean =>
   !result.hadEffects && !withoutCulprit.includes(error.code);
@@ -39,7 +39,7 @@ export class Isolation {
   /** Batches of several requests that failed since one succeeded or a culprit was found. */
   #blamelessFailures = 0;
 
-  /** A key that no other request has, so that its owner shares no batch. */
+  /** A unique key, so that its request shares no batch. */
   loneKey(): string {
     this.#loneCount++;
     return `alone ${this.#loneCount}`;
@@ -55,7 +55,7 @@ export class Isolation {
     this.#blamelessFailures = 0;
   }
 
-  /** A batch of several requests failed. Returns true when there is no use in forming batches for this model. */
+  /** A batch of several requests failed. Returns true when batches of this model are of no use. */
   batchFailed(): boolean {
     this.#blamelessFailures++;
     return this.#blamelessFailures > maxBlamelessFailures;

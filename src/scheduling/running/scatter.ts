@@ -1,6 +1,6 @@
 /**
- * Cuts the outputs of a batch into what each request asked for. Rows are contiguous, so a request's part is a view, never
- * a copy; BYTES are walked element by element to find where a request's rows begin.
+ * Cuts the outputs of a batch into what each request asked for. Rows are contiguous, so a request's part is a view,
+ * never a copy; BYTES are walked element by element to find where a request's rows begin.
  */
 
 import type { EngineOutput, EngineResult } from '../../engine/engine.ts';
@@ -25,7 +25,7 @@ interface OutputPlan {
   readonly dims: Shape;
 }
 
-/** Of an output, as a run made it. */
+/** An output as a run made it. */
 export interface MadeShape {
   readonly index: number;
   readonly shape: Shape;
@@ -56,8 +56,8 @@ export function compileScatter(
 }
 
 /**
- * What is wrong with the outputs of a run, whatever became of its requests; null when they can be cut. Shapes are not
- * judged: what a model declares of its outputs binds neither it nor the runtime.
+ * The fault in the outputs of a run; null when they can be cut. Shapes are not compared with the signature: neither the
+ * model nor the runtime is bound by declared output shapes.
  */
 export function outputFault(plan: ScatterPlan, result: EngineResult, outputCount: number): InferenceError | null {
   if (result.outputs.length !== outputCount) {
@@ -77,7 +77,7 @@ export function outputFault(plan: ScatterPlan, result: EngineResult, outputCount
   return null;
 }
 
-/** The output whose dimension 0 is not the batch's; null when all are cut by rows. */
+/** The fault of an output whose dimension 0 is not the batch's; null when all are cut by rows. */
 export function rowsFault(plan: ScatterPlan, outputs: readonly MadeShape[], rows: number): InferenceError | null {
   if (!plan.isBatched) return null;
   for (const { index, shape } of outputs) {
@@ -91,7 +91,10 @@ export function rowsFault(plan: ScatterPlan, outputs: readonly MadeShape[], rows
   return null;
 }
 
-/** The outputs of one batch on their way to its requests. Valid as long as the result; both faults were looked at. */
+/**
+ * The outputs of one batch on their way to its requests. Valid as long as the result; the caller has checked for both
+ * faults.
+ */
 export class Scatter {
   readonly #plan: ScatterPlan;
   readonly #cuts: (OutputCut | undefined)[] = [];
@@ -105,7 +108,7 @@ export class Scatter {
 
   /**
    * @param position of the request in the batch
-   * @param firstRow rows of the requests before it
+   * @param firstRow rows of all requests before it
    */
   outputsFor(request: QueuedRequest, position: number, firstRow: number): OutputTensor[] {
     const wanted = request.request.outputs;
@@ -137,7 +140,7 @@ class OutputCut {
   readonly #shape: Shape;
   readonly #isWhole: boolean;
   readonly #rowBytes: number;
-  /** BYTES: where each request's elements begin, and the end. */
+  /** BYTES: the offset of each request's elements, and the end. */
   readonly #starts: readonly number[] | null;
   #shapeRows = -1;
   #rowsShape: Shape = [];

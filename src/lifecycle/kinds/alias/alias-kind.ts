@@ -1,6 +1,7 @@
 /**
- * The servable kind of aliases: a model that is another name for a version of another model (docs/model-configuration.md).
- * Requests are checked as the target's and batch together with them; answers and statistics carry the name of the alias.
+ * The servable kind of aliases: a model that is another name for a version of another model
+ * (docs/model-configuration.md). Requests are checked as the target's and batch together with them; answers and
+ * statistics carry the name of the alias.
  */
 
 import { aliasTarget, isAlias, resolveAliasConfig } from '../../../model-config/alias-config.ts';
@@ -46,7 +47,7 @@ async function loadAlias(
     scheduler,
     entry: wrapScheduler(interceptors, { ...identity, config, signature }, scheduler),
     statistics,
-    // The lease on the target is given up by the version.
+    // The version releases the lease on the target.
     close: () => Promise.resolve(),
   };
 }

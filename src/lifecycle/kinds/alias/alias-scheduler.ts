@@ -1,6 +1,6 @@
 /**
- * Gives the requests of an alias to the scheduler of its target, where they share batches with the target's own, and their
- * answers the name of the alias. It counts them once more, as requests of the alias.
+ * Gives the requests of an alias to the scheduler of its target, where they share batches with the target's own, and
+ * their answers the name of the alias. It counts them once more, as requests of the alias.
  */
 
 import type { ErrorCode, InferenceError } from '../../../errors.ts';
@@ -72,7 +72,7 @@ export class AliasScheduler implements Scheduler {
     });
   }
 
-  /** What waits and runs is the target's, which is aborted with all models. */
+  /** Its requests wait and run in the target, which is aborted with all models. */
   abort(): void {
     this.#isClosed = true;
   }
@@ -83,7 +83,7 @@ export class AliasScheduler implements Scheduler {
   }
 }
 
-/** What the target tells of a failure is its code. */
+/** The target reports a failure by its code alone. */
 const reasons: Readonly<Partial<Record<ErrorCode, FailureReason>>> = {
   unavailable: 'REJECTED',
   deadline_exceeded: 'REJECTED',
@@ -91,7 +91,7 @@ const reasons: Readonly<Partial<Record<ErrorCode, FailureReason>>> = {
   internal: 'BACKEND',
 };
 
-/** One request on its way through the target; context and sink of what lies behind. */
+/** One request on its way through the target; the context and the sink that the target gets. */
 class AliasCall extends TimedContext implements ResponseSink {
   readonly rows: number;
   readonly #scheduler: AliasScheduler;
@@ -115,7 +115,7 @@ class AliasCall extends TimedContext implements ResponseSink {
   }
 }
 
-/** The target's answer under the name of the alias. */
+/** The answer of the target under the name of the alias. */
 class AliasResponse implements InferenceResponse {
   readonly modelName: string;
   readonly modelVersion: string;

@@ -1,9 +1,9 @@
 /**
  * Runs a version that has no warm-up samples with zeros, so that the first requests find memory allocated and kernels
- * chosen. Nobody asked for it, so it decides nothing: it ends after a few seconds whatever the model does, it takes little
- * memory, and a failure is none – zeros need not be valid input. The order of its runs: one row on one instance, which
- * shows what a row costs and gives its memory back; one row on all instances; then in the same way as many rows as that
- * cost allows (docs/decisions/0015-bounded-warm-up.md).
+ * chosen. The user did not configure it, so it must not decide about the load: it ends after a few seconds whatever the
+ * model does, it takes little memory, and its failure is ignored, because zeros need not be valid input. The order of
+ * its runs: one row on one instance, which measures the cost of a row and returns its memory; one row on all instances;
+ * then, in the same way, as many rows as that cost allows (docs/decisions/0015-bounded-warm-up.md).
  */
 
 import type { BatchInput, EngineBatch, EngineInstance } from '../../../engine/engine.ts';
@@ -17,21 +17,23 @@ import { elementCount, type Shape } from '../../../tensor/shape.ts';
 import { configuredOutputs } from './warmup-samples.ts';
 import { type RunOutcome, type RunTools, watchedRun } from './watched-run.ts';
 
-/** All of it together. */
+/** The time limit of all runs together. */
 export const automaticLimitMs = 5000;
 
-/** Batches of more than one row are left out where a row takes longer than this. */
+/** No batch of more than one row is run if one row takes longer than this. */
 const slowRunMs = 250;
 
-/** Inputs of a batch are at most so large. */
+/** The inputs of a batch have at most so many bytes. */
 const mostInputBytes = 64 * 1024 * 1024;
 
 const mebibyte = 1024 * 1024;
 
-/** What the larger batches of all instances may be expected to take, of memory that is available. */
+/**
+ * Memory that the larger batches of all instances may be expected to take: a share of the available memory, bounded.
+ */
 const expectedGrowth = { mostBytes: 128 * mebibyte, share: 1 / 16 };
 
-/** Where a run is ended; more than is expected, because a large model takes as much for one row. */
+/** Memory at which a run is cancelled; more than expected, because a large model takes this much for one row. */
 const endedGrowth = { mostBytes: 512 * mebibyte, share: 1 / 4 };
 
 export interface AutomaticTask {
@@ -39,7 +41,7 @@ export interface AutomaticTask {
   readonly config: ModelConfig;
   readonly signature: ModelSignature;
   readonly instances: readonly EngineInstance[];
-  /** Null where nobody can call the load off. */
+  /** Null when the load cannot be cancelled. */
   readonly signal: AbortSignal | null;
 }
 
@@ -47,7 +49,7 @@ export interface AutomaticTools extends RunTools {
   readonly logger: Logger;
 }
 
-/** What came of the automatic warm-up. */
+/** The outcome of the automatic warm-up. */
 export interface AutomaticOutcome {
   /** The instances that still run and must not be used. */
   readonly stuck: readonly EngineInstance[];
@@ -71,7 +73,7 @@ class AutomaticWarmup implements AutomaticOutcome {
   readonly #startMs: number;
   readonly #endedBytes: number;
   readonly #expectedBytes: number;
-  /** Rows of the batches that were run to their end. */
+  /** Rows of the batches that ran to completion. */
   readonly #rows: number[] = [];
   #mostGrowth = 0;
   /** Why there was no larger batch; null when everything was run. */
@@ -103,8 +105,8 @@ class AutomaticWarmup implements AutomaticOutcome {
   }
 
   /**
-   * So many rows on every instance. The first run shows what they cost, so its memory goes back; where that is affordable
-   * the others keep theirs for the first requests. Gives the first run, or null when there is no point in going on.
+   * Runs so many rows on every instance. The first run measures their cost, so it returns its memory; if the cost is
+   * affordable, the other runs keep their memory for the first requests. Returns the first run, or null to stop.
    */
   async #warm(rows: number): Promise<RunOutcome | null> {
     const { instances } = this.#task;
@@ -132,7 +134,7 @@ class AutomaticWarmup implements AutomaticOutcome {
   #costOf = ({ tookMs, growthBytes }: RunOutcome): string =>
     `a row took ${tookMs.toFixed(1)} ms and ${mebibytes(growthBytes)} MiB`;
 
-  /** The costliest of the runs; null when there is no point in going on. */
+  /** The costliest of the runs; null to stop. */
   async #batch(rows: number, instances: readonly EngineInstance[], returnsMemory: boolean): Promise<RunOutcome | null> {
     const batch = zeroBatch(this.#task, rows, returnsMemory);
     if (batch === null) {
@@ -218,7 +220,7 @@ function zeroShape(task: AutomaticTask, spec: TensorSpec, rows: number): Shape {
   return task.config.maxBatchSize > 0 ? [rows, ...shape.slice(1)] : shape;
 }
 
-/** The text `0` as an element of BYTES: models that make numbers of strings take it, and refuse an empty one. */
+/** The text `0` as an element of BYTES: models that parse numbers accept it, and refuse an empty string. */
 const zeroText = new Uint8Array([1, 0, 0, 0, 0x30]);
 
 const elementBytes = (datatype: Datatype): number => datatypes[datatype].byteSize || zeroText.length;

@@ -1,4 +1,4 @@
-/** What a configuration asks of the engine, with the paths of this machine. Inspecting and serving get the same. */
+/** The engine options of a configuration, with the paths of this machine; the same for inspecting and serving. */
 
 import { join } from 'node:path';
 
@@ -13,7 +13,7 @@ export function engineOptions(modelFolder: string, engine: EngineConfig): Engine
 }
 
 /**
- * What the model file is inspected with.
+ * The options with which the model file is inspected.
  *
  * @param modelFolder absolute
  * @param message as written, with names completed (`readConfigMessage`)

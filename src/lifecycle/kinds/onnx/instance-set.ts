@@ -15,7 +15,7 @@ import type { InstanceGroupConfig } from '../../../model-config/model-config.ts'
 import type { ModelSignature } from '../../../model-config/signature.ts';
 import { unlessAborted } from '../../abortable.ts';
 
-/** What all sessions of the version have in common. */
+/** The settings that all sessions of the version share. */
 export type SessionTemplate = Omit<SessionSpec, 'device' | 'requireDevice' | 'instanceCount'>;
 
 interface WantedInstance {
@@ -32,17 +32,17 @@ interface HeldInstance {
   readonly instance: EngineInstance;
 }
 
-/** A change that is made ready aside. Exactly one of `commit` and `undo` is called, once. */
+/** A prepared change that does not serve yet. Exactly one of `commit` and `undo` is called, once. */
 export interface PreparedInstances {
   /** New instances that take requests after the commit. */
   added(): readonly EngineInstance[];
-  /** Instances that take none any more then. */
+  /** Instances that take no requests after the commit. */
   readonly removed: readonly EngineInstance[];
   /** As `InstanceSet.replace`, for one of `added`. */
   replace(stuck: EngineInstance): void;
-  /** The set is what was asked for. The caller closes `removed` when they are idle, then calls `closeIdleSessions`. */
+  /** Makes the change take effect. The caller closes `removed` when they are idle, then calls `closeIdleSessions`. */
   commit(): void;
-  /** Closes what was opened; the set stays what it was. */
+  /** Closes the new instances; the set stays as it was. */
   undo(): Promise<void>;
 }
 
@@ -71,7 +71,7 @@ export class InstanceSet {
   readonly #maxRows: number;
   readonly #sessions = new Map<string, EngineSession>();
   #held: readonly HeldInstance[] = [];
-  /** Closings of instances whose run does not end; their sessions stay open until it does. */
+  /** Pending closings of stuck instances; their sessions stay open until the runs end. */
   readonly #givenUp = new Set<Promise<void>>();
 
   private constructor(engine: Engine, template: SessionTemplate, maxRows: number) {
@@ -110,8 +110,8 @@ export class InstanceSet {
   }
 
   /**
-   * Opens what `groups` ask for and the set lacks, beside what it has. One change at a time. On failure everything that was
-   * opened is closed again.
+   * Opens the instances of `groups` that the set lacks. One change at a time. On failure everything that was opened is
+   * closed again.
    */
   async prepare(groups: readonly InstanceGroupConfig[], signal: AbortSignal): Promise<PreparedInstances> {
     const wanted = wantedInstances(groups);
@@ -160,7 +160,7 @@ export class InstanceSet {
     };
   }
 
-  /** Gives up an instance that runs without end; a new one on the same session takes its place. */
+  /** Replaces a stuck instance by a new one on the same session. */
   replace(stuck: EngineInstance): void {
     this.#held = this.#held.map((held) => {
       const session = this.#sessions.get(deviceText(held.wanted.device));
@@ -174,7 +174,7 @@ export class InstanceSet {
     return { wanted, instance: session.createInstance({ name: wanted.name, maxRows: this.#maxRows }) };
   }
 
-  /** Closes sessions: now, or when the instances that were given up have ended, which nobody waits for. */
+  /** Closes sessions: now, or in the background when stuck instances have ended. */
   async #afterGivenUp(close: () => Promise<unknown>): Promise<void> {
     if (this.#givenUp.size === 0) await close();
     else void Promise.allSettled(this.#givenUp).then(close);
@@ -191,8 +191,8 @@ export class InstanceSet {
   }
 
   /**
-   * Waits for running batches, then frees instances and weights. It does not wait for instances that were given up: their
-   * sessions are closed when they end.
+   * Waits for running batches, then frees instances and weights. It does not wait for stuck instances: their sessions
+   * are closed when they end.
    */
   async close(): Promise<void> {
     const held = this.#held;
@@ -218,7 +218,7 @@ export class InstanceSet {
       instanceCount: onDevice.length,
       requireDevice: onDevice.some(({ isDemanded }) => isDemanded),
     });
-    // The runtime cannot be interrupted: what it has opened in the end is closed, and nobody waits for it.
+    // The runtime cannot be interrupted: the session is closed in the background when it is open.
     const session = await unlessAborted(opening, signal, (late) => late.close());
     sessions.set(key, session);
     return session;

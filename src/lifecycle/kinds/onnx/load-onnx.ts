@@ -22,7 +22,8 @@ import { warmUp } from './warmup.ts';
 
 /**
  * @param warming called when everything is there and only warm-up is left
- * @param signal  ends the load: it rejects with its reason, and what cannot be interrupted is closed when it comes
+ * @param signal  cancels the load: it rejects with the reason; the result of a step that cannot be interrupted is
+ * closed later
  */
 export async function loadOnnx(
   task: VersionTask,

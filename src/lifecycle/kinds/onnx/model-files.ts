@@ -8,7 +8,7 @@ import { invalidArgument, unavailable } from '../../../errors.ts';
 import type { ConfigMessage } from '../../../model-config/model-config.ts';
 import { hintForVersion } from '../../../repository/misplaced-files.ts';
 
-/** What ONNX models are called where the configuration does not say. */
+/** The default name of the model file. */
 const defaultModelFilename = 'model.onnx';
 
 interface FileTask {

@@ -33,7 +33,7 @@ export class OnnxServable implements Servable {
   readonly #parts: OnnxParts;
   readonly #closing: Promise<void>;
 
-  /** @param closing the closing of instances that are in use no more */
+  /** @param closing pending closings of instances that are no longer used */
   constructor(parts: OnnxParts, closing: Promise<void> = Promise.resolve()) {
     this.#parts = parts;
     this.#closing = closing;
@@ -87,12 +87,12 @@ export class OnnxServable implements Servable {
       await instance.close();
     });
     const closing = Promise.all([this.#closing, ...retired]).then(() => instances.closeIdleSessions());
-    // Told by `close`, which waits for it.
+    // `close` waits for it and reports its failure.
     closing.catch(() => undefined);
     return new OnnxServable({ ...this.#parts, config }, closing);
   }
 
-  /** Also of the instances that earlier changes have dropped. */
+  /** Also closes the instances that earlier changes have dropped. */
   async close(): Promise<void> {
     const earlier = await Promise.allSettled([this.#closing]);
     await this.#parts.instances.close();

@@ -14,7 +14,7 @@ import { elementCount } from '../../../tensor/shape.ts';
 /** An input of one row has at most so many bytes. */
 const mostSampleBytes = 1024 * 1024 * 1024;
 
-/** A file of strings, or a file that is longer than what is taken of it. */
+/** Bytes of a file of strings, or of a file that is longer than its input. */
 const mostFileBytes = 64 * 1024 * 1024;
 
 /** Arbitrary numbers are made for so many elements and then repeated. */
@@ -27,7 +27,7 @@ export interface SampleTask {
   readonly modelFolder: string;
 }
 
-/** @throws InferenceError `invalid_argument` or what `readRegularFile` says, naming sample, input or file */
+/** @throws InferenceError `invalid_argument`, or an error of `readRegularFile`, naming sample, input or file */
 export async function sampleBatch(task: SampleTask, sample: WarmupSample): Promise<EngineBatch> {
   const inputs: BatchInput[] = [];
   for (const [name, input] of sample.inputs) {
@@ -90,7 +90,7 @@ async function sampleBytes(
   const subject = `warmup file ${quoted(file)} of model '${task.config.name}'`;
   const bytes = await readRegularFile(join(task.modelFolder, 'warmup', file), {
     subject,
-    // Longer files are allowed, their beginning counts; of BYTES nobody knows the size beforehand.
+    // Longer files are allowed, their beginning is used. The size of BYTES is not known in advance.
     maxBytes: Math.max(expected, mostFileBytes),
   });
   if (input.datatype === 'BYTES') return bytes;

@@ -1,8 +1,8 @@
 /**
- * Runs a new version's instances before it takes traffic: the samples of `model_warmup`, or zeros where there are none.
- * The batches go through the engine's real gather and run, of the sizes that requests will have; only scheduler and
- * admission are left out, so warm-up is not counted. A failing configured sample fails the load, as Triton does; the
- * automatic one decides nothing (`automatic-warmup.ts`).
+ * Runs a new version's instances before it takes requests: the samples of `model_warmup`, or zeros where there are
+ * none. The batches go through the engine's real gather and run, of the sizes that requests will have; only scheduler
+ * and admission are left out, so warm-up is not counted. A failing configured sample fails the load, as Triton does;
+ * the automatic one never does (`automatic-warmup.ts`).
  */
 
 import type { EngineBatch, EngineInstance } from '../../../engine/engine.ts';
@@ -13,12 +13,13 @@ import { type SampleTask, sampleBatch } from './warmup-samples.ts';
 import { watchedRun } from './watched-run.ts';
 
 export interface WarmupTask extends AutomaticTask, SampleTask {
-  /** Takes an instance out whose run does not end, and puts a new one in its place. */
+  /** Replaces an instance whose run does not end by a new one. */
   replace(instance: EngineInstance): void;
 }
 
 /**
- * Warms every instance up. Gives what shows that several requests cannot be one batch, where zeros showed it.
+ * Warms up every instance. Returns the fault by which several requests cannot form one batch, if the automatic warm-up
+ * found one.
  *
  * @throws InferenceError naming the sample that failed, or the reason of `signal`
  */
@@ -39,7 +40,7 @@ export async function warmUp(task: WarmupTask, tools: AutomaticTools): Promise<I
   return null;
 }
 
-/** Configured samples run as long as they need; only the caller of the load may call them off. */
+/** Configured samples run as long as they need; only the caller of the load may cancel them. */
 async function runSample(
   task: WarmupTask,
   sample: WarmupSample,

@@ -1,6 +1,6 @@
 /**
- * One run of an instance with limits: it is ended when its time is over, when the process has grown too much, or when
- * it is cancelled. ONNX Runtime ends a run between two operators of the model. If an operator never returns, the run
+ * One run of an instance with limits: it is cancelled at its timeout, when the process has grown too much, or when the
+ * load is cancelled. ONNX Runtime ends a run between two operators of the model. If an operator never returns, the run
  * cannot be ended and its instance is given up.
  */
 
@@ -10,35 +10,35 @@ import type { MadeShape } from '../../../scheduling/running/scatter.ts';
 import type { Clock } from '../../../time.ts';
 import type { MemoryProbe } from './process-memory.ts';
 
-/** How often time and memory are looked at while the model runs. */
+/** How often time and memory are checked while the model runs. */
 const lookMs = 10;
 
-/** How long a run that was told to end may take to do so. */
+/** How long a cancelled run may take to end. */
 export const graceMs = 1000;
 
 export interface RunLimits {
-  /** On the clock. */
+  /** The timeout, as a time of the clock. */
   readonly untilMs: number;
   /** Bytes by which the process may grow meanwhile; other work of the process counts too. */
   readonly maxGrowthBytes: number;
-  /** Null where nobody can call the run off. */
+  /** Null when the run cannot be cancelled from outside. */
   readonly signal: AbortSignal | null;
 }
 
-/** Why a run was told to end. */
+/** Why a run was cancelled. */
 export type EndReason = 'time' | 'memory' | 'aborted';
 
 export interface RunOutcome {
-  /** Null: it came to its own end. */
+  /** Null: the run was not cancelled. */
   readonly ended: EndReason | null;
-  /** True: it did not end although it was told to; the instance still runs it and must not be used. */
+  /** True: the run has not ended although it was cancelled; its instance must not be used. */
   readonly isStuck: boolean;
-  /** What it failed with; null also where it is stuck. */
+  /** The error of the run; null also when it is stuck. */
   readonly error: InferenceError | null;
   /** Of the outputs; empty where there are none. */
   readonly shapes: readonly MadeShape[];
   readonly tookMs: number;
-  /** By how much the process grew at most, as far as that was seen. */
+  /** The largest growth of the process that was observed. */
   readonly growthBytes: number;
 }
 
@@ -47,7 +47,7 @@ export interface RunTools {
   readonly memory: MemoryProbe;
 }
 
-/** Resolves when the batch is done, or `graceMs` after it was told to end. Never rejects. */
+/** Resolves when the batch is done, or `graceMs` after it was cancelled. Never rejects. */
 export function watchedRun(
   instance: EngineInstance,
   batch: EngineBatch,
