@@ -4,10 +4,15 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <string_view>
+#include <utility>
+
+#include "engine/ort_status.h"
+#include "ort/handles.h"
 
 namespace nereid {
 namespace {
@@ -135,14 +140,28 @@ const DriverFindings& Findings() noexcept {
   return *findings;
 }
 
-/// Opens a provider's library the way the runtime does. Empty when that works, else what the loader says.
-std::string OpenProblem(const std::filesystem::path& library, int flags) {
+std::string NotBeside(const std::filesystem::path& library) {
   std::error_code ignored;
-  if (!std::filesystem::exists(library, ignored))
-    return library.filename().string() + " is not beside ONNX Runtime";
-  if (dlopen(library.c_str(), flags) != nullptr) return {};
-  const char* reason = dlerror();
-  return reason == nullptr ? library.filename().string() + " cannot be opened" : reason;
+  return std::filesystem::exists(library, ignored)
+             ? std::string()
+             : library.filename().string() + " is not beside ONNX Runtime";
+}
+
+/// Lets the runtime open its CUDA provider. Empty when that works, else the loader's reason. The runtime has
+/// to do it: the provider's initialisers call back into it, and in a provider that anybody else opens first
+/// they find nobody there and end the process.
+std::string ProviderProblem() {
+  constexpr std::string_view kLoaderSpeaks = "with error: ";
+  const ort::Api& api = *ort::g_api;
+  ort::OwnedCudaOptions options;
+  Status status = FromOrt(api.CreateCudaOptions(ort::Out(options)));
+  if (status.ok()) status = FromOrt(api.UpdateCudaOptions(options.get(), nullptr, nullptr, 0));
+  if (status.ok()) return {};
+  std::string reason = std::move(status.message);
+  if (const auto at = reason.find(kLoaderSpeaks); at != std::string::npos)
+    reason.erase(0, at + kLoaderSpeaks.size());
+  while (!reason.empty() && std::isspace(static_cast<unsigned char>(reason.back())) != 0) reason.pop_back();
+  return reason;
 }
 
 std::string AdviceFor(std::string_view problem) {
@@ -161,10 +180,10 @@ std::string FindCudaProblem(const Runtime& runtime) {
   if (std::find(providers.begin(), providers.end(), "CUDAExecutionProvider") == providers.end())
     return "ONNX Runtime " + runtime.version +
            " was built without CUDA; point --onnxruntime-library at a build with it";
-  std::string problem = OpenProblem(folder / "libonnxruntime_providers_shared.so", RTLD_LAZY | RTLD_GLOBAL);
+  std::string problem = NotBeside(folder / "libonnxruntime_providers_shared.so");
+  if (problem.empty()) problem = NotBeside(folder / "libonnxruntime_providers_cuda.so");
   if (problem.empty() && !Findings().problem.empty()) return Findings().problem;
-  if (problem.empty())
-    problem = OpenProblem(folder / "libonnxruntime_providers_cuda.so", RTLD_LAZY | RTLD_LOCAL);
+  if (problem.empty()) problem = ProviderProblem();
   return problem.empty() ? problem : problem + "; " + AdviceFor(problem);
 }
 
