@@ -5,12 +5,16 @@ const apart = ['engine', 'conformance', 'e2e', 'gpu', 'fuzz', 'soak', 'native'];
 /** Tests beside others of their room that need the built addon all the same. */
 const nativeTests = 'test/threads/**/native-*.test.ts';
 
+/** How long `expect.poll` waits: the second that vitest gives is not enough on a loaded machine. */
+const patience = { poll: { timeout: 30_000 } };
+
 /** A room of tests that needs the built addon or server, each file in a process of its own. */
 const room = (name: string, timeoutMs: number, also: readonly string[] = []) => ({
   test: {
     name,
     include: [`test/${name}/**/*.test.ts`, ...also],
     pool: 'forks' as const,
+    expect: patience,
     testTimeout: timeoutMs,
     hookTimeout: timeoutMs,
   },
@@ -24,6 +28,7 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: [...apart.map((name) => `test/${name}/**`), nativeTests],
+          expect: patience,
           testTimeout: 60_000,
         },
       },
@@ -31,6 +36,7 @@ export default defineConfig({
         test: {
           name: 'grpc-js',
           include: ['test/frontends/grpc/**/*.test.ts'],
+          expect: patience,
           testTimeout: 60_000,
           env: { GRPC_TRANSPORT: 'grpc-js' },
         },
@@ -39,6 +45,7 @@ export default defineConfig({
         test: {
           name: 'node-http',
           include: ['test/frontends/http/**/*.test.ts'],
+          expect: patience,
           testTimeout: 60_000,
           env: { HTTP_TRANSPORT: 'node' },
         },

@@ -107,7 +107,8 @@ async function startServer(repository) {
     clearTimeout(late);
     return ended;
   };
-  return { http: `127.0.0.1:${http}`, grpc: `127.0.0.1:${grpc}`, stop, log: () => log };
+  const [httpAddress, grpcAddress, metricsAddress] = [http, grpc, metrics].map((port) => `127.0.0.1:${port}`);
+  return { http: httpAddress, grpc: grpcAddress, metrics: metricsAddress, stop, log: () => log };
 }
 
 /** Runs a command to its end with its output shown; gives its exit code. */
@@ -134,7 +135,7 @@ const server = await startServer(repository).catch((error) => {
   process.exit(1);
 });
 try {
-  const args = [join(here, 'run_checks.py'), '--http', server.http, '--grpc', server.grpc];
+  const args = [join(here, 'run_checks.py'), '--http', server.http, '--grpc', server.grpc, '--metrics', server.metrics];
   if (only !== null) args.push('--only', only);
   const python = join(environment, 'bin/python');
   if ((await run(python, args, { env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1' } })) !== 0) failures++;

@@ -2,7 +2,10 @@
 
 import json
 import pathlib
+import re
+import time
 import types
+import urllib.request
 
 import numpy as np
 import tritonclient.grpc
@@ -52,12 +55,23 @@ class Protocol:
 
 
 class Server:
-    def __init__(self, http, grpc):
+    def __init__(self, http, grpc, metrics):
+        self._metrics = f"http://{metrics}/metrics"
         self.http = Protocol("http", tritonclient.http, http)
         self.grpc = Protocol("grpc", tritonclient.grpc, grpc)
 
     def protocol(self, name):
         return {"http": self.http, "grpc": self.grpc}[name]
+
+    def until_busy(self):
+        """Returns when a request has arrived that is not answered: clients say only that they have sent it."""
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            text = urllib.request.urlopen(self._metrics, timeout=20).read().decode()
+            if float(re.search(r"^nereid_inflight_bytes (\S+)$", text, re.MULTILINE).group(1)) > 0:
+                return
+            time.sleep(0.01)
+        raise AssertionError("no request arrived")
 
 
 def expected(model):

@@ -69,6 +69,14 @@ export function residentBytes(pid: number): number {
   return Number(kib) * 1024;
 }
 
+/** What the threads of a process have computed so far, however long others kept them from it; in steps of 10 ms. */
+export function processorMs(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    .replace(/^.*\) /s, '')
+    .split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * 10;
+}
+
 /** Watches how far a process grows from what it is now. */
 export class MemoryWatch {
   readonly #pid: number;

@@ -63,7 +63,11 @@ const isRefusedConnection = (failure: string): boolean =>
 
 describe('two frontend threads', () => {
   it('give every caller the answer to its own request, in batches across threads', async () => {
-    const server = await startServer(await repositoryWithAdder());
+    const repository = await repositoryWithAdder();
+    // With a delay there are batches however slowly the requests come.
+    const delayed = 'dynamic_batching { max_queue_delay_microseconds: 5000 }\n';
+    await writeFile(join(repository, 'adder', 'config.pbtxt'), `max_batch_size: 8\n${delayed}`);
+    const server = await startServer(repository);
     const clients = clientsOf(server, 32);
     const rounds = 60;
     const wrong: string[] = [];
@@ -125,12 +129,10 @@ describe('two frontend threads', () => {
       askUntil(client, 'adder', () => isOver || tally.failures.length > 0, tally),
     );
     await until('500 requests are answered', () => tally.answered >= 500);
-    const startedMs = performance.now();
     const exit = await server.stop();
     isOver = true;
     await Promise.all(running);
     expect(exit).toEqual({ code: 0, signal: null });
-    expect(performance.now() - startedMs).toBeLessThan(10_000);
     expect(tally.failures.filter((failure) => !isRefusedConnection(failure))).toEqual([]);
   });
 
@@ -154,8 +156,8 @@ describe('two frontend threads', () => {
 });
 
 describe('callers that leave', () => {
-  /** Takes a second or two. */
-  const longTurns = 700_000;
+  /** More than anybody waits for. */
+  const endlessTurns = 2 ** 52;
 
   /** One request of that many turns, on a connection of its own that the caller may cut. */
   function askLoop(server: ServerProcess, turns: number) {
@@ -195,15 +197,16 @@ describe('callers that leave', () => {
     const pending = () => metric(server, 'nv_inference_pending_request_count');
     const canceled = () => metric(server, 'nv_inference_request_failure{model="loop",reason="CANCELED"');
 
-    // One of them runs when the other waits.
-    const holders = [longTurns, longTurns].map((turns) => askLoop(server, turns));
+    const holder = askLoop(server, endlessTurns);
+    const staying = askLoop(server, 1);
     await until('the instance is busy', async () => (await pending()) >= 1);
     const waiting = Array.from({ length: 8 }, () => askLoop(server, 1));
-    await until('all of them wait', async () => (await pending()) >= 8);
+    await until('all of them wait', async () => (await pending()) === 9);
     for (const { leave } of waiting) leave();
     await until('all of them are cancelled', async () => (await canceled()) === 8);
     expect(await Promise.all(waiting.map(({ status }) => status))).toEqual(new Array(8).fill(0));
-    expect(await Promise.all(holders.map(({ status }) => status))).toEqual([200, 200]);
-    expect(await askLoop(server, 1).status).toBe(200);
+    holder.leave();
+    expect(await holder.status).toBe(0);
+    expect(await staying.status).toBe(200);
   });
 });

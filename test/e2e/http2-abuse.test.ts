@@ -43,6 +43,9 @@ const streamBlock = requestBlock(`${service}/ModelStreamInfer`);
 /** ServerLiveResponse with `live`, as a gRPC message. */
 const liveAnswer = '00000000020801';
 
+/** Of those who wait for the server's end of a connection; a busy machine takes its time. */
+const patienceMs = 30_000;
+
 /** What the server advertises as SETTINGS_MAX_CONCURRENT_STREAMS. */
 const maxStreams = 1024;
 
@@ -69,7 +72,7 @@ const open = (...pairs: readonly SettingPair[]): Promise<RawConnection> => RawCo
 async function expectEnd(connection: RawConnection, code: number): Promise<void> {
   await connection.frame(({ type }) => type === frameType.goAway);
   expect(connection.goAway?.code).toBe(code);
-  expect(await connection.closedWithin(5_000), 'closed after GOAWAY').toBe(true);
+  expect(await connection.closedWithin(patienceMs), 'closed after GOAWAY').toBe(true);
 }
 
 /** Sends up to `count` frames and expects to be told to calm down before the last is taken. */
@@ -125,7 +128,7 @@ describe.each(frontendThreadCounts('1,2'))('with %d frontend threads', (threads)
         await connection.frame(({ type }) => type === frameType.goAway);
         // An increment of zero may be taken as an error of the connection as well.
         expect([errorCode.protocol, errorCode.enhanceYourCalm]).toContain(connection.goAway?.code);
-        expect(await connection.closedWithin(5_000), 'closed after GOAWAY').toBe(true);
+        expect(await connection.closedWithin(patienceMs), 'closed after GOAWAY').toBe(true);
       });
     });
 
@@ -147,7 +150,7 @@ describe.each(frontendThreadCounts('1,2'))('with %d frontend threads', (threads)
         connection.stopReading();
         await connection.flood(100_000, () => one);
         connection.resumeReading();
-        expect(await connection.closedWithin(12_000), 'closed').toBe(true);
+        expect(await connection.closedWithin(patienceMs), 'closed').toBe(true);
         // A GOAWAY behind answers that were never read may be lost with the connection.
         expect([errorCode.enhanceYourCalm, undefined]).toContain(connection.goAway?.code);
       });
@@ -175,13 +178,11 @@ describe.each(frontendThreadCounts('1,2'))('with %d frontend threads', (threads)
         const connection = await open();
         const part = field('x-part', 'a'.repeat(16_000));
         await connection.write(frame(frameType.headers, frameFlag.endStream, 1, part));
-        let parts = 1;
-        for (; parts < 64 && connection.goAway === null && !connection.isClosed; parts++) {
+        // No more than this is sent, so the end is that of the size and not that of time.
+        for (let bytes = part.length; bytes <= 65_536; bytes += part.length) {
           await connection.write(frame(frameType.continuation, 0, 1, part));
-          await connection.closedWithin(20);
         }
         await expectEnd(connection, errorCode.enhanceYourCalm);
-        expect(parts * part.length).toBeLessThanOrEqual(65_536 + 2 * part.length);
       });
     });
 
@@ -190,13 +191,8 @@ describe.each(frontendThreadCounts('1,2'))('with %d frontend threads', (threads)
         const connection = await open();
         const part = frame(frameType.continuation, 0, 1);
         await connection.write(frame(frameType.headers, frameFlag.endStream, 1, liveBlock));
-        let parts = 0;
-        for (; parts < 4_096 && connection.goAway === null && !connection.isClosed; parts += 16) {
-          await connection.write(...Array<Buffer>(16).fill(part));
-          await connection.closedWithin(5);
-        }
+        await connection.write(...Array<Buffer>(65).fill(part));
         await expectEnd(connection, errorCode.enhanceYourCalm);
-        expect(parts).toBeLessThanOrEqual(128);
       });
     });
 
@@ -341,7 +337,7 @@ describe.each(frontendThreadCounts('1,2'))('with %d frontend threads', (threads)
         const halfBlock = await open();
         await halfPreface.write(preface.subarray(0, 12));
         await halfBlock.write(frame(frameType.headers, 0, 1, liveBlock.subarray(0, 20)));
-        const closed = await Promise.all([silent, halfPreface, halfBlock].map((each) => each.closedWithin(13_000)));
+        const closed = await Promise.all([silent, halfPreface, halfBlock].map((each) => each.closedWithin(patienceMs)));
         expect(closed).toEqual([true, true, true]);
       });
     });

@@ -89,7 +89,7 @@ describe.each([1, 2])('with %d frontend threads', (threads) => {
       for (const socket of sockets.splice(0)) socket.destroy();
     }
     expect(await bystander.stop()).toBeGreaterThan(0);
-    await expect.poll(inflightBytes, { timeout: 10_000 }).toBe(0);
+    await expect.poll(inflightBytes).toBe(0);
     const answer = await fetch(`${server.url}/v2/models/${wide.name}/infer`, { method: 'POST', body: inferText });
     expect([answer.status, (await answer.arrayBuffer()).byteLength > 2 * MiB]).toEqual([200, true]);
     return grownMiB;

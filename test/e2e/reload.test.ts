@@ -39,11 +39,12 @@ function startClients(server: ServerProcess): { tally: Tally; stop: () => Promis
   return { tally, stop };
 }
 
+/** Several answers, so that the next reload meets clients that are in full swing. */
 async function untilVersion(tally: Tally, version: number): Promise<void> {
   const deadline = Date.now() + 30_000;
-  while (!tally.versions.has(version)) {
+  while ((tally.versions.get(version) ?? 0) < clientsPerProtocol) {
     if (Date.now() > deadline)
-      throw new Error(`version ${version} never answered; failures: ${tally.failures.slice(0, 3)}`);
+      throw new Error(`version ${version} does not answer; failures: ${tally.failures.slice(0, 3)}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
@@ -53,7 +54,6 @@ function expectCleanReloads(tally: Tally): void {
   expect([...tally.versions.keys()].sort((a, b) => a - b)).toEqual(
     Array.from({ length: reloads + 1 }, (_, i) => i + 1),
   );
-  expect(tally.answered).toBeGreaterThan(reloads * clientsPerProtocol);
 }
 
 describe('reload while 16 clients send without pause', () => {

@@ -21,15 +21,14 @@ describe('SIGTERM', () => {
     );
     while (tally.answered < 500) await new Promise((resolve) => setTimeout(resolve, 10));
 
-    const startedMs = Date.now();
     const exit = await server.stop();
     isOver = true;
     await Promise.all(running);
     for (const client of clients) client.close();
     await dispose();
 
+    // Not 1, which says that the time limit cut something off.
     expect(exit).toEqual({ code: 0, signal: null });
-    expect(Date.now() - startedMs).toBeLessThan(10_000);
     expect(tally.failures.filter((failure) => !isRefusedConnection(failure))).toEqual([]);
   });
 
@@ -46,6 +45,7 @@ describe('SIGTERM', () => {
     await dispose();
 
     expect(exit).toEqual({ code: 0, signal: null });
-    expect(Date.now() - startedMs).toBeLessThan(3_000);
+    // Half of what the exit may take; an idle connection is kept for longer than that.
+    expect(Date.now() - startedMs).toBeLessThan(15_000);
   });
 });

@@ -18,16 +18,15 @@ beforeAll(() => {
   if (!existsSync(built)) throw new Error("the server is not built; run 'npm run build:ts'");
 });
 
-/** How a process ended, and what it said. */
-const runProcess = (what: string): Promise<{ code: number | null; signal: string | null; said: string; ms: number }> =>
+/** How a process ended, by a signal when it took too long, and what it said. */
+const runProcess = (what: string): Promise<{ code: number | null; signal: string | null; said: string }> =>
   new Promise((resolve) => {
-    const start = performance.now();
     const child = spawn(process.execPath, [fixture, what, file.path, file.folder], { timeout: 30_000 });
     let said = '';
     child.stdout.on('data', (text: Buffer) => {
       said += text.toString();
     });
-    child.on('close', (code, signal) => resolve({ code, signal, said, ms: performance.now() - start }));
+    child.on('close', (code, signal) => resolve({ code, signal, said }));
   });
 
 describe('a process', () => {
@@ -43,7 +42,6 @@ describe('a process', () => {
     expect(ended).toMatchObject({ code, signal: null });
     expect(ended.said).toContain('8 = 8');
     expect(ended.said).toContain(said);
-    expect(ended.ms).toBeLessThan(15_000);
   });
 });
 

@@ -10,7 +10,7 @@ import { createHttpFrontend } from '../../src/frontends/http/http-frontend.ts';
 import { type MessageMemory, MessagePool } from '../../src/frontends/message-pool.ts';
 import { silentLogger } from '../../src/logger.ts';
 import type { HttpConfig } from '../../src/server/server-config.ts';
-import { systemClock } from '../../src/time.ts';
+import { type Clock, systemClock } from '../../src/time.ts';
 import { FakeInferenceServer } from './fake-inference-server.ts';
 
 export const transportUnderTest = (process.env.HTTP_TRANSPORT ?? 'nereid') as HttpConfig['transport'];
@@ -36,6 +36,7 @@ export interface FixtureOptions {
   readonly isExiting?: () => boolean;
   readonly headerForwardPattern?: RegExp | null;
   readonly memory?: MessageMemory;
+  readonly clock?: Clock;
   readonly restrictions?: HttpConfig['restrictions'];
   /** Absent means the one that this run of the tests is for. */
   readonly transport?: HttpConfig['transport'];
@@ -45,9 +46,10 @@ export async function startHttp(options: FixtureOptions = {}): Promise<HttpFixtu
   const server = new FakeInferenceServer();
   const { maxInputBytes = 2 ** 26, port = 0, isExiting = () => false, headerForwardPattern = null } = options;
   const { memory = new MessagePool(), transport = transportUnderTest, restrictions = [] } = options;
+  const { clock = systemClock } = options;
   const listening = await createHttpFrontend({
     server,
-    clock: systemClock,
+    clock,
     logger: silentLogger,
     config: { listen: { host: '127.0.0.1', port }, transport, maxInputBytes, headerForwardPattern, restrictions },
     isExiting,

@@ -133,10 +133,10 @@ describe('headers', () => {
     ['between blanks', `X: a${' '.repeat(16_000)}b\r\n`],
     ['in an option', `Connection: a${' '.repeat(16_000)}b\r\n`],
   ])('cost no more than their length, whatever they hold %s', (_, header) => {
-    const startedAt = performance.now();
+    const before = process.cpuUsage();
     for (let i = 0; i < 10; i++) refusalOf(`GET / HTTP/1.1\r\n${host}${header}`);
     // Ten times 0.2 s where each blank is a new beginning.
-    expect(performance.now() - startedAt).toBeLessThan(500);
+    expect(process.cpuUsage(before).user / 1000).toBeLessThan(500);
   });
 });
 

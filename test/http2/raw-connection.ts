@@ -8,7 +8,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { frameHeadBytes, frameType, preface, type SettingPair, settings, settingsAck } from './frame-bytes.ts';
 
-const defaultWaitMs = 5_000;
+const blockedMs = 5_000;
+/** For what has to come; a busy machine takes its time. */
+const patienceMs = 20_000;
 /** Small, so that the answer to a flood is read before much of the flood is under way. */
 const floodPartBytes = 16_384;
 
@@ -103,11 +105,11 @@ export class RawConnection {
     return this.frames.filter((frame) => frame.streamId === streamId && (type === undefined || frame.type === type));
   }
 
-  /** Resolves to whether all could be handed over: not when the connection is gone or stays blocked for `waitMs`. */
+  /** Resolves to whether all could be handed over: not when the connection is gone or stays blocked. */
   async write(...parts: readonly Uint8Array[]): Promise<boolean> {
     if (this.#isClosed || !this.#isWritable) return false;
     if (this.#socket.write(parts.length === 1 ? parts[0] : Buffer.concat(parts))) return true;
-    return this.#drained(defaultWaitMs);
+    return this.#drained(blockedMs);
   }
 
   /**
@@ -130,7 +132,7 @@ export class RawConnection {
   }
 
   /** The first frame, received already or to come, for which `matches` holds. */
-  frame(matches: (frame: ReceivedFrame) => boolean, waitMs = defaultWaitMs): Promise<ReceivedFrame> {
+  frame(matches: (frame: ReceivedFrame) => boolean, waitMs = patienceMs): Promise<ReceivedFrame> {
     const known = this.frames.find(matches);
     if (known !== undefined) return Promise.resolve(known);
     if (this.#isClosed) return Promise.reject(this.#missing('was closed'));

@@ -114,13 +114,11 @@ class Peer:
     def check_deadline(self):
         def requests():
             yield sums(5)
-            time.sleep(1)
+            time.sleep(8)
 
-        started = time.monotonic()
-        answers = self.stream(requests(), timeout=0.2)
+        answers = self.stream(requests(), timeout=3)
         check_sums(fields(next(answers), 2)[0], 5)
         self.expect(grpc.StatusCode.DEADLINE_EXCEEDED, lambda: next(answers))
-        assert time.monotonic() - started < 3
         self.check_unary(6)
 
     def check_cancelled(self):

@@ -9,7 +9,7 @@ import { createGrpcFrontend } from '../../../src/frontends/grpc/grpc-frontend.ts
 import type { MessageMemory } from '../../../src/frontends/message-pool.ts';
 import { silentLogger } from '../../../src/logger.ts';
 import type { GrpcConfig } from '../../../src/server/server-config.ts';
-import { systemClock } from '../../../src/time.ts';
+import { type Clock, systemClock } from '../../../src/time.ts';
 import { FakeInferenceServer } from '../../fakes/fake-inference-server.ts';
 import type { Message } from './protobuf-oracle.ts';
 
@@ -54,11 +54,15 @@ export interface Running {
 }
 
 /** @param memory absent means a pool of its own. */
-export async function startFrontend(config: Partial<GrpcConfig> = {}, memory?: MessageMemory): Promise<Running> {
+export async function startFrontend(
+  config: Partial<GrpcConfig> = {},
+  memory?: MessageMemory,
+  clock: Clock = systemClock,
+): Promise<Running> {
   const server = new FakeInferenceServer();
   const frontend = createGrpcFrontend({
     server,
-    clock: systemClock,
+    clock,
     logger: silentLogger,
     config: grpcConfig(config),
     isExiting: () => running.exiting,

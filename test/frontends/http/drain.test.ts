@@ -3,6 +3,7 @@
 import { Agent } from 'node:http';
 import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { FakeClock } from '../../fakes/fake-clock.ts';
 import { type HttpFixture, sendOnce, startHttp, tensor } from '../../fakes/http-client.ts';
 
 let http: HttpFixture;
@@ -47,14 +48,14 @@ describe('draining the HTTP frontend', () => {
     const ended = new Promise((resolve) => idle.once('close', resolve));
     await http.listening.drain();
     await ended;
-    expect(performance.now() - startedAt).toBeLessThan(3000);
+    // The grace is half a second; without it an idle connection is kept for more than a minute.
+    expect(performance.now() - startedAt).toBeLessThan(20_000);
   });
 
   it('ends at once when nobody is connected and takes no connection afterwards', async () => {
-    http = await startHttp();
-    const startedAt = performance.now();
+    // No grace passes on this clock.
+    http = await startHttp({ clock: new FakeClock() });
     await http.listening.drain();
-    expect(performance.now() - startedAt).toBeLessThan(400);
     await expect(http.send('GET', '/v2/health/live')).rejects.toThrow('ECONNREFUSED');
   });
 

@@ -79,10 +79,10 @@ describe('ModelInfer', () => {
   });
 
   it('tells the server of the deadline of the call', async () => {
-    await infer(echoRequest(''), { deadline: Date.now() + 5000 });
+    await infer(echoRequest(''), { deadline: Date.now() + 50_000 });
     const leftMs = running.server.last.context.deadlineMs - systemClock.now();
-    expect(leftMs).toBeGreaterThan(3000);
-    expect(leftMs).toBeLessThan(5001);
+    expect(leftMs).toBeGreaterThan(20_000);
+    expect(leftMs).toBeLessThan(50_001);
     await infer(echoRequest(''));
     expect(running.server.last.context.deadlineMs).toBe(Infinity);
   });
