@@ -6,12 +6,12 @@
 
 import type { Clock } from '../time.ts';
 
-/** A slab that no batch used for this long, or for twice as long at most, is given back. */
+/** A slab that no batch used for this long (at most twice as long) is returned. */
 export const idleSlabMs = 10_000;
 
-/** Whose slabs they are. */
+/** An instance, as the owner of slabs. */
 export interface SlabOwner {
-  /** Drops the slabs that were not used since the last call, and says how many are left. */
+  /** Drops the slabs that were not used since the last call, and returns how many are left. */
   trimSlabs(): number;
 }
 
@@ -30,7 +30,7 @@ export class IdleSlabs {
     this.#arm();
   }
 
-  /** The owner has gone, with its slabs. */
+  /** The owner is closed, with its slabs. */
   remove(owner: SlabOwner): void {
     this.#owners.delete(owner);
   }

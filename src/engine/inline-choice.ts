@@ -15,23 +15,23 @@ export const longNs = 50_000;
 /** An inline batch that takes longer than this sends the instance back to its thread at once. */
 export const veryLongNs = 150_000;
 
-/** So many more short batches than others are asked for before the first one runs inline. */
+/** So many more short batches than long ones are required before the first one runs inline. */
 const firstCredit = 16;
 const largestCredit = 1024;
-/** Short inline batches that make good for one strike: less than a fifth may be long. */
+/** Short inline batches that cancel one strike, so less than a fifth may be long. */
 const strikeWeight = 4;
-/** Beyond this many unredeemed strikes, weighted, the instance goes back to its thread. */
+/** Beyond this sum of weighted strikes the instance goes back to its thread. */
 const mostStrikes = 16;
-/** After so many short inline batches an earlier mistake is forgiven. */
+/** After so many short inline batches the number of required short batches is halved. */
 const forgivenAfter = 250;
 
 /**
- * Learns from the time of each batch. Work is taken to grow with the bytes of the inputs: a batch larger than any short
- * one, or as large as a long one, runs on the thread, where its time is learned without harm.
+ * Learns from the time of each batch. It assumes that work grows with the bytes of the inputs: a batch larger than any
+ * short one, or as large as a long one, runs on the thread, where its time is learned without harm.
  */
 export class InlineChoice {
   readonly #isPossible: boolean;
-  /** Short batches less the others, on the thread and of sizes that were short before; at most what is asked for. */
+  /** Short batches minus long ones, on the thread and of sizes that were short before; at most `#neededCredit`. */
   #credit = 0;
   #neededCredit = firstCredit;
   #largestShortBytes = -1;
@@ -55,7 +55,7 @@ export class InlineChoice {
     );
   }
 
-  /** Tells how a batch went; `wasInline` is what `allows` said before it. */
+  /** Records the time of a batch; `wasInline` is the result of `allows` before it. */
   record(batchBytes: number, ns: number, wasInline: boolean): void {
     if (wasInline) this.#recordInline(batchBytes, ns);
     else if (ns <= shortNs) this.#recordShort(batchBytes);
@@ -74,7 +74,7 @@ export class InlineChoice {
     if (ns > veryLongNs || this.#strikes > mostStrikes) this.#leaveLoop(batchBytes);
   }
 
-  /** What was believed of this size is disproved; everything is learned again, and longer than last time. */
+  /** Returns to the thread; everything is learned again, with more short batches than last time. */
   #leaveLoop(batchBytes: number): void {
     this.#credit = 0;
     this.#neededCredit = Math.min(largestCredit, this.#neededCredit * 2);
@@ -89,7 +89,7 @@ export class InlineChoice {
     if (this.#credit < this.#neededCredit) this.#credit++;
     if (batchBytes > this.#largestShortBytes) this.#largestShortBytes = batchBytes;
     if (batchBytes < this.#smallestLongBytes) return;
-    // As large as one that was long, and yet short: believed when it has happened often enough.
+    // Short although as large as a long one: trusted when it has happened often enough.
     if (++this.#creditOfLong < this.#neededCredit) return;
     this.#smallestLongBytes = Number.POSITIVE_INFINITY;
     this.#creditOfLong = 0;
@@ -102,7 +102,7 @@ export class InlineChoice {
       this.#smallestLongBytes = batchBytes;
       this.#creditOfLong = 0;
     }
-    // Of a size that was never short it only says that such large ones are long.
+    // A long batch of a size that was never short says nothing about smaller ones.
     if (batchBytes <= this.#largestShortBytes && this.#credit > 0) this.#credit--;
   }
 }

@@ -1,12 +1,13 @@
 /**
- * A frame: the memory through which one batch crosses into the addon and back without an object per tensor. The layout of
- * its numbers is that of `native/binding/job_frame.h`.
+ * A frame: the memory through which one batch crosses into the addon and back without an object per tensor. The layout
+ * of its numbers is that of `native/binding/job_frame.h`.
  */
 
 import type { EngineBatch } from './engine.ts';
 
 /**
- * Request: input count, output count, growth, ticket, flags. Reply: code, input ns, infer ns, output ns, slab id, ticket.
+ * Request: input count, output count, growth, ticket, flags. Reply: code, input ns, infer ns, output ns, slab id,
+ * ticket.
  */
 const requestHead = 5;
 const flags = { hasEffects: 1, returnsMemory: 2 };
@@ -16,13 +17,13 @@ export const replyHead = 6;
 /** Per output: offset, bytes, rank; then its dimensions. */
 export const outputHead = 3;
 
-/** Dimensions a tensor may have where the model does not say. */
+/** Dimensions for which there is room when the rank is unknown. */
 const roomyRank = 32;
 
 /**
  * Inputs up to these sizes are copied into the frame by JavaScript; larger ones are gathered by the addon, on the
- * instance's thread. Telling the addon where a part lies costs about as much as copying two or three kilobytes; a single
- * part is not gathered at all when the addon is told of it. Measured: docs/decisions/0004-inline-execution.md.
+ * instance's thread. To pass the address of a part to the addon costs about as much as copying two or three kilobytes;
+ * a single large part is bound in place and not gathered. Measured: docs/decisions/0004-inline-execution.md.
  */
 const copiedPartBytes = 8192;
 const copiedPartsBytes = 32_768;
@@ -43,7 +44,7 @@ export interface JobFrame {
   readonly input: Uint8Array;
 }
 
-/** What writing a request came to. */
+/** The result of writing a request. */
 export interface WrittenRequest {
   /** Bytes of all inputs. */
   bytes: number;
@@ -55,8 +56,8 @@ export interface WrittenRequest {
 const written: WrittenRequest = { bytes: 0, parts: null };
 
 /**
- * Writes a batch with its ticket into the frame and copies its small inputs. `nativeInputs` gives the addon's index of each
- * input of the signature. Null when the frame has too few numbers for the shapes.
+ * Writes a batch with its ticket into the frame and copies its small inputs. `nativeInputs` gives the addon's index of
+ * each input of the signature. Null when the frame has too few numbers for the shapes.
  */
 export function writeRequest(
   frame: JobFrame,
@@ -111,7 +112,7 @@ export function writeRequest(
   return written;
 }
 
-/** How many batches of this size the largest batch equals: new slabs are made for the largest. */
+/** How many times larger the largest batch is: new slabs are made for the largest. */
 function growthOf(batch: EngineBatch, maxRows: number): number {
   const rows = batch.inputs.length === 0 ? 0 : (batch.inputs[0]?.shape[0] ?? 0);
   return rows > 0 && rows < maxRows ? Math.ceil(maxRows / rows) : 1;

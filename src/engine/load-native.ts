@@ -9,12 +9,12 @@ import type { NativeAddon } from './native.ts';
 
 const require = createRequire(import.meta.url);
 
-/** The same place seen from `src/engine` and from `dist/engine`. */
+/** The same path from `src/engine` and from `dist/engine`. */
 const addonPath = fileURLToPath(new URL('../../build/addon/Release/nereid.node', import.meta.url));
 
 /**
- * Once per thread; the addon has more faces than the engine's, and each room declares its own. Throws
- * `failed_precondition` with what to do when the addon was not built or does not load.
+ * Loads the addon, once per thread. Each room declares the interface of the functions that it uses. Throws
+ * `failed_precondition` with advice when the addon was not built or does not load.
  */
 export function loadNative<Face = NativeAddon>(): Face {
   if (!existsSync(addonPath)) {

@@ -9,7 +9,9 @@ import type { DeclaredValue } from './onnx-file/declared-value.ts';
 
 export interface JoinedSignature {
   readonly signature: ModelSignature;
-  /** The addon's index of each input: it lists those with an initialiser last, the signature keeps the graph's order. */
+  /**
+   * The addon's index of each input: it lists those with an initialiser last, the signature keeps the graph's order.
+   */
   readonly nativeInputs: Int32Array;
 }
 
@@ -31,7 +33,9 @@ export function joinSignature(native: NativeSignature, source: OpenableModel): J
   return { signature, nativeInputs: Int32Array.from(order) };
 }
 
-/** Indexes of the runtime's inputs in the order in which the file lists them; unlisted ones keep their order at the end. */
+/**
+ * Indexes of the runtime's inputs in the order in which the file lists them; unlisted ones keep their order at the end.
+ */
 function graphOrder(inputs: readonly NativeTensorSpec[], declared: readonly DeclaredValue[]): number[] {
   const positions = new Map(declared.map(({ name }, position) => [name, position]));
   const positionOf = (index: number): number =>
@@ -48,8 +52,8 @@ function tensorSpec(
   const datatype = datatypeOfOnnxCode(onnxCode);
   if (datatype === null) throw internal(`tensor '${name}' has the unknown element type ${onnxCode}`);
   const written = declared.find((value) => value.name === name)?.dims;
-  // The runtime tells by the same empty list a scalar, a tensor of unknown rank, and one whose declared shape is not the
-  // one that its operators make.
+  // The runtime reports the same empty list for a scalar, for a tensor of unknown rank, and for one whose operators do
+  // not make the declared shape.
   if (shape.length > 0 || written === undefined) return { name, datatype, shape, dimNames, isOptional, labels };
   if (written === null) return { name, datatype, shape: null, dimNames, isOptional, labels };
   return {

@@ -42,18 +42,18 @@ export interface NativeEngineOptions {
   /** Null: each session has threads of its own. */
   readonly globalThreadPool: GlobalThreadPool | null;
   readonly logger: Logger;
-  /** For slabs that lie idle; the system's unless given. */
+  /** For returning idle slabs; `systemClock` unless given. */
   readonly clock?: Clock;
   /** False keeps all batches off the event loop, however short; true unless given. */
   readonly allowInline?: boolean;
 }
 
-/** How long the end of the process waits for running batches, which are told to end, before it leaves them behind. */
+/** How long the end of the process waits for running batches, which are cancelled, before it exits anyway. */
 const exitWaitMs = 2000;
 
 /**
- * Makes the engine of this thread; the runtime itself is one per process. Throws `failed_precondition` when the addon or
- * the library is missing or too old.
+ * Makes the engine of this thread; the runtime itself is one per process. Throws `failed_precondition` when the addon
+ * or the library is missing or too old.
  */
 export function createNativeEngine(options: NativeEngineOptions): Engine {
   const addon = loadNative();
@@ -84,7 +84,7 @@ export function createNativeEngine(options: NativeEngineOptions): Engine {
   });
 }
 
-/** Settled once for all sessions. */
+/** Settings that are the same for all sessions. */
 interface EngineSettings {
   readonly cores: number;
   readonly hasGlobalPool: boolean;
@@ -115,8 +115,8 @@ class NativeEngine implements Engine {
   }
 
   /**
-   * ONNX Runtime refuses some half-precision graphs unless it may optimise them, and operators that only a GPU's
-   * provider has unless that is there. What it says of the cheapest way is what the caller is told.
+   * ONNX Runtime refuses some half-precision graphs unless it may optimise them, and operators of a GPU's provider
+   * unless the provider is available. If all attempts fail, the caller gets the error of the first, cheapest one.
    */
   async #openForInspection(
     source: OpenableModel,
@@ -179,8 +179,8 @@ class NativeEngine implements Engine {
   }
 
   /**
-   * With the entries that we add for the better, or without them where the runtime refuses the model because of one: what
-   * it opens by itself is served. A model that is refused either way is refused as the runtime alone would.
+   * Opens with the session entries that Nereid adds, or without them if the runtime refuses the model because of one. A
+   * model that cannot be opened either way gets the error of the attempt without them.
    */
   async #openForServing(source: OpenableModel, spec: SessionSpec): Promise<NativeSessionReply> {
     const added = [...addedEntries].filter(([key]) => !spec.sessionEntries.has(key));
@@ -267,17 +267,18 @@ class NativeEngine implements Engine {
 }
 
 /**
- * Processors without VNNI multiply uint8 by int8 into sums of 16 bits, which saturate: the same model answers differently
- * on another machine. This entry has ONNX Runtime use kernels that do not (docs/decisions/0006-exact-quantization.md).
+ * Processors without VNNI multiply uint8 by int8 into sums of 16 bits, which saturate: the same model answers
+ * differently on another machine. This entry makes ONNX Runtime use kernels that do not saturate
+ * (docs/decisions/0006-exact-quantization.md).
  */
 const exactQuantization: ReadonlyMap<string, string> = new Map([['session.x64quantprecision', '1']]);
 
-/** What we ask of every session for the better; none may decide whether a model opens. */
+/** The entries that Nereid adds to every session; none may decide whether a model can be opened. */
 const addedEntries: ReadonlyMap<string, string> = new Map([...quietThreads, ...exactQuantization]);
 
 const weightFilesOf = ({ files }: OpenableModel): readonly string[] => files.map(({ path }) => path);
 
-/** As cheaply as a model can be opened: nothing is optimised or prepared for running, and on the CPU. */
+/** The cheapest way to open a model: on the CPU, without optimisation or preparation for running. */
 const inspection = (file: ModelFile, spec: InspectionSpec): NativeSessionSpec => ({
   label: basename(file.path),
   path: file.path,

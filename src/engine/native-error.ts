@@ -9,7 +9,7 @@ import type { NativeError } from './native.ts';
 export const nativeFailure = (error: NativeError): InferenceError =>
   new InferenceError(errorCodes[error.code] ?? 'internal', error.message);
 
-/** The same without the folders of the model, which are nobody's business outside this machine. */
+/** The same without the folders of the model, which must not be visible outside this machine. */
 export function modelFailure(error: NativeError, file: ModelFile): InferenceError {
   let { message } = error;
   for (const folder of [file.folder, dirname(file.path)]) message = message.replaceAll(`${folder}${sep}`, '');

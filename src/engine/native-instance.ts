@@ -24,7 +24,7 @@ import { OutputSlabs } from './output-slabs.ts';
 const noOutputs: readonly EngineOutput[] = [];
 
 /**
- * One batch: its ticket while it is under way, and then its result, which owns an output slab until `release`. One object
+ * One batch: its ticket while it runs, and then its result, which owns an output slab until `release`. One object
  * for both, so that a ticket costs none.
  */
 class NativeRun implements Ticket, EngineResult {
@@ -49,7 +49,7 @@ class NativeRun implements Ticket, EngineResult {
   }
 
   get hadEffects(): boolean {
-    // The addon tells no time of a run that it did not begin.
+    // A run that has not begun has no time.
     return this.batch.hasEffects === true && this.inferNs > 0;
   }
 
@@ -66,7 +66,7 @@ class NativeRun implements Ticket, EngineResult {
     this.#slabId = control[4] as number;
   }
 
-  /** It never reached the addon. */
+  /** Fails a batch that never reached the addon. */
   fail(error: InferenceError): void {
     this.#isDone = true;
     this.error = error;
@@ -80,15 +80,15 @@ class NativeRun implements Ticket, EngineResult {
   }
 }
 
-/** A frame and what runs in it. */
+/** A frame and the batch in it. */
 interface BusyFrame extends JobFrame {
   /** Null while it is free. */
   run: NativeRun | null;
-  /** Of the inputs. */
+  /** Bytes of the inputs. */
   bytes: number;
 }
 
-/** Where instances of one environment are found by their frames, when the addon says which are done. */
+/** Finds the instances of one thread by the frames that the addon reports as done. */
 export class FrameTable {
   readonly #owners: (NativeInstance | null)[] = [];
 
@@ -97,7 +97,7 @@ export class FrameTable {
     this.#owners[frameId] = owner;
   }
 
-  /** Tells each frame's instance; a `done` that throws does not keep the others from being told. */
+  /** Notifies the instance of each frame; a `done` that throws does not keep the others from being notified. */
   readonly finish = (frameIds: Int32Array): void => {
     for (let i = 0; i < frameIds.length; i++) {
       const frameId = frameIds[i] as number;
@@ -122,7 +122,7 @@ export class NativeInstance implements EngineInstance, SlabOwner {
   readonly #frames: FrameTable;
   readonly #slabs: OutputSlabs;
   readonly #idleSlabs: IdleSlabs;
-  /** Whether `#idleSlabs` looks after the slabs of this instance. */
+  /** Whether this instance is registered with `#idleSlabs`. */
   #hasSlabs = false;
   readonly #choice: InlineChoice;
   readonly #controlNumbers: number;
@@ -206,7 +206,7 @@ export class NativeInstance implements EngineInstance, SlabOwner {
     return left;
   }
 
-  /** Reads the reply and sets the frame free. */
+  /** Reads the reply and frees the frame. */
   #finish(frame: BusyFrame, run: NativeRun, wasInline: boolean): void {
     const { control } = frame;
     const code = control[0] as number;
@@ -222,7 +222,7 @@ export class NativeInstance implements EngineInstance, SlabOwner {
     this.#idleSlabs.add(this);
   }
 
-  /** Null: submitted, `done` will be called. A frame: it ran here and holds the reply. */
+  /** Null: submitted, `done` will be called. A frame: the batch ran inline, and the frame has the reply. */
   #start(run: NativeRun): BusyFrame | InferenceError | null {
     if (this.#closing !== null) return internal('the instance is closed');
     let frame: BusyFrame | undefined;

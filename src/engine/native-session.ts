@@ -7,7 +7,7 @@ import type { NativeAddon } from './native.ts';
 import { nativeFailure } from './native-error.ts';
 import { type FrameTable, NativeInstance } from './native-instance.ts';
 
-/** What all instances of a session have in common. */
+/** The properties that all instances of a session share. */
 export interface NativeModel {
   readonly signature: ModelSignature;
   /** The addon's index of each input of the signature. */

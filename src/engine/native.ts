@@ -72,7 +72,7 @@ export interface NativeSessionReply extends NativeReply {
   readonly id: number;
   readonly cudaOrdinal: number;
   readonly fallbackReason: string | null;
-  /** Why weights still lie in files that others may change; null when none do. */
+  /** Why weights are still mapped from files that others may change; null when none are. */
   readonly mappingProblem: string | null;
   readonly signature: NativeSignature;
 }
@@ -116,7 +116,7 @@ export interface NativeDatatype {
 
 export interface NativeAddon {
   /**
-   * Opens ONNX Runtime, once per thread of JavaScript. `onJobs` is given the frames whose batches are done, `onLog` the
+   * Opens ONNX Runtime, once per thread of JavaScript. `onJobs` gets the frames whose batches are done, `onLog` the
    * runtime's lines (severity 0 verbose … 4 fatal); neither may throw.
    */
   loadRuntime(
@@ -130,14 +130,14 @@ export interface NativeAddon {
   createInstance(sessionId: number): NativeInstanceReply;
   /** Its batches are done; buffers of its frames and slabs are discarded by the caller. */
   closeInstance(instanceId: number): void;
-  /** Ends the batch with this ticket early, if it is not done; before it runs, if it waits. */
+  /** Cancels the batch with this ticket, if it is not done; before it runs, if it waits. */
   endBatch(instanceId: number, ticket: number): void;
   createFrame(instanceId: number, controlNumbers: number): NativeFrameReply;
   /** Detaches a buffer made by the addon and frees its memory at once. */
   discardBuffer(buffer: ArrayBuffer): void;
   /**
-   * Ends running batches and waits for them, for the end of the process. When some still run after `waitMs` the process
-   * leaves at once with `exitCode`, unless that is -1.
+   * Cancels running batches and waits for them, for the end of the process. When some still run after `waitMs` the
+   * process exits at once with `exitCode`, unless that is -1.
    */
   endBatches(waitMs: number, exitCode: number): boolean;
   readonly datatypes: readonly NativeDatatype[];
@@ -153,11 +153,11 @@ export interface NativeAddon {
   takeError(frameId: number): string;
   /** The bytes of an output slab; asked once per slab. */
   slabBuffer(instanceId: number, slabId: number): ArrayBuffer;
-  /** Null, or the slabs that the pool gave up, whose buffers the caller discards. */
+  /** Null, or the slabs that the pool dropped, whose buffers the caller discards. */
   releaseSlab(instanceId: number, slabId: number): readonly number[] | null;
   /**
-   * Drops the instance's slabs that were not used since the last call: how many are left, then the output slabs dropped,
-   * whose buffers the caller discards.
+   * Drops the instance's slabs that were not used since the last call: how many are left, then the output slabs
+   * dropped, whose buffers the caller discards.
    */
   trimSlabs(instanceId: number): readonly number[];
 }

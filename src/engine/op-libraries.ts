@@ -1,6 +1,6 @@
 /**
- * Libraries of custom operators. Missing ones are found here, because the dynamic loader's error has paths and names no
- * cure.
+ * Libraries of custom operators. Missing ones are found here, because the dynamic loader's error contains paths and no
+ * advice.
  */
 
 import { stat } from 'node:fs/promises';

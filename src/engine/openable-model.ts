@@ -14,7 +14,7 @@ import type { OnnxFileFacts } from './onnx-file/onnx-facts.ts';
 import { isOrtFile, readOnnxFile } from './onnx-file/read-onnx-file.ts';
 import { type MovedLocations, withoutZipMap } from './onnx-file/zip-map.ts';
 
-/** A file as it was when it was looked at. */
+/** The state of a file when it was checked. */
 interface SourceFile {
   readonly path: string;
   readonly facts: BigIntStats | null;
@@ -26,9 +26,9 @@ export interface OpenableModel {
   readonly bytes: Uint8Array | null;
   /** Session entries that these bytes need, flat: key, value. */
   readonly sessionEntries: readonly string[];
-  /** Null for ONNX Runtime's own format, which declares nothing that can be read here. */
+  /** Null for ONNX Runtime's own format, which has no declarations that can be read here. */
   readonly facts: OnnxFileFacts | null;
-  /** What the runtime reads while it opens the model: the model's own file and its external data. */
+  /** The files that the runtime reads while it opens the model: the model file and its external data. */
   readonly files: readonly SourceFile[];
   /** Class labels by output, where the model has them. */
   readonly labels: ReadonlyMap<string, readonly string[]>;
@@ -36,13 +36,13 @@ export interface OpenableModel {
 
 const noLabels: ReadonlyMap<string, readonly string[]> = new Map();
 
-/** Element types of ONNX that the runtime itself calls invalid; the others that are not served are the addon's to refuse. */
+/** Element types that the runtime itself calls invalid. The addon refuses other unsupported types. */
 const complexTypes: ReadonlyMap<unknown, string> = new Map([
   [14, 'complex64'],
   [15, 'complex128'],
 ]);
 
-/** Rejects with what is wrong with the file, as `onnx-file` says it. */
+/** Rejects with the fault of the file, as reported by `onnx-file`. */
 export async function readOpenableModel(file: ModelFile): Promise<OpenableModel> {
   const self = await lookAt(file.path);
   if (await isOrtFile(file.path)) {
@@ -61,9 +61,8 @@ export async function readOpenableModel(file: ModelFile): Promise<OpenableModel>
 }
 
 /**
- * Where a model in memory finds its external data. It has no folder of its own and no link that the runtime could follow,
- * so the data is named by where it really is: one folder above all the files, which have been checked, and a location below
- * it for each.
+ * The locations of the external data of a model in memory. Such a model has no folder, and the runtime does not follow
+ * links for it. So the locations are real paths below one folder that contains all the files, which have been checked.
  */
 function placesInMemory(
   file: ModelFile,
@@ -95,7 +94,7 @@ const lookAt = async (path: string): Promise<SourceFile> => ({
   facts: await stat(path, { bigint: true }).catch(() => null),
 });
 
-/** Rejects `unavailable` when a file is another one now: what was opened may be half of the old and half of the new. */
+/** Rejects `unavailable` when a file has changed: the opened model may be a mixture of old and new bytes. */
 export async function checkUnchanged(source: OpenableModel): Promise<void> {
   for (const { path, facts: before } of source.files) {
     const { facts: now } = await lookAt(path);

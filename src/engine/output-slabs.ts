@@ -12,7 +12,7 @@ interface Slab {
   readonly id: number;
   readonly buffer: ArrayBuffer;
   inUse: boolean;
-  /** What the last batch found in it; the views of a kind of batch are the same each time. */
+  /** The views of the last batch; those of a kind of batch are the same each time. */
   outputs: readonly EngineOutput[];
 }
 
@@ -31,7 +31,7 @@ export class OutputSlabs {
     this.#datatypes = datatypes;
   }
 
-  /** The outputs that a reply tells of, as views on their slab, which is in use until `release(slabId)`. */
+  /** The outputs of a reply, as views on their slab, which is in use until `release(slabId)`. */
   read(control: Float64Array, slabId: number, wanted: readonly number[]): readonly EngineOutput[] {
     const slab = this.#slabs[slabId] ?? this.#open(slabId);
     slab.inUse = true;
@@ -39,7 +39,7 @@ export class OutputSlabs {
     return slab.outputs;
   }
 
-  /** Gives a slab back; its views may show other bytes, or none, from now on. */
+  /** Returns a slab; from now on its views may show other bytes, or none. */
   release(slabId: number): void {
     const slab = this.#slabs[slabId] ?? null;
     if (slab === null || !slab.inUse) return;
@@ -51,12 +51,12 @@ export class OutputSlabs {
     }
   }
 
-  /** The pool has dropped these, which were not in use. */
+  /** The pool has dropped these unused slabs. */
   dropped(slabIds: readonly number[]): void {
     for (const id of slabIds) this.#discard(id);
   }
 
-  /** Frees what is not in use; the instance is closed. */
+  /** Frees unused slabs; the instance is closed. */
   close(): void {
     this.#isClosed = true;
     for (const slab of this.#slabs) if (slab !== null && slab !== undefined && !slab.inUse) this.#discard(slab.id);

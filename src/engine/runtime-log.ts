@@ -1,6 +1,6 @@
 /**
- * ONNX Runtime's lines in our log. It warns of the same thing with every batch – of an output whose shape is not the declared
- * one, for example – so a session is warned of once, and what repeats is for those who look closer.
+ * ONNX Runtime's lines in our log. It warns of the same thing with every batch – of an output whose shape is not the
+ * declared one, for example – so each warning of a session is logged once, and its repetitions at debug level.
  */
 
 import type { Logger } from '../logger.ts';
@@ -9,12 +9,12 @@ import type { Logger } from '../logger.ts';
 const warning = 2;
 const error = 3;
 
-/** Kinds of warnings that are remembered of a label; more are repeats too. */
+/** Kinds of warnings that are remembered per label; further kinds count as repetitions. */
 const mostKinds = 100;
 
 interface OpenLabel {
   sessions: number;
-  /** Warnings that were told, without the numbers in them. */
+  /** Warnings that were logged, without the numbers in them. */
   readonly told: Set<string>;
 }
 
@@ -26,13 +26,13 @@ export class RuntimeLog {
     this.#logger = logger;
   }
 
-  /** A session with this label is about to be opened. What it is warned of is news, also if an earlier one was. */
+  /** A session with this label is about to be opened. Its warnings are logged, even if those of an earlier one were. */
   opening(label: string): void {
     const sessions = (this.#open.get(label)?.sessions ?? 0) + 1;
     this.#open.set(label, { sessions, told: new Set() });
   }
 
-  /** It is closed, or was not opened. */
+  /** A session with this label is closed, or could not be opened. */
   closed(label: string): void {
     const open = this.#open.get(label);
     if (open === undefined) return;

@@ -1,10 +1,10 @@
-/** How the cores are divided among sessions; the measurements are in docs/decisions/0003-cpu-threads.md. */
+/** Divides the cores among sessions; the measurements are in docs/decisions/0003-cpu-threads.md. */
 
 import type { SessionSpec } from './engine.ts';
 
 /**
- * Threads inside one operator. What the configuration says counts; else the instances of the session divide the cores, so
- * that together they keep each core busy once. 0 stands for the pool that all sessions share, where there is one.
+ * Threads inside one operator. A configured number wins; else the instances of the session divide the cores, so that
+ * together they keep each core busy once. 0: the session uses the pool that all sessions share.
  */
 export function intraOpThreads(
   { intraOpThreads: configured, instanceCount = 1 }: Pick<SessionSpec, 'intraOpThreads' | 'instanceCount'>,
@@ -16,8 +16,8 @@ export function intraOpThreads(
 }
 
 /**
- * Session entries that come before the configured ones, which replace them: a thread without work sleeps. By default it
- * would turn in a loop and take its core from the event loop and from other models.
+ * Default session entries, which configured ones replace: a thread without work sleeps. ONNX Runtime's default is to
+ * spin, which takes the core from the event loop and from other models.
  */
 export const quietThreads: readonly (readonly [string, string])[] = [
   ['session.intra_op.allow_spinning', '0'],

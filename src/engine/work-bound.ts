@@ -1,4 +1,6 @@
-/** Whether the size of a model's inputs bounds the time of a batch; only such a model may run on the event loop. */
+/**
+ * Decides whether the size of a model's inputs bounds the time of a batch; only such a model may run on the event loop.
+ */
 
 import type { OnnxFileFacts } from './onnx-file/onnx-facts.ts';
 
@@ -26,7 +28,7 @@ const valueBound: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * False also for operators outside ONNX's own domains, of which nothing is known, and for files that declare no operators
+ * False also for operators outside ONNX's own domains, which are unknown, and for files whose operators are not known
  * (null).
  */
 export function isBoundedWork(facts: Pick<OnnxFileFacts, 'operators'> | null): boolean {

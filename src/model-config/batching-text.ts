@@ -1,4 +1,4 @@
-/** Whether a model batches, in one line for the log and the tools: what was decided, why, and what would change it. */
+/** Whether a model batches, in one line for the log and the tools: the decision, its reason, and how to change it. */
 
 import type { ModelConfig } from './model-config.ts';
 

@@ -8,7 +8,7 @@ import { invalidArgument, unimplemented } from '../errors.ts';
 export interface Findings {
   /** Contradictions and values out of range. */
   readonly invalid: string[];
-  /** Correct, but asks for something that this server does not do. */
+  /** Correct settings that ask for a feature that this server does not have. */
   readonly leftOut: string[];
   /** Accepted without effect, `field: reason`. */
   readonly ignored: string[];
@@ -16,13 +16,13 @@ export interface Findings {
 
 export const newFindings = (): Findings => ({ invalid: [], leftOut: [], ignored: [] });
 
-/** More would not help to repair the file. */
+/** The most problems of one kind in an error. */
 const mostTold = 100;
 
-/** Whether enough was found: what follows need not be looked for where that takes long. */
+/** Whether enough was found, so that slow checks can be left out. */
 export const isEnough = (found: readonly string[]): boolean => found.length >= mostTold;
 
-/** Each text once, as many as anybody reads. */
+/** Each text once, at most `mostTold` of them. */
 export function toldOf(found: readonly string[]): readonly string[] {
   const texts = [...new Set(found)];
   return texts.length <= mostTold ? texts : [...texts.slice(0, mostTold), `and ${texts.length - mostTold} more`];

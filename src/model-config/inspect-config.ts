@@ -1,6 +1,6 @@
 /**
- * Looks at a configuration and tells everything that can be said about it, with or without its model file. Without these
- * checks a missing model file would hide the other problems.
+ * Reports all problems of a configuration, with or without its model file. Without these checks a missing model file
+ * would hide the other problems.
  */
 
 import { InferenceError } from '../errors.ts';
@@ -17,7 +17,7 @@ import { type ModelSignature, type TensorSpec, tensorNamed } from './signature.t
 export interface ConfigInspection {
   /** As written, with names completed; null when it cannot be read. */
   readonly message: ConfigMessage | null;
-  /** Null when anything was found wrong or left out, and for an alias, whose configuration is its target's. */
+  /** Null when there are problems, and for an alias, whose configuration is its target's. */
   readonly config: ModelConfig | null;
   readonly findings: Findings;
 }
@@ -25,7 +25,7 @@ export interface ConfigInspection {
 /**
  * Reads, completes and checks a configuration and throws nothing.
  *
- * @param signature null: whether the configuration fits the model is not judged, and only names are completed
+ * @param signature null: the configuration is not compared with the model, and only names are completed
  */
 export function inspectConfig(query: ConfigQuery, signature: ModelSignature | null): ConfigInspection {
   const { modelName, source, settings } = query;
@@ -87,13 +87,13 @@ function declaredSignature(message: ConfigMessage): ModelSignature {
 function declaredTensor(entry: ConfigMessage, isBatching: boolean): TensorSpec {
   const reshape = messageOf(entry, 'reshape');
   const written = numbersOf(reshape ?? entry, reshape ? 'shape' : 'dims');
-  // What no shape may have is the configuration's fault, and the model may not excuse it.
+  // Impossible extents are a fault of the configuration, so the made-up signature must not contain them.
   const dims = written.map((extent) => (extent > 0 ? extent : -1));
   const shape = isBatching ? [-1, ...dims] : dims;
   return { ...tensor(textOf(entry, 'name'), textOf(entry, 'data_type')), shape, dimNames: shape.map(() => '') };
 }
 
-/** `optional` is the configuration's to say. */
+/** `optional` comes from the configuration. */
 const tensor = (name: string, datatype: string): TensorSpec => ({
   name,
   datatype: knownType(datatype),

@@ -1,6 +1,7 @@
 /**
  * The validated, frozen settings of a model: our own names with units, every default filled in. It comes from
- * `config.pbtxt` or JSON, completed from the model file (`typed/complete-config.ts`) and checked (`rules/check-config.ts`).
+ * `config.pbtxt` or JSON, completed from the model file (`typed/complete-config.ts`) and checked
+ * (`rules/check-config.ts`).
  * `message` is the same in the protocol's form, for the config endpoints.
  */
 
@@ -20,12 +21,12 @@ export interface TensorConfig {
   readonly name: string;
   readonly datatype: Datatype;
   /**
-   * As the protocol shows it, without the batch dimension when `maxBatchSize` >= 1; -1 is variable. Empty only where the
-   * model's rank is unknown: then every shape fits.
+   * As the protocol shows it, without the batch dimension when `maxBatchSize` >= 1; -1 is variable. Empty only where
+   * the model's rank is unknown: then every shape fits.
    */
   readonly dims: Shape;
   /**
-   * Null, or the shape that the model itself sees in place of `dims` (also without the batch dimension); `[]` is a scalar
+   * Null, or the shape that the model gets in place of `dims` (also without the batch dimension); `[]` is a scalar
    * or, when the model batches, one element per row.
    */
   readonly reshape: Shape | null;
@@ -50,7 +51,7 @@ export interface InstanceGroupConfig {
   readonly kind: 'cpu' | 'gpu';
   /** GPU ordinals; empty for the CPU. */
   readonly gpus: readonly number[];
-  /** True when the configuration demands the device (KIND_GPU written down): no fall back to the CPU. */
+  /** True when the configuration names KIND_GPU: no fallback to the CPU. */
   readonly isDemanded: boolean;
   /** Gets no requests. */
   readonly isPassive: boolean;
@@ -66,9 +67,11 @@ export interface QueuePolicy {
 }
 
 export interface DynamicBatchingConfig {
-  /** Ascending, each in 1…maxBatchSize; `[maxBatchSize]` when the configuration names none, `[1]` for max_batch_size 0. */
+  /**
+   * Ascending, each in 1…maxBatchSize; `[maxBatchSize]` when the configuration names none, `[1]` for max_batch_size 0.
+   */
   readonly preferredBatchSizes: readonly number[];
-  /** Fractions of a millisecond are meant; huge values (2^64-1) become Infinity-like large numbers. */
+  /** May be a fraction of a millisecond; up to about 2^64, no longer exact. */
   readonly maxQueueDelayUs: number;
   readonly preserveOrdering: boolean;
   /** 0 is one queue without levels. */
@@ -98,7 +101,7 @@ export interface WarmupSample {
   readonly inputs: ReadonlyMap<string, WarmupInput>;
 }
 
-/** What the engine is asked for, from `optimization`, `parameters` and `model_operations`. */
+/** The options for the engine, from `optimization`, `parameters` and `model_operations`. */
 export interface EngineConfig {
   /** 0 lets the engine divide the cores. */
   readonly intraOpThreads: number;
@@ -116,7 +119,7 @@ export interface EngineConfig {
   readonly customOpLibraries: readonly string[];
 }
 
-/** How it was decided whether a model batches. */
+/** The decision whether a model batches, and its reason. */
 export interface BatchingDecision {
   /** `max_batch_size` was filled in with the server's default. */
   readonly isImplied: boolean;
@@ -145,7 +148,7 @@ export interface ModelConfig {
   readonly dynamicBatching: DynamicBatchingConfig | null;
   readonly warmup: readonly WarmupSample[];
   readonly engine: EngineConfig;
-  /** `parameters` as written, for the endpoint and for readers we do not know. */
+  /** `parameters` as written, for the endpoint and for embedding programs. */
   readonly parameters: ReadonlyMap<string, string>;
   /** Histogram buckets by metric family (`model_metrics`). */
   readonly histogramBuckets: ReadonlyMap<string, readonly number[]>;

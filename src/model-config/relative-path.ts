@@ -1,4 +1,4 @@
-/** File names in configurations and load requests: they may not lead out of the folder they are relative to. */
+/** File names in configurations and load requests: they must not lead out of the folder to which they are relative. */
 
 import { posix } from 'node:path';
 

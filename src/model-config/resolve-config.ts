@@ -1,6 +1,7 @@
 /**
- * From what a model's folder or a load request says to the `ModelConfig` in force: read, complete, check, normalise,
- * freeze. Two steps, because the file name of the model is in the configuration and its signature is in the file.
+ * From the configuration in a model's folder or a load request to the `ModelConfig` in force: read, complete, check,
+ * normalise, freeze. Two steps, because the file name of the model is in the configuration and its signature is in the
+ * file.
  */
 
 import { basename, dirname } from 'node:path';
@@ -38,8 +39,9 @@ export interface ConfigQuery {
  * The configuration as written, with names completed: enough to choose versions (`versionPolicyOf`) and to find the
  * model file. Only written fields are present.
  *
- * @throws InferenceError invalid_argument for unreadable text, unknown fields and wrong values, and for whatever makes
- *         looking for a model file pointless (name, backend, file names); unimplemented for ensembles
+ * @throws InferenceError invalid_argument for unreadable text, unknown fields and wrong values, and for faults that
+ * keep
+ *         the model file from being found (name, backend, file names); unimplemented for ensembles
  */
 export function readConfigMessage({ modelName, source, settings }: ConfigQuery): ConfigMessage {
   const written = readSource(modelName, source, settings);
@@ -65,7 +67,7 @@ export function resolveModelConfig(query: ConfigQuery & { readonly signature: Mo
   return configInForce(written, checked, signature, findings);
 }
 
-/** A complete configuration that was looked at by all checks. It may be built only if they found nothing wrong. */
+/** A complete configuration after all checks. It may be built only if they found nothing. */
 export interface CheckedConfig {
   readonly complete: ConfigMessage;
   readonly instances: InstanceGroups;
@@ -84,7 +86,7 @@ export function checkComplete(
   return { complete, instances, engine: readEngineConfig(complete, hasGpus, findings) };
 }
 
-/** @param written the same before it was completed, which says how it came to its batch size */
+/** @param written the same before it was completed, which shows how its batch size was decided */
 export function configInForce(
   written: ConfigMessage,
   { complete, instances, engine }: CheckedConfig,
@@ -102,7 +104,7 @@ export function configInForce(
   return deepFreeze(buildConfig(parts));
 }
 
-/** What the engine will be asked for, known before the model file is read. Faults are told by `resolveModelConfig`. */
+/** The options for the engine, known before the model file is read. Faults are reported by `resolveModelConfig`. */
 export interface EnginePlan {
   readonly engine: EngineConfig;
   /** Ordinal of the first GPU that has an instance; null when all are on the CPU. */
@@ -138,7 +140,7 @@ function fileLabel(path: string): string {
   return folder === 'configs' ? `configs/${basename(path)}` : basename(path);
 }
 
-/** Maps stay writable for whoever casts their type away; everything else throws on writing. */
+/** Maps stay writable behind a cast; everything else throws on writing. */
 function deepFreeze<T>(value: T): T {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
   Object.freeze(value);

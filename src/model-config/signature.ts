@@ -9,8 +9,8 @@ export interface TensorSpec {
   /** Full shape, batch dimension included; -1 where the model leaves the extent open. Null: the rank is unknown. */
   readonly shape: Shape | null;
   /**
-   * The file declares `shape`, but the runtime found that its operators make another one and knows none: nothing may be
-   * judged by it. Absent is false.
+   * The runtime found that the operators do not make the declared `shape`, and does not know the true one, so no check
+   * may use it. Absent is false.
    */
   readonly isShapeDisputed?: boolean;
   /** Names of symbolic dimensions, '' where a dimension has none; same length as `shape`. */
@@ -34,7 +34,7 @@ export function tensorNamed(side: readonly TensorSpec[], name: string): TensorSp
 }
 
 export interface ModelSignature {
-  /** In the order of the graph. The index in these lists is how the engine names a tensor. */
+  /** In the order of the graph. The index in these lists identifies a tensor for the engine. */
   readonly inputs: readonly TensorSpec[];
   readonly outputs: readonly TensorSpec[];
   readonly irVersion: number;

@@ -1,6 +1,6 @@
 /** "Did you mean …?": the known name nearest to one that was given. */
 
-/** Longer names are no slips of the pen; leaving them out also bounds the work. */
+/** Longer names are not compared, which bounds the work. */
 const longestName = 64;
 
 /** `, did you mean 'x'?` or '' when no name is near: at most a third of its letters differ. */

@@ -1,9 +1,11 @@
 /**
  * Counting into fixed buckets, in typed arrays: an observation is one binary search and two additions and allocates
- * nothing. How the counts are written for a scraper is in `metric-families.ts`.
+ * nothing. `metric-families.ts` writes the counts for a scraper.
  */
 
-/** Upper bounds of the latency families in microseconds, from a trivial model on a CPU to a model that takes seconds. */
+/**
+ * Upper bounds of the latency families in microseconds, from a trivial model on a CPU to a model that takes seconds.
+ */
 export const latencyBucketsUs: readonly number[] = [
   10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000,
   2_500_000, 5_000_000, 10_000_000,
@@ -14,7 +16,7 @@ export const firstResponseBucketsMs: readonly number[] = [100, 500, 2_000, 5_000
 
 export const batchSizeBucketsRows: readonly number[] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024];
 
-/** Ascending, without repetitions and without what is not a number: configurations may list bounds in any order. */
+/** Sorts the bounds and drops duplicates and NaN: configurations may list bounds in any order. */
 function orderedBounds(bounds: readonly number[]): Float64Array {
   const finite = bounds.filter((bound) => Number.isFinite(bound));
   return Float64Array.from(new Set(finite)).sort();
@@ -23,7 +25,7 @@ function orderedBounds(bounds: readonly number[]): Float64Array {
 export class Histogram {
   /** Upper bounds, inclusive, in the unit of the metric. */
   readonly bounds: Float64Array;
-  /** Observations per bound, not cumulated; the last cell counts what is above every bound. */
+  /** Observations per bound, not cumulated; the last cell counts values above every bound. */
   readonly counts: Float64Array;
   /** Sum of the observed values, in the unit they were observed in. */
   sum = 0;
@@ -51,7 +53,7 @@ export class Histogram {
     this.sum += value;
   }
 
-  /** Adds what another one counted; both must have the same bounds. */
+  /** Adds the counts of another histogram; both must have the same bounds. */
   add(other: Histogram): void {
     for (const [index, count] of other.counts.entries()) (this.counts[index] as number) += count;
     this.sum += other.sum;

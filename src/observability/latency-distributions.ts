@@ -1,4 +1,6 @@
-/** The distributions kept beside a version's counters: which phases have one, their names, and how a request enters them. */
+/**
+ * The distributions beside a version's counters: the phases that have one, their names, and how a request is counted.
+ */
 
 import type { HistogramFamily } from '../model-config/rules/metric-families.ts';
 import type { BatchDurations } from '../scheduling/scheduler.ts';

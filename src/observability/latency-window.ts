@@ -1,7 +1,7 @@
 /**
  * Quantiles over the last minute, for the `summary` families. Durations are counted in buckets whose width grows with
- * the value (64 per doubling, so a quantile is off by at most 0.8 %), in a ring of short periods of which the oldest is
- * forgotten. An observation costs one addition; a sketch that keeps samples costs two orders of magnitude more.
+ * the value (64 per doubling, so a quantile is off by at most 0.8 %), in a ring of short periods, of which the oldest
+ * is dropped. An observation costs one addition; a sketch that keeps samples costs two orders of magnitude more.
  */
 
 const subBuckets = 64;
@@ -32,7 +32,7 @@ function middleOf(bucket: number): number {
   return 2 ** exponent * (1 + ((bucket % subBuckets) + 0.5) / subBuckets);
 }
 
-/** Where the periods of a window are added up; used within one call of `quantilesNs` only. */
+/** Scratch memory for the sum of the periods, used within one call of `quantilesNs` only. */
 const merged = new Float64Array(bucketCount);
 
 export class LatencyWindow {

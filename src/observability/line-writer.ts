@@ -1,12 +1,12 @@
 /**
  * Writes finished lines to a file descriptor at once and without ever waiting for a reader: where the reader of a pipe
  * or a terminal has stopped, lines are kept for a while, then dropped and counted. A descriptor that fails (full disk,
- * closed pipe) costs lines, never the server. Lines are on their way when `write` returns, so a crash loses none.
+ * closed pipe) costs lines, never the server. Lines are written when `write` returns, so a crash loses none.
  */
 
 import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
 
-/** Unwritten bytes that are kept for a reader that is behind. */
+/** Unwritten bytes that are kept for a slow reader. */
 const maxKeptBytes = 4 * 1024 * 1024;
 const retryMs = 50;
 
@@ -14,7 +14,7 @@ const retryMs = 50;
 export interface WriterEnd {
   /** Returns how many bytes were taken; throws like `fs.writeSync`. */
   write(bytes: Uint8Array): number;
-  /** Calls once, later; must not keep the process alive. */
+  /** Calls `fire` once, later; must not keep the process alive. */
   later(fire: () => void): void;
 }
 
@@ -61,7 +61,7 @@ export class LineWriter {
     }
   }
 
-  /** Bytes taken; what is to be forgotten counts as taken. */
+  /** Bytes taken; bytes that are to be dropped count as taken. */
   #attempt(bytes: Buffer): number {
     try {
       return this.#end.write(bytes);
@@ -84,8 +84,8 @@ export class LineWriter {
 }
 
 /**
- * A descriptor for the same pipe or terminal that does not block; the given one where that cannot be had (sockets, a
- * pipe of another user) or is not wanted (a regular file has one position, shared with other writers).
+ * A descriptor for the same pipe or terminal that does not block; the given one if that is impossible (sockets, a
+ * pipe of another user) or not wanted (a regular file has one position, shared with other writers).
  */
 function withoutBlocking(fd: number): number {
   try {

@@ -1,4 +1,6 @@
-/** Reads the machine from /proc and this process from Node: the probes that `machine-metrics.ts` is given in production. */
+/**
+ * Reads the machine from /proc and this process from Node: the probes that `machine-metrics.ts` is given in production.
+ */
 
 import { readFileSync } from 'node:fs';
 import { type IntervalHistogram, monitorEventLoopDelay, performance } from 'node:perf_hooks';
@@ -9,7 +11,10 @@ interface CpuTimes {
   readonly total: number;
 }
 
-/** The first line of /proc/stat: user nice system idle iowait irq softirq steal guest guest_nice. Null if it is not. */
+/**
+ * Parses the first line of /proc/stat: user nice system idle iowait irq softirq steal guest guest_nice. Null if
+ * malformed.
+ */
 export function parseCpuTimes(stat: string): CpuTimes | null {
   const line = /^cpu +([\d ]+)$/m.exec(stat);
   // Guest time is already part of user and nice.
@@ -32,7 +37,7 @@ export function parseMemory(meminfo: string): { readonly totalBytes: number; rea
 type ReadText = (path: string) => string;
 const readText: ReadText = (path) => readFileSync(path, 'utf8');
 
-/** The machine as the kernel tells it; null where there is no /proc. Utilization counts from one call to the next. */
+/** Reads the state of the machine; null without /proc. Utilization is measured from one call to the next. */
 export function hostProbe(read: ReadText = readText): () => HostReading | null {
   const times = (): CpuTimes | null => parseCpuTimes(read('/proc/stat'));
   const attempt = <T>(action: () => T | null): T | null => {

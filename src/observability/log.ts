@@ -1,6 +1,6 @@
 /**
- * The log of the server: one JSON object per line by pino, or readable lines where a person looks at a terminal. How the
- * lines reach their descriptor is in `line-writer.ts`.
+ * The log of the server: one JSON object per line by pino, or readable lines where a person looks at a terminal.
+ * `line-writer.ts` writes the lines to their descriptor.
  */
 
 import { closeSync, openSync } from 'node:fs';
@@ -24,11 +24,11 @@ const redactedPaths = [
 
 export interface Log {
   readonly logger: Logger;
-  /** Writes what a slow reader left over, as far as it goes without waiting, and closes the file. */
+  /** Writes lines that waited for a slow reader, as far as possible without waiting, and closes the file. */
   close(): void;
 }
 
-/** Makes one line, line end included, of one JSON line. */
+/** Converts one JSON line to one line of the log, line end included. */
 type LineFormat = (line: string) => string;
 
 /** The formatter for people is loaded only where it is used. */
@@ -67,7 +67,7 @@ export function makeLogger(
   };
 }
 
-/** Writes a line, and says so as soon as there is room again after lines were dropped. */
+/** Writes a line. After dropped lines, a line reports their number as soon as there is room. */
 export function writeLine(writer: LineWriter, line: string, logger: Logger): void {
   if (!writer.write(line)) return;
   const dropped = writer.takeDroppedLines();

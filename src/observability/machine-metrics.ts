@@ -1,11 +1,11 @@
 /**
- * The metrics of the machine and of this process: CPU, memory, accelerators, event loop. What they are read from is
- * injected. Readings are taken when a scraper asks, at most once per interval, so that nothing runs between scrapes.
+ * The metrics of the machine and of this process: CPU, memory, accelerators, event loop. Their sources are
+ * injected. Readings are taken during a scrape, at most once per interval, so that nothing runs between scrapes.
  */
 
 import type { Sample } from './metric-families.ts';
 
-/** State of one accelerator; a field the driver does not tell is null and has no series. */
+/** State of one accelerator; a field without a reading is null and has no series. */
 export interface GpuReading {
   readonly uuid: string;
   /** 0 to 1. */
@@ -23,7 +23,7 @@ export interface GpuProbe {
   read(): readonly GpuReading[];
 }
 
-/** Bytes of pinned host memory that the engine has set aside, and how many of them are in use. */
+/** Bytes of pinned host memory that the engine has allocated, and how many of them are in use. */
 export interface PinnedMemoryReading {
   readonly totalBytes: number;
   readonly usedBytes: number;
@@ -46,7 +46,7 @@ export interface ProcessReading {
   readonly eventLoopDelay: { readonly p50: number; readonly p99: number; readonly max: number };
 }
 
-/** What the server can be asked at a scrape; null where this machine or this build has nothing to tell. */
+/** The probes of a scrape; null for those that this machine or this build does not have. */
 export interface MachineProbes {
   readonly host: (() => HostReading | null) | null;
   readonly gpu: GpuProbe | null;
@@ -66,7 +66,7 @@ export interface MachineFamily {
 const noLabels = {};
 const single = (value: number): readonly Sample[] => [{ suffix: '', labels: noLabels, value }];
 
-/** A reading that is used again until it is older than `intervalMs`. */
+/** Caches a reading for `intervalMs`. */
 export function kept<T>(read: () => T, intervalMs: number, nowMs: () => number): () => T {
   let last: { readonly reading: T; readonly atMs: number } | null = null;
   return () => {
@@ -155,7 +155,7 @@ function processFamilies(read: () => ProcessReading): readonly MachineFamily[] {
   ];
 }
 
-/** The families that these probes can fill. Readings are kept for half of `intervalMs`, as Triton refreshes them. */
+/** The families that these probes can fill. Readings are cached for half of `intervalMs`, as Triton refreshes them. */
 export function machineFamilies(
   probes: MachineProbes,
   intervalMs: number,

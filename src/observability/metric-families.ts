@@ -1,7 +1,7 @@
 /**
- * The metrics of a model version: names, types, help and how each is read from its counters, in one table. Names and
- * meanings are Triton's, the five latency histograms bear the names proposed for Triton, and what
- * is ours begins with `nereid_`.
+ * The metrics of a model version: names, types, help texts and how each is read from the counters, in one table. Names
+ * and meanings are Triton's, the five latency histograms have the names proposed for Triton, and metrics that only
+ * Nereid has begin with `nereid_`.
  */
 
 import { closeReasons, failureReasons } from '../scheduling/scheduler.ts';
@@ -27,7 +27,7 @@ export interface VersionFamily {
   samples(series: VersionSeries, view: ScrapeView): readonly Sample[];
 }
 
-/** What a scrape needs besides the counters. */
+/** The inputs of a scrape besides the counters. */
 export interface ScrapeView {
   readonly nowMs: number;
   /** Shares between 0 and 1, for the summaries. */

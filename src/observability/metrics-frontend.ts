@@ -7,7 +7,7 @@ import type { Logger } from '../logger.ts';
 import type { ListenAddress } from '../server/server-config.ts';
 import { metricsContentType } from './metrics.ts';
 
-/** A scrape is a few hundred bytes of request; nothing larger or slower is worth waiting for. */
+/** A scrape is a request of a few hundred bytes; larger or slower ones are refused. */
 const maxHeaderBytes = 16 * 1024;
 const requestTimeoutMs = 10_000;
 
@@ -28,7 +28,7 @@ const answerOf = (status: number, contentType: string, body: string): ScrapeAnsw
 /** The path of a request target, without the query. */
 const pathOf = (target: string): string => target.split('?', 1)[0] ?? '';
 
-/** What a request is answered. Nothing but method and path is looked at. Rejects when `render` does. */
+/** The answer to a request, by its method and path alone. Rejects when `render` does. */
 export async function scrapeAnswer(
   method: string,
   target: string,
@@ -70,7 +70,7 @@ export class MetricsFrontend implements Frontend {
         return answerOf(500, plain, 'the metrics could not be collected; the reason is in the log\n');
       })
       .then(({ status, headers, body }) => {
-        // A connection that stays open would hold up the drain that is under way.
+        // An open connection would delay the drain.
         if (!server.listening) response.setHeader('Connection', 'close');
         response.writeHead(status, headers).end(body);
       });

@@ -31,9 +31,9 @@ interface WrittenSample {
 const noLabels = {};
 
 /**
- * Registers a family whose samples are read when they are scraped. prom-client's registry asks a metric for nothing but
- * `name` and `get()`, yet its types know only its own four classes, none of which can be filled from outside with
- * buckets or with labels that differ from series to series: hence the cast.
+ * Registers a family whose samples are read when they are scraped. prom-client's registry uses only `name` and `get()`
+ * of a metric, but its types know only its own four classes. None of them can be filled from outside with buckets, or
+ * with labels that differ from series to series: hence the cast.
  */
 function register(
   registry: Registry,
@@ -47,8 +47,8 @@ function register(
 }
 
 /**
- * Lets each family be read and written in a turn of the event loop of its own: prom-client asks all families at once,
- * and with a hundred models the text has a megabyte, which no inference request should have to wait for.
+ * Reads and writes each family in its own turn of the event loop: prom-client asks all families at once, and with a
+ * hundred models the text has a megabyte, which would delay inference requests.
  */
 class FamilyTurns {
   readonly #clock: Clock;
@@ -64,7 +64,7 @@ class FamilyTurns {
   }
 }
 
-/** Labels that say which number of a histogram or summary it is, and stand last. */
+/** Labels that select a number of a histogram or summary; they are written last. */
 const isNumbering = (labels: Sample['labels']): boolean => 'le' in labels || 'quantile' in labels;
 
 /** Labels in Triton's order: sorted by name, but for those of a bucket or quantile, which come last. */
@@ -117,7 +117,7 @@ export class ServerMetrics {
     return counters;
   };
 
-  /** The exposition text. Who asks while it is being written gets the same one. */
+  /** The exposition text. Concurrent calls share one text. */
   render(): Promise<string> {
     this.#rendering ??= this.#registry.metrics().finally(() => {
       this.#rendering = null;

@@ -12,7 +12,7 @@ import { cellCount, type VersionCounters } from './model-statistics.ts';
 
 export type Labels = Readonly<Record<string, string>>;
 
-/** A label name as the exposition format wants it; a metric tag may be any text. */
+/** A label name that the exposition format allows; a metric tag may be any text. */
 const labelName = (text: string): string => text.replace(/[^a-zA-Z0-9_]/g, '_');
 
 /** Without a prototype, so that a tag named like a property of objects is an ordinary label. */
@@ -77,7 +77,7 @@ export class VersionSeries {
     return this.#lives.findLast((life) => life.loadSeconds !== null)?.loadSeconds ?? 0;
   }
 
-  /** Null when histograms are off. Lives whose configuration gave other buckets than the newest one's are left out. */
+  /** Null when histograms are off. Loads with other buckets than those of the newest one are left out. */
   histogram(key: keyof Histograms): Histogram | null {
     const newest = this.#lives.at(-1)?.histograms?.[key];
     if (newest === undefined) return null;

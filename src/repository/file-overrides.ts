@@ -1,5 +1,5 @@
 /**
- * Files that a load request brings along (`file:<path>` parameters) → a model folder of their own below the system's
+ * Writes the files of a load request (`file:<path>` parameters) into a model folder of their own below the system's
  * temporary folder. They are the whole model: nothing of the repository is in it.
  */
 
@@ -21,7 +21,8 @@ export interface OverrideFolder {
 }
 
 /**
- * @param files content by path relative to the model's folder, without the `file:`; bytes are written before this resolves
+ * @param files content by path relative to the model's folder, without the `file:`; bytes are written before this
+ * resolves
  * @param parent where the temporary folder is made
  * @throws InferenceError invalid_argument for a path that leaves the folder or collides; nothing is left behind
  */
@@ -44,15 +45,15 @@ export async function writeFileOverrides(
       await writeFile(join(path, name), bytes);
     }
   } catch (error) {
-    // Not waited for: where descriptors are short, removing has to wait for them too. What cannot be removed at all is a
-    // leftover for the next start.
+    // Not awaited: without free descriptors, removing has to wait too. A folder that cannot be removed at all is a
+    // leftover, which the next start removes.
     remove().catch(() => undefined);
     throw writeFailure(modelName, error);
   }
   return { path, remove };
 }
 
-/** One sentence without our paths. */
+/** One sentence without paths of this machine. */
 function writeFailure(modelName: string, error: unknown): InferenceError {
   if (error instanceof InferenceError) return error;
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason';
@@ -71,7 +72,7 @@ function writeFailure(modelName: string, error: unknown): InferenceError {
   }
 }
 
-/** Longer paths are refused by the file system in words of its own. */
+/** Longer paths would fail with an error of the file system. */
 const longestPath = 1024;
 
 /** Normalised paths; two names of one file, or a file that another one needs as a folder, are refused. */

@@ -19,7 +19,7 @@ export interface ModelFingerprint {
   readonly versions: ReadonlyMap<number, string>;
   /** Of all other files: labels, warm-up data, libraries. */
   readonly others: string;
-  /** Of all of it. */
+  /** Of all files. */
   readonly whole: string;
   /** Milliseconds since the epoch when the youngest file was last written, renamed or linked; 0 without files. */
   readonly newestMs: number;
@@ -28,7 +28,7 @@ export interface ModelFingerprint {
 const mostEntries = 20_000;
 const mostDepth = 16;
 
-/** Collects the entries of one model; a runaway folder ends in an error instead of an endless scan. */
+/** Collects the entries of one model; a folder with too many entries ends in an error instead of an endless scan. */
 export class TreeReader {
   newestMs = 0;
   #entryCount = 0;
@@ -80,7 +80,7 @@ export function digest(lines: readonly string[]): string {
     .digest('base64');
 }
 
-/** Null when it vanished or never was; a link to nowhere counts as nothing. */
+/** Null when it does not exist (any more); a dangling link counts as nothing. */
 export async function statOrNull(path: string): Promise<BigIntStats | null> {
   try {
     return await stat(path, { bigint: true });

@@ -29,11 +29,11 @@ export interface ModelFolder {
   /** Null, or why the folder is no model; then there are no versions. */
   readonly problem: string | null;
   /**
-   * False when nothing in it speaks of a model: no version, no configuration, no model file in the wrong place. Such a
-   * folder belongs to somebody else and is passed over, like folders that begin with a dot.
+   * False when it has no sign of a model: no version, no configuration, no model file in the wrong place. Such a folder
+   * is skipped, like folders that begin with a dot.
    */
   readonly holdsModel: boolean;
-  /** Oddities that were passed over. */
+  /** Entries that were skipped, a sentence each. */
   readonly warnings: readonly string[];
   readonly fingerprint: ModelFingerprint;
 }
@@ -43,16 +43,18 @@ export interface ScanOptions {
   readonly configName: string | null;
 }
 
-/** Of a model whose folder is in several repositories: nobody can say which one is meant. */
+/** The problem of a model whose folder is in several repositories, which is ambiguous. */
 export const duplicateProblem = 'model appears in two or more repositories';
 
 /** Models that are read at the same time. */
 const scanConcurrency = 16;
 
-/** In the model's folder, but neither a version nor worth a warning. */
+/** Folders in the model's folder that are no versions and need no warning. */
 const knownFolders: ReadonlySet<string> = new Set(['warmup', 'initial_state', 'configs']);
 
-/** All models of all repositories, sorted by name. @throws InferenceError unavailable when a repository cannot be read */
+/**
+ * All models of all repositories, sorted by name. @throws InferenceError unavailable when a repository cannot be read
+ */
 export async function scanRepositories(
   repositories: readonly string[],
   options: ScanOptions,
@@ -146,7 +148,8 @@ async function scanFound(name: string, paths: readonly string[], options: ScanOp
 
 async function readFolder(name: string, path: string, options: ScanOptions): Promise<ModelFolder> {
   const reader = new TreeReader();
-  // Only for its time: what is in it counts, and not when a file of an editor came and went.
+  // Only for the time of the youngest entry. The line is not part of the fingerprint: a temporary file must change
+  // nothing.
   await reader.file(path);
   const configPath = await findConfig(path, options.configName);
   const config = configPath === null ? '' : `${basename(configPath)} ${await reader.file(configPath)}`;
@@ -184,7 +187,8 @@ async function findConfig(folder: string, configName: string | null): Promise<st
   const names = configName === null || !isFolderName(configName) ? [] : [join('configs', `${configName}.pbtxt`)];
   for (const name of [...names, 'config.pbtxt']) {
     const path = join(folder, name);
-    // Also what is no file: reading it says so, and a model must not be served as if it had no configuration.
+    // Also when it is no regular file: reading it reports that, and the model must not be served without its
+    // configuration.
     if ((await statOrNull(path)) !== null) return path;
   }
   return null;

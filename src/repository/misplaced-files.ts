@@ -1,6 +1,6 @@
 /**
  * Finds files in the wrong place: with the wrong name, in the wrong folder, or of another framework. With them an error
- * can name the cure, and not only the file that is missing.
+ * can say what to do, and not only which file is missing.
  */
 
 import type { Dirent } from 'node:fs';
@@ -12,7 +12,7 @@ import { kindOf } from './read-file.ts';
 
 const onnxEndings: ReadonlySet<string> = new Set(['.onnx', '.ort']);
 
-/** What files of other frameworks are called, and how they become ONNX. */
+/** File extensions of other frameworks, and how such models become ONNX. */
 const foreignKinds: ReadonlyMap<string, string> = new Map([
   ['.pt', 'a PyTorch model: export it with torch.onnx.export'],
   ['.pth', 'a PyTorch model: export it with torch.onnx.export'],
@@ -30,7 +30,7 @@ const foreignKinds: ReadonlyMap<string, string> = new Map([
 
 const isOnnxName = (name: string): boolean => onnxEndings.has(extname(name).toLowerCase());
 
-/** Whether a file of that name is a model, of whatever framework. */
+/** Whether a file of that name is a model, of any framework. */
 export const isModelName = (name: string): boolean => isOnnxName(name) || foreignKinds.has(extname(name).toLowerCase());
 
 /** Folders that file systems and tools put beside models; never looked into. */
@@ -44,7 +44,7 @@ export const systemFolders: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * What to do when a version's folder lacks its model file; '' when nothing there tells.
+ * Advice for a version's folder that lacks its model file; '' when there is none.
  *
  * @param wanted the file's name, relative to the version's folder
  */
@@ -65,13 +65,13 @@ export async function hintForVersion(modelFolder: string, version: number, wante
   return names.length === 0 ? 'the folder is empty' : '';
 }
 
-/** Of an entry that is no file, also when links are followed. */
+/** The kind of an entry that is no file, also when links are followed. */
 function strangeKind(entry: Dirent): string {
   if (entry.isSymbolicLink()) return 'a link that leads to no file';
   return kindOf(entry);
 }
 
-/** What to do when a model's folder has no version to serve; '' when nothing there tells. */
+/** Advice for a model's folder without a version to serve; '' when there is none. */
 export async function hintForModel(modelFolder: string, name: string): Promise<string> {
   const entries = await entriesOf(modelFolder);
   const files = entries.filter((entry) => !entry.isDirectory()).map((entry) => entry.name);
@@ -95,7 +95,7 @@ export async function hintForModel(modelFolder: string, name: string): Promise<s
   return `expected a folder such as '${name}/1' with model.onnx in it`;
 }
 
-/** What to do when a repository has no model; '' when nothing there tells. */
+/** Advice for a repository without a model; '' when there is none. */
 export async function hintForRepository(repository: string): Promise<string> {
   const entries = await entriesOf(repository);
   const bare = entries.filter((entry) => !entry.isDirectory() && isModelName(entry.name)).map(({ name }) => name);
@@ -111,7 +111,7 @@ export async function hintForRepository(repository: string): Promise<string> {
   return entries.some(({ name }) => name === 'config.pbtxt') ? oneModelHint : '';
 }
 
-/** For the log: a repository without a model, with what `hintForRepository` says. */
+/** For the log: a repository without a model, with the advice of `hintForRepository`. */
 export const noModelText = (hint: string): string =>
   `no model was found: ${hint === '' ? "a repository has a folder per model, with a folder per version in it, such as 'mymodel/1/model.onnx'" : hint}`;
 
@@ -132,6 +132,6 @@ function listed(names: readonly string[]): string {
   return names.length > 3 ? `${shown}, …` : shown;
 }
 
-/** Nothing where the folder cannot be read: a hint is not worth an error. */
+/** Empty when the folder cannot be read: advice must not cause an error. */
 const entriesOf = (folder: string): Promise<readonly Dirent[]> =>
   readdir(folder, { withFileTypes: true }).catch(() => []);

@@ -1,12 +1,15 @@
-/** Model names come from callers and become folder names: they may not lead anywhere else. */
+/** Model names come from callers and become folder names: they must not lead out of the repository. */
 
 import { invalidArgument } from '../errors.ts';
 import { quoted } from '../model-config/syntax/source-tree.ts';
 
-/** What a file system takes for one name, in bytes of UTF-8. */
+/** The longest name of a file, in bytes of UTF-8. */
 export const longestName = 255;
 
-/** White space around a name hides nothing. @throws InferenceError invalid_argument, with Triton's texts */
+/**
+ * Names with white space around them are checked like others. @throws InferenceError invalid_argument, with Triton's
+ * texts
+ */
 export function checkModelName(name: string): void {
   if (name.trim() === '') throw invalidArgument('Model name cannot be empty. Please enter a valid name to deploy.');
   if (Buffer.byteLength(name) > longestName) {

@@ -10,12 +10,12 @@ import { type FileHandle, open, stat } from 'node:fs/promises';
 import { type InferenceError, invalidArgument, notFound, resourceExhausted, unavailable } from '../errors.ts';
 
 export interface FileLimits {
-  /** How the file is named in errors: `label file 'labels.txt'`. */
+  /** The name of the file in errors: `label file 'labels.txt'`. */
   readonly subject: string;
   readonly maxBytes: number;
 }
 
-/** Opening a FIFO or a device that takes the place of the file after it was looked at does not wait either. */
+/** With these flags the open does not block, even if a FIFO or a device replaces the file after the check. */
 const openFlags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
 
 const chunkBytes = 1024 * 1024;
@@ -23,7 +23,8 @@ const chunkBytes = 1024 * 1024;
 /**
  * The whole file. Links are followed.
  *
- * @throws InferenceError `not_found` when there is no such file, `invalid_argument` for one that is no regular file or too
+ * @throws InferenceError `not_found` when there is no such file, `invalid_argument` for one that is no regular file or
+ * too
  *   large, `resource_exhausted` when the process has no descriptor left, `unavailable` when it cannot be read
  */
 export async function readRegularFile(path: string, limits: FileLimits): Promise<Buffer> {
@@ -59,7 +60,7 @@ function refuseUnfit(facts: Facts, { subject, maxBytes }: FileLimits): void {
   if (facts.size > maxBytes) throw tooLarge(subject, facts.size, maxBytes);
 }
 
-/** Of something that is neither a regular file nor a link. */
+/** The kind of an entry that is neither a regular file nor a link. */
 export function kindOf(entry: Kind): string {
   if (entry.isDirectory()) return 'a folder';
   if (entry.isFIFO()) return 'a FIFO';

@@ -8,8 +8,8 @@ import { statOrNull } from './fingerprint.ts';
 import type { ModelFolder } from './layout.ts';
 
 /**
- * Paths relative to the model's folder, sorted. Empty labels and warm-up files are allowed: they may be meant so. Names
- * that leave the folder are left out here, the configuration's checks refuse them.
+ * Paths relative to the model's folder, sorted. Empty labels and warm-up files are allowed, because they may be
+ * intended. Names that leave the folder are left out here, the configuration's checks refuse them.
  *
  * @param message  as written, with names completed (`readConfigMessage`)
  * @param versions the versions that are to be served

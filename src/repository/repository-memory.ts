@@ -19,7 +19,7 @@ export class RepositoryMemory {
   /** Repositories that held folders at some time. */
   readonly #known = new Set<string>();
   readonly #vanished = new Set<string>();
-  /** Folders that the log has named as none of ours. */
+  /** Folders without a model that were logged. */
   readonly #passedOver = new Set<string>();
 
   /** @param repositories absolute, at least one */
@@ -29,7 +29,9 @@ export class RepositoryMemory {
     this.#logger = logger;
   }
 
-  /** All models by name. @throws InferenceError unavailable when a repository cannot be read that never held anything */
+  /**
+   * All models by name. @throws InferenceError unavailable when a repository cannot be read that never held anything
+   */
   async scan(): Promise<ReadonlyMap<string, ModelFolder>> {
     const present = await this.#present();
     const found = await scanRepositories(present, this.#options);

@@ -1,6 +1,6 @@
 /**
- * Folders for models that a load call brings. Their names hold the process id, its start time and its pid namespace, so
- * that folders of a killed process can be told from those of a running one.
+ * Folders for models whose files come in a load call. Their names hold the process id, its start time and its pid
+ * namespace, so that folders of a killed process can be told from those of a running one.
  */
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
@@ -12,7 +12,7 @@ import { type Clock, systemClock } from '../time.ts';
 
 const namePattern = /^nereid-model-(\d+)-(\d+)-(\d+)-[A-Za-z0-9]{6}$/;
 
-/** Between attempts to remove a folder, which takes a descriptor that the process may not have just now. */
+/** The pause between attempts to remove a folder, which needs a file descriptor. */
 const retryMs = 1000;
 const mostRetries = 600;
 
@@ -35,12 +35,12 @@ export async function removeTemporaryFolder(path: string, clock: Clock = systemC
   }
 }
 
-/** Removes what processes left behind that are no more; gives the number of folders. Those of others stay. */
+/** Removes the folders of processes that have ended; returns their number. Folders of running processes stay. */
 export async function removeLeftovers(parent: string = tmpdir()): Promise<number> {
   let count = 0;
   for (const name of namesIn(parent)) {
     const [, pid, startTime, namespace] = namePattern.exec(name) ?? [];
-    // The ids of another pid namespace (a container that shares the folder) say nothing here.
+    // The ids of another pid namespace (a container that shares the folder) have no meaning here.
     if (pid === undefined || namespace !== pidNamespace()) continue;
     if (startTimeOf(pid) === startTime) continue;
     const isGone = await rm(join(parent, name), { recursive: true, force: true }).then(

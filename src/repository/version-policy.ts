@@ -5,7 +5,7 @@ import type { VersionPolicy } from '../model-config/model-config.ts';
 export interface VersionSelection {
   /** Ascending. */
   readonly versions: readonly number[];
-  /** Asked for by a `specific` policy and not there, ascending; worth a warning, no more. */
+  /** Versions of a `specific` policy that do not exist, ascending; they cause a warning. */
   readonly missing: readonly number[];
 }
 

@@ -1,6 +1,6 @@
 /**
  * The two planes of the server as frontends see them: inference (data plane), and loading and state of models (control
- * plane). Plain data in and out. Every call answers asynchronously, because an implementation may run in another thread
+ * plane). Plain data in and out. Every method is asynchronous, because the server may be in another thread
  * (`threads/link/server.ts`).
  */
 
@@ -44,12 +44,15 @@ export interface LoadOptions {
 export interface InferenceServer {
   readonly infer: Infer;
 
-  /** Rejects where `infer` would for that name and version, before anything else of a request is known. */
+  /** Rejects as `infer` would for that name and version; used before the rest of a request is known. */
   findModel(name: string, version: string): Promise<void>;
 
   isLive(): Promise<boolean>;
   isReady(): Promise<boolean>;
-  /** False when no such version serves, known or not; `invalid_argument` for what is no version. `version` '' asks for any. */
+  /**
+   * False when no such version serves, whether it is known or not; `invalid_argument` for text that is no version.
+   * `version` '' asks for any.
+   */
   isModelReady(name: string, version: string): Promise<boolean>;
 
   serverMetadata(): Promise<ServerMetadata>;
@@ -63,8 +66,8 @@ export interface InferenceServer {
   /** Resolves when the model serves; rejects with the reason why it does not. */
   loadModel(name: string, options: LoadOptions): Promise<void>;
   /**
-   * Resolves when no new request is taken; what was accepted is finished in the background. `unloadDependents` is Triton's
-   * word for the models that this one needs: those that were loaded for its sake are unloaded as well.
+   * Resolves when no new request is accepted; accepted requests are finished in the background. `unloadDependents`
+   * (Triton's name) also unloads the models that this one needs, if they were loaded only for it.
    */
   unloadModel(name: string, options: { readonly unloadDependents: boolean }): Promise<void>;
 }

@@ -21,7 +21,7 @@ import type {
 } from './inference-server.ts';
 import type { ServerConfig } from './server-config.ts';
 
-/** What this server offers beyond the core protocol, in the words of the v2 extensions. */
+/** The extensions of the v2 protocol that this server has. */
 const extensions: readonly string[] = [
   'classification',
   'model_repository',
@@ -77,7 +77,7 @@ export class LocalServer implements InferenceServer {
     try {
       return this.#models.find(name, version).state === 'ready';
     } catch (error) {
-      // That nothing of this name serves is the answer and no failure: clients ask in a loop until it does.
+      // An unknown name is answered and is no failure: clients poll until the model serves.
       const { code } = toInferenceError(error);
       if (code === 'not_found' || code === 'unavailable') return false;
       throw error;

@@ -40,8 +40,8 @@ export class ProcessLife {
   }
 
   /**
-   * SIGTERM and SIGINT ask for the orderly end. So does SIGHUP, which a terminal that closes sends: there is no log file to
-   * open anew, and requests must not be cut. SIGUSR1 means nothing here.
+   * SIGTERM and SIGINT ask for the orderly end. So does SIGHUP, which a closing terminal sends: there is no log file to
+   * reopen, and requests must not be cut off. SIGUSR1 has no effect.
    */
   receive(signal: ProcessSignal): void {
     if (signal === 'SIGUSR1') {

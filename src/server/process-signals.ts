@@ -19,7 +19,7 @@ export class ProcessSignals {
   #kept: ProcessSignal[] = [];
   #receiver: ((signal: ProcessSignal) => void) | null = null;
 
-  /** A listener of its own also keeps Node from what it does by default: SIGUSR1 would open the inspector. */
+  /** Listeners also replace Node's default actions: SIGUSR1 would open the inspector. */
   constructor(source: SignalSource) {
     this.#source = source;
     for (const signal of signals) {
@@ -29,13 +29,13 @@ export class ProcessSignals {
     }
   }
 
-  /** Gives `receiver` every signal, first those that have come already. */
+  /** Gives `receiver` every signal, beginning with those that have arrived already. */
   deliver(receiver: (signal: ProcessSignal) => void): void {
     this.#receiver = receiver;
     for (const signal of this.#kept.splice(0)) receiver(signal);
   }
 
-  /** Leaves the signals to Node again; returns those that came meanwhile. */
+  /** Restores Node's default handling; returns the signals that arrived meanwhile. */
   release(): readonly ProcessSignal[] {
     for (const [signal, listener] of this.#listeners) this.#source.removeListener(signal, listener);
     this.#listeners.clear();

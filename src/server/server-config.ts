@@ -1,4 +1,4 @@
-/** The validated, frozen settings of a server: what the command line and the environment add up to. */
+/** The validated, frozen settings of a server: the result of the command line and the environment. */
 
 export type ModelControlMode = 'none' | 'poll' | 'explicit';
 
@@ -33,9 +33,12 @@ export interface ApiRestriction {
 
 export interface HttpConfig {
   readonly listen: ListenAddress | null;
-  /** Who speaks HTTP/1.1 (docs/decisions/0011-http-1-parser.md). */
+  /** The implementation of HTTP/1.1 (docs/decisions/0011-http-1-parser.md). */
   readonly transport: 'nereid' | 'node';
-  /** Largest request body, and largest body after decompression, in bytes. */
+  /**
+   * Largest JSON body in bytes, raw or decompressed. Bodies with binary tensors are limited by `maxInflightBytes`
+   * alone.
+   */
   readonly maxInputBytes: number;
   /** Headers that become custom parameters, or null. */
   readonly headerForwardPattern: RegExp | null;
@@ -45,7 +48,7 @@ export interface HttpConfig {
 
 export interface GrpcConfig {
   readonly listen: ListenAddress | null;
-  /** Who speaks HTTP/2 (docs/decisions/0007-own-http2.md). */
+  /** The implementation of HTTP/2 (docs/decisions/0007-own-http2.md). */
   readonly transport: 'nereid' | 'grpc-js';
   readonly maxMessageBytes: number;
   readonly headerForwardPattern: RegExp | null;
@@ -81,11 +84,11 @@ export interface LogConfig {
   readonly file: string | null;
 }
 
-/** Which inference requests the log tells of. */
+/** Which inference requests are logged. */
 export interface RequestLogConfig {
-  /** Requests that get a line when they have ended. */
+  /** Which requests have a log line when they have ended. */
   readonly requests: 'none' | 'failed' | 'all';
-  /** Requests that take longer get a line that says where their time went; 0 for none. */
+  /** Requests that take longer have a log line with the durations of their steps; 0 for none. */
   readonly slowRequestMs: number;
 }
 
@@ -118,7 +121,9 @@ export interface EngineSettings {
 }
 
 export interface LimitsConfig {
-  /** Bytes of request tensors accepted and not yet answered, over all models. */
+  /**
+   * Memory of all requests and answers together, from the first received byte to the last sent one (`MemoryBudget`).
+   */
   readonly maxInflightBytes: number;
   /** Waiting requests per model where its configuration sets no smaller limit. */
   readonly maxQueuedRequests: number;

@@ -10,7 +10,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { InferenceError, invalidArgument, notFound, unavailable } from '../../errors.ts';
 
 export interface ByteSource {
-  /** How the source is called in messages; a file's own name, never its path. */
+  /** The name of the source in messages: the name of a file, never its path. */
   readonly name: string;
   readonly sizeBytes: number;
   /**
@@ -23,7 +23,7 @@ export interface ByteSource {
 /** Large enough to make system calls rare, small enough that parsing one window does not hold up the event loop. */
 export const windowBytes = 256 * 1024;
 
-/** Bytes in memory. Lets the event loop turn after each window, as reading a file does by itself. */
+/** Bytes in memory. Yields to the event loop after each window, as reading a file does by itself. */
 export function bytesSource(name: string, bytes: Uint8Array): ByteSource {
   return {
     name,

@@ -1,4 +1,4 @@
-/** The error of a model file that ends too early: one that is still being copied is such a file. */
+/** The error of a model file that ends too early, such as one that is still being copied. */
 
 import { InferenceError } from '../../errors.ts';
 

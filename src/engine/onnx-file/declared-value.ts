@@ -3,7 +3,7 @@
 import { dimensionFields, shapeFields, tensorTypeFields, typeFields, valueInfoFields } from './onnx-schema.ts';
 import type { WireMessage } from './wire-message.ts';
 
-/** What a declared value is; a number is the element code of a tensor (TensorProto.DataType, 0 when not given). */
+/** The kind of a declared value; a number is the element code of a tensor (TensorProto.DataType, 0 when not given). */
 export type DeclaredElement = number | 'sequence' | 'map' | 'optional' | 'sparse' | 'opaque' | 'undeclared';
 
 export interface DeclaredValue {
@@ -36,7 +36,7 @@ const kindNames: ReadonlyMap<number, DeclaredElement> = new Map([
   [typeFields.optional, 'optional'],
 ]);
 
-/** A negative extent means the same as none: exporters write -1 for what is open. */
+/** A negative extent means the same as none: exporters write -1 for an open extent. */
 function declaredDim(dim: WireMessage): number | string {
   if (dim.present.at(-1) !== dimensionFields.value) return dim.text(dimensionFields.parameter);
   const extent = dim.integer(dimensionFields.value) ?? -1;

@@ -23,12 +23,12 @@ export interface ExternalFile {
   readonly sizeBytes: number;
 }
 
-/** ONNX Runtime reads this location as "the offset is an address in this process"; no file may bring it. */
+/** ONNX Runtime reads this location as "the offset is an address in this process"; no file may contain it. */
 const addressTag = '*/_ORT_MEM_ADDR_/*';
 
 /**
- * The files behind all external tensors of a model, each once. Rejects `invalid_argument` for a reference that can never
- * be right, `unavailable` for a file that is missing or still too short, naming tensor, location and reason.
+ * The files behind all external tensors of a model, each once. Rejects `invalid_argument` for a reference that can
+ * never be right, `unavailable` for a file that is missing or still too short, naming tensor, location and reason.
  */
 export async function checkExternalFiles(
   facts: Pick<OnnxFileFacts, 'externalData'>,
@@ -60,7 +60,7 @@ const subject = ({ tensor, location }: ExternalReference): string =>
 const refused = (reference: ExternalReference, reason: string): InferenceError =>
   invalidArgument(`${subject(reference)}: ${reason}`);
 
-/** Where locations of a model begin, and where they may end; absolute, links resolved. */
+/** The folder from which locations are relative, and the folders in which they must end; absolute, links resolved. */
 interface Places {
   readonly beside: string;
   readonly allowed: readonly string[];
@@ -78,7 +78,7 @@ async function findFile(reference: ExternalReference, { beside, allowed }: Place
     // Not joined: that would fold `link/..` away before the link is followed, and the runtime follows it.
     path = await realpath(beside + sep + location);
   } catch (error) {
-    // What climbs out gets the same answer whether or not its target exists.
+    // A location outside gets the same error whether or not its target exists.
     if (!isInside(join(beside, location), allowed)) throw refused(reference, outside);
     throw unavailable(`${subject(reference)}: the file does not exist or cannot be read`, error);
   }

@@ -1,4 +1,4 @@
-/** Recognises by its first bytes a file that is no ONNX model, so that each kind of wrong file gets its own error. */
+/** Recognises by the first bytes a file that is no ONNX model, so that each kind of wrong file gets its own error. */
 
 /** Enough for every signature below and for a look at the text. */
 export const kindPrefixBytes = 64;
@@ -28,11 +28,12 @@ const isText = (prefix: Uint8Array): boolean =>
 /** True for ONNX Runtime's own flatbuffer format (.ort), which is loaded as it is. */
 export const isOrtFormat = (prefix: Uint8Array): boolean => startsAt(prefix, 4, [0x4f, 0x52, 0x54, 0x4d]);
 
-/** What a file is that certainly is no ONNX protobuf, as the rest of a sentence; null when it may be one. */
+/** The kind of a file that certainly is no ONNX protobuf, as the rest of a sentence; null when it may be one. */
 export function foreignKind(prefix: Uint8Array): string | null {
   if (prefix.length === 0) return 'is empty';
   const known = signatures.find(({ at, bytes }) => startsAt(prefix, at, bytes));
-  // A protobuf may by chance have a brace and a quote at byte 8; only a length below 2^32 in front makes a safetensors.
+  // A protobuf may by chance have a brace and a quote at byte 8; only with a length below 2^32 in front it is a
+  // safetensors file.
   if (known !== undefined && (known.at !== 8 || startsAt(prefix, 4, [0, 0, 0, 0]))) return known.what;
   if (!isText(prefix)) return null;
   const text = Buffer.from(prefix).toString('latin1');

@@ -24,7 +24,7 @@ import {
 import { tensorBytes } from './tensor-bytes.ts';
 import type { WireMessage } from './wire-message.ts';
 
-/** A tensor whose bytes lie in another file. Numbers are as written; `checkExternalFiles` judges them. */
+/** A tensor whose bytes lie in another file. Numbers are as written; `checkExternalFiles` checks them. */
 export interface ExternalReference {
   /** Name of the tensor; '' where it has none. */
   readonly tensor: string;
@@ -32,7 +32,7 @@ export interface ExternalReference {
   /** Decimal text; null when absent. */
   readonly offset: string | null;
   readonly length: string | null;
-  /** Bytes the tensor needs by its dimensions and element type; null where they do not say. */
+  /** Bytes of the tensor by its dimensions and element type; null when unknown. */
   readonly tensorBytes: number | null;
 }
 
@@ -120,7 +120,8 @@ export class FactsCollector {
   #addTensor(message: WireMessage): void {
     const name = message.text(tensorFields.name);
     const entries = message.children(tensorFields.externalData);
-    // Entries without the flag are taken for references too: refusing a stray path is safer than trusting it is unused.
+    // Entries without the flag count as references too: to refuse a stray path is safer than to assume that it is
+    // unused.
     const keys = entries.map((entry) => entry.text(keyValueFields.key));
     if (new Set(keys).size !== keys.length) {
       throw invalidArgument(`'${this.#fileName}' gives the external data of tensor '${name}' the same key twice`);

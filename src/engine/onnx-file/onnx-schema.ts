@@ -1,6 +1,6 @@
 /**
  * The part of the ONNX schema (onnx.proto of the ONNX project, IR version 3 and later) that is read: declared inputs
- * and outputs, operator sets, nodes as far as their names go, and every place where a tensor may point to a file.
+ * and outputs, operator sets, the names of nodes, and every place where a tensor may point to a file.
  * Field numbers are those of the specification.
  */
 
@@ -50,7 +50,7 @@ const tensorTypeRule = messageRule('TypeProto.Tensor', {
   [tensorTypeFields.elementType]: integer,
   [tensorTypeFields.shape]: keptOnce(() => shapeRule),
 });
-/** Kinds that are only named, not looked into. */
+/** Kinds whose content is not read. */
 const otherTypeRule = messageRule('TypeProto', {});
 export const typeFields = { tensor: 1, sequence: 4, map: 5, opaque: 7, sparseTensor: 8, optional: 9 } as const;
 const typeRule = messageRule('TypeProto', {

@@ -1,5 +1,5 @@
 /**
- * Reads the facts of an ONNX file without loading a tensor. What is plainly something else – compressed, an image, text,
+ * Reads the facts of an ONNX file without loading a tensor. A file of another kind – compressed, an image, text,
  * another framework's format – is refused with its own sentence before any parsing.
  */
 
@@ -14,9 +14,9 @@ import { scanMessage } from './wire-scanner.ts';
 const maxOnnxBytes = 2 ** 31 - 1;
 
 /**
- * The facts of the file at `path`. Rejects `invalid_argument` with what is wrong and at which byte, `not_found` or
- * `unavailable` when the file cannot be read, `unimplemented` for ONNX Runtime's own format, which declares nothing
- * that can be read here.
+ * The facts of the file at `path`. Rejects `invalid_argument` with the fault and its offset, `not_found` or
+ * `unavailable` when the file cannot be read, `unimplemented` for ONNX Runtime's own format, which has no
+ * declarations that can be read here.
  */
 export async function readOnnxFile(path: string): Promise<OnnxFileFacts> {
   const source = await FileSource.open(path);

@@ -11,7 +11,7 @@ import type { WireMessage } from './wire-message.ts';
 /** The wire types that ONNX files use; groups (3 and 4) do not occur. */
 export const wireType = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const;
 
-/** The place of the walk in the source and the window around it. */
+/** The position in the source and the window around it. */
 export class WireCursor {
   position: number;
   readonly #source: ByteSource;

@@ -10,7 +10,7 @@ export interface Edit {
 }
 
 /**
- * The content of `root` with the edits in place, as parts in their order; parts that nothing changed are views of `bytes`.
+ * The content of `root` with the edits in place, as parts in their order; unchanged parts are views of `bytes`.
  *
  * @param edits of messages below `root`; none is inside another, and none is given twice
  */

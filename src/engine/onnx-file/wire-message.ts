@@ -11,7 +11,7 @@ export type FieldRule =
   /** The same as decimal text, exact. */
   | { readonly kind: 'decimal' }
   /**
-   * A nested message. `kept` messages stay with their parent, the others are gone once visited. A message field that
+   * A nested message. `kept` messages stay with their parent, the others are dropped once visited. A message field that
    * is `single` may appear once only: protobuf would merge two, and no exporter writes that.
    */
   | { readonly kind: 'message'; readonly rule: () => MessageRule; readonly kept: boolean; readonly single: boolean };

@@ -1,7 +1,7 @@
 /**
  * Walks a protobuf message over a random-access source by a table of rules. Tensor bytes and everything else that the
  * rules leave out are stepped over by seeking. The walk keeps a stack of its own, so depth costs no call stack; it
- * reads one window at a time, so size costs no memory; nothing is allocated by a length the file merely claims.
+ * reads one window at a time, so size costs no memory; no memory is allocated for a length that the file only claims.
  */
 
 import type { ByteSource } from './byte-source.ts';

@@ -33,7 +33,7 @@ import type { WireMessage } from './wire-message.ts';
 import { scanMessage } from './wire-scanner.ts';
 import { bytesField, integerField, joined } from './wire-writer.ts';
 
-/** A model whose ZipMaps are gone. */
+/** A model without its ZipMaps. */
 export interface RewrittenModel {
   /** A whole ONNX model, owned by the caller. */
   readonly bytes: Uint8Array;
@@ -52,7 +52,7 @@ const nothingMoved: MovedLocations = new Map();
 
 /**
  * The model at `path` with every graph output that a ZipMap writes turned into an FP32 tensor [rows, classes] of the
- * same name; null when there is nothing to turn. A ZipMap stays when something else reads its result or when it names
+ * same name; null when there is none. A ZipMap stays when something else reads its result or when it names
  * no classes. External data is referred to by its new locations. Rejects as `readOnnxFile` does.
  */
 export async function withoutZipMap(
@@ -101,13 +101,13 @@ export async function rewriteZipMaps(
   return { bytes: joined(parts), labels };
 }
 
-/** Where the parts of the model lie that a rewrite touches, and every name that some node reads. */
+/** The places of the parts that a rewrite changes, and every name that some node reads. */
 class GraphPlaces {
   readonly zipMaps: WireMessage[] = [];
   /** Declarations of inner values and outputs. */
   readonly values: WireMessage[] = [];
   readonly readNames = new Set<string>();
-  /** Entries of external data, anywhere in the model, whose location is another one now. */
+  /** Entries of external data, anywhere in the model, whose location has changed. */
   readonly movedLocations: WireMessage[] = [];
   readonly #moved: MovedLocations;
 

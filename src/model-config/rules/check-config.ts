@@ -30,7 +30,7 @@ import { quoted } from '../syntax/source-tree.ts';
 import { didYouMean } from '../suggestion.ts';
 import { histogramFamilies } from './metric-families.ts';
 
-/** What must be right before the model file can be looked for. `message` has its names completed. */
+/** Checks the fields that are needed to find the model file. `message` has its names completed. */
 export function checkIdentity(message: ConfigMessage, modelName: string, findings: Findings): void {
   const { invalid } = findings;
   const name = textOf(message, 'name');
@@ -77,7 +77,7 @@ function checkBackend(message: ConfigMessage, { invalid }: Findings): void {
   }
 }
 
-/** Everything else, once names, inputs, outputs and max_batch_size are complete. */
+/** Checks everything else, once names, inputs, outputs and max_batch_size are complete. */
 export function checkConfig(message: ConfigMessage, signature: ModelSignature, findings: Findings): void {
   const name = textOf(message, 'name');
   if (numberOf(message, 'max_batch_size') < 0) {
@@ -206,7 +206,7 @@ function checkLeftOut(name: string, message: ConfigMessage, { invalid, leftOut, 
   noteOptimization(messageOf(message, 'optimization') ?? {}, ignored);
 }
 
-/** Defaults are not worth a note: the endpoint's own answer has them all. */
+/** Defaults are not reported, because the endpoint's answer contains them all. */
 function noteOptimization(optimization: ConfigMessage, ignored: string[]): void {
   const note = (field: string, isAsked: boolean, reason: string): void => {
     if (isAsked) ignored.push(`optimization.${field}: ${reason}`);

@@ -1,6 +1,6 @@
 /**
- * Rules of ensembles that can be judged without the composing models. Ensembles are left out
- * of this version, but a wrong one is told what is wrong with it before it is told that.
+ * Rules of ensembles that can be judged without the composing models. This version has no
+ * ensembles, but faults of one are reported first.
  */
 
 import type { Findings } from '../findings.ts';

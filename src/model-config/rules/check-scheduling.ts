@@ -4,7 +4,7 @@ import type { Findings } from '../findings.ts';
 import { flagOf, messageMapOf, messageOf, numberOf, numbersOf, textOf } from '../schema/message-fields.ts';
 import type { ConfigMessage } from '../model-config.ts';
 
-/** A lone request waits this long at most; a longer delay is a unit mistaken, and its callers would have left. */
+/** The longest delay: a longer one is probably a wrong unit, and callers would have left. */
 const longestDelayUs = 60_000_000;
 
 export function checkDynamicBatching(message: ConfigMessage, { invalid, ignored }: Findings): void {

@@ -1,6 +1,6 @@
 /**
- * Rules of `sequence_batching`. Sequences are left out of this version, but a wrong block is
- * told what is wrong with it before it is told that.
+ * Rules of `sequence_batching`. This version has no sequences, but faults of a block are
+ * reported first.
  */
 
 import { datatypes } from '../../tensor/datatype.ts';

@@ -84,7 +84,7 @@ class SignatureCheck {
     }
   }
 
-  /** An input may fix what the model leaves open; an output must say exactly what the model says. */
+  /** An input may fix dimensions that the model leaves open; an output must equal the model's. */
   #shape(tensor: ConfigMessage, spec: TensorSpec, isExact: boolean): void {
     const reshape = messageOf(tensor, 'reshape');
     const dims = reshape === null ? numbersOf(tensor, 'dims') : numbersOf(reshape, 'shape');
@@ -143,7 +143,7 @@ class SignatureCheck {
   }
 }
 
-/** Names that an error lists. */
+/** The most names that an error lists. */
 const mostListed = 100;
 
 export function unexpectedName(side: 'input' | 'output', name: string, specs: readonly TensorSpec[]): string {
@@ -157,7 +157,7 @@ function fits(given: Shape, expected: Shape, isExact: boolean): boolean {
   return expected.every((dim, index) => dim === given[index] || (dim === -1 && !isExact));
 }
 
-/** Inputs that the server would feed by itself. */
+/** Inputs that a configured feature of the server would fill. */
 function suppliedInputs(message: ConfigMessage): readonly string[] {
   const names = messagesOf(message, 'batch_input').flatMap((entry) => textsOf(entry, 'target_name'));
   const sequence = messageOf(message, 'sequence_batching');

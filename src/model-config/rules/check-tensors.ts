@@ -1,4 +1,4 @@
-/** What inputs and outputs of a configuration must satisfy by themselves; texts as in the reference. */
+/** Rules of inputs and outputs that need no model file. Texts are Triton's. */
 
 import { datatypeOfConfigName } from '../../tensor/datatype.ts';
 import type { Findings } from '../findings.ts';
@@ -6,7 +6,7 @@ import { flagOf, messageOf, messagesOf, numberOf, numbersOf, textOf } from '../s
 import type { ConfigMessage } from '../model-config.ts';
 import { type ModelSignature, type TensorSpec, tensorNamed } from '../signature.ts';
 
-/** More than any operator takes. */
+/** The most dimensions; no operator uses so many. */
 const mostDims = 128;
 
 /** @param signature allows what the model file itself declares: extents of 0 and unknown ranks */

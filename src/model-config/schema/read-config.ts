@@ -1,6 +1,7 @@
 /**
- * A tree of either spelling → a ConfigMessage of the schema's fields. Only what was written is in the result, so that
- * `max_batch_size: 0` can be told from no `max_batch_size`. What the values mean together is `rules/check-config.ts`.
+ * Converts a parsed tree (text format or JSON) to a ConfigMessage of the schema's fields. Only written fields are in
+ * the result, so that `max_batch_size: 0` differs from no `max_batch_size`. `rules/check-config.ts` checks how fields
+ * agree.
  */
 
 import { invalidArgument } from '../../errors.ts';
@@ -19,14 +20,16 @@ import {
 import { didYouMean } from '../suggestion.ts';
 import { parseTextFormat } from '../syntax/text-format.ts';
 
-/** More would not help to repair the file. */
+/** The most problems in one error. */
 const mostProblems = 20;
 
 /** @throws InferenceError invalid_argument that names every fault as `label:line:column: …` */
 export const readTextConfig = (label: string, text: string | Uint8Array): ConfigMessage =>
   bindModelConfig(parseTextFormat(label, text), 'text');
 
-/** The protobuf JSON mapping: names in snake_case or camelCase, 64-bit integers as numbers or strings, null is absent. */
+/**
+ * The protobuf JSON mapping: names in snake_case or camelCase, 64-bit integers as numbers or strings, null is absent.
+ */
 export const readJsonConfig = (label: string, text: string | Uint8Array): ConfigMessage =>
   bindModelConfig(parseJson(label, text), 'json');
 
@@ -42,7 +45,7 @@ export function bindModelConfig(tree: SourceTree, dialect: Dialect): ConfigMessa
   return message;
 }
 
-/** A function makes a text that takes long, for as many problems as are told. */
+/** A function makes an expensive text, only if it is shown. */
 type Report = (where: { readonly at: number }, text: string | (() => string)) => void;
 
 /** No prototype: a map may have the key `__proto__`. */
@@ -90,7 +93,7 @@ class Binder {
     return known;
   }
 
-  /** Text format lets repeated fields and maps go on; nothing else may come twice. */
+  /** In text format, repeated fields and maps may be continued; other fields may appear once. */
   #isSecond(field: SourceField, known: FieldSchema, seen: Map<string, SourceField>): boolean {
     const mayRepeat = this.#dialect === 'text' && (known.isRepeated || known.mapKey !== null);
     if (mayRepeat) return false;

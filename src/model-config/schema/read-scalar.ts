@@ -1,5 +1,5 @@
 /**
- * One value of a field → number, bigint, boolean or text, or a sentence that says what is wrong with it. Text format and
+ * Converts one value of a field to a number, bigint, boolean or text, or reports the fault. Text format and
  * JSON differ in what they accept: text format takes hexadecimal and octal integers and many words for booleans, JSON
  * takes integers in quotes and integral floats.
  */
@@ -12,9 +12,12 @@ export type Dialect = 'text' | 'json';
 
 export type Scalar = string | number | bigint | boolean;
 
-/** What could not be read. */
+/** The fault of a value. */
 export class ScalarProblem {
-  /** The rest of a sentence that starts with the field's name; made when it is told, because suggestions take long. */
+  /**
+   * The rest of a sentence that starts with the field's name; made only when it is shown, because suggestions are
+   * expensive.
+   */
   readonly text: () => string;
   constructor(text: () => string) {
     this.text = text;
@@ -64,7 +67,7 @@ export function readInteger(node: SourceNode, type: IntegerType, dialect: Dialec
   return fitted(value);
 }
 
-/** A number where that is exact, else a bigint. */
+/** A number if that is exact, else a bigint. */
 export const fitted = (value: bigint): number | bigint =>
   value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
 

@@ -1,6 +1,6 @@
 /**
  * The fields of a ModelConfig message as `proto/model_config.proto` declares them. The file is read once, on first use;
- * everything that binds, completes with defaults or prints a configuration goes by these descriptors.
+ * everything that reads, completes or prints a configuration uses these descriptors.
  */
 
 import { readFileSync } from 'node:fs';

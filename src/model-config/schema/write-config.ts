@@ -51,7 +51,10 @@ function defaultJson(type: FieldType): string {
   return type.scalar === 'bool' ? 'false' : '0';
 }
 
-/** What protobufjs turns into a ModelConfig: field names as in the .proto, enums by name, 64-bit integers beyond 2^53 as text. */
+/**
+ * The input of protobufjs for a ModelConfig: field names as in the .proto, enums by name, 64-bit integers beyond 2^53
+ * as text.
+ */
 export type GrpcConfig = { readonly [field: string]: GrpcValue };
 export type GrpcValue = string | number | boolean | readonly GrpcValue[] | GrpcConfig;
 

@@ -1,6 +1,6 @@
 /**
- * JSON (RFC 8259) → the tree of `source-tree.ts`. `JSON.parse` would round integers beyond 2^53, forget where things
- * stand and let a name appear twice; a configuration may do none of that.
+ * Parses JSON (RFC 8259) into the tree of `source-tree.ts`. `JSON.parse` is not enough: it rounds integers beyond 2^53,
+ * loses positions and accepts repeated names.
  */
 
 import { isUtf8 } from 'node:buffer';
@@ -107,7 +107,7 @@ class JsonParser {
     return value;
   }
 
-  /** Moves behind the closing quote; what is between the quotes is left to `JSON.parse`. */
+  /** Moves behind the closing quote; `JSON.parse` decodes the string. */
   #skipString(): void {
     const at = this.#at;
     for (this.#at++; ; this.#at++) {

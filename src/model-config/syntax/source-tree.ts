@@ -46,7 +46,7 @@ export interface SourceField {
   readonly name: string;
   /** Offset of the name. */
   readonly at: number;
-  /** Text format lets messages do without. */
+  /** False for a message without a colon, which text format allows. */
   readonly hasColon: boolean;
   readonly value: SourceNode;
 }
@@ -57,8 +57,8 @@ export interface SourceTree {
 }
 
 /**
- * Fields and values that a configuration may have: several times what thousands of inputs and outputs need. Each becomes an
- * object that every check looks at, so that few bytes would be much work.
+ * Fields and values that a configuration may have: several times what thousands of inputs and outputs need. Each
+ * becomes an object that every check visits, so without a limit few bytes would be much work.
  */
 export const maxNodes = 16_384;
 
@@ -104,7 +104,10 @@ export class SourcePosition {
     return `${this.#label}:${low + 1}:${this.#column(starts[low] as number, offset)}`;
   }
 
-  /** Errors mostly come in the order of the text, and a line may be all of it: what was counted is not counted again. */
+  /**
+   * Errors mostly come in the order of the text, and a line may be the whole text, so counting continues from the last
+   * error.
+   */
   #column(lineStart: number, offset: number): number {
     const isBehind = this.#lineStart === lineStart && this.#countedTo <= offset;
     let at = isBehind ? this.#countedTo : lineStart;
@@ -129,7 +132,7 @@ function findLineStarts(bytes: Uint8Array): number[] {
 
 const longestQuote = 64;
 
-/** A name or value from outside as messages quote it: cut when long, control characters made visible. */
+/** A name or value from outside as messages quote it: truncated when long, control characters made visible. */
 export function quoted(text: string): string {
   const cut = text.length > longestQuote ? `${text.slice(0, longestQuote)}…` : text;
   let shown = '';
@@ -140,7 +143,7 @@ export function quoted(text: string): string {
   return `'${shown}'`;
 }
 
-/** How a node is called in "expected …, got …". */
+/** The text for a node in "expected …, got …". */
 export function nodeText(node: SourceNode): string {
   switch (node.kind) {
     case 'message':

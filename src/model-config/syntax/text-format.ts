@@ -1,6 +1,6 @@
 /**
- * Protobuf text format → tree with places. Generic: it knows no field. What a list, a colon or a word means for a field
- * is decided in `schema/read-config.ts`. Takes linear time and bounded stack.
+ * Parses protobuf text format into a tree with positions. Generic: it knows no field. The meaning of a list, a colon or
+ * a word for a field is decided in `schema/read-config.ts`. Takes linear time and bounded stack.
  *
  * A byte order mark is skipped (editors on Windows write it); protobuf's own parser refuses it.
  */
@@ -10,15 +10,15 @@ import type { ListNode, MessageNode, SourceField, SourceNode, SourceTree } from 
 import { SourcePosition } from './source-tree.ts';
 import { TextScanner } from './text-scanner.ts';
 
-/** Far above what ModelConfig needs (7), far below what a stack holds. */
+/** Far more than ModelConfig needs (7), far less than a stack holds. */
 export const maxDepth = 64;
-/** Larger files are no configurations. */
+/** The largest configuration. */
 export const maxConfigBytes = 4 * 1024 * 1024;
 
 const closers: Readonly<Record<string, string>> = { '{': '}', '<': '>' };
 
 /**
- * @param label what errors call the text, e.g. `config.pbtxt`
+ * @param label the name of the text in errors, e.g. `config.pbtxt`
  * @throws InferenceError invalid_argument with `label:line:column`
  */
 export function parseTextFormat(label: string, text: string | Uint8Array): SourceTree {

@@ -1,6 +1,6 @@
 /**
- * Tokens of protobuf text format over bytes. Bytes are looked at as Latin-1, so that an offset is a place in the file;
- * only strings are decoded as UTF-8, because only there may anything but ASCII stand (comments are skipped unread).
+ * Tokens of protobuf text format over bytes. Bytes are read as Latin-1, so that an offset is a position in the file.
+ * Only strings are decoded as UTF-8, because only they may contain other characters than ASCII (comments are skipped).
  */
 
 import { isUtf8 } from 'node:buffer';

@@ -1,8 +1,9 @@
 /**
- * Whether a model's rows are independent, judged by what its file declares. Triton asks only for symbolic first
- * dimensions; that calls models batching whose rows see each other (a sequence first, a square matrix, a count that the
- * data decide), and then answers wrongly or not at all. Here a model without configuration batches only when nothing in
- * its declaration speaks against it. A configuration with `max_batch_size` overrules all but Triton's own condition.
+ * Decides by the declarations of a model file whether the rows of the model are independent. Triton asks only for
+ * symbolic first dimensions; that includes models whose rows depend on each other (a sequence first, a square matrix, a
+ * count that depends on the data), which then answer wrongly or not at all. Here a model without configuration batches
+ * only when its declarations do not contradict that. A configuration with `max_batch_size` overrules all but Triton's
+ * condition.
  */
 
 import type { ModelSignature, TensorSpec } from '../signature.ts';
@@ -28,10 +29,10 @@ export function canBatch(signature: ModelSignature): BatchingVerdict {
  * `canBatch`, and the names of the dimensions agree that the first one is the batch:
  * - inputs whose first dimension is named have the same name there;
  * - outputs with a named first dimension have that name;
- * - the name stands nowhere but first;
+ * - the name is used for no other dimension;
  * - it does not say that the dimension is time, space or a graph, and no later dimension is called the batch.
  *
- * Dimensions without a name, and names that exporters number through, say nothing.
+ * Dimensions without a name, and generated names, are ignored.
  */
 export function shouldBatch(signature: ModelSignature): BatchingVerdict {
   const possible = canBatch(signature);
@@ -82,7 +83,7 @@ function laterObjection(tensors: readonly TensorSpec[], batch: string): string |
   return null;
 }
 
-/** The name of a symbolic dimension as far as a person chose it, '' otherwise. */
+/** The name of a symbolic dimension if a person chose it, '' for a generated one. */
 function spokenName(tensor: TensorSpec, index: number): string {
   if (tensor.shape?.[index] !== -1) return '';
   const name = tensor.dimNames[index] ?? '';
@@ -90,7 +91,7 @@ function spokenName(tensor: TensorSpec, index: number): string {
 }
 
 /**
- * What exporters call dimensions that they only count: unk__12 (tf2onnx, onnx), DynamicDimension.3 (Paddle),
+ * Names that exporters generate for dimensions: unk__12 (tf2onnx, onnx), DynamicDimension.3 (Paddle),
  * Gemmoutput_dim_0, x_dynamic_axes_1, var_0, s77 (PyTorch), Gemm_o0__d0 (ONNX Runtime), x_dim0, axis_2, sym_1, ?.
  * Two of them that differ may well be the same extent.
  */
@@ -98,10 +99,10 @@ const generatedName =
   /^((unk|unknown|unnamed|none|dynamic|dyn|dynamic_?axis|dynamic_?axes|dim|dimension|axis|axes|var|sym|symbol|symbolic|s|d|arg|input|output|tensor|x|y)?[_.-]*\d*|(p2o\.)?DynamicDimension\.\d+|.*_dim_?\d+|.*_dynamic_ax[ie]s_?\d*|.*_o\d+__d\d+|none|\?|-1)$/i;
 
 /**
- * Exporters name a dimension that an operator makes up after the operator. Of these the data decide the extent, or it is
- * moved there from another place; a batch could be cut in the wrong way. Operators that make a multiple of the rows
- * (Reshape, Concat, …) are found out by the first batch, which is then run one by one. `u0` is torch.export's name for an
- * extent that only the data tell.
+ * Exporters name a dimension that an operator creates after the operator. With these operators the extent depends on
+ * the data or comes from another dimension, so a batch could be cut in the wrong way. Operators that make a multiple of
+ * the rows (Reshape, Concat, …) are detected with the first batch, whose requests then run one by one. `u0` is
+ * torch.export's name for an extent that depends on the data.
  */
 const madeUpName =
   /^u\d+$|(NonZero|NonMaxSuppression|Unique|Compress|Transpose|Range|TopK|RoiAlign|Loop|Scan).*(_dim_|__d)\d+$/i;

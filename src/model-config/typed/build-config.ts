@@ -1,4 +1,7 @@
-/** A complete, checked and normalised message → `ModelConfig`, our own names with units. Nothing can be wrong here. */
+/**
+ * Converts a complete, checked and normalised message to `ModelConfig`, our own names with units. Nothing can fail
+ * here.
+ */
 
 import { internal } from '../../errors.ts';
 import { type Datatype, datatypeOfConfigName } from '../../tensor/datatype.ts';

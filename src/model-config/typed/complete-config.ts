@@ -1,6 +1,6 @@
 /**
- * Fills in what a configuration leaves to the folder (names) and to the model file (inputs, outputs, batching), as
- * Triton's auto-complete does. Where we differ: a written `max_batch_size: 0` stays 0; whether
+ * Completes a configuration from the folder (names) and from the model file (inputs, outputs, batching), as Triton's
+ * auto-complete does. Differences: a written `max_batch_size: 0` stays 0; whether
  * a model batches is judged by `batching-rule.ts`; a side listed with full shapes means a model that does not batch.
  */
 
@@ -108,9 +108,9 @@ function impliedReason(
 }
 
 /**
- * How `completeFromSignature` came to the batch size, for people.
+ * Why `completeFromSignature` chose the batch size, for the log.
  *
- * @param written as the configuration said it
+ * @param written the configuration as written
  * @param complete the same, completed
  */
 export function decideBatching(
@@ -123,7 +123,7 @@ export function decideBatching(
   if (numberOf(complete, 'max_batch_size') > 0) return { isImplied: !isWritten, reason: '', isCurable };
   const inputs = messagesOf(written, 'input');
   const outputs = messagesOf(written, 'output');
-  // One that lists everything is not completed, and then 0 is what protobuf reads.
+  // A configuration that lists everything is not completed; then max_batch_size is protobuf's default, 0.
   const isSilent = !isWritten && !has(complete, 'max_batch_size');
   const reason = isWritten || isSilent ? '' : impliedReason(signature, { inputs, outputs });
   if (reason !== '') return { isImplied: false, reason, isCurable };
@@ -144,8 +144,7 @@ function inputMessage(spec: TensorSpec, isBatching: boolean): ConfigMessage {
 }
 
 /**
- * A scalar is shown as `[1]`, which is what clients of Triton send. A tensor of unknown rank has no dims: they say
- * nothing about it.
+ * A scalar is shown as `[1]`, which is what clients of Triton send. A tensor of unknown rank has no dims.
  */
 function tensorMessage(spec: TensorSpec, isBatching: boolean): ConfigMessage {
   const full = spec.shape ?? [];

@@ -1,6 +1,6 @@
 /**
- * Translates `parameters`, `optimization` and `model_operations` into options of ONNX Runtime, under its own names. Values
- * are checked here, because the runtime's own messages do not name the field.
+ * Translates `parameters`, `optimization` and `model_operations` into options of ONNX Runtime, under its own names.
+ * Values are checked here, because the runtime's own messages do not name the field.
  */
 
 import { tensorrtOptions } from './execution-accelerators.ts';
@@ -26,7 +26,7 @@ const sessionEntryKeys: ReadonlySet<string> = new Set([
 const shrinkageKey = 'memory.enable_memory_arena_shrinkage';
 const batchStrategyKey = 'TRITON_BATCH_STRATEGY_PATH';
 
-/** Triton's names for CUDA provider options that it takes as parameters, with the texts of their numbers. */
+/** CUDA provider options that Triton takes as parameters, by Triton's names, with the texts of their numbers. */
 const cudaParameters: Readonly<Record<string, readonly string[] | 'bytes'>> = {
   cudnn_conv_algo_search: ['EXHAUSTIVE', 'HEURISTIC', 'DEFAULT'],
   arena_extend_strategy: ['kNextPowerOfTwo', 'kSameAsRequested'],
@@ -68,7 +68,7 @@ export function readEngineConfig(message: ConfigMessage, usesGpu: boolean, findi
   };
 }
 
-/** The numbers do not rise with the effort: this is what Triton's code does, whatever its comments say. */
+/** The numbers do not rise with the effort. This is what Triton's code does, although its comments say otherwise. */
 function graphLevel(message: ConfigMessage): EngineConfig['graphOptimizationLevel'] {
   const graph = messageOf(messageOf(message, 'optimization') ?? {}, 'graph');
   const level = graph === null ? 0 : numberOf(graph, 'level');

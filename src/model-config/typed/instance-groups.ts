@@ -1,6 +1,6 @@
 /**
- * The instances that a configuration asks for on this machine. Texts and defaults are Triton's, except one: a CPU group without `count` has one instance, not two, because a second copy of every model takes
- * cores from the first and nobody asked for it.
+ * The instances that a configuration asks for on this machine. Texts and defaults are Triton's, except one: a CPU group
+ * without `count` has one instance, not two, because a second copy of every model takes cores from the first.
  */
 
 import type { ConfigSettings } from '../config-settings.ts';
@@ -19,7 +19,7 @@ import {
 } from '../schema/message-fields.ts';
 import type { ConfigMessage, InstanceGroupConfig } from '../model-config.ts';
 
-/** Per device. More would not run at once on any machine. */
+/** The most instances per device; no machine runs more at once. */
 const mostInstances = 1024;
 
 export interface InstanceGroups {

@@ -16,7 +16,7 @@ export function normaliseConfig(message: ConfigMessage, instanceGroups: readonly
   return batching === null ? normal : withFields(normal, { dynamic_batching: normalBatching(batching, maxBatchSize) });
 }
 
-/** `latest { }` reads as 0 versions, which no one can mean: 1, as without a policy. */
+/** `latest { }` reads as 0 versions, which cannot be intended; it becomes 1, as without a policy. */
 function normalVersionPolicy(policy: ConfigMessage | null): ConfigMessage {
   if (policy !== null && (has(policy, 'all') || has(policy, 'specific'))) return policy;
   const latest = policy === null ? null : messageOf(policy, 'latest');
