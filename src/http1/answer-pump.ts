@@ -7,16 +7,16 @@ import type { Clock } from '../time.ts';
 import type { AnswerSource } from './answer-source.ts';
 import type { AnswerWriter } from './answer-writer.ts';
 
-/** While the socket holds more, no piece is made. Large enough to keep it busy for one turn. */
+/** The low-water mark: no piece is made while the socket holds more. Large enough to keep it busy for one turn. */
 const lowWaterBytes = 256 * 1024;
 
-/** What is made in one turn of the event loop at most: a fast reader must not keep all others waiting. */
+/** The most bytes that are made in one turn of the event loop: a fast reader must not delay all others. */
 const bytesOfTurn = 1024 * 1024;
 
 export interface PumpListener {
   /** The last piece has been handed to the socket. */
   ended(): void;
-  /** The source threw: half an answer has left. */
+  /** The source threw after a part of the answer was sent. */
   failed(error: unknown): void;
 }
 
@@ -44,9 +44,9 @@ export class AnswerPump {
     this.#listener = listener;
   }
 
-  /** Goes on as far as the socket and this turn allow. */
+  /** Writes pieces as far as the socket and this turn allow. */
   run(): void {
-    // A source that calls back while it is asked, and a turn that was asked for, find the loop below.
+    // A source that calls back from `next`, and a scheduled turn, are handled by the loop below.
     if (this.#isRunning || this.#isAgainDue || this.#isOver) return;
     this.#isRunning = true;
     try {
@@ -61,7 +61,7 @@ export class AnswerPump {
     if (this.#isOver) this.#listener.ended();
   }
 
-  /** The client is gone. */
+  /** The client has left. */
   stop(): void {
     this.#isOver = true;
   }

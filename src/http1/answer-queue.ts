@@ -1,6 +1,6 @@
 /**
- * The unanswered requests of one connection in the order of arrival. Answers leave in that order, whatever the order in
- * which they are ready (RFC 9112, section 9.3.2).
+ * The unanswered requests of one connection in the order of arrival. Answers are sent in that order, in whatever order
+ * they become ready (RFC 9112, section 9.3.2).
  */
 
 import type { CountWaiting } from '../sockets/socket-writer.ts';
@@ -11,16 +11,16 @@ import type { AnswerWriter } from './answer-writer.ts';
 import type { Http1Limits } from './limits.ts';
 import type { Http1Request } from './request.ts';
 
-/** Of what an answer is expected to have, one over this is forgotten with each smaller one. */
+/** The expected size of an answer falls by one over this with each smaller answer. */
 const forgotten = 8;
 
 /** The connection as its answers need it. */
 export interface AnswerOwner {
-  /** The connection ends with an answer that is about to be written: nothing behind its request is looked at. */
+  /** The connection ends with the answer that is about to be written: nothing after its request is read. */
   stopReading(): void;
-  /** The answers that were due have been written. */
+  /** The answers that were ready have been written. */
   advanced(): void;
-  /** An answer broke off: only the end of the connection can tell the client. */
+  /** An answer failed half way: only the end of the connection can tell the client. */
   broken(error: unknown): void;
 }
 
@@ -32,12 +32,15 @@ export class AnswerQueue {
   #first: Http1Request | null = null;
   #last: Http1Request | null = null;
   #length = 0;
-  /** Of the first request, while its answer leaves in pieces. */
+  /** The pump of the first request, while its answer is sent in pieces. */
   #pump: AnswerPump | null = null;
   /** The connection ends with the answer of its newest request. */
   #isDraining = false;
   readonly #countWaiting: CountWaiting | null;
-  /** What an answer of the connection may have, by those that it had: what is asked for is bounded before it is there. */
+  /**
+   * The expected bytes of an answer, by earlier ones of the connection: requests are bounded before their answers
+   * exist.
+   */
   #answerBytes: number;
 
   constructor(
@@ -55,7 +58,7 @@ export class AnswerQueue {
     this.#owner = owner;
   }
 
-  /** The request whose answer leaves next. */
+  /** The request whose answer is sent next. */
   get first(): Http1Request | null {
     return this.#first;
   }
@@ -64,7 +67,7 @@ export class AnswerQueue {
     return this.#length;
   }
 
-  /** Of all answers that are due. */
+  /** The expected bytes of all open answers. */
   get expectedBytes(): number {
     return this.#length * this.#answerBytes;
   }
@@ -81,12 +84,12 @@ export class AnswerQueue {
     this.#isDraining = true;
   }
 
-  /** The request has its answer, which waits behind those of others. */
+  /** The request has its answer, which waits behind earlier ones. */
   wait(request: Http1Request): void {
     this.#count(request, request.head.bytes + request.answerBytes);
   }
 
-  /** Writes the answers that are due. */
+  /** Writes the answers that are ready. */
   advance(): void {
     if (this.#pump !== null) return;
     for (let first = this.#first; first !== null && first.status > 0; first = this.#first) {
@@ -108,7 +111,7 @@ export class AnswerQueue {
     this.#pump?.run();
   }
 
-  /** The connection is gone: so are its callers. */
+  /** The connection is lost, and with it its callers. */
   abandon(): void {
     this.#pump?.stop();
     this.#pump = null;
@@ -121,7 +124,7 @@ export class AnswerQueue {
     this.#length = 0;
   }
 
-  /** Whether the connection ends with the answer of that request: asked for, or the only way to tell where its body ends. */
+  /** Whether the connection ends with the answer of that request: by request, or because only that can end the body. */
   #isLast(request: Http1Request): boolean {
     if (request.mustClose || !request.head.keepsAlive) return true;
     if (request.source !== null && request.head.isHttp10) return true;

@@ -4,10 +4,10 @@
  */
 export interface AnswerSource {
   /**
-   * The next piece, which is not changed any more; `later` where there is none now, until `continueAnswer` of the request is
-   * called; `end` behind the last one. What it throws cuts the connection: the status has left.
+   * The next piece, which must not change any more; `later` when there is none yet, until `continueAnswer` of the
+   * request is called; `end` after the last one. An exception cuts the connection, because the status has been sent.
    */
   next(): Uint8Array | 'later' | 'end';
-  /** Called once, when nothing is asked any more and every piece has left or never will. */
+  /** Called once, when no more pieces are asked for and every piece was sent or never will be. */
   done(): void;
 }

@@ -7,17 +7,17 @@ import type { SocketWriter } from '../sockets/socket-writer.ts';
 import type { Http1Request } from './request.ts';
 import { continueText, responseHead } from './response-head.ts';
 
-/** Answers up to this size are copied, which gives their memory back at once; larger ones cost more to copy than to list. */
+/** Answers up to this size are copied, which releases their memory at once; for larger ones a copy costs more. */
 const maxCopiedBytes = 16 * 1024;
 
-/** Answers of one turn beyond this leave before it ends: only what the socket has is counted, and holds a client back. */
+/** Answers of one turn beyond this are sent before it ends, because only bytes in the socket count for backpressure. */
 const maxUnflushedBytes = 256 * 1024;
 
 export class AnswerWriter {
   readonly output: SocketWriter;
-  /** Of answers whose parts have not left. */
+  /** The release functions of answers that are not sent yet. */
   readonly #unreleased = new Set<() => void>();
-  /** Bytes of answers since the last time that they were sent from here. */
+  /** Bytes of answers since the last flush. */
   #unflushedBytes = 0;
 
   constructor(output: SocketWriter) {
@@ -55,7 +55,9 @@ export class AnswerWriter {
     return head.length + bodyBytes;
   }
 
-  /** The head of an answer whose body follows in pieces, and where that ends: by chunks, or with the connection. */
+  /**
+   * Writes the head of an answer whose body follows in pieces; the body ends with a last chunk, or with the connection.
+   */
   begin({ status, headers }: Http1Request, isChunked: boolean, idleTimeoutMs: number | null): void {
     const framed = isChunked ? [...headers, 'Transfer-Encoding', 'chunked'] : headers;
     this.#text(responseHead(status, framed, null, idleTimeoutMs));
@@ -71,14 +73,14 @@ export class AnswerWriter {
     this.#text('0\r\n\r\n');
   }
 
-  /** The answer of the request is written to its end: its memory is given back when it has left or never will. */
+  /** The answer of the request is complete: its memory is released when it was sent or never will be. */
   releaseWhenWritten(request: Http1Request): void {
     const { release } = request;
     request.release = null;
     if (release !== null) this.#releaseLater(release);
   }
 
-  /** Nothing more will leave. */
+  /** Nothing more will be sent. */
   lost(): void {
     for (const release of this.#unreleased) release();
     this.#unreleased.clear();

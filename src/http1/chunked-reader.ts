@@ -1,6 +1,6 @@
 /**
- * A body in chunks (RFC 9112, section 7.1), which passes through as it comes. Extensions and trailers are checked, bounded
- * and dropped.
+ * A body in chunks (RFC 9112, section 7.1), which is passed on as it arrives. Extensions and trailers are checked,
+ * bounded and dropped.
  */
 
 import type { BodySink } from './body-sink.ts';
@@ -44,7 +44,7 @@ export class ChunkedReader {
   readonly #limits: Http1Limits;
   #place: Place = 'size';
   #digits = 0;
-  /** Of the present chunk: bytes that have not come. */
+  /** Bytes of the current chunk that have not arrived. */
   #left = 0;
   #extensionBytes = 0;
   #trailerBytes = 0;
@@ -60,7 +60,7 @@ export class ChunkedReader {
   /**
    * Takes bytes up to the end of the body and returns the position behind them.
    *
-   * @param request Its sink gets the content, and may be taken away by what it does with it.
+   * @param request Its sink gets the content; the sink may become null during a call of it.
    * @throws Refusal
    */
   read(bytes: Buffer, from: number, end: number, request: { readonly sink: BodySink | null }): number {

@@ -6,13 +6,13 @@ import { StallWatch } from '../sockets/stall-watch.ts';
 import type { Http1Limits } from './limits.ts';
 import { Refusal } from './refusal.ts';
 
-/** The connection, as far as its life depends on it. */
+/** The part of a connection that its life cycle needs. */
 export interface LivingConnection {
   readonly isReceivingHead: boolean;
   readonly isReceivingBody: boolean;
   /** No request is open. */
   readonly isIdle: boolean;
-  /** Answers what cannot be a request, and ends the connection. */
+  /** Refuses the bytes of an invalid request, and ends the connection. */
   refuse(refusal: Refusal): void;
 }
 
@@ -22,11 +22,11 @@ export class ConnectionLife {
   readonly #output: SocketWriter;
   readonly #limits: Http1Limits;
   readonly #stall: StallWatch;
-  /** Requests that were received to their end: while it stays the same, the client is still at what it was at. */
+  /** Completely received requests: while the number stays the same, the client is in the same phase. */
   #received = 0;
   #receivedAtTick = 0;
   #wasReceiving = false;
-  /** Of what the client is at: known to a tick, which is exact enough and costs no look at the clock. */
+  /** The start of the phase of the client. Accurate to one tick, which is enough and needs no clock. */
   #sinceMs: number;
   #isEnding = false;
   #endingSinceMs = -1;
@@ -40,12 +40,15 @@ export class ConnectionLife {
     this.#stall = new StallWatch(output, limits.stallTimeoutMs, nowMs);
   }
 
-  /** A request is whole. */
+  /** A request was completely received. */
   received(): void {
     this.#received++;
   }
 
-  /** Sends what is due, then the end. What still comes is read and dropped, so that the answers are not lost to a reset. */
+  /**
+   * Sends the answers that are ready, then the end. Further bytes are read and dropped, so that no reset destroys the
+   * answers.
+   */
   end(): void {
     if (this.#isEnding) return;
     this.#isEnding = true;

@@ -1,7 +1,7 @@
 /**
- * One HTTP/1.1 connection, seen from the server (RFC 9112): requests come one behind the other, their answers leave in the
- * same order whenever they are given. Everything happens in the turn in which the bytes came; sockets and timers belong to
- * server.ts, which calls `tick` about once a second.
+ * One HTTP/1.1 connection, seen from the server (RFC 9112): requests arrive one after the other, and their answers are
+ * sent in the same order whenever they are ready. Everything happens in the turn in which the bytes arrived; sockets
+ * and timers belong to server.ts, which calls `tick` about once a second.
  */
 
 import type { Duplex } from 'node:stream';
@@ -22,22 +22,22 @@ import { Http1Request, type RequestConnection } from './request.ts';
 import { RequestHead } from './request-head.ts';
 
 export interface RequestHandler {
-  /** Called in the order of arrival, in the turn in which the head came. */
+  /** Called in the order of arrival, in the turn in which the head arrived. */
   onRequest(request: Http1Request): void;
-  /** Answers what is no request that can be served; by `respond`, at once. */
+  /** Answers an unacceptable request; by `respond`, at once. */
   onRefusal(request: Http1Request, reason: string, status: number): void;
   /** A failure of the server itself: its connection is cut. */
   onUnexpected(error: unknown): void;
 }
 
-/** What all connections of a server share. */
+/** The parts that all connections of a server share. */
 export interface ConnectionSurroundings {
   readonly handler: RequestHandler;
   readonly limits: Http1Limits;
   readonly clock: Clock;
   readonly pool: ChunkPool;
   readonly turn: FlushTurn;
-  /** Told of bytes that wait for the peers. */
+  /** Counts bytes that wait for the peers. */
   readonly countWaiting?: CountWaiting | null;
 }
 
@@ -51,17 +51,17 @@ export class Http1Connection implements RequestConnection, AnswerOwner, SocketUs
   readonly #writer: AnswerWriter;
   readonly #heads: HeadReader;
   readonly #answers: AnswerQueue;
-  /** The request whose body is coming. */
+  /** The request whose body is being received. */
   #receiving: Http1Request | null = null;
-  /** Bytes of it that have not come, where it is not chunked. */
+  /** Bytes of the body that have not arrived, unless it is chunked. */
   #left = 0;
   #chunks: ChunkedReader | null = null;
-  /** Whether what comes is looked at; what does not end the connection at once ends it behind the last answer. */
+  /** Whether arriving bytes are parsed; false once the connection ends with the last answer. */
   #isReading = true;
   #isParsing = false;
-  /** What came while too much was waiting. */
+  /** Bytes that arrived while reading was paused by backpressure. */
   #held: Buffer | null = null;
-  /** What was held and is being looked at again. */
+  /** The held bytes that are being parsed again. */
   #resumed: Buffer | null = null;
   /** Not null while the connection drains. */
   #whenWritten: (() => void) | null = null;
@@ -81,12 +81,12 @@ export class Http1Connection implements RequestConnection, AnswerOwner, SocketUs
     return addressOfPeer(this.#socket);
   }
 
-  /** Whether no request is here and no answer on its way. The beginning of a head may be here. */
+  /** Whether no request and no answer is open. The beginning of a head may have been received. */
   get isIdle(): boolean {
     return this.#answers.first === null && this.#held === null && this.#writer.output.isEmpty;
   }
 
-  /** Whether the rest of a head is up to the client: what is held, and what is not looked at, is not. */
+  /** Whether the connection waits for the rest of a head from the client, and not because of backpressure. */
   get isReceivingHead(): boolean {
     return this.#isReading && this.#receiving === null && this.#held === null && this.#heads.hasBegun;
   }
@@ -95,18 +95,21 @@ export class Http1Connection implements RequestConnection, AnswerOwner, SocketUs
     return this.#receiving !== null;
   }
 
-  /** Of the body that is coming, what is still to come for sure. */
+  /** Bytes of the current body that are certain to follow. */
   get missingBytes(): number {
     return this.#receiving !== null && this.#chunks === null ? this.#left : 0;
   }
 
-  /** Takes what the socket brought. The bytes may be overwritten when this returns. */
+  /** Takes bytes from the socket. They may be overwritten when this returns. */
   receive(bytes: Buffer, from: number, end: number): void {
     if (this.#held !== null) this.#setHeld(Buffer.concat([this.#held, bytes.subarray(from, end)]));
     else this.#parse(bytes, from, end);
   }
 
-  /** The client will send nothing more. Who has closed its side is taken for gone, but told of a request that was cut off. */
+  /**
+   * The client will send nothing more. A client that has closed its side has left, but gets an error for an incomplete
+   * request.
+   */
   ended(): void {
     if (this.isReceivingHead || this.isReceivingBody) {
       this.refuse(badRequest('the connection ended within it'));
@@ -117,14 +120,17 @@ export class Http1Connection implements RequestConnection, AnswerOwner, SocketUs
     this.life.end();
   }
 
-  /** The connection ends with the answer of its newest request; `written` is called when it has left, and what was before. */
+  /**
+   * The connection ends with the answer of its newest request; `written` is called when this answer and all before it
+   * were sent.
+   */
   drain(written: () => void): void {
     this.#whenWritten = written;
     this.#answers.drain();
     if (!this.#writer.output.isEmpty) this.#writer.output.onWritten(written);
   }
 
-  /** Nothing behind this is looked at; it is answered behind the answers that are due. */
+  /** Nothing after this is read; the refusal is sent after the open answers. */
   refuse(refusal: Refusal): void {
     if (!this.#isReading) return;
     this.#isReading = false;
@@ -163,7 +169,7 @@ export class Http1Connection implements RequestConnection, AnswerOwner, SocketUs
   }
 
   answered(request: Http1Request): void {
-    // Whether a client that waits for our leave will send the body after all cannot be known.
+    // A client that waits for `100 Continue` may send the body anyway, or not.
     if (request.awaitsContinue && !request.isReceived) request.mustClose = true;
     if (request.mustClose) this.stopReading();
     if (request === this.#answers.first) this.#answers.advance();
@@ -174,7 +180,7 @@ export class Http1Connection implements RequestConnection, AnswerOwner, SocketUs
     if (request === this.#answers.first) this.#answers.goOn();
   }
 
-  /** Looks again at what was held, once the client has read or a request has its answer. */
+  /** Parses the held bytes, once the client has read or a request has its answer. */
   #goOn(): void {
     const held = this.#held;
     if (held === null || this.#isParsing || this.#isFull()) return;
@@ -216,7 +222,7 @@ export class Http1Connection implements RequestConnection, AnswerOwner, SocketUs
     }
   }
 
-  /** What was held before stays where it is: with each answer that lets one request go on, the rest would be copied again. */
+  /** Earlier held bytes are not copied again: otherwise each answer that lets one request go on would copy the rest. */
   #hold(bytes: Buffer, from: number, end: number): void {
     const rest = bytes.subarray(from, end);
     this.#setHeld(bytes === this.#resumed ? rest : Buffer.from(rest));
@@ -256,7 +262,7 @@ export class Http1Connection implements RequestConnection, AnswerOwner, SocketUs
     const { sink } = request;
     const to = Math.min(end, from + this.#left);
     this.#left -= to - from;
-    // Before the sink knows, so that an answer that it gives is one to a whole request.
+    // Before the sink is called, so that its answer is one to a complete request.
     if (this.#left === 0) this.#completed(request);
     sink?.add(bytes, from, to);
     if (this.#left === 0) request.sink?.end();

@@ -1,5 +1,5 @@
 /**
- * Finds the end of each request head in the bytes of a connection and has it parsed. Clients repeat themselves: a head
+ * Finds the end of each request head in the bytes of a connection and has it parsed. Clients repeat their heads: a head
  * that equals the previous one byte for byte is not parsed again.
  */
 
@@ -10,14 +10,14 @@ const cr = 13;
 const lf = 10;
 const tlsHandshake = 0x16;
 
-/** Longer heads are parsed each time and not kept with their connection. */
+/** Longer heads are parsed each time and not remembered. */
 const maxKeptBytes = 2048;
 
 const nothing: Buffer = Buffer.alloc(0);
 
 export class HeadReader {
   readonly #maxBytes: number;
-  /** The beginning of a head whose end has not come, with room for more. */
+  /** The beginning of a head whose end has not arrived, with room for more. */
   #partial = nothing;
   #filled = 0;
   /** Bytes of empty lines in front of the head, which are allowed and mean nothing (RFC 9112, section 2.2). */
@@ -45,7 +45,7 @@ export class HeadReader {
   }
 
   /**
-   * Takes bytes up to the end of a head and returns the position behind them: `end` while the head goes on.
+   * Takes bytes up to the end of a head and returns the position after them; `end` while the head is incomplete.
    *
    * @throws Refusal
    */
@@ -82,7 +82,7 @@ export class HeadReader {
   }
 
   #readLines(bytes: Buffer, start: number, end: number): number {
-    // One more than the limit tells that it was passed.
+    // One byte more than the limit shows that it is exceeded.
     const last = Math.min(end, start + this.#maxBytes - this.#filled + 1);
     let lineBytes = this.#lineBytes;
     let isAfterCr = this.#isAfterCr;
@@ -147,7 +147,7 @@ export class HeadReader {
   }
 }
 
-/** Who speaks another protocol is told at once, and not when a line has ended that never will. */
+/** Refuses another protocol at once, because its bytes may never contain the end of a line. */
 function checkFirstByte(byte: number): void {
   if (byte === tlsHandshake) throw badRequest('it begins like TLS, but this port speaks plain HTTP');
   if (byte > 0x20 && byte < 0x7f) return;

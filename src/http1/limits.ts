@@ -3,28 +3,29 @@
 export interface Http1Limits {
   /** The request line and all headers together. Beyond it the request is answered with 431. */
   readonly maxHeadBytes: number;
-  /** Chunk extensions of one body; nobody needs any, and each byte of them costs more than one of the body. */
+  /** Chunk extensions of one body; clients do not need them, and they cost more per byte than the body. */
   readonly maxExtensionBytes: number;
   /** The headers behind a chunked body. */
   readonly maxTrailerBytes: number;
   /** Requests of one connection without an answer. Beyond it nothing more is read until one of them has its answer. */
   readonly maxPipelined: number;
-  /** What waits for the client to read its socket. Beyond it nothing more is read from the client. */
+  /** Bytes that wait for the client to read its socket. Beyond it nothing more is read from the client. */
   readonly maxUnsentBytes: number;
   /**
-   * What an answer is taken for before one of the connection is known. Requests whose answers would be more than
-   * `maxUnsentBytes` are not read.
+   * The expected size of an answer before the first one of the connection. Reading stops when the expected answers
+   * exceed
+   * `maxUnsentBytes`.
    */
   readonly expectedAnswerBytes: number;
   /** From the first byte of a head to its last, before 408. */
   readonly headTimeoutMs: number;
   /** From the first byte of a head to the last of the body, before 408. */
   readonly requestTimeoutMs: number;
-  /** Without a request; the connection is closed without a word, as clients expect. */
+  /** Time without a request; then the connection is closed without an answer, as clients expect. */
   readonly idleTimeoutMs: number;
-  /** A socket that takes nothing for so long while something waits for it is closed. */
+  /** A socket that takes no bytes for so long while some wait for it is closed. */
   readonly stallTimeoutMs: number;
-  /** How long a connection is read on behind its last answer, so that the answer is not lost to a reset. */
+  /** How long a connection is still read after its last answer, so that the answer is not lost to a reset. */
   readonly lingerMs: number;
 }
 
@@ -37,7 +38,7 @@ export const defaultLimits: Http1Limits = {
   expectedAnswerBytes: 1024 * 1024,
   headTimeoutMs: 60_000,
   requestTimeoutMs: 300_000,
-  // Longer than load balancers keep theirs, so that it is they who close idle connections.
+  // Longer than the idle timeout of load balancers, so that they close idle connections and not the server.
   idleTimeoutMs: 75_000,
   stallTimeoutMs: 60_000,
   lingerMs: 1000,

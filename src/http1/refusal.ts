@@ -1,7 +1,7 @@
-/** Why a connection's bytes are not an acceptable request. Bytes after that point are ignored. */
+/** The reason to refuse the bytes of a connection as a request. Bytes after that point are ignored. */
 
 export class Refusal extends Error {
-  /** Of the answer. */
+  /** The status of the answer. */
   readonly status: number;
 
   constructor(status: number, message: string) {
@@ -12,5 +12,5 @@ export class Refusal extends Error {
 
 export const badRequest = (reason: string): Refusal => new Refusal(400, `the request is not valid HTTP/1.1: ${reason}`);
 
-/** Bytes of a client for an error text: printable, and not many. */
+/** Bytes of a client for an error text: printable and truncated. */
 export const quoted = (text: string): string => JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}...` : text);

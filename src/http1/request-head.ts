@@ -1,7 +1,7 @@
 /**
  * The head of a request (RFC 9112, sections 2 to 6): request line and headers, where the request ends, and whether the
- * connection stays open. Where the standard allows to guess or to refuse, it is refused: request smuggling needs two
- * readers that guess differently.
+ * connection stays open. Where the standard allows to guess or to refuse, the request is refused: request smuggling
+ * needs two readers that guess differently.
  */
 
 import { badRequest, quoted, Refusal } from './refusal.ts';
@@ -12,8 +12,9 @@ const requestLine = new RegExp(`^(${tokenText}) ([\\x21-\\x7e]+) HTTP/(\\d)\\.(\
 /** A path, the absolute form of a proxy's client, or the server as a whole. The authority form is for CONNECT alone. */
 const targetForm = /^(?:\/|\*$|[A-Za-z][A-Za-z0-9+.-]*:\/\/.)/;
 /**
- * White space around a value is not part of it; within, anything but control characters is. What may follow the blanks does
- * not begin with one: a line of blanks that fails would else be tried from each of them, which is 0.3 s for a head of 16 KiB.
+ * White space around a value is not part of it; inside, all characters but controls are allowed. The value must not
+ * begin with a blank: otherwise the match of a line of blanks would be tried from each of them, 0.3 s for a head of 16
+ * KiB.
  */
 const headerLine = new RegExp(
   `(${tokenText}):[ \\t]*((?:[\\x21-\\x7e\\x80-\\xff][\\t\\x20-\\x7e\\x80-\\xff]*)?)\\r\\n`,
@@ -21,7 +22,7 @@ const headerLine = new RegExp(
 );
 const digits = /^\d+$/;
 
-/** What a request says in front of its body. Immutable, so that equal heads may share one. */
+/** The part of a request before its body. Immutable, so that equal heads may share one. */
 export class RequestHead {
   readonly method: string;
   /** As sent: a path with its query, or one of the other forms of RFC 9112, section 3.2. */
@@ -29,13 +30,13 @@ export class RequestHead {
   /** Names and values, alternating, as sent and in that order. One character stands for one byte. */
   readonly rawHeaders: readonly string[];
   readonly isHttp10: boolean;
-  /** How many bytes follow; null where they come in chunks. */
+  /** The length of the body; null when it is chunked. */
   readonly bodyBytes: number | null;
   /** Whether the client wants to send more requests on this connection. */
   readonly keepsAlive: boolean;
   /** Whether the client waits for `100 Continue` before it sends the body. */
   readonly expectsContinue: boolean;
-  /** Of the request line and the headers. */
+  /** The size of the request line and the headers. */
   readonly bytes: number;
   readonly #values: ReadonlyMap<string, string>;
 
@@ -89,7 +90,8 @@ export function parseHead(text: string): RequestHead {
     const value = withoutBlanks(match[2] as string);
     rawHeaders.push(name, value);
     const key = name.toLowerCase();
-    // Blanks around a value may be tabs, but for some readers that is part of it, and then the request ends elsewhere.
+    // Blanks around a value may be tabs, but some readers treat a tab as part of it, and then find another end of the
+    // request.
     if (framing.has(key) && text.slice(at, headerLine.lastIndex).includes('\t')) {
       throw badRequest(`the header ${name} holds a tab`);
     }
@@ -105,7 +107,7 @@ export function parseHead(text: string): RequestHead {
 /** Headers that decide where a request ends. */
 const framing: ReadonlySet<string> = new Set(['content-length', 'transfer-encoding']);
 
-/** Headers that decide where a request ends or whom it is for. */
+/** Headers that decide where a request ends, or its host. */
 const unrepeatable: ReadonlySet<string> = new Set(['content-length', 'host']);
 
 /** RFC 9112, section 6.3. */
@@ -125,7 +127,7 @@ function bodyBytesOf(values: ReadonlyMap<string, string>, isHttp10: boolean): nu
   return bytes;
 }
 
-/** Only a body whose last coding is `chunked`, once, says where it ends. Others before it are a matter of what is supported. */
+/** The end of a body is only known if its last coding is `chunked`, once. Other codings before it are not supported. */
 function checkCoding(text: string): void {
   const codings = optionsOf(text);
   const last = codings.pop();
@@ -138,7 +140,10 @@ function checkCoding(text: string): void {
 
 const optionsOf = (list: string): string[] => list.toLowerCase().split(',').map(withoutBlanks);
 
-/** Blanks of HTTP alone: for `trim` the byte 0xA0 is one as well, for other readers it is a letter of the option. */
+/**
+ * Removes blanks of HTTP only: `trim` would also remove the byte 0xA0, which other readers treat as a part of the
+ * option.
+ */
 function withoutBlanks(text: string): string {
   let from = 0;
   let to = text.length;
@@ -155,7 +160,7 @@ function keepsAlive(connection: string | undefined, isHttp10: boolean): boolean 
   return !options.includes('close') && (!isHttp10 || options.includes('keep-alive'));
 }
 
-/** RFC 9110, section 10.1.1: from HTTP/1.0 the expectation is not one. */
+/** RFC 9110, section 10.1.1: an expectation from HTTP/1.0 is ignored. */
 function expectsContinue(expect: string | undefined, isHttp10: boolean): boolean {
   if (expect === undefined || isHttp10) return false;
   if (expect.toLowerCase() === '100-continue') return true;

@@ -1,23 +1,23 @@
-/** One request of a connection and its answer. The connection decides in which order answers leave. */
+/** One request of a connection and its answer. The connection sends answers in order. */
 
 import type { AnswerSource } from './answer-source.ts';
 import type { BodySink } from './body-sink.ts';
 import type { RequestHead } from './request-head.ts';
 
-/** What a request asks of its connection. */
+/** The connection as its requests need it. */
 export interface RequestConnection {
-  /** Address of the peer, '' when it is gone. */
+  /** Address of the peer, '' when the connection is lost. */
   readonly peerAddress: string;
   /** The request has its answer. */
   answered(request: Http1Request): void;
-  /** Somebody wants the body of the request. */
+  /** The body of the request is wanted. */
   wanted(request: Http1Request): void;
   /** There may be a next piece of its answer. */
   continued(request: Http1Request): void;
 }
 
 export interface RequestListener {
-  /** The connection is gone before the answer was given. Called once at most. */
+  /** The connection was lost before the answer was given. Called at most once. */
   onGone(): void;
 }
 
@@ -26,7 +26,7 @@ const noParts: readonly Uint8Array[] = [];
 export class Http1Request {
   readonly head: RequestHead;
   listener: RequestListener | null = null;
-  /** The answer, of which nothing is looked at while the status is 0. */
+  /** The answer; meaningless while the status is 0. */
   status = 0;
   headers: readonly string[] = [];
   text = '';
@@ -34,15 +34,15 @@ export class Http1Request {
   release: (() => void) | null = null;
   /** The body of an answer in pieces; null for one that is whole. */
   source: AnswerSource | null = null;
-  /** What is counted: the head, and the answer while it waits behind others. */
+  /** The counted bytes: the head, and the answer while it waits behind others. */
   countedBytes = 0;
   /** The next request of the connection. */
   next: Http1Request | null = null;
-  /** Where the body goes; null drops it. */
+  /** Receives the body; null drops it. */
   sink: BodySink | null = null;
-  /** Whether the last byte of the body is here. */
+  /** Whether the last byte of the body was received. */
   isReceived: boolean;
-  /** Whether the client may still be waiting for our leave to send the body. */
+  /** Whether the client may still wait for `100 Continue`. */
   awaitsContinue: boolean;
   /** The connection ends with the answer: the rest of the request will not be read. */
   mustClose = false;
@@ -60,14 +60,14 @@ export class Http1Request {
     return this.#connection.peerAddress;
   }
 
-  /** Of the body of the answer. */
+  /** The size of the body of the answer. */
   get answerBytes(): number {
     let bytes = this.text.length;
     for (let i = 0; i < this.parts.length; i++) bytes += (this.parts[i] as Uint8Array).length;
     return bytes;
   }
 
-  /** Whether there is no answer yet and somebody to take it. */
+  /** Whether there is no answer yet and the connection is open. */
   get isOpen(): boolean {
     return this.#isOpen;
   }
@@ -79,11 +79,12 @@ export class Http1Request {
   }
 
   /**
-   * Gives the answer. Where it is not wanted any more, only `release` happens.
+   * Gives the answer. If the client has left, only `release` is called.
    *
-   * @param headers Names and values, alternating, without those of framing: Content-Length, Date and Connection are added.
+   * @param headers Names and values, alternating, without those of framing: Content-Length, Date and Connection are
+   * added.
    * @param text    The beginning of the body, one byte per character.
-   * @param parts   What follows the text; not changed until `release`.
+   * @param parts   The body after the text; not changed until `release`.
    * @param release Called once, when the parts have left this process or never will.
    */
   respond(
@@ -108,8 +109,9 @@ export class Http1Request {
   }
 
   /**
-   * Gives an answer whose body comes in pieces, asked from `source` as the client takes them. Where it is not wanted any
-   * more, only `source.done` happens.
+   * Gives an answer whose body comes in pieces, pulled from `source` as the client takes them. If the client has left,
+   * only
+   * `source.done` is called.
    *
    * @param headers As for `respond`; Transfer-Encoding is added.
    */
@@ -118,12 +120,12 @@ export class Http1Request {
     this.respond(status, headers, '', noParts, () => source.done());
   }
 
-  /** Asks the source again that had nothing. */
+  /** Asks the source again after it returned `later`. */
   continueAnswer(): void {
     if (this.source !== null) this.#connection.continued(this);
   }
 
-  /** The connection is gone, and with it the answer if it has not been written. */
+  /** The connection is lost, and with it the answer if it has not been written. */
   abandon(): void {
     this.#dropSink();
     const { release } = this;
@@ -134,7 +136,7 @@ export class Http1Request {
     this.listener?.onGone();
   }
 
-  /** What still comes of the body is for nobody. */
+  /** The rest of the body is not wanted. */
   #dropSink(): void {
     const { sink } = this;
     this.sink = null;

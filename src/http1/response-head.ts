@@ -1,4 +1,4 @@
-/** The head of an answer: status line, the headers that it was given, and those that frame it. */
+/** The head of an answer: the status line, the given headers, and those of framing. */
 
 import { STATUS_CODES } from 'node:http';
 import { httpDate } from './http-date.ts';
@@ -7,8 +7,8 @@ export const continueText = 'HTTP/1.1 100 Continue\r\n\r\n';
 
 /**
  * @param headers   Names and values, alternating.
- * @param bodyBytes Of the body that follows; null where it comes in pieces.
- * @param idleTimeoutMs How long the connection is kept for the next request, or null where it ends with this answer.
+ * @param bodyBytes The size of the body; null when it comes in pieces.
+ * @param idleTimeoutMs How long the connection is kept for the next request, or null when it ends with this answer.
  */
 export function responseHead(
   status: number,

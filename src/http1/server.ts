@@ -1,5 +1,6 @@
 /**
- * Serves HTTP/1.1 on sockets that were accepted elsewhere: one connection object each. Knows nothing of what requests mean.
+ * Serves HTTP/1.1 on sockets that were accepted elsewhere: one connection object each. Knows nothing of the meaning of
+ * requests.
  */
 
 import type { Duplex } from 'node:stream';
@@ -14,7 +15,7 @@ export class Http1Server {
   readonly #surroundings: ConnectionSurroundings;
   readonly #sockets: SocketKeeper<Http1Connection>;
   #isDraining = false;
-  /** Whether a drain still leaves connections open that have no request. */
+  /** Whether a drain still keeps connections without a request open. */
   #isInGrace = true;
   #onDrained: (() => void) | null = null;
   #drained: Promise<void> | null = null;
@@ -40,8 +41,8 @@ export class Http1Server {
   }
 
   /**
-   * Takes over a socket. It should have been accepted with `allowHalfOpen`, so that a client that has closed its side can be
-   * told why it was refused.
+   * Takes over a socket. It should have been accepted with `allowHalfOpen`, so that a client that has closed its side
+   * still gets the reason of a refusal.
    */
   accept(accepted: Duplex): void {
     this.#sockets.accept(accepted, (socket) => {
@@ -53,8 +54,8 @@ export class Http1Server {
 
   /**
    * Lets every connection end with its newest answer, and those without a request after the grace: a client that sends
-   * without pause may have its next one on the wire just now. Resolves when every request that is here has been answered
-   * and the answers have left; asked again, when the first time does.
+   * without pause may have its next one on the wire just now. Resolves when every received request was answered
+   * and the answers were sent; repeated calls resolve with the first one.
    */
   drain(graceMs: number): Promise<void> {
     this.#drained ??= this.#drain(graceMs);

@@ -15,7 +15,7 @@ export class ChunkPool {
     return this.#idle.pop() ?? Buffer.allocUnsafeSlow(chunkBytes);
   }
 
-  /** Only a chunk that nobody looks at any more. */
+  /** Only a chunk that is no longer read. */
   giveBack(chunk: Buffer): void {
     if (this.#idle.length < maxIdleChunks) this.#idle.push(chunk);
   }

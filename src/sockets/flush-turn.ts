@@ -13,7 +13,8 @@ export class FlushTurn {
 
   /** Once per connection until it is flushed. */
   add(connection: Flushable): void {
-    // Runs after the callback that is running now and the promises that it settled: all answers of a batch are in by then.
+    // Runs after the callback that is running now and the promises that it settled: all answers of a batch are written
+    // by then.
     if (this.#waiting.push(connection) === 1) process.nextTick(this.#flush);
   }
 

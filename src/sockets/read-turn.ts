@@ -15,7 +15,10 @@ export class ReadTurn {
   #waiting: TurnTaker[] = [];
   #spare: TurnTaker[] = [];
 
-  /** For a socket whose reading was stopped: it goes on in the next turn, unless somebody has paused or closed it by then. */
+  /**
+   * Registers a socket whose reading was stopped: it continues in the next turn, unless it was paused or closed
+   * meanwhile.
+   */
   wait(socket: TurnTaker): void {
     // Immediates run when the sockets that were ready have been read, and before the kernel is asked which are.
     if (this.#waiting.push(socket) === 1) setImmediate(this.#goOn);

@@ -14,13 +14,13 @@ import { descriptorOf } from './descriptor.ts';
 /** Sets SO_RCVLOWAT of a socket. */
 export type SetLowWater = (fd: number, bytes: number) => void;
 
-/** Below the read buffer of 256 KiB, so that what came meanwhile fits as well. */
+/** Below the read buffer of 256 KiB, so that bytes that arrive meanwhile fit as well. */
 export const wantedBytes = 192 * 1024;
 
-/** For less than this a mark is not raised; one that is up follows what is missing to its end. */
+/** For fewer missing bytes the mark is not raised; a raised mark is lowered with the missing bytes to the end. */
 export const worthwhileBytes = 48 * 1024;
 
-/** How long a raised mark may hold back what else is on the connection. */
+/** How long a raised mark may delay other messages of the connection. */
 export const patienceMs = 4;
 
 type LowWaterClock = Pick<Clock, 'now' | 'schedule'>;
@@ -69,7 +69,7 @@ export class SocketMark {
   #bytes = 1;
   #wasRead = false;
   #missingBytes = 0;
-  /** Nothing came for a moment: what is missing now is waited for as usual, until another message begins. */
+  /** Nothing arrived for a moment: the mark stays down until another message begins. */
   #isSlow = false;
 
   constructor(socket: Socket, set: SetLowWater, watch: (mark: SocketMark) => void) {
@@ -78,7 +78,7 @@ export class SocketMark {
     this.#watch = watch;
   }
 
-  /** Called after each read. @param missingBytes will come for sure before anything can be done. */
+  /** Called after each read. @param missingBytes are certain to follow before anything can be done. */
   read(missingBytes: number): void {
     this.#wasRead = true;
     if (missingBytes > this.#missingBytes) this.#isSlow = false;

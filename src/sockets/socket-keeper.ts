@@ -12,18 +12,18 @@ import { readInto } from './socket-input.ts';
 import type { CountWaiting } from './socket-writer.ts';
 
 /**
- * For all sockets together, so it may be large: a peer that sends fast fills it. Half of a usual second-level cache, so that
- * what the kernel copied is still near when we copy it. 64 and 128 KiB cost more, 512 KiB no less (measured).
+ * For all sockets together, so it may be large: a peer that sends fast fills it. Half of a usual second-level cache, so
+ * that bytes are still in the cache when they are copied. 64 and 128 KiB cost more, 512 KiB no less (measured).
  */
 const readBufferBytes = 256 * 1024;
 
 const tickMs = 1000;
 
-/** Who speaks on a socket. */
+/** The user of a socket: a connection of a protocol. */
 export interface SocketUser {
-  /** What is still to come for sure before anything can be done, in bytes. */
+  /** Bytes that are certain to follow before anything can be done. */
   readonly missingBytes: number;
-  /** Takes what came. The bytes may be overwritten when this returns. */
+  /** Takes received bytes, which may be overwritten when this returns. */
   receive(bytes: Buffer, from: number, end: number): void;
   /** The socket has taken everything that waited for it. */
   drained(): void;
@@ -35,19 +35,19 @@ export interface SocketUser {
   tick(nowMs: number): void;
 }
 
-/** What a server has of its surroundings, where there is something. */
+/** Optional links between a server and its surroundings. */
 export interface ServerLinks {
-  /** Told of each connection that has ended. */
+  /** Called when a connection has ended. */
   readonly ended?: () => void;
   readonly setLowWater?: SetLowWater | null;
-  /** Told of bytes that wait for peers, of all connections. */
+  /** Counts bytes that wait for peers, of all connections. */
   readonly countWaiting?: CountWaiting | null;
 }
 
 export class SocketKeeper<User extends SocketUser> {
   readonly #clock: Pick<Clock, 'now' | 'schedule'>;
   readonly #users = new Map<Duplex, User>();
-  /** Filled by one read and emptied by one `receive`, whichever socket it was: nothing looks at it in between. */
+  /** Filled by one read and emptied by one `receive`, whichever socket it was: it is not read in between. */
   readonly #readBuffer = Buffer.allocUnsafeSlow(readBufferBytes);
   readonly #readTurn = new ReadTurn();
   readonly #lowWater: ReceiveLowWater | null;
@@ -69,14 +69,14 @@ export class SocketKeeper<User extends SocketUser> {
   }
 
   /**
-   * Takes over a socket, which reads from now on. It should have been accepted with `pauseOnConnect`, so that its first bytes
-   * are read by us.
+   * Takes over a socket, which reads from now on. It should have been accepted with `pauseOnConnect`, so that its first
+   * bytes are read into this buffer.
    *
-   * @param make Makes the user, whose socket may be another one than `accepted`. Not called for a socket that is gone.
+   * @param make Makes the user, whose socket may be another one than `accepted`. Not called for a closed socket.
    */
   accept(accepted: Duplex, make: (socket: Duplex) => User): void {
     if (accepted.destroyed) return;
-    // The bytes are taken by the user, who is made after the socket.
+    // The user of the bytes is made after the socket.
     let user: User | null = null;
     let mark: SocketMark | null = null;
     const take = (bytes: Buffer, length: number): void => {
@@ -87,7 +87,7 @@ export class SocketKeeper<User extends SocketUser> {
     const socket = accepted instanceof Socket ? readInto(accepted, this.#readBuffer, take, this.#readTurn) : accepted;
     if (socket === accepted) socket.on('data', (bytes: Buffer) => take(bytes, bytes.length));
     else mark = this.#lowWater?.markOf(socket as Socket) ?? null;
-    // What a broken socket means is told by its close, which follows.
+    // The close event follows and is handled.
     socket.on('error', () => undefined);
     socket.once('close', () => this.#closed(socket));
     socket.on('end', () => user?.ended());

@@ -7,13 +7,15 @@ import type { Duplex } from 'node:stream';
 import { type ChunkPool, chunkBytes } from './chunk-pool.ts';
 import type { FlushTurn } from './flush-turn.ts';
 
-/** The largest piece that fits a chunk. Anything larger goes by `append`. */
+/** The largest piece that fits a chunk. Larger ones are written with `append`. */
 export const maxReservedBytes: number = chunkBytes;
 
-/** What was appended and not flushed counts beyond this: in a turn with many large answers nothing else would bound it. */
+/**
+ * Appended and not flushed bytes count beyond this: in a turn with many large answers nothing else would bound them.
+ */
 const uncountedBytes = 256 * 1024;
 
-/** Told how many bytes more wait for a peer, or fewer where it is negative. */
+/** Called with the change of the bytes that wait for a peer. */
 export type CountWaiting = (bytes: number) => void;
 
 const nothing = Buffer.alloc(0);
@@ -39,7 +41,7 @@ export class SocketWriter {
   #onWritten: (() => void)[] | null = null;
   #isEnding = false;
   readonly #countWaiting: CountWaiting | null;
-  /** What `#countWaiting` was told of. */
+  /** The bytes reported to `#countWaiting`. */
   #countedBytes = 0;
   #appendedBytes = 0;
 
@@ -50,17 +52,17 @@ export class SocketWriter {
     this.#countWaiting = countWaiting;
   }
 
-  /** Bytes that the socket has not taken yet. Those of the present turn do not count. */
+  /** Bytes that the socket has not taken yet, without those of the current turn. */
   get unsentBytes(): number {
     return this.#socket.writableLength;
   }
 
   /**
-   * Of the write that is under way, what the kernel has not taken yet; 0 where the socket does not tell. `unsentBytes` counts
-   * such a write whole until its last byte is taken, which may be minutes for a large one.
+   * Bytes of the current write that the kernel has not taken yet; 0 if unknown. `unsentBytes` counts the whole write
+   * until its last byte is taken, which may be minutes for a large one.
    */
   get untakenBytes(): number {
-    // Not documented, but what Node's own timeouts of sockets look at.
+    // Not documented, but used by the socket timeouts of Node itself.
     const { _handle: handle } = this.#socket as { _handle?: { readonly writeQueueSize?: unknown } | null };
     return typeof handle?.writeQueueSize === 'number' ? handle.writeQueueSize : 0;
   }
@@ -85,13 +87,13 @@ export class SocketWriter {
     return 0;
   }
 
-  /** Everything in front of `to` is written. */
+  /** Everything before `to` is written. */
   commit(to: number): void {
     this.#to = to;
     this.#queue();
   }
 
-  /** Sends these bytes as they lie; they must not change any more. */
+  /** Sends these bytes without a copy; they must not change any more. */
   append(bytes: Buffer): void {
     this.#closeRun();
     this.#parts ??= [];
@@ -101,22 +103,22 @@ export class SocketWriter {
     this.#queue();
   }
 
-  /** Calls back once what was written so far has left, and never if the connection ends before. */
+  /** Calls back once everything written so far was sent, and never if the connection ends before. */
   onWritten(callback: () => void): void {
     this.#onWritten ??= [];
     this.#onWritten.push(callback);
     this.#queue();
   }
 
-  /** Sends what is there, then the end of the stream. Nothing may be written after. */
+  /** Sends everything written, then the end of the stream. Nothing may be written after. */
   end(): void {
     this.#isEnding = true;
     this.flush();
   }
 
   /**
-   * Tells how much waits. Called here when something is written, and by the owner when the socket has taken something or is
-   * closed. What is less than the buffer of a socket does not count.
+   * Reports how many bytes wait. Called here after a write, and by the owner when the socket has taken bytes or is
+   * closed. Less than the buffer of a socket does not count.
    */
   count(): void {
     if (this.#countWaiting === null) return;
@@ -158,7 +160,7 @@ export class SocketWriter {
     this.#to = 0;
     if (written === null) this.#socket.write(run);
     else this.#socket.write(run, tellAll(written));
-    // Zero: the kernel took it in the same call, so nobody looks at the chunk any more.
+    // Zero: the kernel took it in the same call, so the chunk is free.
     if (this.#socket.writableLength === 0) this.#pool.giveBack(chunk);
   }
 

@@ -9,7 +9,7 @@ export class StallWatch {
   readonly #limitMs: number;
   #unsentBytes = 0;
   #untakenBytes = 0;
-  /** The last look at which something had left, or nothing waited. */
+  /** The last check at which bytes had left, or none waited. */
   #movedAtMs: number;
 
   constructor(output: SocketWriter, limitMs: number, nowMs: number) {
@@ -18,7 +18,7 @@ export class StallWatch {
     this.#movedAtMs = nowMs;
   }
 
-  /** Whether nothing has left for the limit although something waits. */
+  /** Whether no byte has left for the time limit although some wait. */
   isStalled(nowMs: number): boolean {
     const { unsentBytes, untakenBytes } = this.#output;
     const isSame = unsentBytes === this.#unsentBytes && untakenBytes === this.#untakenBytes;

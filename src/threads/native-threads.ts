@@ -7,16 +7,16 @@
 import { loadNative } from '../engine/load-native.ts';
 
 /**
- * `alone`: the port is this socket's only. `first`: taken as if alone, so it fails with `EADDRINUSE` beside any other
- * listener, one that shares its port included; then opened for `next`. `next`: joins sockets of the same user that share
- * the port, whoever opened them, so a `first` comes before.
+ * `alone`: only this socket has the port. `first`: bound as if alone, so it fails with `EADDRINUSE` if there is any
+ * other listener, even one that shares its port; then the port is opened for `next`. `next`: joins all sockets of the
+ * same user that share the port, so a `first` must come before.
  */
 export type PortSharing = 'alone' | 'first' | 'next';
 
 export interface NativeListenerError {
   /** The system's name: `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `EINVAL` for an address that is not numeric, … */
   readonly code: string;
-  /** The call that failed and the system's words for why: `listen: Address already in use`. */
+  /** The call that failed and the error text of the system: `listen: Address already in use`. */
   readonly message: string;
 }
 
@@ -24,7 +24,7 @@ export interface NativeListenerError {
 export interface NativeListenerReply {
   readonly error: NativeListenerError | null;
   readonly fd: number;
-  /** The port that was taken. */
+  /** The port that was bound. */
   readonly port: number;
 }
 
@@ -32,24 +32,28 @@ export interface NativeThreads {
   /** Whether the system spreads connections over sockets that share a port: Linux only. */
   readonly sharesPorts: boolean;
   /**
-   * A listening socket at a numeric IPv4 or IPv6 address; `::` hears IPv4 too, as with Node. The descriptor is the caller's
-   * and valid in every thread: give it to `server.listen({ fd, backlog })`, which owns it from then on (without `backlog`
-   * Node sets its own, 511), or to `closeSocket`. Connections are accepted by the system from now on: those that it
-   * assigns to this socket wait for its server. `port` 0 takes a free one, not with `next`. With `first` and `next`
-   * where `sharesPorts` is false the reply is `ENOPROTOOPT`.
+   * A listening socket at a numeric IPv4 or IPv6 address; `::` accepts IPv4 too, as in Node. The descriptor is the
+   * caller's and valid in every thread: give it to `server.listen({ fd, backlog })`, which owns it from then on
+   * (without `backlog` Node sets its own, 511), or to `closeSocket`. Connections are accepted by the system from now
+   * on: those that it assigns to this socket wait for its server. `port` 0 takes a free one, not with `next`. With
+   * `first` and `next` where `sharesPorts` is false the reply is `ENOPROTOOPT`.
    */
   openListener(host: string, port: number, backlog: number, sharing: PortSharing): NativeListenerReply;
-  /** Closes a descriptor that was not given to anybody. */
+  /** Closes a descriptor that has no other owner. */
   closeSocket(fd: number): void;
-  /** Another descriptor of the same socket, valid in every thread and the caller's; -1 where the system has none left. */
+  /**
+   * Another descriptor of the same socket, valid in every thread and the caller's; -1 where the system has none left.
+   */
   duplicateSocket(fd: number): number;
-  /** A connection counts as readable when so many bytes are there, or its end. Does nothing where the system refuses. */
+  /**
+   * A connection counts as readable when so many bytes have arrived, or its end. Does nothing where the system refuses.
+   */
   setReceiveLowWater(fd: number, bytes: number): void;
 
   /**
-   * A doorbell of the calling thread: `onRing` runs there in a turn of its own after other threads rang, once however
-   * often they did; a ring during `onRing` means another call. What was written to shared memory before the ring is
-   * visible in the call. What `onRing` throws is an uncaught exception. Does not keep the thread alive. Ids are never
+   * A doorbell of the calling thread: `onRing` runs there in a turn of its own after other threads rang, once for any
+   * number of rings; a ring during `onRing` causes another call. Data written to shared memory before the ring is
+   * visible in the call. An exception of `onRing` is uncaught. Does not keep the thread alive. Ids are never
    * used again.
    */
   createDoorbell(onRing: () => void): number;
@@ -59,15 +63,16 @@ export interface NativeThreads {
   closeDoorbell(id: number): void;
 
   /**
-   * The memory of these bytes, which is shared, as a buffer of this thread that is not: V8 copies to and from shared memory
-   * byte by byte unless both sides are aligned alike. Keeps the memory alive. Null where this Node does not allow it.
+   * The memory of these bytes, which is shared, as a buffer of this thread that is not: V8 copies to and from shared
+   * memory byte by byte unless both sides are aligned alike. Keeps the memory alive. Null where this Node does not
+   * allow it.
    */
   plainView(bytes: Uint8Array): ArrayBuffer | null;
 
   /**
-   * Gives the memory of these bytes back to the system while all views on it stay valid: they read zeros or what was there,
-   * and what is written next gets memory again. Only whole pages of the system are given back. The bytes are shared memory
-   * that nobody reads or writes just now, in any thread.
+   * Returns the memory of these bytes to the system while all views on it stay valid: they read zeros or the old bytes,
+   * and a later write gets memory again. Only whole pages of the system are returned. The bytes are shared memory that
+   * no thread reads or writes at this time.
    */
   discardMemory(bytes: Uint8Array): void;
 }

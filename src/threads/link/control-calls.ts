@@ -1,4 +1,4 @@
-/** Calls of the control plane across threads: a name and plain arguments there, plain data or an error back. */
+/** Calls of the control plane across threads: a method name and plain arguments, answered by plain data or an error. */
 
 import type { MessagePort } from 'node:worker_threads';
 import { type ErrorCode, InferenceError, toInferenceError } from '../../errors.ts';
@@ -43,7 +43,7 @@ export class ControlCaller {
     port.unref();
   }
 
-  /** That method as the other thread has it. */
+  /** The method of the other thread's server. */
   method<Name extends ControlMethod>(method: Name): InferenceServer[Name] {
     const call = (...parameters: unknown[]): Promise<unknown> =>
       new Promise((resolve, reject) => {
@@ -58,7 +58,7 @@ export class ControlCaller {
 
 /** Answers calls at the port until the function that it returns is called. */
 export function answerControlCalls(port: MessagePort, server: InferenceServer, logger: Logger): () => void {
-  // Whatever is wrong with a call is its answer.
+  // Any failure of a call is its answer.
   const call = async (method: ControlMethod, parameters: readonly unknown[]): Promise<unknown> =>
     await (server[method] as unknown as Verb).apply(server, [...parameters]);
   const onCall = ({ id, method, parameters }: ControlCall): void => {

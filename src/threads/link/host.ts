@@ -19,9 +19,9 @@ import { outputBytes, writeError, writeResponse } from '../records/response-reco
 export interface LinkHostTools {
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Of this thread: answers are in its account until the frontend thread has read them. */
+  /** The account of this thread: it counts answers until the frontend thread has read them. */
   readonly budget: MemoryBudget;
-  /** The other thread has written something that cannot be: the link is closed, and the thread has to be ended. */
+  /** The other thread has written an impossible value: the link is closed, and the thread has to be terminated. */
   readonly onBroken: (error: unknown) => void;
 }
 
@@ -29,12 +29,12 @@ export class LinkHost implements CallHost {
   readonly #server: InferenceServer;
   readonly #tools: LinkHostTools;
   readonly #side: LinkSide;
-  /** By number; null where a number is free. */
+  /** Calls by number; null for a free number. */
   readonly #calls: (HostedCall | null)[] = [];
   readonly #stopControl: () => void;
-  /** Requests without an end: until then their bytes may be read. */
+  /** Requests that have not ended: their bytes may still be read. */
   #openCount = 0;
-  /** Of answers that the other thread reads. */
+  /** Bytes of answers that the other thread reads. */
   #answerBytes = 0;
   #isClosed = false;
   #hasThreadEnded = false;
@@ -60,7 +60,7 @@ export class LinkHost implements CallHost {
     this.#side.connect(otherDoorbell);
   }
 
-  /** Things in pages of this side that did not come back: 0 when nothing is under way. */
+  /** Allocations in pages of this side that are not released: 0 when no call is open. */
   get openThings(): number {
     return this.#side.arena.openCount;
   }
@@ -76,7 +76,7 @@ export class LinkHost implements CallHost {
     this.#tools.budget.release(this.#answerBytes);
   }
 
-  /** The frontend thread runs no more: the memory of all pages goes, as soon as no batch reads a request in them. */
+  /** The frontend thread has ended: the memory of all pages is released as soon as no batch reads a request in them. */
   threadEnded(): void {
     this.close();
     this.#hasThreadEnded = true;
@@ -138,7 +138,7 @@ export class LinkHost implements CallHost {
     const { budget } = this.#tools;
     side.beginRecord();
     try {
-      // Callers who do not read fill the budget where their answers wait; nothing more is copied for them then.
+      // Answers that wait for callers who do not read fill the budget; then no more answers are copied for them.
       budget.checkAnswer(outputBytes(response), call.requestBytes);
       const written = writeResponse(side.arena, side.writer, response);
       side.endRecord();
@@ -158,7 +158,7 @@ export class LinkHost implements CallHost {
       this.fail(call, error);
       return;
     }
-    // Until its end the request is read, so the other thread is told only then.
+    // The bytes of the request are read until it ends, so the other thread is told only then.
     call.failure = error;
     call.cancellation.cancel();
   }
@@ -184,7 +184,7 @@ export class LinkHost implements CallHost {
     this.#tools.budget.add(written.copiedBytes);
   }
 
-  /** Nobody reads the request any more. */
+  /** The request has ended: its bytes are no longer read. */
   #end(call: HostedCall): void {
     call.hasEnded = true;
     this.#openCount--;

@@ -1,4 +1,7 @@
-/** A request of a frontend thread in the thread that schedules: its context, its sink, and what the other thread still reads. */
+/**
+ * A request of a frontend thread in the thread that schedules: its context, its sink, and the records that the other
+ * thread still reads.
+ */
 
 import type { InferenceError } from '../../errors.ts';
 import { Cancellation, type InferenceContext } from '../../inference/context.ts';
@@ -18,18 +21,18 @@ export class HostedCall implements InferenceContext, ResponseSink {
   readonly receivedAtMs: number;
   readonly deadlineMs: number;
   readonly cancellation = new Cancellation();
-  /** The ring that tells callers apart stands in the frontend thread. */
+  /** Interceptors that need the caller run in the frontend thread. */
   readonly caller = null;
   readonly modelName: string;
   readonly requestId: string;
-  /** What the request has of the budget. */
+  /** Bytes that the request holds of the budget. */
   readonly requestBytes: number;
-  /** Why a response could not be sent: those that follow are dropped, and the request ends with this. */
+  /** The error by which a response could not be sent: later responses are dropped, and the request ends with it. */
   failure: InferenceError | null = null;
   /** Its final response or its failure was sent. */
   hasEnded = false;
   readonly #host: CallHost;
-  /** What the other thread reads: one record in the usual case, and those of a request with several responses. */
+  /** A record that the other thread reads: usually the only one, more for a request with several responses. */
   #unread: WrittenRecord | null = null;
   #moreUnread: WrittenRecord[] | null = null;
 
@@ -66,7 +69,7 @@ export class HostedCall implements InferenceContext, ResponseSink {
     this.#moreUnread.push(record);
   }
 
-  /** The record that lies there is read no more; null when there is none. */
+  /** Removes and returns the record at that place, which the other thread has read; null when there is none. */
   take(pageId: number, start: number): WrittenRecord | null {
     const unread = this.#unread;
     if (unread !== null && liesAt(unread, pageId, start)) {

@@ -9,15 +9,15 @@ import type { NativeThreads } from '../native-threads.ts';
 
 /** Entries from the frontend thread. */
 export const fromFrontend = {
-  /** A request: call, and where its record lies. */
+  /** A request: call, and the place of its record. */
   infer: 0,
   /** The caller of that call has left. */
   cancel: 1,
-  /** A response of that call, or its failure, was read: where its record lies. */
+  /** A response of that call, or its failure, was read: the place of its record. */
   release: 2,
 } as const;
 
-/** Entries to the frontend thread: call, and where a record lies. The first two end the call. */
+/** Entries to the frontend thread: call, and the place of a record. The first two end the call. */
 export const toFrontend = {
   /** The final response. */
   answer: 0,
@@ -26,7 +26,7 @@ export const toFrontend = {
   part: 2,
 } as const;
 
-/** One end, as plain data: what its thread is given. */
+/** One end, as plain data that is passed to its thread. */
 export interface LinkEnd {
   /** Rings by the direction seen from this end. */
   readonly outgoing: SharedArrayBuffer;

@@ -8,7 +8,7 @@
 const entryNumbers = 4;
 const capacity = 4096;
 
-/** Positions of what both sides see, each in a cache line of its own. */
+/** Positions of the shared numbers, each in a cache line of its own. */
 const writtenAt = 0;
 const readAt = 16;
 const fullAt = 32;
@@ -34,19 +34,19 @@ export class RingWriter {
     return this.#waiting.length / entryNumbers;
   }
 
-  /** The reader sees it as soon as it looks; ringing it awake is the caller's. */
+  /** Writes an entry, which the reader sees when it next reads; the caller wakes the reader. */
   push(kind: number, call: number, page: number, offset: number): void {
     if (this.#waiting.length === 0 && this.#tryWrite(kind, call, page, offset)) return;
     this.#waiting.push(kind, call, page, offset);
     Atomics.store(this.#numbers, fullAt, 1);
-    // The reader may have made room between the two, and would not tell.
+    // The reader may have made room in the meantime, and would not report it.
     this.flush();
   }
 
   /**
-   * Writes what waits, as far as there is room. Called when the reader has made some.
+   * Writes waiting entries as far as there is room. Called when the reader has made room.
    *
-   * @returns Whether there is something new for the reader, who may be asleep.
+   * @returns Whether there are new entries for the reader, which may be asleep.
    */
   flush(): boolean {
     const waiting = this.#waiting;
@@ -88,9 +88,9 @@ export class RingReader {
   }
 
   /**
-   * Hands over every entry that is there, also those that come meanwhile.
+   * Hands over every entry, also those that arrive meanwhile.
    *
-   * @returns Whether the writer was out of room and wants to be told that there is some now.
+   * @returns Whether the writer waits to be told that there is room again.
    */
   drain(listener: EntryListener): boolean {
     const numbers = this.#numbers;

@@ -21,20 +21,20 @@ import { outputBytes, readError, readResponse } from '../records/response-record
 export interface LinkServerTools {
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Of this thread. */
+  /** The account of this thread. */
   readonly budget: MemoryBudget;
   /** The first is the outermost. */
   readonly interceptors: readonly Interceptor[];
 }
 
-/** A request on its way: who gets its answers, and what its end sets free. Listens to the leaving of its caller. */
+/** An open request: its sink, and the memory that its end releases. Listens for the cancellation of its caller. */
 class PendingCall {
   readonly number: number;
   readonly sink: ResponseSink;
   readonly context: InferenceContext;
   readonly record: WrittenRecord;
   hasEnded = false;
-  /** Records of its answers that this side has not given back. */
+  /** Records of its answers that this side has not released. */
   unreleased = 0;
   readonly #side: LinkSide;
 
@@ -46,15 +46,15 @@ class PendingCall {
     this.record = record;
   }
 
-  /** The answer comes all the same, and says what became of the request. */
+  /** The answer still arrives, with the outcome of the request. */
   callerLeft(): void {
     this.#side.push(fromFrontend.cancel, this.number, 0, 0);
   }
 }
 
 /**
- * Questions about the health of the server come in floods: those that are asked while one is on its way share its answer,
- * instead of a message to the other thread and back for each.
+ * Health is asked very often: questions that arrive while one is open share its answer, instead of a message to the
+ * other thread and back for each.
  */
 function sharingAnswers(ask: () => Promise<boolean>): () => Promise<boolean> {
   let pending: Promise<boolean> | null = null;
@@ -81,7 +81,7 @@ export class LinkServer implements InferenceServer {
   readonly unloadModel: InferenceServer['unloadModel'];
   readonly #tools: LinkServerTools;
   readonly #side: LinkSide;
-  /** By number of the call; numbers are used again. */
+  /** Calls by number; numbers are reused. */
   readonly #calls: (PendingCall | null)[] = [];
   readonly #freeCalls: number[] = [];
 
@@ -94,7 +94,7 @@ export class LinkServer implements InferenceServer {
       tools.clock,
       (kind, call, page, offset) => this.#receive(kind, call, page, offset),
       (error) => {
-        // Ends this thread; the pool puts another one in its place.
+        // Ends this thread; the pool replaces it.
         throw error;
       },
     );
@@ -137,7 +137,7 @@ export class LinkServer implements InferenceServer {
       sink.fail(toInferenceError(error));
       return;
     }
-    // Taken without asking: what was accepted is not refused for where it lies. Those that come next find less room.
+    // Counted without a check: an accepted request is not refused because of its place. Later ones find less room.
     this.#tools.budget.add(record.copiedBytes);
     const call = this.#freeCalls.pop() ?? this.#calls.length;
     const pending = new PendingCall(side, call, context, sink, record);
@@ -176,7 +176,7 @@ export class LinkServer implements InferenceServer {
     }
   }
 
-  /** Nobody reads the request any more, whatever its end is. */
+  /** The request has ended, in whatever way: its bytes are no longer read. */
   #end(pending: PendingCall): void {
     const { arena } = this.#side;
     const { page, blocks, copiedBytes } = pending.record;
@@ -198,8 +198,8 @@ export class LinkServer implements InferenceServer {
       this.#release(pending, pageId, offset);
     });
     const bytes = outputBytes(response);
-    // They are in the account of the other thread until they are given back there. This side counts what it keeps by itself:
-    // so that they do not count twice, they are taken out here.
+    // These bytes are in the account of the other thread until they are released. This side counts answers that wait
+    // for clients by itself, so they are subtracted here and do not count twice.
     budget.add(-bytes);
     try {
       pending.sink.next(response, isFinal);
@@ -216,7 +216,7 @@ export class LinkServer implements InferenceServer {
     }
   }
 
-  /** The number of the call is free when the other side knows that all of its answers were read. */
+  /** Reports that an answer was read; the number of the call is free when all of its answers are reported. */
   #release(pending: PendingCall, pageId: number, offset: number): void {
     const { number } = pending;
     this.#side.push(fromFrontend.release, number, pageId, offset);

@@ -15,7 +15,7 @@ export class LinkSide {
   readonly pages: PageTable;
   readonly writer = new RecordWriter();
   readonly reader = new RecordReader();
-  /** To be given to the other side. */
+  /** The id of this side's doorbell, for the other side. */
   readonly doorbell: number;
   readonly #native: NativeLink;
   readonly #outgoing: RingWriter;
@@ -27,8 +27,8 @@ export class LinkSide {
   #isClosed = false;
 
   /**
-   * @param listener May throw when an entry, or what it leads to, cannot be.
-   * @param onBroken Is given what the listener threw; nothing more of what the other side wrote can be trusted.
+   * @param listener May throw when an entry, or the record to which it points, is impossible.
+   * @param onBroken Gets the exception of the listener; after it nothing from the other side can be trusted.
    */
   constructor(
     end: LinkEnd,
@@ -54,7 +54,7 @@ export class LinkSide {
     end.pages.unref();
   }
 
-  /** The other side is there; what was pushed before reaches it now. */
+  /** The other side is ready; earlier entries reach it now. */
   connect(otherDoorbell: number): void {
     this.#otherDoorbell = otherDoorbell;
     this.#ring();
@@ -64,12 +64,12 @@ export class LinkSide {
     if (this.#isClosed) return;
     this.#outgoing.push(kind, call, page, offset);
     if (this.#isRingDue) return;
-    // One ring for all that this turn of the event loop pushes: waking a thread costs more than several requests do.
+    // One ring for all entries of this turn of the event loop: waking a thread costs more than several requests.
     this.#isRingDue = true;
     setImmediate(this.#ring);
   }
 
-  /** Reads what the other side has pushed. Called by the doorbell. */
+  /** Reads the entries of the other side. Called by the doorbell. */
   readonly drain = (): void => {
     if (this.#isClosed) return;
     try {
@@ -86,7 +86,7 @@ export class LinkSide {
     this.#native.closeDoorbell(this.doorbell);
   }
 
-  /** Around the writing of one record and of the copies that belong to it: all of it is there, or nothing. */
+  /** Begins one record and the copies that belong to it: they are written completely or not at all. */
   beginRecord(): void {
     this.arena.begin();
   }
@@ -101,7 +101,7 @@ export class LinkSide {
     this.writer.abandon();
   }
 
-  /** Gives all memory of all pages back to the system. Nobody reads or writes any of it any more, in either thread. */
+  /** Gives all memory of all pages back to the system. No thread reads or writes it any more. */
   discardPages(): void {
     for (const pages of [this.arena.pages, this.pages.all])
       for (const { bytes } of pages) this.#native.discardMemory(bytes);

@@ -1,8 +1,8 @@
 /**
- * Pages that wait for their next use, by size. Only so much of their memory is kept; beyond that, and after a time without
- * use, it is given back to the system while the page keeps its addresses, so that views on it stay valid in both threads
- * and the page is used again like any other. A page is thus never freed: there are as many as were needed at once, and what
- * they hold is bounded without the collector.
+ * Free pages that wait for their next use, by size. The memory that they keep is bounded. Beyond the bound, and after a
+ * time without use, it is returned to the system while the page keeps its addresses, so that views on it stay valid in
+ * both threads and the page can be reused. A page is thus never unmapped: there are as many as were needed at once, and
+ * their memory is bounded without the garbage collector.
  */
 
 import { TrimTimer } from '../../frontends/idle-blocks.ts';
@@ -12,7 +12,7 @@ import type { Page } from './page-arena.ts';
 /** Memory of all idle pages together. */
 const maxIdleBytes = 32 * 1024 * 1024;
 
-/** Gives the memory of these bytes back to the system; see `NativeThreads.discardMemory`. */
+/** Returns the memory of these bytes to the system; see `NativeThreads.discardMemory`. */
 export type DiscardMemory = (bytes: Uint8Array) => void;
 
 export class IdlePages {
@@ -24,7 +24,7 @@ export class IdlePages {
   #heldBytes = 0;
   #wasUsed = false;
 
-  /** @param clock by which memory is given back; null leaves that to whoever calls `trim`. */
+  /** @param clock by which memory is returned; null: the caller calls `trim`. */
   constructor(discard: DiscardMemory, clock: Clock | null) {
     this.#discard = discard;
     this.#timer = clock === null ? null : new TrimTimer(clock, () => this.trim());
@@ -55,7 +55,10 @@ export class IdlePages {
     }
   }
 
-  /** Called now and then: without a `take` since the last time all memory is given back. Returns whether any is left. */
+  /**
+   * Called regularly: returns all memory to the system if there was no `take` since the last call. The result: whether
+   * any is left.
+   */
   trim(): boolean {
     if (!this.#wasUsed) {
       for (const pages of this.#full) for (const page of pages ?? []) this.#clear(page);
@@ -80,5 +83,5 @@ function push(bySize: Page[][], page: Page): void {
   else pages.push(page);
 }
 
-/** Of a power of two. */
+/** The exponent of a power of two. */
 const bitsOf = (bytes: number): number => Math.round(Math.log2(bytes));

@@ -1,36 +1,36 @@
 /**
- * Memory that one thread writes and another one reads: pages of shared memory, filled from the front, that become free as a
- * whole when everything in them was given back. Tensors go from the socket into a page and from the page into the batch;
- * they never lie in the other thread's heap.
+ * Memory that one thread writes and another one reads: pages of shared memory, filled from the front, that become free
+ * as a whole when everything in them was released. Tensors go from the socket into a page and from the page into the
+ * batch; they are never in the other thread's heap.
  *
- * Every thing in a page has one owner, who gives it back once, when nobody in either thread reads or writes it any more.
- * Nothing is left to the collector, which does not feel what pages hold: a page that is free waits for its next use
- * (`idle-pages.ts`), and `openCount` says how many things have not come back.
+ * Every allocation in a page has one owner, who releases it once, when no thread reads or writes it any more. Nothing
+ * is left to the garbage collector, which does not run because of shared memory. A free page waits for its next use
+ * (`idle-pages.ts`), and `openCount` counts allocations that are not released.
  */
 
 import type { Clock } from '../../time.ts';
 import { type DiscardMemory, IdlePages } from './idle-pages.ts';
 
-/** Many small things share a page of this size; what is larger than a quarter of it gets a page of its own. */
+/** Small allocations share a page of this size; one larger than a quarter of it gets a page of its own. */
 const sharedPageBytes = 256 * 1024;
 const largestShared = sharedPageBytes / 4;
 
-/** What starts here can be read as numbers of eight bytes. */
+/** Allocations start at multiples of this, so that they can be read as numbers of eight bytes. */
 const alignment = 8;
 
 export class Page {
   readonly id: number;
-  /** As the other thread is given it. */
+  /** The page for the other thread. */
   readonly shared: SharedArrayBuffer;
-  /** As it is read and written here. */
+  /** The page as this thread reads and writes it. */
   readonly memory: ArrayBufferLike;
-  /** The whole page, as numbers: what records are made of. */
+  /** The whole page as numbers, of which records consist. */
   readonly numbers: Float64Array;
   readonly bytes: Buffer;
-  /** For the arena only: where the free rest begins, and how many things in it were not given back. */
+  /** For the arena only: the start of the free rest, and the number of open allocations. */
   filled = 0;
   liveCount = 0;
-  /** How much of it, from the front, has held something since its memory was last given back to the system. */
+  /** How many bytes, from the front, were used since the memory was last returned to the system. */
   touchedBytes = 0;
 
   constructor(id: number, shared: SharedArrayBuffer, memory: ArrayBufferLike) {
@@ -42,10 +42,10 @@ export class Page {
   }
 }
 
-/** Tells the reading thread of a page; the reader must have got it before the first mention of the page's id. */
+/** Announces a page to the reading thread, which must receive it before the page's id is used. */
 export type AnnouncePage = (id: number, memory: SharedArrayBuffer) => void;
 
-/** What shared memory is read and written through in this thread. */
+/** Makes the view through which this thread reads and writes shared memory. */
 export type OpenMemory = (memory: SharedArrayBuffer) => ArrayBufferLike;
 
 export const asItIs: OpenMemory = (memory) => memory;
@@ -57,7 +57,7 @@ export class PageArena {
   readonly #idle: IdlePages;
   #current: Page;
   #openCount = 0;
-  /** Pages of what was reserved since `begin`, once for each thing. */
+  /** The page of each allocation since `begin`. */
   readonly #begun: Page[] = [];
   #hasBegun = false;
 
@@ -69,12 +69,12 @@ export class PageArena {
     this.#current = this.#make(sharedPageBytes);
   }
 
-  /** Things that were not given back: 0 when nothing is under way. */
+  /** Allocations that are not released: 0 when no call is open. */
   get openCount(): number {
     return this.#openCount;
   }
 
-  /** All pages that there are. */
+  /** All pages. */
   get pages(): Iterable<Page> {
     return this.#pages.values();
   }
@@ -85,8 +85,7 @@ export class PageArena {
   }
 
   /**
-   * Room of that many bytes: from `start` of the last call on, in the page that is returned. It counts as one live thing of
-   * the page until `release`.
+   * Allocates that many bytes, at `start` in the returned page. The allocation is open until `release`.
    */
   reserve(bytes: number): Page {
     const page = bytes <= largestShared ? this.#shared(bytes) : this.#own(bytes);
@@ -98,7 +97,7 @@ export class PageArena {
     return page;
   }
 
-  /** Where the room of the last `reserve` begins. */
+  /** The offset of the last `reserve`. */
   start = 0;
 
   /** A block of memory for a message. */
@@ -112,19 +111,19 @@ export class PageArena {
     return this.#pages.get(memory);
   }
 
-  /** One more owner of something in the page, who releases it. */
+  /** Adds an owner of an allocation in the page, who calls `release`. */
   retain(page: Page): void {
     page.liveCount++;
     this.#openCount++;
   }
 
-  /** Only a block of `take`, once, when nobody reads or writes it any more, in either thread. */
+  /** Only a block of `take`, once, when no thread reads or writes it any more. */
   giveBack(block: Uint8Array): void {
     const page = this.pageOf(block.buffer);
     if (page !== undefined) this.release(page);
   }
 
-  /** One thing of the page is no longer needed. */
+  /** Releases one allocation of the page. */
   release(page: Page): void {
     this.#openCount--;
     page.liveCount--;
@@ -133,7 +132,7 @@ export class PageArena {
     if (page !== this.#current) this.#idle.keep(page);
   }
 
-  /** What is reserved from now on is one whole, until `commit` or `undo`, in the same turn of the event loop. */
+  /** Groups the allocations from now on until `commit` or `undo`, in the same turn of the event loop. */
   begin(): void {
     this.#hasBegun = true;
   }
@@ -143,13 +142,13 @@ export class PageArena {
     this.#begun.length = 0;
   }
 
-  /** Gives back all that was reserved since `begin`. */
+  /** Releases all allocations since `begin`. */
   undo(): void {
     for (const page of this.#begun) this.release(page);
     this.commit();
   }
 
-  /** Called now and then: memory that was not needed since the last time is given back. Returns whether any is left. */
+  /** Called regularly: returns memory that was not needed since the last call. The result: whether any is left. */
   trim(): boolean {
     return this.#idle.trim();
   }
@@ -159,7 +158,7 @@ export class PageArena {
     return this.#current;
   }
 
-  /** A page for one large thing: a power of two, of which only what is touched is memory. */
+  /** A page for one large allocation: its size is a power of two, and only touched bytes take memory. */
   #own(bytes: number): Page {
     return this.#next(Math.max(2 ** Math.ceil(Math.log2(bytes)), sharedPageBytes / 2));
   }

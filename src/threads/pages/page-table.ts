@@ -24,12 +24,12 @@ export class PageTable {
     return this.#pages.size;
   }
 
-  /** All pages that were mentioned. */
+  /** All known pages. */
   get all(): Iterable<Page> {
     return this.#pages.values();
   }
 
-  /** Announcements are posted before a page is mentioned, so what is not here is waiting at the port. */
+  /** The page of this id. Announcements are posted before an id is used, so an unknown page is waiting at the port. */
   find(id: number): Page {
     const known = this.#pages.get(id);
     if (known !== undefined) return known;

@@ -1,7 +1,7 @@
 /**
- * Messages received by a frontend thread lie where the scheduling thread can read them: blocks are in pages of the link's
- * arena, and their tensors are never copied on their way to the batch. What never comes back is ordinary memory, which the
- * collector sees to, and its tensors are copied into a page with their request.
+ * Messages received by a frontend thread are put where the scheduling thread can read them: blocks are in pages of the
+ * link's arena, and their tensors are never copied on their way to the batch. Memory that is never released explicitly
+ * is ordinary memory of the garbage collector; its tensors are copied into a page with their request.
  */
 
 import type { MessageMemory } from '../../frontends/message-pool.ts';

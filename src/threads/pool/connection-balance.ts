@@ -10,7 +10,7 @@ import type { ConnectionPlacement } from '../../frontends/frontend.ts';
 import { descriptorOf } from '../../sockets/descriptor.ts';
 import type { NativeThreads } from '../native-threads.ts';
 
-/** In place of the count of a thread that takes no connections. */
+/** The count of a thread that accepts no connections. */
 const unavailable = 2 ** 30;
 
 /** Connections of one protocol by the index of their thread. */
@@ -23,19 +23,19 @@ export class ConnectionCounts {
     this.#counts = new Int32Array(memory);
   }
 
-  /** For threads that take none yet. */
+  /** Counts for threads that accept no connections yet. */
   static of(threads: number): ConnectionCounts {
     const counts = new ConnectionCounts(new SharedArrayBuffer(4 * threads));
     for (let index = 0; index < threads; index++) counts.close(index);
     return counts;
   }
 
-  /** The thread takes connections and has none. */
+  /** The thread accepts connections from now on, and has none. */
   open(index: number): void {
     Atomics.store(this.#counts, index, 0);
   }
 
-  /** The thread takes no more. */
+  /** The thread accepts no more. */
   close(index: number): void {
     Atomics.store(this.#counts, index, unavailable);
   }
@@ -48,7 +48,7 @@ export class ConnectionCounts {
     return Atomics.load(this.#counts, index);
   }
 
-  /** The thread that has the fewest; the one given, when no other has fewer. */
+  /** The thread with the fewest connections; `index` when no other has fewer. */
   fewest(index: number): number {
     let found = index;
     for (let other = 0; other < this.#counts.length; other++) if (this.at(other) < this.at(found)) found = other;
@@ -59,7 +59,7 @@ export class ConnectionCounts {
 /** Gives a connection to another thread, which owns the descriptor from then on. */
 export type HandOver = (fd: number, to: number) => void;
 
-/** The part of the addon that is needed here. */
+/** The functions of the addon that are used here. */
 export type SocketDuplicates = Pick<NativeThreads, 'duplicateSocket'>;
 
 export class ConnectionBalance implements ConnectionPlacement {
@@ -68,7 +68,7 @@ export class ConnectionBalance implements ConnectionPlacement {
   readonly #native: SocketDuplicates;
   readonly #handOver: HandOver;
 
-  /** @param index Of this thread, which takes connections from now on. */
+  /** @param index The index of this thread, which accepts connections from now on. */
   constructor(counts: ConnectionCounts, index: number, native: SocketDuplicates, handOver: HandOver) {
     this.#counts = counts;
     this.#index = index;
@@ -80,7 +80,7 @@ export class ConnectionBalance implements ConnectionPlacement {
   accepted(socket: Socket): boolean {
     const counts = this.#counts;
     const to = counts.fewest(this.#index);
-    // Handing over is worth its while when the other has fewer even with this one.
+    // Hand over only if the other thread has fewer connections even with this one.
     if (counts.at(to) >= counts.at(this.#index) || !this.#give(socket, to)) {
       counts.add(this.#index, 1);
       return true;

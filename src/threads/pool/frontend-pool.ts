@@ -1,5 +1,5 @@
 /**
- * The frontend threads of a server: starts them, starts another one in the place of one that failed, drains and ends them.
+ * The frontend threads of a server: starts them, replaces one that failed, drains and ends them.
  * Each has a link to the server of this thread. One thread that fails loses its connections; the others go on.
  */
 
@@ -16,7 +16,7 @@ import type { NativeThreads } from '../native-threads.ts';
 import type { SharedPort } from './shared-sockets.ts';
 import type { FrontendName, FrontendThreadSettings, ThreadOrder, ThreadReport } from './thread-messages.ts';
 
-/** How long after a failure the place of a thread stays empty: doubled each time, until one has lived for the longest. */
+/** The pause before a failed thread is replaced: doubled each time, until a thread has run for the longest pause. */
 const shortestPauseMs = 100;
 const longestPauseMs = 10_000;
 
@@ -24,7 +24,7 @@ export interface FrontendPoolOptions {
   readonly threadCount: number;
   readonly server: InferenceServer;
   readonly native: NativeThreads;
-  /** With an account for this thread and one for each of the pool. */
+  /** Has an account for this thread and one for each thread of the pool. */
   readonly budget: MemoryBudget;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -34,7 +34,7 @@ export interface FrontendPoolOptions {
   readonly http: HttpConfig;
   readonly grpc: GrpcConfig;
   readonly requestLog: RequestLogConfig;
-  /** What the threads run; `frontend-thread.js` unless a test has another one. */
+  /** The script of the threads; `frontend-thread.js` except in tests. */
   readonly entry?: URL;
 }
 
@@ -48,7 +48,7 @@ interface Place {
   startedAtMs: number;
   pauseMs: number;
   cancelRestart: (() => void) | null;
-  /** Connections on their way to the thread: descriptors by number of the order. */
+  /** Connections that are being handed over to the thread: descriptors by number of the order. */
   readonly onTheWay: Map<number, number>;
   /** Set while the pool waits for it to drain. */
   whenDrained: (() => void) | null;
@@ -137,7 +137,7 @@ export class FrontendPool {
     const host = new LinkHost(server, ends.scheduling, native, { clock, logger, budget, onBroken });
     const { pages, control } = ends.frontend;
     let isReady = false;
-    // Nobody would ever accept the connections that the system assigns to a socket which the thread did not live to use.
+    // Without a thread, the connections that the system assigns to its socket would never be accepted.
     const untaken = new Set([sockets.httpFd, sockets.grpcFd].filter((fd) => fd >= 0));
     let worker: Worker;
     try {
@@ -172,7 +172,7 @@ export class FrontendPool {
         host.threadEnded();
         if (place.worker !== worker) return;
         this.#lose(place);
-        // Who asked for a thread that never was ready decides what follows.
+        // The caller decides what to do about a thread that never became ready.
         if (!isReady) reject(new Error('a frontend thread ended while it started'));
         else if (!this.#isStopping) this.#restartLater(place);
       });
@@ -228,7 +228,7 @@ export class FrontendPool {
   #handOver({ frontend, fd, to }: Extract<ThreadReport, { kind: 'handOver' }>): void {
     const place = this.#places[to];
     if (place === undefined || place.worker === null) {
-      // It failed in this moment, as it might have with the connection.
+      // The other thread has just failed, as it might have with the connection.
       this.#options.native.closeSocket(fd);
       return;
     }

@@ -1,6 +1,6 @@
 /**
  * The entry of a frontend thread: the same frontends as on the main thread, on sockets that share the port with other
- * threads, before the server at the other end of the link. Neither ONNX Runtime nor a model is here.
+ * threads. Their server is at the other end of the link. This thread has neither ONNX Runtime nor models.
  */
 
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';

@@ -11,7 +11,7 @@ export class SharedPort {
   readonly port: number;
   readonly #native: NativeThreads;
   readonly #numericHost: string;
-  /** The first socket, until somebody takes it: it has found out that the port was free. */
+  /** The first socket, until it is taken. It has proved that the port was free. */
   #first: number;
 
   private constructor(native: NativeThreads, listen: ListenAddress, numericHost: string, first: number, port: number) {
@@ -22,7 +22,7 @@ export class SharedPort {
     this.#first = first;
   }
 
-  /** @param refusal makes the error of an address that cannot be had. */
+  /** @param refusal makes the error for an address that cannot be bound. */
   static async open(
     native: NativeThreads,
     listen: ListenAddress,
@@ -37,7 +37,7 @@ export class SharedPort {
     return new SharedPort(native, listen, address, fd, port);
   }
 
-  /** The descriptor of one more socket on the port, the caller's. */
+  /** The descriptor of one more socket on the port, owned by the caller. */
   take(): number {
     const first = this.#first;
     this.#first = -1;

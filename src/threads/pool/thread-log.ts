@@ -10,7 +10,7 @@ export function reportingLogger(report: (message: ThreadReport) => void): Logger
       try {
         report({ kind: 'log', level, fields, message });
       } catch {
-        // A field that cannot be sent to another thread; the sentence and what the field says in words can.
+        // A field that cannot be sent to another thread is sent as text.
         const words = Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, String(value)]));
         report({ kind: 'log', level, fields: words, message });
       }

@@ -7,9 +7,9 @@ import type { LinkEnd } from '../link/link.ts';
 export type FrontendName = 'http' | 'grpc';
 
 export interface FrontendThreadSettings {
-  /** Of this thread among all of the pool. */
+  /** The index of this thread in the pool. */
   readonly index: number;
-  /** How many connections each thread of the pool has, for `ConnectionCounts`. */
+  /** The number of connections of each thread of the pool, for `ConnectionCounts`. */
   readonly connections: Readonly<Record<FrontendName, SharedArrayBuffer>>;
   readonly http: HttpConfig;
   readonly grpc: GrpcConfig;
@@ -18,11 +18,11 @@ export interface FrontendThreadSettings {
   readonly httpFd: number;
   readonly grpcFd: number;
   readonly link: LinkEnd;
-  /** Doorbell of the thread that schedules. */
+  /** The doorbell of the scheduling thread. */
   readonly doorbell: number;
-  /** Where the clock of that thread begins; see `clockSince`. */
+  /** The origin of the clock of that thread; see `clockSince`. */
   readonly clockOriginMs: number;
-  /** The accounts of all threads, for `MemoryBudget`, and their limit. This thread has the one behind its index. */
+  /** The accounts of all threads, for `MemoryBudget`, and their limit. This thread has the account `index + 1`. */
   readonly budget: { readonly shared: SharedArrayBuffer; readonly limitBytes: number };
   /** One number that becomes 1 when the process has decided to end. */
   readonly exiting: SharedArrayBuffer;

@@ -13,7 +13,7 @@ const refusalOf =
   (listen: ListenAddress, error: NodeJS.ErrnoException): Error =>
     listenError(frontend, listen, error);
 
-/** At least one of both is on. They have their threads in common: the first one that is started starts them. */
+/** At least one of them is on. They share the threads: the first frontend that is started starts them. */
 export function threadedFrontends(options: ThreadedFrontendsOptions): readonly Frontend[] {
   const { http, grpc, native } = options;
   let opened: Promise<{ pool: FrontendPool; ports: Readonly<Record<string, SharedPort | null>> }> | null = null;

@@ -8,7 +8,7 @@ import { type FieldType, type FieldValue, type RequestField, requestFields } fro
 import { type RecordReader, type RecordWriter, textNumbers } from './record.ts';
 
 interface ValueCodec {
-  /** Numbers that a value takes at most. */
+  /** The most numbers that a value takes. */
   size(value: FieldValue): number;
   write(writer: RecordWriter, value: FieldValue): void;
   read(reader: RecordReader): FieldValue;
@@ -50,7 +50,7 @@ interface CrossingField {
   readonly get: (request: InferenceRequest) => FieldValue | null;
   readonly set: (request: RequestDraft, value: FieldValue) => void;
   readonly codec: ValueCodec;
-  /** Among those that are there; up to 31 fields fit. */
+  /** The bit of the field in the set of present fields; up to 31 fields fit. */
   readonly bit: number;
 }
 
@@ -58,7 +58,7 @@ const crossing: readonly CrossingField[] = requestFields
   .filter((field): field is RequestField & { readonly get: NonNullable<RequestField['get']> } => field.get !== null)
   .map(({ get, set, type }, index) => ({ get, set, codec: codecs[type], bit: 2 ** index }));
 
-/** Numbers that the fields of the request take at most. */
+/** The most numbers that the fields of the request take. */
 export function fieldNumbers(request: InferenceRequest): number {
   let numbers = 1;
   for (let i = 0; i < crossing.length; i++) {
@@ -69,7 +69,7 @@ export function fieldNumbers(request: InferenceRequest): number {
   return numbers;
 }
 
-/** Which fields are there, and the values of those. */
+/** Writes the set of present fields and their values. */
 export function writeFields(writer: RecordWriter, request: InferenceRequest): void {
   let present = 0;
   for (let i = 0; i < crossing.length; i++) {

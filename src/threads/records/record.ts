@@ -4,20 +4,20 @@
  * and `response-record.ts` define it.
  */
 
-/** Names up to this length are remembered, and this many of them; other texts are written out each time. */
+/** Names up to this length are numbered, at most `maxNames` of them; other texts are written out each time. */
 const maxNameLength = 128;
 const maxNames = 1024;
 
-/** In place of a name's number: the text follows, and is to be remembered or not. */
+/** In place of a name's number: the text follows, and whether it is to be remembered. */
 const inlineText = -1;
 const newName = -2;
 
 const wordBytes = 8;
 
-/** More numbers than a text of that many characters takes. */
+/** An upper bound of the numbers that a text of so many characters takes. */
 export const textNumbers = (text: string): number => 3 + Math.ceil((text.length * 3) / wordBytes);
 
-/** A fault of ours: what is written was measured before, and what is read was written by `RecordWriter`. */
+/** A bug: every record is measured before it is written, and only `RecordWriter` writes records. */
 const outOfRecord = (verb: 'written' | 'read'): Error => new RangeError(`more is ${verb} than the record has room for`);
 
 export class RecordWriter {
@@ -32,7 +32,8 @@ export class RecordWriter {
   /**
    * From here on in a page; both are views on the whole of it.
    *
-   * @param length Numbers that were reserved for the record: writing more of them is an error. It is the first of them.
+   * @param length Numbers that were reserved for the record: writing more of them is an error. The first number of the
+   * record is this length.
    */
   begin(numbers: Float64Array, bytes: Buffer, byteOffset: number, length: number): void {
     this.#numbers = numbers;
@@ -42,12 +43,12 @@ export class RecordWriter {
     this.number(length);
   }
 
-  /** The record will be sent. */
+  /** The record will be sent, so its new names are known to the reader. */
   commit(): void {
     this.#sentNames = this.#names.size;
   }
 
-  /** What was written since `commit` will not be sent: the reader does not learn the names that are new in it. */
+  /** The record since the last `commit` will not be sent, so the reader does not learn its new names. */
   abandon(): void {
     for (const [name, known] of this.#names) if (known >= this.#sentNames) this.#names.delete(name);
   }
@@ -58,7 +59,7 @@ export class RecordWriter {
     this.#numbers[at] = value;
   }
 
-  /** A text that will come again. */
+  /** Writes a text that will probably repeat. */
   name(text: string): void {
     const known = this.#names.get(text);
     if (known !== undefined) {
@@ -80,7 +81,7 @@ export class RecordWriter {
   #write(text: string): void {
     const start = (this.#at + 1) * wordBytes;
     const room = this.#end * wordBytes - start;
-    // Three bytes is the most that a UTF-16 unit takes; a text that does not fit would be cut without a word.
+    // Three bytes is the most that a UTF-16 unit takes; a text that does not fit would be truncated silently.
     if (text.length * 3 > room && Buffer.byteLength(text) > room) throw outOfRecord('written');
     const length = this.#bytes.write(text, start, 'utf8');
     this.number(length);
@@ -112,7 +113,7 @@ export class RecordReader {
     return this.#numbers[at] as number;
   }
 
-  /** How many things follow, each of which takes a number at least. */
+  /** Reads the length of a list whose elements take at least one number each. */
   count(): number {
     const count = this.number();
     if (!(count >= 0 && count <= this.#end - this.#at)) throw outOfRecord('read');

@@ -20,13 +20,13 @@ export interface RequestTimes {
   readonly deadlineMs: number;
 }
 
-/** Where a record lies, and what the writer gives back when the other side is done with it. */
+/** The place of a record, and the memory that the writer releases when the other side has read it. */
 export interface WrittenRecord {
   readonly page: Page;
   readonly start: number;
-  /** Copies of bytes that lay elsewhere; null when there are none. */
+  /** Copies of bytes that were in no page; null when there are none. */
   readonly blocks: Uint8Array[] | null;
-  /** Of all copies. */
+  /** The size of all copies. */
   readonly copiedBytes: number;
 }
 
@@ -36,7 +36,7 @@ export function writeRequest(
   request: InferenceRequest,
   { receivedAtMs, deadlineMs }: RequestTimes,
 ): WrittenRecord {
-  // Copies come first: the record has to know where they are, and its own room must not be cut in two.
+  // Copies are made first: the record contains their places, and its own room must be contiguous.
   const { inputs, outputs } = request;
   let blocks: Uint8Array[] | null = null;
   let copiedBytes = 0;
@@ -126,16 +126,16 @@ export function readTensor(pages: PageTable, reader: RecordReader): Tensor {
   for (let d = 0; d < rank; d++) shape.push(reader.number());
   const { memory } = pages.find(reader.number());
   const offset = reader.number();
-  // What lies outside of the page is a RangeError.
+  // Bytes outside of the page are a RangeError.
   return { name, datatype, shape, data: new Uint8Array(memory, offset, reader.number()) };
 }
 
-/** Numbers that a tensor's part of a record takes at most. */
+/** The most numbers that a tensor takes in a record. */
 export const tensorNumbers = ({ name, shape }: Tensor): number => textNumbers(name) + shape.length + 5;
 
 function requestNumbers(request: InferenceRequest): number {
   const { modelName, modelVersion, id, inputs, outputs, parameters } = request;
-  // Its own length, the times, the bytes held, and how many inputs and outputs there are.
+  // The length of the record, the times, the held bytes, and the numbers of inputs and outputs.
   let numbers = textNumbers(modelName) + textNumbers(modelVersion) + textNumbers(id) + 6;
   numbers += fieldNumbers(request) + parametersNumbers(parameters);
   for (const input of inputs) numbers += tensorNumbers(input);

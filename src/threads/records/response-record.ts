@@ -18,7 +18,7 @@ import {
 
 const noLabels: readonly string[] = [];
 
-/** Bytes of all outputs: what crosses besides the record. */
+/** Bytes of all outputs, which are copied besides the record. */
 export function outputBytes({ outputs }: InferenceResponse): number {
   let bytes = 0;
   for (let i = 0; i < outputs.length; i++) bytes += (outputs[i] as OutputTensor).data.length;
@@ -50,7 +50,7 @@ export function writeResponse(arena: PageArena, writer: RecordWriter, response: 
   return { page, start, blocks, copiedBytes: outputBytes(response) };
 }
 
-/** @param release of the response that is made; see `InferenceResponse`. */
+/** @param release for the returned response; see `InferenceResponse`. */
 export function readResponse(pages: PageTable, reader: RecordReader, release: () => void): InferenceResponse {
   const modelName = reader.text();
   const modelVersion = reader.text();
@@ -68,7 +68,7 @@ export function readResponse(pages: PageTable, reader: RecordReader, release: ()
   return { modelName, modelVersion, id, isBatched, parameters, outputs, release };
 }
 
-/** Who asks for no classes looks at no labels. */
+/** Labels are sent only with outputs that are to be classified. */
 const labelsOf = ({ classificationCount, labels }: OutputTensor): readonly string[] =>
   classificationCount > 0 ? labels : noLabels;
 
