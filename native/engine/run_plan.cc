@@ -38,6 +38,7 @@ Result<std::unique_ptr<RunPlan>> RunPlan::Create(const Session& session, const J
   std::unique_ptr<RunPlan> plan(new RunPlan());
   plan->key_ = std::move(key);
   plan->memory_ = memory;
+  plan->host_memory_ = session.runtime().cpu_memory.get();
   plan->binds_always_ = binds_always;
   NEREID_RETURN_IF_ERROR(plan->PlanInputs(session, job));
   const auto& outputs = session.signature().outputs;
@@ -112,7 +113,10 @@ Status RunPlan::BindOutputsTo(std::byte* slab) noexcept {
 Status RunPlan::BindOutputsToRuntime() noexcept {
   for (auto& output : outputs_) {
     output.bound = nullptr;
-    NEREID_RETURN_IF_ORT(ort::g_api->BindOutputToDevice(binding_.get(), output.spec->name.c_str(), memory_));
+    // Strings are objects of the host: in memory for a device the runtime leaves them unmade and frees them
+    // all the same.
+    const auto* memory = output.spec->datatype->byte_size == 0 ? host_memory_ : memory_;
+    NEREID_RETURN_IF_ORT(ort::g_api->BindOutputToDevice(binding_.get(), output.spec->name.c_str(), memory));
   }
   return {};
 }

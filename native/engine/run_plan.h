@@ -77,6 +77,8 @@ class RunPlan {
 
   PlanKey key_;
   const ort::MemoryInfo* memory_ = nullptr;
+  /// For strings, wherever the others lie.
+  const ort::MemoryInfo* host_memory_ = nullptr;
   bool binds_always_ = false;
   // The tensors must outlive the binding's use of them.
   std::vector<PlannedInput> inputs_;

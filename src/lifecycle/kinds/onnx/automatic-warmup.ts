@@ -96,6 +96,10 @@ class AutomaticWarmup implements AutomaticOutcome {
   }
 
   async #runAll(): Promise<void> {
+    const [first] = this.#task.instances;
+    // The first run on a GPU loads the provider's kernels. That takes a tenth of a second and many MiB of the host, once,
+    // and is not the cost of a row.
+    if (first?.device.kind === 'cuda' && (await this.#batch(1, [first], true)) === null) return;
     const one = await this.#warm(1);
     const { maxBatchSize } = this.#task.config;
     if (one === null || maxBatchSize < 2 || this.batchFault !== null) return;

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { EngineBatch, EngineOutput } from '../../../../src/engine/engine.ts';
+import type { Device, EngineBatch, EngineOutput } from '../../../../src/engine/engine.ts';
 import { invalidArgument } from '../../../../src/errors.ts';
 import type { MemoryProbe } from '../../../../src/lifecycle/kinds/onnx/process-memory.ts';
 import { type WarmupTask, warmUp } from '../../../../src/lifecycle/kinds/onnx/warmup.ts';
@@ -49,11 +49,17 @@ interface Story {
   outcome(): string | null;
 }
 
-function start(task: Partial<WarmupTask> = {}, instanceCount = 1, availableMiB = 8192): Story {
+function start(
+  task: Partial<WarmupTask> = {},
+  instanceCount = 1,
+  availableMiB = 8192,
+  device: Device = { kind: 'cpu' },
+): Story {
   const clock = new FakeClock();
   const memory = new FakeMemory();
   memory.available = availableMiB * mebibyte;
   const instances = Array.from({ length: instanceCount }, () => new FakeInstance());
+  for (const instance of instances) instance.device = device;
   const lines: string[] = [];
   const replaced: unknown[] = [];
   const line =
@@ -158,6 +164,17 @@ describe('the automatic warm-up', () => {
     expect(story.lines).toEqual([
       'info automatic warm-up stopped early, the model serves all the same: a row took 1.0 ms and 10 MiB, so 6 of 128 rows were run',
     ]);
+  });
+
+  it('does not take the loading of kernels on a GPU for the cost of a row', async () => {
+    const story = start({ config: modelConfig({ maxBatchSize: 64 }) }, 1, 8192, { kind: 'cuda', ordinal: 0 });
+    await story.pass(0);
+    story.memory.resident += 81 * mebibyte;
+    await story.pass(300);
+    story.instances[0]?.running?.complete();
+    await finishRuns(story, 0.1, 1000);
+    expect(story.instances.map(rowsOf)).toEqual([[1, 1, 1, 64, 64]]);
+    expect(story.lines).toEqual(['debug automatic warm-up is done']);
   });
 
   it('takes little where little is available', async () => {
