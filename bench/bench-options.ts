@@ -2,6 +2,8 @@
 
 import { parseArgs } from 'node:util';
 
+import type { BareDevice } from './process/bare-loop.ts';
+
 const generatorNames = ['auto', 'own', 'h2load'] as const;
 /** `auto` is h2load where it is installed, else our own. */
 export type GeneratorName = (typeof generatorNames)[number];
@@ -17,6 +19,12 @@ export interface BenchOptions {
   readonly serverFlags: readonly string[];
   /** What makes the load of `frontends` and `path`. */
   readonly generator: GeneratorName;
+  /** Where models run: `gpu` and `reload`. */
+  readonly device: BareDevice;
+  /** Fewer models and batch sizes: `gpu`, `reload` and `threads`. */
+  readonly isShort: boolean;
+  /** Numbers of frontend threads to compare; empty for those that suit the machine. */
+  readonly threads: readonly number[];
 }
 
 export interface BenchCommand extends BenchOptions {
@@ -32,6 +40,24 @@ const positive = (name: string, text: string): number => {
   return value;
 };
 
+const deviceName = (text: string): BareDevice => {
+  if (text === 'cpu' || text === 'cuda') return text;
+  throw new Error(`--device: expected cpu or cuda, got '${text}'`);
+};
+
+const countList = (name: string, text: string): number[] => {
+  const counts = text === '' ? [] : text.split(',').map(Number);
+  if (counts.every((count) => Number.isInteger(count) && count > 0)) return counts;
+  throw new Error(`--${name}: expected numbers like 1,2,4, got '${text}'`);
+};
+
+/** Rounds and seconds of one measurement; what measures much has less time for each. */
+const usual = { rounds: '5', seconds: '2' };
+const usualOf: Readonly<Record<string, typeof usual>> = {
+  gpu: { rounds: '1', seconds: '1' },
+  reload: { rounds: '1', seconds: '3' },
+};
+
 const generatorName = (text: string): GeneratorName => {
   const known = generatorNames.find((name) => name === text);
   if (known === undefined) throw new Error(`--generator: expected ${generatorNames.join(', ')}, got '${text}'`);
@@ -44,21 +70,28 @@ export function readBenchCommand(args: readonly string[]): BenchCommand {
     args: [...args],
     allowPositionals: true,
     options: {
-      rounds: { type: 'string', default: '5' },
-      seconds: { type: 'string', default: '2' },
+      rounds: { type: 'string' },
+      seconds: { type: 'string' },
       only: { type: 'string', default: '' },
       'server-flag': { type: 'string', multiple: true, default: [] },
       generator: { type: 'string', default: 'auto' },
       before: { type: 'string', default: '' },
+      device: { type: 'string', default: 'cuda' },
+      short: { type: 'boolean', default: false },
+      threads: { type: 'string', default: '' },
     },
   });
+  const byDefault = usualOf[positionals[0] ?? ''] ?? usual;
   return {
     words: positionals,
-    rounds: Math.ceil(positive('rounds', values.rounds)),
-    windowMs: positive('seconds', values.seconds) * 1000,
+    rounds: Math.ceil(positive('rounds', values.rounds ?? byDefault.rounds)),
+    windowMs: positive('seconds', values.seconds ?? byDefault.seconds) * 1000,
     only: values.only,
     serverFlags: values['server-flag'],
     generator: generatorName(values.generator),
     before: values.before,
+    device: deviceName(values.device),
+    isShort: values.short,
+    threads: countList('threads', values.threads),
   };
 }

@@ -19,9 +19,10 @@ import {
   computeRowShape,
 } from './models/compute-model.ts';
 import { ModelFolder } from './models/model-folder.ts';
-import { BareLoop, buildBareLoop } from './process/bare-loop.ts';
+import { BareLoop, type BareLoopInput, buildBareLoop } from './process/bare-loop.ts';
 import { choosePlacement } from './process/cpu-pinning.ts';
 import { machineBusyShare } from './process/machine-load.ts';
+import { batchCounts } from './process/model-control.ts';
 import { ServedProcess } from './process/served-process.ts';
 import { median, medianRow, publish } from './report.ts';
 
@@ -47,16 +48,6 @@ function casesOf(rows: Float32Array, answers: Float32Array): InferCase[] {
     input: fp32Bytes(rows.slice(i * computeRowElements, (i + 1) * computeRowElements)),
     expected: answers.slice(i * computeOutputElements, (i + 1) * computeOutputElements),
   }));
-}
-
-/** Rows per batch since the server began, by its own statistics: shows whether the batches were full. */
-async function meanBatchRows(server: ServedProcess): Promise<number> {
-  const answer = await fetch(`${server.url}/v2/models/${computeModel.name}/stats`);
-  const { model_stats } = (await answer.json()) as {
-    model_stats: { inference_count: number; execution_count: number }[];
-  };
-  const [{ inference_count, execution_count }] = model_stats;
-  return inference_count / execution_count;
 }
 
 async function compare(
@@ -109,32 +100,37 @@ export async function benchCompute(options: BenchOptions): Promise<void> {
   const placement = choosePlacement();
   const repository = new ModelFolder();
   const modelFile = repository.add(computeModel);
-  const batchesFile = join(repository.path, 'batches.f32');
+  const rowsFile = join(repository.path, 'rows.f32');
   const rows = allRows();
-  writeFileSync(batchesFile, fp32Bytes(rows));
-  const bareInput = {
+  writeFileSync(rowsFile, fp32Bytes(rows));
+  const bareInput: BareLoopInput = {
     modelFile,
-    batchesFile,
+    rowsFile,
     threads: 1,
+    device: 'cpu',
+    datatype: 'FP32',
     outputElementsPerRow: computeOutputElements,
-    batchShape: [computeBatchRows, ...computeRowShape],
+    rowShape: computeRowShape,
   };
   const bare = new BareLoop(bareInput, placement.measuredCpu);
   const generator = new Generator(placement.loadCpu);
   let server: ServedProcess | null = null;
   try {
+    await bare.bind('host', computeBatchRows, batchCount);
     const cases = casesOf(rows, await bare.answers());
+    await bare.bind('resident', computeBatchRows, batchCount);
     // Not pinned: its compute thread and its event loop are two threads, and the generator shares with the latter.
     server = await ServedProcess.nereid(repository.path, null, options.serverFlags);
     const { bareRounds, servedRounds } = await compare(bare, server, generator, cases, options);
     const ratios = servedRounds.map((served, i) => served['rows/s'] / bareRounds[i]['rows/s']);
+    const served = await batchCounts(server, computeModel.name);
     const settings = {
       rounds: options.rounds,
       secondsPerRound: options.windowMs / 1000,
       batchRows: computeBatchRows,
       busyBefore: Number(busyBefore.toFixed(2)),
       computeThreads: 1,
-      meanBatchRows: Number((await meanBatchRows(server)).toFixed(2)),
+      meanBatchRows: Number((served.rows / served.batches).toFixed(2)),
       ratio: Number(median(ratios).toFixed(3)),
     };
     publish('compute', settings, [medianRow('bare C++ loop', bareRounds), medianRow('served over gRPC', servedRounds)]);

@@ -8,10 +8,11 @@ const fromRoot = (path: string): string => fileURLToPath(new URL(`../../../${pat
 export const repositoryRoot = fromRoot('');
 /** The built server's entry. */
 export const serverMain = fromRoot('dist/main.js');
-/** JSON results; ignored by git. */
-export const resultsFolder = fromRoot('bench/results');
-/** Sources of the bare loop, and where cmake builds them. */
+/** JSON results; ignored by git. BENCH_RESULTS is another folder for them. */
+export const resultsFolder = process.env.BENCH_RESULTS ?? fromRoot('bench/results');
+/** Sources of the bare loop, what it is made of, and where cmake builds it. */
 export const nativeBenchSources = fromRoot('bench');
+export const nativeBenchInputs = ['bench/bare_loop.cc', 'bench/CMakeLists.txt', 'native/ort'].map(fromRoot);
 export const nativeBenchBuild = fromRoot('build/bench-native');
 /** Sources of the C++ servers that we compare with, and where cmake builds them. */
 export const peerSources = fromRoot('bench/peers');

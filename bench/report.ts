@@ -64,7 +64,9 @@ function machine(): Report['machine'] {
   };
 }
 
+/** What was not measured, or could not be, is NaN. */
 const digits = (value: number): string => {
+  if (Number.isNaN(value)) return '-';
   if (Math.abs(value) >= 100) return Math.round(value).toLocaleString('en-US');
   return String(Number(value.toPrecision(3)));
 };
@@ -79,19 +81,32 @@ export function printTable(rows: readonly ReportRow[]): void {
   }
 }
 
-/** Prints the table, writes bench/results/<bench>-<date>.json, says where. */
-export function publish(bench: string, settings: Report['settings'], rows: readonly ReportRow[]): void {
-  const report: Report = { bench, date: new Date().toISOString(), machine: machine(), settings, rows };
-  console.log(
-    `\n${bench}: ${Object.entries({ ...report.machine, ...settings })
-      .map((pair) => pair.join(' '))
-      .join(', ')}`,
-  );
-  printTable(rows);
+/** Writes bench/results/<bench>-<date>.json, again where it is there already. Its path. */
+export function save(report: Report): string {
   mkdirSync(resultsFolder, { recursive: true });
-  const file = join(resultsFolder, `${bench}-${report.date.replaceAll(/[:.]/g, '-')}.json`);
+  const file = join(resultsFolder, `${report.bench}-${report.date.replaceAll(/[:.]/g, '-')}.json`);
   writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
-  console.log(`written to ${file}`);
+  return file;
 }
 
-export const readReport = (file: string): Report => JSON.parse(readFileSync(file, 'utf8')) as Report;
+/** A report of now. */
+export const reportOf = (bench: string, settings: Report['settings'], rows: readonly ReportRow[]): Report => {
+  return { bench, date: new Date().toISOString(), machine: machine(), settings, rows };
+};
+
+/** Prints the table, saves the report, says where. */
+export function publish(bench: string, settings: Report['settings'], rows: readonly ReportRow[]): void {
+  print(reportOf(bench, settings, rows));
+}
+
+/** The same for a report that is there already. */
+export function print(report: Report): void {
+  const facts = Object.entries({ ...report.machine, ...report.settings });
+  console.log(`\n${report.bench}: ${facts.map((pair) => pair.join(' ')).join(', ')}`);
+  printTable(report.rows);
+  console.log(`written to ${save(report)}`);
+}
+
+/** JSON has no NaN: what was not measured is null there. */
+export const readReport = (file: string): Report =>
+  JSON.parse(readFileSync(file, 'utf8'), (_, value: unknown) => (value === null ? Number.NaN : value)) as Report;

@@ -1,12 +1,13 @@
 /**
  * `threads`: the same load on servers with one, two, four … frontend threads, all alive and measured in turn. Nothing is
- * pinned: servers and load generator share all processors, as they do where a service runs beside its callers.
+ * pinned: servers and load generators share all processors, as they do where a service runs beside its callers. Rows name
+ * how busy the busiest generator was: at 100 % it was the limit.
  */
 
 import { availableParallelism } from 'node:os';
 import type { BenchOptions } from './bench-options.ts';
 import { metricsOf } from './contest.ts';
-import { Generator } from './load/generator.ts';
+import { GeneratorGroup, generatorCount } from './load/generator-group.ts';
 import type { InferCase } from './load/infer-case.ts';
 import type { LoadPlan, Protocol } from './load/load-plan.ts';
 import { imageCases, imageModel } from './models/image-model.ts';
@@ -19,6 +20,8 @@ import { publish } from './report.ts';
 
 const warmUpMs = 500;
 const mostThreads = 8;
+/** With more processors than this, sixteen callers who wait for their answers are too few to keep the server busy. */
+const fewProcessors = 4;
 
 interface ThreadsHeat {
   readonly protocol: Protocol;
@@ -28,23 +31,30 @@ interface ThreadsHeat {
   readonly outstanding: number;
 }
 
+/** Connections and requests under way on each for a machine with many processors; HTTP/1.1 has one on each. */
+const manyCallers = { grpc: { connections: 64, outstanding: 8 }, http: { connections: 256, outstanding: 1 } } as const;
+
 const heats: readonly ThreadsHeat[] = (['grpc', 'http'] as const).flatMap((protocol) => [
   { protocol, what: 'tiny 64 B', cases: tinyCases, connections: 16, outstanding: protocol === 'grpc' ? 4 : 1 },
   { protocol, what: 'tiny 64 B', cases: tinyCases, connections: 64, outstanding: 1 },
+  ...(availableParallelism() > fewProcessors
+    ? [{ protocol, what: 'tiny 64 B', cases: tinyCases, ...manyCallers[protocol] }]
+    : []),
   { protocol, what: 'image 602 KB', cases: imageCases, connections: 16, outstanding: 1 },
 ]);
 
 const nameOf = ({ protocol, what, connections, outstanding }: ThreadsHeat): string =>
   `${protocol} ${what} ${connections}x${outstanding}`;
 
-/** 1, 2, 4 … up to the number of processors, but at least two. */
-function threadCounts(): number[] {
+/** Those asked for, else 1, 2, 4 … up to the number of processors, but at least two. */
+function threadCounts(wanted: readonly number[]): readonly number[] {
+  if (wanted.length > 0) return wanted;
   const counts = [1, 2];
   for (let next = 4; next <= Math.min(mostThreads, availableParallelism()); next *= 2) counts.push(next);
   return counts;
 }
 
-async function measure(server: ServedProcess, heat: ThreadsHeat, generator: Generator, windowMs: number) {
+async function measure(server: ServedProcess, heat: ThreadsHeat, generator: GeneratorGroup, windowMs: number) {
   const plan: LoadPlan = {
     protocol: heat.protocol,
     port: heat.protocol === 'grpc' ? server.grpcPort : server.httpPort,
@@ -72,14 +82,17 @@ export async function benchThreads(options: BenchOptions): Promise<void> {
   const repository = new ModelFolder();
   repository.add(tinyModel);
   repository.add(imageModel);
-  const generator = new Generator(null);
+  const generator = new GeneratorGroup(generatorCount());
+  const counts = threadCounts(options.threads);
   const servers = new Map<string, ServedProcess>();
   try {
-    for (const count of threadCounts()) {
+    for (const count of counts) {
       const flags = [`--frontend-threads=${count}`, ...options.serverFlags];
       servers.set(`threads=${count}`, await ServedProcess.nereid(repository.path, null, flags));
     }
-    const chosen = heats.filter((heat) => nameOf(heat).includes(options.only));
+    const chosen = heats.filter(
+      (heat) => nameOf(heat).includes(options.only) && !(options.isShort && heat.protocol === 'http'),
+    );
     const measured = chosen.map(() => new Map<string, Metrics[]>([...servers.keys()].map((name) => [name, []])));
     for (let round = 0; round < options.rounds; round++) {
       for (const [i, heat] of chosen.entries()) {
@@ -90,8 +103,14 @@ export async function benchThreads(options: BenchOptions): Promise<void> {
       console.error(`threads: round ${round + 1} of ${options.rounds}`);
     }
     const ratios = { 'CPU ratio': 'CPU us/req', 'req/s ratio': 'req/s', 'p99 ratio': 'p99 us' };
-    const rows = chosen.flatMap((heat, i) => comparedRows(measured[i] ?? new Map(), nameOf(heat), 'threads=1', ratios));
-    const settings = { rounds: options.rounds, secondsPerRound: options.windowMs / 1000 };
+    const rows = chosen.flatMap((heat, i) =>
+      comparedRows(measured[i] ?? new Map(), nameOf(heat), `threads=${counts[0]}`, ratios),
+    );
+    const settings = {
+      rounds: options.rounds,
+      secondsPerRound: options.windowMs / 1000,
+      generators: generator.size,
+    };
     const placement = `not pinned, ${availableParallelism()} processors`;
     publish('threads', { ...settings, busyBefore: Number(busyBefore.toFixed(2)), placement }, rows);
   } finally {

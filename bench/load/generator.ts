@@ -4,10 +4,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 import { pinned } from '../process/cpu-pinning.ts';
-import type { LoadPlan, LoadResult } from './load-plan.ts';
+import type { LoadPlan, OwnLoadResult } from './load-plan.ts';
 
 interface Answer {
-  readonly result: LoadResult | null;
+  readonly result: OwnLoadResult | null;
   readonly failure: string | null;
 }
 
@@ -21,7 +21,7 @@ export class Generator {
   }
 
   /** Runs one plan. Rejects when the server cannot be reached or the generator ends. */
-  run(plan: LoadPlan): Promise<LoadResult> {
+  run(plan: LoadPlan): Promise<OwnLoadResult> {
     return new Promise((resolve, reject) => {
       const onExit = (code: number | null): void => reject(new Error(`the load generator ended with code ${code}`));
       this.#child.once('exit', onExit);

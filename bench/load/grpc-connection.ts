@@ -113,7 +113,11 @@ export class GrpcConnection implements LoadConnection {
     return this.#calls.size;
   }
 
-  start(): void {
+  get isBroken(): boolean {
+    return this.#isClosed;
+  }
+
+  send(): void {
     this.#fill();
   }
 
@@ -126,8 +130,10 @@ export class GrpcConnection implements LoadConnection {
     if (this.#sender === null || this.#isClosed) return;
     const wanted = Math.min(this.#outstanding, this.#peer.maxStreams);
     if (this.#recorder.isSending && this.#calls.size < wanted) {
-      const startMs = performance.now();
+      const nowMs = performance.now();
       while (this.#calls.size < wanted) {
+        const startMs = this.#recorder.takeDue(nowMs);
+        if (startMs === null) break;
         const caseIndex = this.#recorder.takeCase();
         this.#calls.set(this.#nextStreamId, { startMs, caseIndex, message: null, grpcStatus: null, grpcMessage: '' });
         this.#sender.add(this.#nextStreamId, caseIndex);

@@ -1,7 +1,7 @@
 /** An inference as a gRPC message (raw contents), and the output bytes of the answer's message. */
 
 import { bytesField, varint } from '../../test/models/onnx-writer.ts';
-import { type InferCase, inputName, outputName } from './infer-case.ts';
+import { datatypeOf, type InferCase, inputName, outputName } from './infer-case.ts';
 
 /** Full path of the unary call. */
 export const modelInferPath = '/inference.GRPCInferenceService/ModelInfer';
@@ -9,7 +9,7 @@ export const modelInferPath = '/inference.GRPCInferenceService/ModelInfer';
 /** The ModelInferRequest with gRPC's five bytes in front: no compression, length. */
 export function grpcMessage(inferCase: InferCase): Buffer {
   const dims = Buffer.concat(inferCase.shape.map(varint));
-  const input = Buffer.concat([bytesField(1, inputName), bytesField(2, 'FP32'), bytesField(3, dims)]);
+  const input = Buffer.concat([bytesField(1, inputName), bytesField(2, datatypeOf(inferCase)), bytesField(3, dims)]);
   const message = Buffer.concat([
     bytesField(1, inferCase.model),
     bytesField(5, input),

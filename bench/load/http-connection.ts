@@ -60,7 +60,11 @@ export class HttpConnection implements LoadConnection {
     return this.#inFlight;
   }
 
-  start(): void {
+  get isBroken(): boolean {
+    return this.#isClosed;
+  }
+
+  send(): void {
     this.#fill();
   }
 
@@ -70,19 +74,21 @@ export class HttpConnection implements LoadConnection {
   }
 
   #fill(): void {
-    const due = this.#outstanding - this.#inFlight;
-    if (due === 0 || !this.#recorder.isSending || this.#isClosed) return;
+    const room = this.#outstanding - this.#inFlight;
+    if (room === 0 || !this.#recorder.isSending || this.#isClosed) return;
     const nowMs = performance.now();
-    if (due > 1) this.#socket.cork();
-    for (let i = 0; i < due; i += 1) {
+    if (room > 1) this.#socket.cork();
+    for (let i = 0; i < room; i += 1) {
+      const startMs = this.#recorder.takeDue(nowMs);
+      if (startMs === null) break;
       const slot = (this.#oldest + this.#inFlight) % this.#outstanding;
       const caseIndex = this.#recorder.takeCase();
-      this.#startMs[slot] = nowMs;
+      this.#startMs[slot] = startMs;
       this.#caseIndex[slot] = caseIndex;
       this.#inFlight += 1;
       this.#socket.write(this.#requests[caseIndex]);
     }
-    if (due > 1) this.#socket.uncork();
+    if (room > 1) this.#socket.uncork();
   }
 
   #answer(status: number, body: Buffer, binaryStart: number): void {

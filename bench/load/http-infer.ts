@@ -1,6 +1,6 @@
 /** An inference as HTTP/1.1 bytes, tensors in the binary extension both ways. */
 
-import { type InferCase, inputName, outputName } from './infer-case.ts';
+import { datatypeOf, type InferCase, inputName, outputName } from './infer-case.ts';
 
 /** The whole request, ready to be written as often as wanted. */
 export function httpRequest(inferCase: InferCase, host: string): Buffer {
@@ -10,7 +10,7 @@ export function httpRequest(inferCase: InferCase, host: string): Buffer {
         {
           name: inputName,
           shape: inferCase.shape,
-          datatype: 'FP32',
+          datatype: datatypeOf(inferCase),
           parameters: { binary_data_size: inferCase.input.byteLength },
         },
       ],

@@ -1,20 +1,27 @@
 /**
- * One inference as a load generator asks it: one FP32 tensor named INPUT in, one named OUTPUT back. Which protocol carries
- * it is not said here.
+ * One inference as a load generator asks it: one tensor named INPUT in, one FP32 tensor named OUTPUT back. Which protocol
+ * carries it is not said here.
  */
 
 export const inputName = 'INPUT';
 export const outputName = 'OUTPUT';
 
+/** The protocol's names of the datatypes that inputs have. */
+export type InputDatatype = 'FP32' | 'FP16' | 'UINT8' | 'INT64';
+
 export interface InferCase {
   readonly model: string;
+  /** FP32 unless given. */
+  readonly datatype?: InputDatatype;
   /** Shape of the input, batch dimension included. */
   readonly shape: readonly number[];
-  /** The input's elements, FP32 little-endian, row-major. */
+  /** The input's elements, little-endian, row-major. */
   readonly input: Uint8Array;
   /** What OUTPUT must hold; null where any answer of the right form will do. */
   readonly expected: Float32Array | null;
 }
+
+export const datatypeOf = ({ datatype = 'FP32' }: InferCase): InputDatatype => datatype;
 
 /** The bytes of FP32 elements; a view, not a copy. */
 export function fp32Bytes(values: Float32Array): Uint8Array {

@@ -16,6 +16,20 @@ export class LatencyHistogram {
     return this.#maxUs;
   }
 
+  /** How many answers fell into each bucket; a copy. */
+  get counts(): Float64Array {
+    return this.#counts.slice();
+  }
+
+  /** Adds what another histogram counted; it may come from another process. */
+  add(counts: Float64Array, maxUs: number): void {
+    for (let bucket = 0; bucket < bucketCount; bucket += 1) {
+      this.#counts[bucket] += counts[bucket];
+      this.#total += counts[bucket];
+    }
+    this.#maxUs = Math.max(this.#maxUs, maxUs);
+  }
+
   record(us: number): void {
     const bucket = Math.floor(Math.log2(Math.max(us, smallestUs) / smallestUs) * bucketsPerDoubling);
     this.#counts[Math.min(bucket, bucketCount - 1)] += 1;

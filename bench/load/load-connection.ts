@@ -3,7 +3,9 @@
 export interface LoadConnection {
   /** Requests sent and not yet answered. */
   readonly inFlight: number;
-  /** Sends the first requests; from then on every answer is followed by the next request while the recorder wants more. */
-  start(): void;
+  /** True once it is closed, by whichever side. */
+  readonly isBroken: boolean;
+  /** Sends what is due and has room; so does every answer that comes, while the recorder wants more. */
+  send(): void;
   close(): void;
 }

@@ -9,8 +9,13 @@ export interface LoadPlan {
   /** On 127.0.0.1. */
   readonly port: number;
   readonly connections: number;
-  /** Requests under way per connection: HTTP/2 streams, or pipelined HTTP/1.1 requests. */
+  /** Requests under way per connection: HTTP/2 streams, or pipelined HTTP/1.1 requests. In an open loop, at most so many. */
   readonly outstanding: number;
+  /**
+   * Absent: a closed loop, in which every answer is followed by the next request. A number: an open loop, in which so many
+   * requests a second are due at random moments, whether answers come or not, and latency counts from when one was due.
+   */
+  readonly requestsPerSecond?: number;
   /** Asked in turn; several of them show whether answers reach the request they belong to. */
   readonly cases: readonly InferCase[];
   /** Every n-th answer is compared with its expected values; the status of every answer is looked at in any case. */
@@ -41,4 +46,10 @@ export interface LoadResult {
   readonly p50Us: number;
   readonly p99Us: number;
   readonly maxUs: number;
+}
+
+/** What our own generator reports beyond that: the whole distribution, so that several of them can be taken together. */
+export interface OwnLoadResult extends LoadResult {
+  /** See `LatencyHistogram`. */
+  readonly latencyCounts: Float64Array;
 }

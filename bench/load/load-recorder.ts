@@ -2,6 +2,7 @@
 
 import { type InferCase, outputDifference } from './infer-case.ts';
 import { LatencyHistogram } from './latency-histogram.ts';
+import { closedLoop, type Pace } from './pace.ts';
 
 export interface Checking {
   readonly checkEvery: number;
@@ -12,6 +13,7 @@ export class LoadRecorder {
   readonly latencies = new LatencyHistogram();
   readonly #cases: readonly InferCase[];
   readonly #checking: Checking;
+  readonly #pace: Pace;
   #isSending = true;
   #succeeded = 0;
   #failed = 0;
@@ -22,9 +24,10 @@ export class LoadRecorder {
   #limit = Number.POSITIVE_INFINITY;
   #onLimit: () => void = () => {};
 
-  constructor(cases: readonly InferCase[], checking: Checking) {
+  constructor(cases: readonly InferCase[], checking: Checking, pace: Pace = closedLoop) {
     this.#cases = cases;
     this.#checking = checking;
+    this.#pace = pace;
   }
 
   get isSending(): boolean {
@@ -38,6 +41,11 @@ export class LoadRecorder {
       checked: this.#checked,
       firstFailure: this.#firstFailure,
     };
+  }
+
+  /** When the next request was due, which is when its latency begins; null while none is due. Takes it. */
+  takeDue(nowMs: number): number | null {
+    return this.#isSending ? this.#pace.takeDue(nowMs) : null;
   }
 
   /** Index of the case to ask next. */

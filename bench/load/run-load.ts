@@ -8,8 +8,9 @@ import { grpcMessage } from './grpc-infer.ts';
 import { HttpConnection } from './http-connection.ts';
 import { httpRequest } from './http-infer.ts';
 import type { LoadConnection } from './load-connection.ts';
-import type { LoadPlan, LoadResult } from './load-plan.ts';
+import type { LoadPlan, OwnLoadResult } from './load-plan.ts';
 import { LoadRecorder } from './load-recorder.ts';
+import { closedLoop, openLoop } from './pace.ts';
 
 /** How long answers may take that are still under way when the window ends. */
 const drainMs = 10_000;
@@ -42,11 +43,26 @@ function largestGrowth(before: ReadonlyMap<string, number>, after: ReadonlyMap<s
   return largest;
 }
 
+/** Has the connections send in turn whenever a request is due, until the recorder wants no more. Takes a whole processor. */
+function pump(connections: readonly LoadConnection[], recorder: LoadRecorder): void {
+  let next = 0;
+  const turn = (): void => {
+    if (!recorder.isSending) return;
+    connections[next].send();
+    next = (next + 1) % connections.length;
+    setImmediate(turn);
+  };
+  turn();
+}
+
 /** Ends early, with what was counted, when every connection has broken. Rejects when the server cannot be reached. */
-export async function runLoad(plan: LoadPlan): Promise<LoadResult> {
-  const recorder = new LoadRecorder(plan.cases, plan);
+export async function runLoad(plan: LoadPlan): Promise<OwnLoadResult> {
+  const { requestsPerSecond } = plan;
+  const pace = requestsPerSecond === undefined ? closedLoop : openLoop(requestsPerSecond, performance.now());
+  const recorder = new LoadRecorder(plan.cases, plan, pace);
   const connections = await openConnections(plan, recorder);
-  for (const connection of connections) connection.start();
+  if (requestsPerSecond === undefined) for (const connection of connections) connection.send();
+  else pump(connections, recorder);
   await sleep(plan.warmUpMs);
 
   const threadsStartUs = threadCpuUs(plan.measuredPid);
@@ -61,7 +77,7 @@ export async function runLoad(plan: LoadPlan): Promise<LoadResult> {
     };
     const timeout = setTimeout(end, plan.windowMs);
     const watch = setInterval(() => {
-      if (inFlight(connections) === 0) end();
+      if (connections.every((connection) => connection.isBroken)) end();
     }, 200);
     recorder.openWindow(plan.maxRequests, end);
   });
@@ -71,7 +87,7 @@ export async function runLoad(plan: LoadPlan): Promise<LoadResult> {
   const busiestThreadCpuUs = largestGrowth(threadsStartUs, threadCpuUs(plan.measuredPid));
   const own = process.cpuUsage(ownStart);
   const [p50Us, p99Us] = [recorder.latencies.quantileUs(0.5), recorder.latencies.quantileUs(0.99)];
-  const { maxUs } = recorder.latencies;
+  const { maxUs, counts: latencyCounts } = recorder.latencies;
 
   recorder.stopSending();
   await drain(connections, recorder);
@@ -79,6 +95,6 @@ export async function runLoad(plan: LoadPlan): Promise<LoadResult> {
   const generatorCpuUs = own.user + own.system;
   return {
     ...{ succeeded, failed, checked, firstFailure, seconds },
-    ...{ serverCpuUs, busiestThreadCpuUs, generatorCpuUs, p50Us, p99Us, maxUs },
+    ...{ serverCpuUs, busiestThreadCpuUs, generatorCpuUs, p50Us, p99Us, maxUs, latencyCounts },
   };
 }

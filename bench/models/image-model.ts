@@ -30,7 +30,7 @@ export const imageModel: ServedModel = {
       constant('steps', [step, step]),
     ],
   }),
-  config: 'max_batch_size: 8\ndynamic_batching { }\n',
+  config: 'max_batch_size: 8\ndynamic_batching { }\ninstance_group [ { kind: KIND_CPU } ]\n',
 };
 
 export const imageCases: readonly InferCase[] = Array.from({ length: caseCount }, (_, i) => {

@@ -30,7 +30,8 @@ export const tinyModel: ServedModel = {
       initializer('b2', elem.float, [width], floats(second.bias)),
     ],
   }),
-  config: 'max_batch_size: 64\ndynamic_batching { }\n',
+  // On the processor where there is a GPU as well: it stands for what a request costs, not for a model.
+  config: 'max_batch_size: 64\ndynamic_batching { }\ninstance_group [ { kind: KIND_CPU } ]\n',
 };
 
 /** One dense layer of one row. */

@@ -5,9 +5,12 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
 
-import { nativeBenchBuild, nativeBenchSources } from '../paths.ts';
-import { buildWithCmake } from './cmake-build.ts';
+import type { InputDatatype } from '../load/infer-case.ts';
+import { nativeBenchBuild, nativeBenchInputs, nativeBenchSources } from '../paths.ts';
+import { buildWithCmake, isUpToDate } from './cmake-build.ts';
 import { pinned } from './cpu-pinning.ts';
+
+const program = join(nativeBenchBuild, 'bare_loop');
 
 /** The library that the onnxruntime-node package ships for this machine; the server uses the same file. */
 export function packagedLibrary(): string {
@@ -15,17 +18,28 @@ export function packagedLibrary(): string {
   return join(dirname(packageFile), 'bin', 'napi-v6', process.platform, process.arch, 'libonnxruntime.so.1');
 }
 
-/** Builds the loop. Null when that worked, else why it did not. */
-export const buildBareLoop = (): string | null => buildWithCmake(nativeBenchSources, nativeBenchBuild);
+/** Builds the loop where its sources are newer; needs no compiler where they are not. Null when that worked, else why not. */
+export const buildBareLoop = (): string | null =>
+  isUpToDate(program, nativeBenchInputs) ? null : buildWithCmake(nativeBenchSources, nativeBenchBuild);
+
+/** `cuda` is the first GPU. */
+export type BareDevice = 'cpu' | 'cuda';
+
+/**
+ * `resident`: inputs and outputs are on the device from the beginning. `host`: each batch is uploaded from pinned memory, and
+ * its answer downloaded there. On the CPU nothing is copied in either.
+ */
+export type BareMode = 'resident' | 'host';
 
 export interface BareLoopInput {
   readonly modelFile: string;
-  /** Whole batches of floats. */
-  readonly batchesFile: string;
+  /** Rows of input one after the other; batches take them in turn. */
+  readonly rowsFile: string;
   readonly threads: number;
+  readonly device: BareDevice;
+  readonly datatype: InputDatatype;
   readonly outputElementsPerRow: number;
-  /** Rows first. */
-  readonly batchShape: readonly number[];
+  readonly rowShape: readonly number[];
 }
 
 export interface BareRun {
@@ -40,35 +54,50 @@ export class BareLoop {
 
   constructor(input: BareLoopInput, cpu: number | null) {
     const [command, ...args] = pinned(cpu, [
-      ...[join(nativeBenchBuild, 'bare_loop'), packagedLibrary(), input.modelFile, input.batchesFile],
-      ...[input.threads, input.outputElementsPerRow, ...input.batchShape].map(String),
+      ...[program, packagedLibrary(), input.modelFile, input.rowsFile, String(input.threads)],
+      ...[input.device, input.datatype, ...[input.outputElementsPerRow, ...input.rowShape].map(String)],
     ]);
     this.#child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
-    const { stdout } = this.#child;
-    if (stdout === null) throw new Error('the bare loop has no standard output');
+    const { stdin, stdout } = this.#child;
+    if (stdin === null || stdout === null) throw new Error('the bare loop has no standard streams');
+    // A loop that has ended is told of by its exit.
+    stdin.on('error', () => undefined);
     this.#lines = createInterface({ input: stdout });
   }
 
-  #ask(command: string): Promise<number[]> {
+  #ask(command: string): Promise<string> {
     return new Promise((resolve, reject) => {
       const onExit = (code: number | null): void => reject(new Error(`the bare loop ended with code ${code}`));
+      if (this.#child.exitCode !== null || this.#child.signalCode !== null) {
+        onExit(this.#child.exitCode);
+        return;
+      }
       this.#child.once('exit', onExit);
       this.#lines.once('line', (line) => {
         this.#child.off('exit', onExit);
-        resolve(line.trim().split(' ').map(Number));
+        resolve(line.trim());
       });
       this.#child.stdin?.write(`${command}\n`);
     });
   }
 
+  async #askNumbers(command: string): Promise<number[]> {
+    return (await this.#ask(command)).split(' ').map(Number);
+  }
+
+  /** Lays out batches of `rows` rows, which `run` takes in turn. */
+  async bind(mode: BareMode, rows: number, batches: number): Promise<void> {
+    await this.#ask(`bind ${mode} ${rows} ${batches}`);
+  }
+
   async run(milliseconds: number): Promise<BareRun> {
-    const [rows, seconds, cpuUs] = await this.#ask(`run ${milliseconds}`);
+    const [rows, seconds, cpuUs] = await this.#askNumbers(`run ${milliseconds}`);
     return { rows, seconds, cpuUs };
   }
 
-  /** Every output element of every batch, in order. */
+  /** Every output element of every batch, in order; of batches bound in mode `host` only. */
   async answers(): Promise<Float32Array> {
-    return Float32Array.from(await this.#ask('answers'));
+    return Float32Array.from(await this.#askNumbers('answers'));
   }
 
   close(): void {

@@ -36,10 +36,31 @@ describe('readBenchCommand', () => {
       serverFlags: ['--a=1'],
       generator: 'auto',
       before: '',
+      device: 'cuda',
+      isShort: false,
+      threads: [],
     });
   });
 
-  it.each(['--rounds=0', '--seconds=x', '--seconds=-1', '--generator=wrk', '--unknown'])('refuses %s', (flag) => {
+  it('measures for a shorter time where there is much to measure, unless it is told', () => {
+    expect(readBenchCommand(['gpu', '--device=cpu', '--short'])).toMatchObject({
+      rounds: 1,
+      windowMs: 1000,
+      device: 'cpu',
+      isShort: true,
+    });
+    expect(readBenchCommand(['gpu', '--rounds=2'])).toMatchObject({ rounds: 2, windowMs: 1000 });
+    expect(readBenchCommand(['threads', '--threads=1,8'])).toMatchObject({
+      rounds: 5,
+      windowMs: 2000,
+      threads: [1, 8],
+    });
+  });
+
+  it.each([
+    ...['--rounds=0', '--seconds=x', '--seconds=-1', '--generator=wrk', '--unknown'],
+    ...['--device=tpu', '--threads=1,x', '--threads=0'],
+  ])('refuses %s', (flag) => {
     expect(() => readBenchCommand([flag])).toThrow();
   });
 });

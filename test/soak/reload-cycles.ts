@@ -2,15 +2,17 @@
  * Loads and unloads a model with 8 MiB of weights again and again over the repository API, asking it once each time. Every
  * fifth time a model that cannot load is tried as well: a failed load must leave nothing behind.
  *
+ * With a GPU the model is on it, and what is in use there is compared after the first cycles and after the last.
+ *
  * JavaScript's garbage is collected before memory is looked at: with so little traffic V8 lets up to 50 MiB of it wait, in and
  * outside its heap, which would hide a leak or look like one.
  */
 
-import { setTimeout as sleep } from 'node:timers/promises';
-
 import { ModelFolder, type ServedModel } from '../../bench/models/model-folder.ts';
 import { seededNumbers } from '../../bench/models/seeded-numbers.ts';
 import { residentBytes } from '../../bench/process/linux-process.ts';
+import { loadModel, post, postOk, unloadModel } from '../../bench/process/model-control.ts';
+import { gpuMemoryMb } from '../../bench/process/nvidia-smi.ts';
 import { ServedProcess } from '../../bench/process/served-process.ts';
 import { elem, floats, initializer, model, node, tensorType, valueInfo } from '../models/onnx-writer.ts';
 import { printTrend, type ResidentSample, residentTrend } from './resident-trend.ts';
@@ -20,7 +22,9 @@ const outputs = 2048;
 const settledCycles = 20;
 const comparedCycles = 5;
 const brokenEvery = 5;
-const unloadTimeoutMs = 30_000;
+const deviceGrowthLimitMb = 64;
+/** GPUs multiply FP32 as TF32. */
+const tolerance = 1e-3;
 const collectOnSignal = ['--expose-gc', '--import=data:text/javascript,process.on("SIGUSR2",()=>globalThis.gc())'];
 
 const weights = seededNumbers(7)(inputs * outputs, 1);
@@ -39,55 +43,28 @@ const weighty: ServedModel = {
 /** Its weights are there, its end is missing. */
 const broken: ServedModel = { ...weighty, name: 'broken', onnx: weighty.onnx.subarray(0, weighty.onnx.length - 4096) };
 
-async function post(
-  server: ServedProcess,
-  path: string,
-  body: unknown = {},
-): Promise<{ status: number; text: string }> {
-  const answer = await fetch(`${server.url}/v2/${path}`, { method: 'POST', body: JSON.stringify(body) });
-  return { status: answer.status, text: await answer.text() };
-}
-
-async function expectOk(server: ServedProcess, path: string, body: unknown = {}): Promise<string> {
-  const { status, text } = await post(server, path, body);
-  if (status !== 200) throw new Error(`${path}: expected status 200, got ${status}: ${text.slice(0, 300)}`);
-  return text;
-}
-
 /** Asks for the row of weights that a one-hot input selects. */
 async function ask(server: ServedProcess, row: number): Promise<void> {
   const values = new Array<number>(inputs).fill(0);
   values[row] = 1;
-  const text = await expectOk(server, `models/${weighty.name}/infer`, {
+  const text = await postOk(server, `models/${weighty.name}/infer`, {
     inputs: [{ name: 'INPUT', datatype: 'FP32', shape: [1, inputs], data: values }],
   });
   const answer = JSON.parse(text) as { outputs: { data: number[] }[] };
   const got = answer.outputs[0].data;
   const isRight =
-    got.length === outputs && got.every((value, i) => Math.abs(value - weights[row * outputs + i]) < 1e-5);
+    got.length === outputs && got.every((value, i) => Math.abs(value - weights[row * outputs + i]) < tolerance);
   if (!isRight) throw new Error(`${weighty.name}: expected row ${row} of its weights, got ${got.slice(0, 4)} …`);
 }
 
-async function unload(server: ServedProcess): Promise<void> {
-  await expectOk(server, `repository/models/${weighty.name}/unload`);
-  const untilMs = performance.now() + unloadTimeoutMs;
-  while (performance.now() < untilMs) {
-    const index = JSON.parse(await expectOk(server, 'repository/index')) as { name: string; reason?: string }[];
-    const entries = index.filter(({ name }) => name === weighty.name);
-    if (entries.every(({ reason }) => reason === 'unloaded')) return;
-    await sleep(10);
-  }
-  throw new Error(`${weighty.name}: not unloaded within ${unloadTimeoutMs} ms`);
-}
-
 async function cycle(server: ServedProcess, count: number): Promise<void> {
-  await expectOk(server, `repository/models/${weighty.name}/load`);
+  await loadModel(server, weighty.name);
   await ask(server, count % inputs);
   if (count % brokenEvery === 0) {
     const { status } = await post(server, `repository/models/${broken.name}/load`);
     if (status === 200) throw new Error(`${broken.name}: expected its load to fail, got status 200`);
   }
-  await unload(server);
+  await unloadModel(server, weighty.name);
 }
 
 /** Resident bytes without garbage. */
@@ -98,12 +75,27 @@ async function heldBytes(server: ServedProcess): Promise<number> {
   return residentBytes(server.pid);
 }
 
+/** What was in use on the GPU after the cycles that settle, and after the last; true without a GPU. */
+function isDeviceFlat(settledMb: number | null, lastMb: number | null): boolean {
+  if (settledMb === null || lastMb === null) {
+    console.log('memory of a GPU: there is none');
+    return true;
+  }
+  const grownMb = lastMb - settledMb;
+  console.log(`memory of the GPU: ${settledMb} MB settled, ${lastMb} MB at the end, ${grownMb} MB more`);
+  if (grownMb < deviceGrowthLimitMb) return true;
+  console.log(`FAIL: expected less than ${deviceGrowthLimitMb} MB more`);
+  return false;
+}
+
 /** True when memory stayed flat. Throws when a load, an answer or an unload was not as it should be. */
 export async function soakReloads(cycles: number, serverFlags: readonly string[]): Promise<boolean> {
   const repository = new ModelFolder();
   repository.add(weighty);
   repository.add(broken);
   const samples: ResidentSample[] = [];
+  let settledMb: number | null = null;
+  let lastMb: number | null = null;
   try {
     const flags = ['--model-control-mode=explicit', ...serverFlags];
     const server = await ServedProcess.nereid(repository.path, null, flags, collectOnSignal);
@@ -111,7 +103,9 @@ export async function soakReloads(cycles: number, serverFlags: readonly string[]
       for (let count = 1; count <= cycles; count += 1) {
         await cycle(server, count);
         samples.push({ at: count, bytes: await heldBytes(server) });
+        if (count === Math.min(settledCycles, cycles)) settledMb = gpuMemoryMb();
       }
+      lastMb = gpuMemoryMb();
     } finally {
       await server.stop();
     }
@@ -121,5 +115,5 @@ export async function soakReloads(cycles: number, serverFlags: readonly string[]
   const trend = residentTrend(samples, settledCycles, comparedCycles);
   console.log(`\n${cycles} load/unload cycles, settled after ${settledCycles}`);
   printTrend('cycle', samples, trend);
-  return trend.isFlat;
+  return isDeviceFlat(settledMb, lastMb) && trend.isFlat;
 }

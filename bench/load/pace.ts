@@ -1,0 +1,27 @@
+/** When requests are due: at once where a caller waits for each answer, or at moments that nobody's answers change. */
+
+export interface Pace {
+  /** The moment at which a request was due, taken off; null while none is. Times are those of `performance.now()`. */
+  takeDue(nowMs: number): number | null;
+}
+
+/** A request is due whenever there is room for it. */
+export const closedLoop: Pace = { takeDue: (nowMs) => nowMs };
+
+/**
+ * Requests at random moments, `requestsPerSecond` of them on average from `startMs` on (a Poisson process, as independent
+ * callers make one). One that could not leave in time is due all the same and keeps its moment.
+ */
+export function openLoop(requestsPerSecond: number, startMs: number, random: () => number = Math.random): Pace {
+  const meanGapMs = 1000 / requestsPerSecond;
+  const gapMs = (): number => -Math.log(1 - random()) * meanGapMs;
+  let nextMs = startMs + gapMs();
+  return {
+    takeDue(nowMs) {
+      if (nextMs > nowMs) return null;
+      const dueMs = nextMs;
+      nextMs += gapMs();
+      return dueMs;
+    },
+  };
+}

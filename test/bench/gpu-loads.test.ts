@@ -1,0 +1,37 @@
+import { describe, expect, it } from 'vitest';
+
+import { batchSizes, gpuLoads, isCapacity, largestBatch } from '../../bench/gpu-loads.ts';
+
+const devices = ['cpu', 'cuda'] as const;
+
+describe('gpuLoads', () => {
+  it.each(devices)('compares every closed loop with a batch that the bare loop runs on %s', (device) => {
+    for (const isShort of [true, false]) {
+      const sizes = batchSizes(device, isShort);
+      expect(sizes.at(-1)).toBe(largestBatch(device));
+      for (const load of gpuLoads(device, isShort)) expect(sizes).toContain(load.batch);
+    }
+  });
+
+  it.each(devices)('measures the capacity once, before the open loops that need it, on %s', (device) => {
+    const loads = gpuLoads(device, false);
+    const capacity = loads.findIndex((load) => isCapacity(load, device));
+    expect(loads.filter((load) => isCapacity(load, device))).toHaveLength(1);
+    expect(loads.findIndex(({ openShare }) => openShare !== null)).toBeGreaterThan(capacity);
+  });
+
+  it('keeps at least two batches under way, and one request where batches are of one row', () => {
+    for (const { connections, outstanding, batch, openShare, name } of gpuLoads('cuda', false)) {
+      if (openShare !== null) continue;
+      expect({
+        name,
+        isEnough: batch === 1 ? connections * outstanding === 1 : connections * outstanding >= 2 * batch,
+      }).toEqual({ name, isEnough: true });
+    }
+  });
+
+  it('names each load once', () => {
+    const names = gpuLoads('cuda', false).map(({ name }) => name);
+    expect(new Set(names).size).toBe(names.length);
+  });
+});
