@@ -8,15 +8,15 @@ import type { ApiRestriction, RestrictableApi } from '../server/server-config.ts
 
 export interface ApiGuard {
   /**
-   * The header that the caller would have needed; null where the call may go on.
+   * The header that the caller lacks; null when the call is allowed.
    *
-   * @param api    What is called; null is never restricted.
+   * @param api    The API of the call; null is never restricted.
    * @param header The caller's value of a header by its lower-case name.
    */
   missingHeader(api: RestrictableApi | null, header: (name: string) => string | null | undefined): string | null;
 }
 
-/** Null where nothing is restricted. */
+/** Null when nothing is restricted. */
 export function createApiGuard(restrictions: readonly ApiRestriction[]): ApiGuard | null {
   if (restrictions.length === 0) return null;
   const byApi = new Map<RestrictableApi, ApiRestriction>();
@@ -31,7 +31,7 @@ export function createApiGuard(restrictions: readonly ApiRestriction[]): ApiGuar
   };
 }
 
-/** How long it takes tells nothing of the key but its length. */
+/** Its time reveals only the length of the key. */
 function isSame(given: string, expected: string): boolean {
   const [a, b] = [Buffer.from(given), Buffer.from(expected)];
   return a.length === b.length && timingSafeEqual(a, b);

@@ -11,7 +11,7 @@ export interface ErrorStatus {
 }
 
 /**
- * Where HTTP differs from the canonical mapping it is because Triton's clients expect it: 400 for `already_exists` and
+ * HTTP differs from the canonical mapping where Triton's clients expect it: 400 for `already_exists` and
  * `cancelled`, 503 for a full queue.
  */
 export const errorStatus: Readonly<Record<ErrorCode, ErrorStatus>> = {

@@ -3,34 +3,34 @@
 import type { Socket } from 'node:net';
 
 export interface Listening {
-  /** Where it listens, e.g. `0.0.0.0:8000`, with the port that was really taken. */
+  /** Where it listens, e.g. `0.0.0.0:8000`, with the actual port. */
   readonly address: string;
   readonly port: number;
   /**
-   * Takes no new connections, closes idle ones, and resolves when every accepted request has been answered. Health
+   * Accepts no new connections, closes idle ones, and resolves when every accepted request has been answered. Health
    * answers become negative through the server, not here.
    */
   drain(): Promise<void>;
-  /** Cuts what is left. */
+  /** Cuts the remaining connections. */
   close(): void;
   /**
-   * Serves a connection that was accepted elsewhere and of which nothing has been read; the descriptor is the frontend's
-   * from now on. Absent where a transport cannot.
+   * Serves a connection that was accepted elsewhere and from which nothing was read; the frontend owns the descriptor
+   * from now on. Absent when the transport cannot do this.
    */
   adopt?(fd: number): void;
 }
 
-/** Who serves the connections that a frontend accepts, where several frontends share a port. */
+/** Decides which frontend serves an accepted connection, when several frontends share a port. */
 export interface ConnectionPlacement {
-  /** Nothing has been read of the connection. False: it is served elsewhere, and its socket here is closed. */
+  /** Called before anything is read. False: the connection is served elsewhere, and its socket here is closed. */
   accepted(socket: Socket): boolean;
-  /** A connection that was served here, accepted or adopted, has ended. */
+  /** A connection of this frontend, accepted or adopted, has ended. */
   ended(): void;
 }
 
 /** A socket that listens already. */
 export interface ListeningSocket {
-  /** Its descriptor, which is the caller's from now on. Called in the moment in which a frontend begins to listen. */
+  /** Gives the descriptor to the caller, who owns it from now on. Called when a frontend begins to listen. */
   take(): number;
 }
 

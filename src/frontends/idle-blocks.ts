@@ -5,10 +5,10 @@
 
 import type { Clock } from '../time.ts';
 
-/** Of all idle blocks together. */
+/** The most bytes of all idle blocks together. */
 const maxIdleBytes = 32 * 1024 * 1024;
 
-/** How long blocks wait for their next use, at least. */
+/** The shortest time before an unused block is freed. */
 const trimMs = 5000;
 
 export class IdleBlocks<Block> {
@@ -24,7 +24,7 @@ export class IdleBlocks<Block> {
     return block;
   }
 
-  /** Lets the block go when enough are waiting. */
+  /** Keeps the block, unless the idle blocks have reached `maxIdleBytes`. */
   keep(block: Block, bytes: number): void {
     if (this.#idleBytes + bytes > maxIdleBytes) return;
     this.#idleBytes += bytes;
@@ -34,7 +34,7 @@ export class IdleBlocks<Block> {
     else blocks.push(block);
   }
 
-  /** Called now and then: without a `take` since the last time all are let go. Returns whether any is left. */
+  /** Called regularly: without a `take` since the last call all blocks are dropped. Returns whether any is left. */
   trim(): boolean {
     if (!this.#wasUsed) {
       this.#bySize.length = 0;
@@ -45,7 +45,7 @@ export class IdleBlocks<Block> {
   }
 }
 
-/** Trims while there is something to trim, and has no timer else. */
+/** Trims regularly while there are blocks, and has no timer otherwise. */
 export class TrimTimer {
   readonly #clock: Clock;
   readonly #trim: () => boolean;
@@ -56,7 +56,7 @@ export class TrimTimer {
     this.#trim = trim;
   }
 
-  /** Memory is in use, so there will be some to trim. */
+  /** Starts the timer unless it runs; called when memory is taken. */
   start(): void {
     if (this.#isRunning) return;
     this.#isRunning = true;
@@ -67,5 +67,5 @@ export class TrimTimer {
   }
 }
 
-/** Of a power of two. */
+/** The exponent of a power of two. */
 const bitsOf = (bytes: number): number => 31 - Math.clz32(bytes);

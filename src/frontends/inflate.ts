@@ -7,7 +7,7 @@ import { createGunzip, createInflate, type Gunzip, type Inflate } from 'node:zli
 import type { InferenceError } from '../errors.ts';
 import { maxPooledBytes, type MessageMemory } from './message-pool.ts';
 
-/** What zlib makes at a time: larger pieces mean fewer turns on the worker pool. */
+/** The size of the pieces from zlib: larger pieces mean fewer turns on the worker pool. */
 const pieceBytes = 64 * 1024;
 /** Small messages get pieces of about their own size. */
 const smallestPieceBytes = 4 * 1024;
@@ -15,24 +15,25 @@ const smallBytes = 32 * 1024;
 
 export interface InflatedMessage {
   readonly bytes: Buffer;
-  /** What holds the bytes and may be given back to the memory; null when they have memory of their own. */
+  /** The block with the bytes, to be returned to the memory; null when they have memory of their own. */
   readonly block: Buffer | null;
-  /** What they have of the budget; the caller's to give back. */
+  /** Reserved bytes, which the caller releases. */
   readonly reservedBytes: number;
 }
 
 export interface InflateErrors {
-  /** More than `maxBytes` came out. */
+  /** The error for output of more than `maxBytes`. */
   readonly tooLarge: () => InferenceError;
-  /** It is not what it should be. */
+  /** The error for damaged input. */
   readonly damaged: (error: Error) => InferenceError;
 }
 
 /**
- * All members of a gzip file, or the zlib format for `deflate`. Rejects as `errors` says, or with `resource_exhausted` when
- * the budget has no memory for what comes out; nothing stays reserved then. However it ends, the body is read no more.
+ * All members of a gzip file, or the zlib format for `deflate`. Rejects with one of `errors`, or with
+ * `resource_exhausted` when the budget has no memory for the output; then nothing stays reserved. In every case the
+ * body is not read afterwards.
  *
- * @param ownBytes What the same request has of the budget already.
+ * @param ownBytes Bytes that the same request has reserved already.
  */
 export function inflateCounted(
   body: Buffer,
@@ -58,7 +59,7 @@ export function inflateCounted(
       if (isRead) reject(error);
     };
     stream.on('data', (piece: Buffer) => {
-      // What was on its way when it failed.
+      // Output that was pending when the stream failed.
       if (stream.destroyed) return;
       if (bytes + piece.length > maxBytes) fail(errors.tooLarge());
       else if (!budget.reserve(piece.length, ownBytes + bytes)) fail(budget.exhausted(piece.length));
@@ -79,7 +80,7 @@ export function inflateCounted(
       budget.add(reservedBytes - bytes);
       resolve({ ...whole, reservedBytes });
     });
-    // Called off, zlib may be in the middle of the body, in another thread; this is called when it is not any more.
+    // When cancelled, zlib may still read the body in another thread; this callback runs when it has stopped.
     stream.write(body, () => {
       isRead = true;
       if (failure !== null) reject(failure);

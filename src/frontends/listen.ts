@@ -1,4 +1,4 @@
-/** Takes the address of a frontend, or says in one sentence why it cannot be had: the same one for every frontend. */
+/** Binds the address of a frontend, or gives one sentence why that is impossible: the same for every frontend. */
 
 import type { AddressInfo, Server } from 'node:net';
 import { failedPrecondition, type InferenceError, toInferenceError } from '../errors.ts';
@@ -9,7 +9,7 @@ import { acceptBacklog, type ListeningSocket } from './frontend.ts';
 export type AddressedFrontend = 'http' | 'grpc' | 'metrics';
 
 export interface TakenAddress {
-  /** As it is shown: IPv6 in brackets, then the port. */
+  /** The address as text: IPv6 in brackets, then the port. */
   readonly address: string;
   readonly port: number;
 }
@@ -38,7 +38,7 @@ export function listenAt(
   });
 }
 
-/** What is told of an address that cannot be had; `error.code` is the system's. */
+/** The error for an address that cannot be bound; `error.code` is the system's. */
 export function listenError(
   frontend: AddressedFrontend,
   { host, port }: ListenAddress,

@@ -15,24 +15,24 @@ const largestBits = 23;
 export const maxPooledBytes: number = 2 ** largestBits;
 
 /**
- * Where a frontend puts the messages that it receives: all of them, so that whoever wants them in other memory gives it
- * another one of these.
+ * The memory in which a frontend puts all messages that it receives. Another implementation puts them elsewhere, such
+ * as in shared pages.
  */
 export interface MessageMemory {
   /**
-   * The account of all of it. Who receives a message reserves its bytes before they are kept, and gives them back when
-   * nobody holds the message any more; `take` and `allocate` count nothing.
+   * The account of this memory. The receiver of a message reserves its bytes before it keeps them, and releases them
+   * when the message is no longer held; `take` and `allocate` count nothing.
    */
   readonly budget: MemoryBudget;
-  /** A block of at least that many bytes, with anything in it. `bytes` is at most `maxPooledBytes`. */
+  /** A block of at least that many bytes, not cleared. `bytes` is at most `maxPooledBytes`. */
   take(bytes: number): Buffer;
-  /** Only a block of `take` that nobody reads or writes any more. */
+  /** Only a block of `take` that is no longer read or written. */
   giveBack(block: Buffer): void;
-  /** Exactly so many bytes, with anything in them, that never come back: for what is smaller or larger than a block. */
+  /** Exactly so many bytes, not cleared, that are never returned: for messages smaller or larger than a block. */
   allocate(bytes: number): Buffer;
 }
 
-/** Memory that is left to the collector: for messages that are rare, or of which nobody knows when they were read last. */
+/** Memory of the garbage collector: for messages that are rare, or without a known last reader. */
 export class CollectedMemory implements MessageMemory {
   readonly budget: MemoryBudget;
 
@@ -45,7 +45,7 @@ export class CollectedMemory implements MessageMemory {
   }
 
   giveBack(): void {
-    // The collector sees to it.
+    // The garbage collector frees it.
   }
 
   allocate(bytes: number): Buffer {
@@ -59,7 +59,7 @@ export class MessagePool implements MessageMemory {
   readonly #timer: TrimTimer | null;
 
   /**
-   * @param clock  by which it trims itself; null leaves that to the owner.
+   * @param clock  by which it trims itself; null: the owner calls `trim`.
    * @param budget absent means that nothing is bounded.
    */
   constructor(clock: Clock | null = null, budget = new MemoryBudget(Number.MAX_SAFE_INTEGER)) {
@@ -81,7 +81,7 @@ export class MessagePool implements MessageMemory {
     return Buffer.allocUnsafe(bytes);
   }
 
-  /** Called now and then: what was not needed since the last time is let go. Returns whether anything is left. */
+  /** Called regularly: drops blocks that were not needed since the last call. Returns whether any is left. */
   trim(): boolean {
     return this.#idle.trim();
   }

@@ -1,4 +1,4 @@
-/** The gRPC endpoint: the table of methods on a transport, and the moment from which it takes no new work. */
+/** The gRPC endpoint: the method tables on a transport, and the start of the drain. */
 
 import type { Logger } from '../../logger.ts';
 import type { InferenceServer } from '../../server/inference-server.ts';
@@ -20,17 +20,19 @@ export interface GrpcFrontendOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly config: GrpcConfig;
-  /** True from the moment the process decided to leave, which may be before this frontend is drained. */
+  /** True once the process has begun to shut down, which may be before this frontend is drained. */
   readonly isExiting: () => boolean;
-  /** Where to listen instead of opening the configured address. */
+  /** A socket that listens already, in place of the configured address. */
   readonly socket?: ListeningSocket | null;
-  /** Where messages lie; absent means a pool of its own. grpc-js has its own memory, and only the budget of this one. */
+  /** The memory for messages; absent means a pool of its own. grpc-js allocates by itself and uses only the budget. */
   readonly memory?: MessageMemory;
-  /** Who serves accepted connections; absent means this frontend. Without effect on grpc-js. */
+  /** Decides who serves accepted connections; absent means this frontend. No effect with grpc-js. */
   readonly placement?: ConnectionPlacement;
-  /** How sockets are told to wait for more of a large message; absent means not at all. Without effect on grpc-js. */
+  /**
+   * Sets the low-water mark of sockets for large messages; absent means that it is not used. No effect with grpc-js.
+   */
   readonly setLowWater?: SetLowWater;
-  /** What can be called; absent means all of `method-tables.ts`. */
+  /** The tables of rpcs; absent means all of `method-tables.ts`. */
   readonly methodTables?: readonly MethodTable[];
 }
 

@@ -11,7 +11,7 @@ import type { Protocol } from './wire/protocol.ts';
 import { statusOf } from './transport/status.ts';
 import type { CallContext, GrpcMethod, MessageReceiver } from './transport/transport.ts';
 
-/** What methods are made of. */
+/** The dependencies of methods. */
 export interface MethodSurroundings extends InferDependencies {
   readonly protocol: Protocol;
   /** Full names of the services of all tables; asked when the tables are complete. */
@@ -19,13 +19,13 @@ export interface MethodSurroundings extends InferDependencies {
 }
 
 export interface MethodTable {
-  /** What a restriction has to name to be for these methods; null is never restricted. */
+  /** The API by whose name these methods can be restricted; null is never restricted. */
   readonly api: RestrictableApi | null;
   /** Called once for each frontend. */
   methods(surroundings: MethodSurroundings): readonly GrpcMethod[];
 }
 
-/** All methods of the tables by full path, for whichever transport calls them. @param guard Null where nothing is restricted. */
+/** All methods of the tables by full path, for any transport. @param guard Null when nothing is restricted. */
 export function methodsOf(
   tables: readonly MethodTable[],
   surroundings: Omit<MethodSurroundings, 'services'>,
@@ -71,7 +71,7 @@ function guarded(
   };
 }
 
-/** Stands for the method behind a call that has ended before it began. */
+/** A receiver for a call that was refused before its method began. */
 const refusedStream: MessageReceiver = {
   onMessage: () => undefined,
   onHalfClose: () => undefined,

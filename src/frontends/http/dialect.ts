@@ -8,10 +8,10 @@ import type { Exchange } from './exchange.ts';
 import type { HttpContext } from './http-context.ts';
 
 export interface HttpHandler {
-  /** What a restriction would have to name to refuse this; null is never restricted. */
+  /** The API by whose name this can be restricted; null is never restricted. */
   readonly api: RestrictableApi | null;
   /**
-   * Answers, now or later. What it throws becomes the answer.
+   * Answers, now or later. An exception becomes the answer.
    *
    * @throws InferenceError
    */
@@ -20,10 +20,10 @@ export interface HttpHandler {
 
 export interface HttpRouter {
   /**
-   * The handler of a request; null where the path is not of this dialect. A path with another method has a handler too: one
-   * that refuses.
+   * The handler of a request; null when the path is not of this dialect. A path with a wrong method has a handler too:
+   * one that refuses.
    *
-   * @param method As sent, but GET for HEAD: what answers GET answers HEAD, and the transport leaves out the body.
+   * @param method As sent, but GET for HEAD: the handler of GET also answers HEAD, and the transport omits the body.
    * @param target As sent: path and query, or the absolute form.
    * @throws InferenceError for a path of this dialect that is malformed.
    */
@@ -38,7 +38,10 @@ export interface HttpDialect {
 
 const absoluteForm = /^https?:\/\/[^/?]*/i;
 
-/** Without the query, and without scheme and host of the absolute form, which a server must accept (RFC 9112 §3.2.2). */
+/**
+ * The target without the query, and without scheme and host of the absolute form, which a server must accept (RFC 9112
+ * §3.2.2).
+ */
 export function pathOf(target: string): string {
   let path = target;
   if (!path.startsWith('/')) path = path.replace(absoluteForm, '');

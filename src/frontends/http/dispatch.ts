@@ -14,7 +14,7 @@ const notFoundReply: Reply = { status: 404, json: '{"error":"Not Found"}' };
 export class Dispatcher {
   readonly #context: HttpContext;
   readonly #routers: readonly HttpRouter[];
-  /** Null where nothing is restricted. */
+  /** Null when nothing is restricted. */
   readonly #guard: ApiGuard | null;
 
   constructor(context: HttpContext, routers: readonly HttpRouter[], guard: ApiGuard | null) {
@@ -23,7 +23,7 @@ export class Dispatcher {
     this.#guard = guard;
   }
 
-  /** Answers the exchange, now or later, whatever was asked. */
+  /** Answers the exchange, now or later, for any request. */
   dispatch(exchange: Exchange): void {
     try {
       this.#dispatch(exchange);

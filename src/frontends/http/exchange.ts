@@ -1,4 +1,4 @@
-/** One request as its handler sees it: when it came, whether its caller is still there, and the ways to answer it. */
+/** One request as its handler sees it: its arrival, its cancellation, and the ways to answer it. */
 
 import type { InferenceError } from '../../errors.ts';
 import type { RequestListener } from '../../http1/request.ts';
@@ -7,10 +7,10 @@ import { errorStatus } from '../error-status.ts';
 import type { Reply } from './reply.ts';
 import { errorText, jsonHeaders, type ReceivedRequest } from './transport/transport.ts';
 
-/** Of a header that is told back. */
+/** The most characters of a header in an error. */
 const maxShownCoding = 64;
 
-/** In seconds: what is full now may have room at any moment. */
+/** In seconds; there may be room again at any moment. */
 const retryAfter: readonly string[] = ['Retry-After', '1'];
 
 const noBytes: readonly Uint8Array[] = [];
@@ -59,13 +59,15 @@ export class Exchange implements RequestListener, InferenceContext {
     this.answer({ status: errorStatus[error.code].http, json: errorText(error.message) }, allHeaders);
   }
 
-  /** @param isTooLarge Trying again will not help. */
+  /** @param isTooLarge A retry will not help. */
   refuseBody(error: InferenceError, isTooLarge: boolean): void {
     if (isTooLarge) this.answer({ status: 413, json: errorText(error.message) });
     else this.answerError(error);
   }
 
-  /** Refuses the `Content-Encoding` of the request. @param accepted As in the header `Accept-Encoding` of the answer. */
+  /**
+   * Refuses the `Content-Encoding` of the request. @param accepted As in the header `Accept-Encoding` of the answer.
+   */
   answerUnsupportedCoding(accepted: string): void {
     const given = this.request.head.header('content-encoding')?.slice(0, maxShownCoding) ?? '';
     const text = errorText(`Unsupported compression type: Content-Encoding is '${given}', expected ${accepted}`);
@@ -73,8 +75,8 @@ export class Exchange implements RequestListener, InferenceContext {
   }
 
   /**
-   * @param bytes   What follows the text.
-   * @param release Called once, when nobody looks at the bytes any more.
+   * @param bytes   The body after the text.
+   * @param release Called once, when the bytes are no longer read.
    */
   answerText(
     status: number,
@@ -83,7 +85,7 @@ export class Exchange implements RequestListener, InferenceContext {
     bytes: readonly Uint8Array[] = noBytes,
     release: (() => void) | null = null,
   ): void {
-    // Where each character is one byte, which is the rule, the text needs no buffer of its own.
+    // Usually each character is one byte, and the text needs no buffer of its own.
     if (Buffer.byteLength(text) === text.length) this.request.respond(status, headers, text, bytes, release);
     else this.request.respond(status, headers, '', [Buffer.from(text), ...bytes], release);
   }

@@ -13,14 +13,14 @@ export interface HttpContext {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly config: HttpConfig;
-  /** Where the bodies of requests lie. */
+  /** The memory for the bodies of requests. */
   readonly memory: MessageMemory;
   /** Whether the process has been told to end; health answers 503 from then on. */
   readonly isExiting: () => boolean;
 }
 
 /**
- * Answers with the error. What nobody expected, and therefore has a cause, is logged here; a request that its model failed is
+ * Answers with the error. Unexpected errors, which have a cause, are logged here; requests that the model failed are
  * logged by the scheduler, with model and request id.
  */
 export function answerFailure(context: HttpContext, exchange: Exchange, thrown: unknown): void {

@@ -1,4 +1,4 @@
-/** The HTTP frontend: a transport, and the dialects that are spoken over it. `dispatch.ts` finds who answers a request. */
+/** The HTTP frontend: a transport and its dialects. `dispatch.ts` finds the handler of a request. */
 
 import { failedPrecondition } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
@@ -24,15 +24,15 @@ export interface HttpFrontendOptions {
   readonly config: HttpConfig;
   /** Whether the process has been told to end; absent means never. */
   readonly isExiting?: () => boolean;
-  /** Where to listen instead of opening the configured address. */
+  /** A socket that listens already, in place of the configured address. */
   readonly socket?: ListeningSocket | null;
-  /** Who serves accepted connections; absent means this frontend. */
+  /** Decides who serves accepted connections; absent means this frontend. */
   readonly placement?: ConnectionPlacement;
-  /** How sockets are told to wait for more of a large body; absent means not at all. */
+  /** Sets the low-water mark of sockets for large bodies; absent means that it is not used. */
   readonly setLowWater?: SetLowWater;
-  /** Where the bodies of requests lie; absent means a pool of its own. */
+  /** The memory for the bodies of requests; absent means a pool of its own. */
   readonly memory?: MessageMemory;
-  /** What is spoken, in the order in which it is asked; absent means all of `dialects.ts`. */
+  /** The dialects, in the order in which they are asked; absent means all of `dialects.ts`. */
   readonly dialects?: readonly HttpDialect[];
 }
 

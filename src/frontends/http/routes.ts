@@ -22,7 +22,7 @@ const modelPrefix = '/v2/models/';
 const versionsPrefix = 'versions/';
 const digits = /^\d+$/;
 
-/** The end of a model's path, to the endpoint; '' is metadata. */
+/** The last part of a model's path, and its endpoint; '' is metadata. */
 const modelEndpoints: ReadonlyMap<string, ReadEndpoint | 'infer' | 'generate'> = new Map([
   ['', 'modelMetadata'],
   ['infer', 'infer'],
@@ -53,7 +53,7 @@ const sharedMemoryEndpoints: Readonly<Record<string, SharedMemoryEndpoint>> = {
 };
 
 /**
- * The endpoint of a request target; null where there is none (404). The query is ignored.
+ * The endpoint of a request target; null when there is none (404). The query is ignored.
  *
  * @throws InferenceError `invalid_argument` for broken percent escapes in a name.
  */

@@ -1,4 +1,4 @@
-/** The v2 protocol as a dialect: from an endpoint of `routes.ts` to what answers it. */
+/** The v2 protocol as a dialect: from an endpoint of `routes.ts` to its handler. */
 
 import { type InferenceError, internal, unimplemented } from '../../errors.ts';
 import { requestCoding } from './transport/compression.ts';
@@ -43,7 +43,7 @@ export const v2Dialect: HttpDialect = {
   },
 };
 
-/** One inference, the only route that is made again and again: where it goes and who takes it there are one object. */
+/** One inference, the only frequent route: its target and its handler are one object. */
 class InferRoute implements HttpHandler, InferTarget {
   readonly api = 'inference';
   readonly modelName: string;
@@ -107,7 +107,7 @@ function answerWithBody(context: HttpContext, exchange: Exchange, route: Route):
     exchange.answerUnsupportedCoding('identity');
     return;
   }
-  // These endpoints are rare, and what they load may be views on the body.
+  // These endpoints are rare, and loaded files may be views on the body.
   const memory = new CollectedMemory(context.memory.budget);
   receiveBody(exchange.request, memory, maxInputBytes, {
     onBody(body, _block, receivedBytes, isComplete, reservedBytes) {
@@ -152,5 +152,5 @@ async function posting({ server }: HttpContext, route: Route, body: Buffer): Pro
   }
 }
 
-/** The table of endpoints lets nothing through that would come here. */
+/** The table of endpoints makes sure that this does not happen. */
 const unroutable = (route: Route): InferenceError => internal(`endpoint '${route.endpoint}' has no handler`);

@@ -1,6 +1,7 @@
 /**
- * The rpcs whose subject this server does not have: shared memory regions, trace and log settings. They check the form
- * of a request as if it would be served and then say what is missing, so that no caller takes silence for success.
+ * The rpcs of features that this server does not have: shared memory regions, trace and log settings. They check the
+ * form of a request as if it were served, and then name the missing feature, so that no caller believes that the call
+ * succeeded.
  */
 
 import { type InferenceError, invalidArgument, notFound, unimplemented } from '../../../errors.ts';

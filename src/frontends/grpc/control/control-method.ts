@@ -1,23 +1,23 @@
-/** How the rpcs of the control plane are described: a name, and a function from request object to response object. */
+/** The rpcs of the control plane: each is a name and a function from a request object to a response object. */
 
 import { resourceExhausted } from '../../../errors.ts';
 import { inferenceService, type Protocol } from '../wire/protocol.ts';
 import type { UnaryMethod } from '../transport/transport.ts';
 
 /**
- * Bytes of a control request. They are names and a few settings; a much larger one would only become objects. Loads,
- * which may carry model files, have no such limit but one on their parameters.
+ * Bytes of a control request. They contain names and a few settings; a much larger one would only cost memory.
+ * Loads, which may contain model files, are limited by their number of parameters instead.
  */
 const maxControlBytes = 1024 * 1024;
 
 export interface ControlMethodOptions {
   readonly service?: string;
-  /** Called before the message is decoded; throws to refuse it. In place of the limit on its size. */
+  /** Called before the message is decoded; throws to refuse it. Replaces the limit on its size. */
   readonly check?: (message: Buffer) => void;
 }
 
 /**
- * @param handle Gets the decoded request with the field names of the schema. What it returns is encoded; what it throws
+ * @param handle Gets the decoded request with the field names of the schema. Its result is encoded; an exception
  *               becomes the status.
  */
 export function controlMethod<Request>(

@@ -1,4 +1,4 @@
-/** Live and ready, in the protocol's own form and in that of grpc.health.v1. Answered also while the server leaves. */
+/** Live and ready, in the protocol's own form and in that of grpc.health.v1. Answered also during the shutdown. */
 
 import { reasonNotReady } from '../../v2/model-readiness.ts';
 import { controlMethod } from './control-method.ts';
@@ -10,7 +10,7 @@ import type { MessageReceiver, StreamCall } from '../transport/transport.ts';
 
 type HealthDependencies = Pick<MethodSurroundings, 'server' | 'clock' | 'logger' | 'isLeaving'>;
 
-/** How often a watched state is looked at; nothing tells when a server becomes ready. */
+/** How often a watched state is polled; there is no event when a server becomes ready. */
 const watchIntervalMs = 500;
 
 export const healthTable: MethodTable = {
@@ -38,7 +38,7 @@ export const healthTable: MethodTable = {
 
 const statusMessageOf = (isServing: boolean): object => ({ status: isServing ? 'SERVING' : 'NOT_SERVING' });
 
-/** One caller of Watch: told the state at once and whenever it is another, until one of both leaves. */
+/** One caller of Watch: it gets the state at once and after each change, until the caller or the server leaves. */
 class HealthWatch implements MessageReceiver {
   readonly #call: StreamCall;
   readonly #codec: MethodCodec;
@@ -74,7 +74,7 @@ class HealthWatch implements MessageReceiver {
   }
 
   onHalfClose(): void {
-    // The one request of this call has come before; a call without any ends here.
+    // The one request of this call has arrived before; a call without one ends here.
     if (this.#told === null) this.#call.finish({ code: statusCode.internal, message: 'Watch needs a request message' });
   }
 
@@ -95,7 +95,7 @@ class HealthWatch implements MessageReceiver {
     if (this.#isStopped) return;
     if (isServing !== this.#told && !this.#isUnread) {
       this.#told = isServing;
-      // A caller who does not read is told the latest state when it does, not every one in between.
+      // A caller who does not read gets the latest state when it reads again, not every state in between.
       this.#isUnread = true;
       this.#call.send(this.#codec.encode(statusMessageOf(isServing)), () => {
         this.#isUnread = false;

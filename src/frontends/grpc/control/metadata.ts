@@ -1,4 +1,4 @@
-/** What the server and its models are and have done: metadata, configuration, statistics. */
+/** Metadata, configuration and statistics of the server and its models. */
 
 import { configForGrpc } from '../../../model-config/schema/write-config.ts';
 import { statisticsMessage } from '../../v2/statistics-message.ts';

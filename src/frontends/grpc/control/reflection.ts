@@ -1,6 +1,6 @@
 /**
- * Server reflection (grpc.reflection.v1 and v1alpha), so that tools can list services and call them without our `.proto`
- * files. The answers are the descriptors that protoc has made; only the services that this server has are listed.
+ * Server reflection (grpc.reflection.v1 and v1alpha), so that tools can list services and call them without our
+ * `.proto` files. The answers are descriptors made by protoc; only the services of this server are listed.
  */
 
 import type { DescribedFile, Descriptors } from '../wire/descriptors.ts';

@@ -4,7 +4,7 @@ import type { CallContext } from '../transport/transport.ts';
 
 export type ForwardedHeader = readonly [key: string, value: string];
 
-/** The metadata that the pattern finds anywhere in its key; null when there is none, or no pattern. */
+/** The metadata whose keys match the pattern; null when there is none, or no pattern. */
 export function selectHeaders(call: CallContext, pattern: RegExp | null): readonly ForwardedHeader[] | null {
   if (pattern === null) return null;
   const selected: ForwardedHeader[] = [];

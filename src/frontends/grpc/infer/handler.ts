@@ -13,7 +13,7 @@ import { type IsLeaving, leavingError } from '../leaving.ts';
 import { inferenceService } from '../wire/protocol.ts';
 import type { UnaryCall, UnaryMethod } from '../transport/transport.ts';
 
-/** What both infer rpcs need. */
+/** The dependencies of both infer rpcs. */
 export interface InferDependencies {
   readonly server: InferenceServer;
   readonly clock: Clock;
@@ -66,7 +66,7 @@ const failing =
 class UnarySink implements ResponseSink {
   readonly #call: UnaryCall;
   readonly #maxMessageBytes: number;
-  /** More than one response: refused when the request has ended, because until then it is read. */
+  /** There is more than one response: refused when the request has ended, because its bytes are read until then. */
   #hasSeveral = false;
 
   constructor(call: UnaryCall, maxMessageBytes: number) {

@@ -1,6 +1,6 @@
 /**
  * The parameters by which a tensor of a request names a region of shared memory. The server keeps no regions, so a
- * reference that is well formed ends in `not_found`; one that is not says what is wrong with it.
+ * well-formed reference ends in `not_found`, and a malformed one in an error that names the fault.
  */
 
 import { invalidArgument, notFound } from '../../../errors.ts';
@@ -11,7 +11,8 @@ export const namesRegion = ({ region, regionOffset, regionBytes }: TensorParamet
   region !== null || regionOffset !== null || regionBytes !== null;
 
 /**
- * @throws InferenceError always: `invalid_argument` for an incomplete or negative reference, `not_found` for one that is
+ * @throws InferenceError always: `invalid_argument` for an incomplete or negative reference, `not_found` for one that
+ * is
  *         complete.
  */
 export function refuseRegion({ region, regionOffset, regionBytes }: TensorParameters, tensorName: string): never {

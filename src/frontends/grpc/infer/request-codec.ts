@@ -1,7 +1,7 @@
 /**
- * ModelInferRequest on the wire → `InferenceRequest`, by hand: raw tensors are views on the received message, nothing is
- * copied and no message objects are made in between. Checks the form of a request; whether it fits its model is
- * admission's question.
+ * Decodes a ModelInferRequest into an `InferenceRequest` without a library: raw tensors are views of the received
+ * message, nothing is copied, and no message objects are made in between. It checks the form of a request; whether the
+ * request fits its model is checked at admission.
  */
 
 import { invalidArgument } from '../../../errors.ts';
@@ -99,7 +99,7 @@ export function decodeInferRequest(message: Buffer, forwarded: readonly Forwarde
   return request;
 }
 
-/** Inputs of more bytes than this, which are elements one by one, are decoded for models only that are there. */
+/** Typed contents of more bytes than this are decoded only if the model exists. */
 const largeTypedBytes = 256 * 1024;
 
 /**
@@ -127,7 +127,7 @@ export function modelOfCostly(message: Buffer): { readonly name: string; readonl
   return inputBytes > largeTypedBytes ? { name, version } : null;
 }
 
-/** The id of a request that was refused before it was decoded, or could not be: whatever of it can be found, or ''. */
+/** The id of a request that was refused before decoding or could not be decoded; '' if it cannot be found. */
 export function requestIdOf(message: Buffer): string {
   const reader = new WireReader(message);
   let id = '';
@@ -138,12 +138,12 @@ export function requestIdOf(message: Buffer): string {
       else reader.skipUnknown(tag, 0);
     }
   } catch {
-    // The caller has an error to tell already; this one would not help anybody.
+    // The caller already has an error to report.
   }
   return id;
 }
 
-/** Gives raw entries that came before their inputs to them; refuses inputs without data and data without inputs. */
+/** Assigns raw entries that came before their inputs; refuses inputs without data and data without inputs. */
 function settleRaw(inputs: readonly DecodedTensor[], early: readonly Uint8Array[] | null, modelName: string): void {
   let taken = 0;
   for (let i = 0; i < inputs.length; i++) {

@@ -1,6 +1,6 @@
 /**
- * Parameters of a ModelInferRequest and of its tensors, read by the tables of `inference/request-fields.ts`: the sentences
- * and types of gRPC.
+ * Parameters of a ModelInferRequest and of its tensors, read by the tables of `inference/request-fields.ts`, with
+ * the errors and types of gRPC.
  */
 
 import { type InferenceError, invalidArgument } from '../../../errors.ts';
@@ -37,13 +37,13 @@ export const grpcDialect: ParameterDialect = {
     ),
 };
 
-/** Of requests. */
+/** Reads the parameters of requests. */
 export const requestParameters = new ParameterReader(grpcDialect);
 
 const inputsByKey = fieldsByKey(inputFields, 'grpc');
 const outputsByKey = fieldsByKey(outputFields, 'grpc');
 
-/** Collects the parameters of one tensor; its name may come behind them, so that they are judged by `settle`. */
+/** Collects the parameters of one tensor. Its name may come after them, so `settle` checks them. */
 export class TensorParameterReader {
   readonly #fields: typeof inputsByKey;
   readonly #tensor = new TensorParameters();
@@ -63,11 +63,11 @@ export class TensorParameterReader {
     const field = this.#fields.get(key);
     if (field === undefined) return;
     if (kind === null || !field.grpc?.includes(kind)) this.#wrongKey ??= key;
-    // Whether a count may be negative is looked at where its meaning is known.
+    // A negative count is refused later, where its meaning is known.
     else field.set(this.#tensor, field.type === 'count' ? Number(value) : value);
   }
 
-  /** @throws InferenceError `invalid_argument` where a parameter had the wrong type. */
+  /** @throws InferenceError `invalid_argument` when a parameter had the wrong type. */
   settle(tensorName: string): TensorParameters {
     const key = this.#wrongKey;
     if (key === null) return this.#tensor;

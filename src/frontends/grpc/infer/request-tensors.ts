@@ -1,4 +1,7 @@
-/** The two nested messages of ModelInferRequest: an input tensor, with its data where it is typed, and a wanted output. */
+/**
+ * The two nested messages of ModelInferRequest: an input tensor, with typed contents if it has any, and a requested
+ * output.
+ */
 
 import { invalidArgument } from '../../../errors.ts';
 import type { RequestedOutput } from '../../../inference/request.ts';
@@ -17,7 +20,7 @@ export interface DecodedTensor extends Tensor {
   data: Uint8Array;
 }
 
-/** Stands in an input until its raw entry is found; told apart by identity. */
+/** A placeholder in an input until its raw entry is found; recognised by identity. */
 export const rawAwaited = new Uint8Array(0);
 
 /**

@@ -1,6 +1,6 @@
 /**
- * `InferenceResponse` → ModelInferResponse and ModelStreamInferResponse on the wire, by hand: sizes are summed first,
- * then everything is written once into the frame that leaves.
+ * Encodes an `InferenceResponse` as ModelInferResponse or ModelStreamInferResponse without a library: sizes are summed
+ * first, then everything is written once into the outgoing frame.
  */
 
 import type { ParameterValue } from '../../../inference/request.ts';
@@ -24,18 +24,18 @@ import {
 /** Response parameter of a stream's answers: whether it is the last one to its request. */
 const finalKey = 'triton_final_response';
 
-/** Where a response is written: as the answer of a unary call, or in a stream as its request's last one or not. */
+/** The place of a response: the answer of a unary call, or a part or the final response of a request in a stream. */
 export type ResponsePlace = 'unary' | 'streamPart' | 'streamFinal';
 
 /**
- * A response ready to be written. Made in one turn and written in the same or a later one; the response behind it is
- * released when it has been written or discarded.
+ * A response ready to be written. Made in one turn and written in the same or a later one; the underlying
+ * response is released when it has been written or discarded.
  */
 export class InferResponseMessage implements OutgoingMessage {
   readonly byteLength: number;
   readonly #response: InferenceResponse;
   readonly #outputs: readonly Tensor[];
-  /** Of the ModelInferResponse inside a ModelStreamInferResponse; -1 outside of streams. */
+  /** The size of the ModelInferResponse inside a ModelStreamInferResponse; -1 outside of streams. */
   readonly #nestedBytes: number;
   readonly #place: ResponsePlace;
   #isReleased = false;
@@ -72,7 +72,7 @@ export class InferResponseMessage implements OutgoingMessage {
 /**
  * The in-band answer to a failed request of a stream.
  *
- * @param model Null where the request did not get as far as a model: only the id is echoed then.
+ * @param model Null when the model of the request is not known: then only the id is echoed.
  */
 export function encodeStreamError(
   message: string,
@@ -162,7 +162,7 @@ function writeOutput(target: Buffer, at: number, output: Tensor): number {
   return to;
 }
 
-/** Of a map entry: the key and the InferParameter. */
+/** The size of a map entry: the key and the InferParameter. */
 const parameterSize = (key: string, value: ParameterValue): number =>
   textFieldSize(key) + lengthFieldSize(choiceSize(value));
 
@@ -189,7 +189,7 @@ function writeParameter(target: Buffer, at: number, key: string, value: Paramete
       target[to + 1] = value ? 1 : 0;
       return to + 2;
     case 'string':
-      // Written even when it is empty: the field of a oneof says by being there which one it is.
+      // Written even when it is empty: the presence of a field selects the member of the oneof.
       to = writeLengthTag(target, to, 0x1a, textBytes(value));
       return to + target.write(value, to);
     case 'bigint':

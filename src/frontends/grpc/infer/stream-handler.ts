@@ -1,7 +1,7 @@
 /**
- * ModelStreamInfer: each message is a request of its own and is handed on as soon as it is read. Answers leave in the
- * order of the requests, except those of a request with several responses: they leave as they come. A failed request is
- * answered in the stream. Reading pauses while more is outstanding than one caller should be able to hold.
+ * ModelStreamInfer: each message is a request of its own and is handed on as soon as it is read. Answers are sent in
+ * the order of the requests, except those of a request with several responses, which are sent as they come. A failed
+ * request is answered in the stream. Reading pauses while one caller has too many requests outstanding (backpressure).
  */
 
 import { type InferenceError, toInferenceError } from '../../../errors.ts';
@@ -18,7 +18,7 @@ import { inferenceService } from '../wire/protocol.ts';
 import { okStatus, statusCode, statusOf } from '../transport/status.ts';
 import type { MessageReceiver, OutgoingMessage, StreamCall, StreamMethod } from '../transport/transport.ts';
 
-/** Requests that were read and whose answers have not left; several times what a load tester keeps in flight. */
+/** Requests that were read and whose answers were not sent; several times more than a load tester keeps in flight. */
 const maxOutstanding = 1024;
 
 /** The same in bytes, counting each as large as the largest message seen on the stream. One is always read. */
@@ -43,15 +43,15 @@ class StreamedRequest implements InferenceContext, ResponseSink {
   readonly cancellation = new Cancellation();
   /** Null until it is decoded, and for a message that cannot be. */
   request: InferenceRequest | null = null;
-  /** What it has of the budget, then what its answer has until its turn comes. */
+  /** Budget of the request, then of its answer until it is sent. */
   reservedBytes: number;
-  /** Set when it is decided and those before it are not. */
+  /** The answer while it waits for earlier requests. */
   answer: OutgoingMessage | null = null;
-  /** In strict mode, what ends the stream when its turn comes. */
+  /** In strict mode, the error that ends the stream when its turn comes. */
   failure: InferenceError | null = null;
-  /** It has several responses, which wait for nobody. */
+  /** It has several responses, which do not wait for earlier requests. */
   isUnordered = false;
-  /** Its final answer has left out of order. */
+  /** Its final answer was sent out of order. */
   isAnswered = false;
   following: StreamedRequest | null = null;
   readonly caller: InferenceContext['caller'];
@@ -165,7 +165,7 @@ class InferStream implements MessageReceiver {
     }
   }
 
-  /** @param message the request where it could not be decoded: the id is looked for in it */
+  /** @param message the request if it could not be decoded; its id is searched for in it */
   fail(streamed: StreamedRequest, error: unknown, message: Buffer | null): void {
     if (this.#isEnded || streamed.isAnswered) return;
     const known = toInferenceError(error);
@@ -205,7 +205,7 @@ class InferStream implements MessageReceiver {
     streamed.reservedBytes = 0;
   }
 
-  /** An answer whose turn has not come is written down at once: holding the response would hold slabs of the engine. */
+  /** An answer that has to wait is encoded at once: to hold the response would hold slabs of the engine. */
   #settle(streamed: StreamedRequest, answer: OutgoingMessage): void {
     this.#grow(answer.byteLength);
     this.#release(streamed);
@@ -263,7 +263,7 @@ class InferStream implements MessageReceiver {
     this.#end();
   }
 
-  /** Nobody will read what is not answered yet. */
+  /** Discards answers that were not sent. */
   #end(): void {
     if (this.#isEnded) return;
     this.#isEnded = true;

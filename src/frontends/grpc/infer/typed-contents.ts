@@ -1,17 +1,17 @@
 /**
- * InferTensorContents on the wire → the bytes of a tensor. Two walks: the first counts elements and finds the one field
- * that has any, the second writes them into their final place.
+ * Decodes InferTensorContents into the bytes of a tensor, in two passes: the first counts elements and finds the one
+ * field that has any, the second writes them into their final place.
  */
 
 import { invalidArgument } from '../../../errors.ts';
 import { type Datatype, datatypes } from '../../../tensor/datatype.ts';
 import type { WireReader } from '../wire/reader.ts';
 
-/** Where a tensor's `contents` lie in the message: start and end, for each time the field occurs. */
+/** The places of a tensor's `contents` in the message: start and end of each occurrence. */
 export type ContentRanges = readonly number[];
 
 interface ContentField {
-  /** As error messages call it. */
+  /** The name in error messages. */
   readonly typeName: string;
   readonly element: 'varint' | 'fixed32' | 'fixed64' | 'bytes';
 }
@@ -110,7 +110,7 @@ function forEachField(reader: WireReader, ranges: ContentRanges, visit: (tag: nu
   reader.limit = limit;
 }
 
-/** Elements of one occurrence of a field, which stays behind it. */
+/** Counts the elements of one occurrence of a field and moves the reader to its end. */
 function count(reader: WireReader, tag: number, counted: Counted, subject: string): void {
   const field = tag >>> 3;
   const { element } = contentFields[field] as ContentField;
@@ -145,7 +145,7 @@ function packedElements(reader: WireReader, start: number, element: ContentField
   return (end - start) / width;
 }
 
-/** Writes elements one behind the other. Field and sizes have been counted before. */
+/** Writes elements one after the other. They were counted before. */
 class ContentsWriter {
   readonly #data: Uint8Array;
   readonly #view: DataView;
@@ -224,7 +224,7 @@ class ContentsWriter {
     }
   }
 
-  /** Triton takes the low bits; a value that does not fit is a mistake of the caller that should not pass in silence. */
+  /** Refuses a value that does not fit. Triton silently uses the low bits. */
   #within(low: number): number {
     const datatype = this.#datatype;
     const bits = datatype === 'INT8' || datatype === 'UINT8' ? 8 : 16;

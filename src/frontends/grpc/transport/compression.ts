@@ -1,4 +1,4 @@
-/** gzip and deflate of gRPC messages, both ways, with a bound on what a received message may become. */
+/** gzip and deflate of gRPC messages, both ways, with a bound on the inflated size of a received message. */
 
 import { promisify } from 'node:util';
 import { deflate, gzip } from 'node:zlib';
@@ -15,31 +15,31 @@ export const knownEncodings = 'identity,deflate,gzip';
 const deflaters = { gzip: promisify(gzip), deflate: promisify(deflate) } as const;
 
 /**
- * A message may always inflate to this, and beyond it to so many times its size: real tensors compress by less, while a
- * gigabyte of zeros comes from one megabyte and would let anyone take a thousand times the memory they send.
+ * A message may always inflate to this size, and beyond it to `maxInflationRatio` times its own size. Real tensors
+ * compress by less; a gigabyte of zeros comes from one megabyte.
  */
 const freeInflatedBytes = 64 * 1024 * 1024;
 const maxInflationRatio = 32;
 
-/** Compressing less than this makes it larger or saves nothing. */
+/** Smaller messages are not compressed, because that saves nothing. */
 const minCompressedBytes = 512;
 
 const zlibLevels = { low: 1, medium: 6, high: 9 } as const;
 
-/** How a message that came compressed is inflated. */
+/** How a compressed message is inflated. */
 export interface Inflation {
-  /** What the caller named in `grpc-encoding`. */
+  /** The encoding in `grpc-encoding`. */
   readonly encoding: string;
   readonly maxMessageBytes: number;
   readonly memory: MessageMemory;
-  /** What the message has of the budget already. */
+  /** Bytes that the message has reserved already. */
   readonly ownBytes: number;
 }
 
 /**
  * @param flag The compressed flag of the frame, not 0.
  * @throws InferenceError `internal` or `unimplemented`; the promise rejects with one as well, `resource_exhausted` when
- *         the message inflates to more than it may, or the budget has no memory for it.
+ *         the message inflates to more than it may, or when the budget has no memory for it.
  */
 export function inflateMessage(
   message: Buffer,
@@ -72,8 +72,8 @@ export function chooseEncoding(accepted: string): Encoding | null {
 }
 
 /**
- * Compresses a message of a call. A small one stays as it is: each frame says which it is. The message has been copied
- * when this returns its promise.
+ * Compresses a message of a call. A small one is sent as it is; the flag of each frame says so. The message was copied
+ * when this returns.
  */
 export async function deflateMessage(
   message: OutgoingMessage,
@@ -86,7 +86,7 @@ export async function deflateMessage(
   return new CompressedMessage(await deflaters[encoding](plain, { level: zlibLevels[level] }));
 }
 
-/** Sets the flag of the frame that it is written into: the byte five before it. */
+/** Sets the compressed flag of its frame: the byte five before it. */
 class CompressedMessage implements OutgoingMessage {
   readonly byteLength: number;
   readonly #bytes: Buffer;

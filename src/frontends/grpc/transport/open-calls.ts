@@ -1,7 +1,7 @@
-/** The calls that a transport has taken and not yet ended: what a drain waits for. */
+/** The accepted calls of a transport that have not ended; a drain waits for them. */
 
 interface DrainableStream {
-  /** Told once that the server is leaving. */
+  /** Called once when the server shuts down. */
   drain(): void;
 }
 
@@ -35,7 +35,7 @@ export class OpenCalls {
     this.#tellWhenNone();
   }
 
-  /** Tells all streams, also later ones, to end when they can; resolves when no call is left. */
+  /** Asks all streams, also later ones, to end; resolves when no call is left. */
   drain(): Promise<void> {
     this.#isDraining = true;
     for (const stream of [...this.#streams]) stream.drain();

@@ -1,11 +1,11 @@
-/** From whatever a method failed with to the status that ends its call. */
+/** Converts an exception of a method to the status that ends its call. */
 
 import { InferenceError, toInferenceError } from '../../../errors.ts';
 import type { Logger } from '../../../logger.ts';
 import { errorStatus } from '../../error-status.ts';
 import type { GrpcStatus } from './transport.ts';
 
-/** Statuses that transports make themselves; the numbers of the gRPC specification. */
+/** Statuses that transports use themselves; the numbers of the gRPC specification. */
 export const statusCode = {
   ok: 0,
   invalidArgument: 3,
@@ -19,14 +19,14 @@ export const statusCode = {
 export const okStatus: GrpcStatus = { code: statusCode.ok, message: 'OK' };
 
 /**
- * Clients refuse header blocks beyond 8 KiB and would show that refusal in place of our message, so a longer one is cut.
- * Counted as it travels, percent-encoded.
+ * Clients refuse header blocks beyond 8 KiB and would show that refusal in place of our message, so a longer one is
+ * truncated. Counted in percent-encoded form.
  */
 const maxEncodedMessage = 6144;
 
 const ellipsis = '…';
 
-/** The status of an error. What nobody expected is logged, since the caller is told one sentence only. */
+/** The status of an error. Unexpected errors are logged, because the caller gets only one sentence. */
 export function statusOf(error: unknown, path: string, logger: Logger): GrpcStatus {
   const known = toInferenceError(error);
   if (!(error instanceof InferenceError)) logger.error({ method: path, error }, 'a gRPC method failed unexpectedly');

@@ -1,6 +1,6 @@
 /**
- * The seam between what the rpcs do and who moves their bytes. A transport speaks HTTP/2 and gRPC framing, knows nothing
- * of inference and drives the methods of a table; methods know nothing of sockets. grpc-js is one transport.
+ * The interface between rpc methods and transports. A transport speaks HTTP/2 and gRPC framing, knows nothing of
+ * inference and calls the methods of a table; methods know nothing of sockets. grpc-js is one transport.
  */
 
 import type { InferenceContext } from '../../../inference/context.ts';
@@ -14,13 +14,13 @@ export interface GrpcStatus {
 }
 
 /**
- * A message to be sent, whose size is known before its bytes are made: the transport reserves `byteLength` bytes behind
- * the frame's prefix and lets the message write itself there. A Buffer is such a message.
+ * A message to be sent, whose size is known before its bytes are made: the transport reserves `byteLength` bytes after
+ * the frame's prefix, and the message writes itself there. A Buffer is such a message.
  *
  * `copy` may rely on the five bytes of the frame prefix being written right before `at`.
  *
- * The transport calls `copy` at most once and `discard` when it is done with the message, sent or not; whoever made the
- * message lets go of what is behind it at the first of the two.
+ * The transport calls `copy` at most once and `discard` when it is done with the message, sent or not; the maker
+ * of the message releases its resources at the first of the two.
  */
 export interface OutgoingMessage {
   readonly byteLength: number;
@@ -31,20 +31,21 @@ export interface OutgoingMessage {
 /** One call as its method sees it. `deadlineMs` and `receivedAtMs` are on the server's clock. */
 export interface CallContext extends InferenceContext {
   /**
-   * Takes memory of the budget for what was made of a message. It is given back when the call ends, or by `release`.
+   * Reserves memory in the budget for the decoded form of a message. It is released when the call ends, or by
+   * `release`.
    *
    * @throws InferenceError `resource_exhausted` when there is not enough.
    */
   reserve(bytes: number): void;
-  /** Takes memory that is there already, however much. Given back likewise. */
+  /** Counts memory that was taken already, without a limit. Released likewise. */
   hold(bytes: number): void;
-  /** Gives back what was taken for a message that has its answer. Does nothing after the call has ended. */
+  /** Releases the memory of a message that has its answer. Does nothing after the call has ended. */
   release(bytes: number): void;
   /**
-   * Whether there is room to keep an answer until the caller takes it.
+   * Checks that there is room to keep an answer until the caller takes it.
    *
-   * @param requestBytes What its request has of the budget.
-   * @throws InferenceError `resource_exhausted` when answers that nobody reads have taken all memory.
+   * @param requestBytes Bytes that its request has reserved.
+   * @throws InferenceError `resource_exhausted` when answers that clients do not read have taken all memory.
    */
   checkAnswer(bytes: number, requestBytes: number): void;
   /** The first value of that metadata key (lower case), or null. */
@@ -53,7 +54,7 @@ export interface CallContext extends InferenceContext {
   metadataEntries(): Iterable<readonly [key: string, value: string]>;
 }
 
-/** A call with one request message, as its method sees it. It takes the first answer and ignores what comes after its end. */
+/** A call with one request message, as its method sees it. It takes the first answer and ignores later ones. */
 export interface UnaryCall extends CallContext {
   respond(message: OutgoingMessage): void;
   /** Anything thrown; an `InferenceError` becomes its status. */
@@ -78,22 +79,22 @@ export interface UnaryMethod {
 export interface StreamCall extends CallContext {
   /** Asks for one message or the half-close. Never ask twice for one. */
   read(): void;
-  /** Sends in order. `onWritten` is called once the bytes have left; not after the call has ended. */
+  /** Sends in order. `onWritten` is called once the bytes were sent; not after the call has ended. */
   send(message: OutgoingMessage, onWritten: (() => void) | null): void;
   finish(status: GrpcStatus): void;
 }
 
-/** What a method does with its stream. The transport calls `open` of the method first and nothing after `finish`. */
+/** The side of the method of a stream. The transport calls `open` of the method first and nothing after `finish`. */
 export interface MessageReceiver {
   /**
    * One whole message, owned by the receiver.
    *
-   * @param reservedBytes What it has of the budget: to be given back by `StreamCall.release` when it has its answer.
+   * @param reservedBytes Bytes that it has reserved: to be released by `StreamCall.release` when it has its answer.
    */
   onMessage(message: Buffer, reservedBytes: number): void;
   /** The caller sends no more. */
   onHalfClose(): void;
-  /** The server is leaving: answer what was taken, then finish. */
+  /** The server is shutting down: answer accepted messages, then finish. */
   onDrain(): void;
 }
 
@@ -101,7 +102,7 @@ export interface StreamMethod {
   readonly kind: 'stream';
   readonly path: string;
   readonly isCompressible: boolean;
-  /** The caller's leaving is told through `call.cancellation`. */
+  /** `call.cancellation` reports that the caller has left. */
   open(call: StreamCall): MessageReceiver;
 }
 
@@ -109,8 +110,8 @@ export type GrpcMethod = UnaryMethod | StreamMethod;
 
 export interface GrpcTransport {
   /**
-   * Listens on the socket, or at the configured address when there is none. Rejects with a sentence that names the address
-   * when it cannot be taken.
+   * Listens on the socket, or at the configured address when there is none. Rejects with a sentence that names the
+   * address when it cannot be bound.
    */
   start(methods: readonly GrpcMethod[], config: GrpcConfig, socket: ListeningSocket | null): Promise<Listening>;
 }

@@ -1,7 +1,7 @@
 /**
- * The descriptors that reflection serves: files as protoc has made them (`proto/descriptors.binpb`), indexed by name and by
- * every symbol they declare. The bytes of a file are passed on untouched, because strict clients accept nothing else: what
- * is made anew from parsed schemas lacks the names of map entries, qualified type names and JSON names.
+ * The descriptors that reflection serves: files made by protoc (`proto/descriptors.binpb`), indexed by name and by
+ * every symbol they declare. The bytes of a file are passed on unchanged, because strict clients accept nothing else:
+ * descriptors that are rebuilt from parsed schemas lack the names of map entries, qualified type names and JSON names.
  */
 
 import { WireReader } from './reader.ts';
@@ -16,16 +16,16 @@ export interface DescribedFile {
 export interface Descriptors {
   /** The file of that name and all it imports, itself first; null when there is none. */
   byFileName(name: string): readonly DescribedFile[] | null;
-  /** Likewise for the file that declares the message, field, enum, enum value, service or method of that full name. */
+  /** The same for the file that declares the message, field, enum, enum value, service or method of that full name. */
   bySymbol(symbol: string): readonly DescribedFile[] | null;
-  /** Whether the full name is that of a message. */
+  /** Whether a message has this full name. */
   isMessage(symbol: string): boolean;
 }
 
 /** Numbers of the length-delimited fields of `google/protobuf/descriptor.proto` that name something. */
 const fileFields = { name: 1, package: 2, dependency: 3, message: 4, enum: 5, service: 6 } as const;
 
-/** What a declaration declares inside itself: by field number, and whether that has names of its own inside. */
+/** The names inside a declaration: by field number, and whether these have further names inside. */
 interface Declaration {
   readonly isMessage?: true;
   readonly members: Readonly<Record<number, () => Declaration>>;
@@ -39,7 +39,7 @@ const message: Declaration = {
   members: { 2: () => leaf, 3: () => message, 4: () => enumeration, 8: () => leaf },
 };
 
-/** @param set A serialized `FileDescriptorSet`. Throws where it is none. */
+/** @param set A serialized `FileDescriptorSet`. Throws for other bytes. */
 export function readDescriptors(set: Buffer): Descriptors {
   const files = new Map<string, DescribedFile>();
   const symbols = new Map<string, DescribedFile>();
@@ -53,7 +53,7 @@ export function readDescriptors(set: Buffer): Descriptors {
       const symbol = outer === '' ? textOf(part, 1) : `${outer}.${textOf(part, 1)}`;
       symbols.set(symbol, file);
       if (kind.isMessage) messages.add(symbol);
-      // The values of an enum stand beside it, not inside.
+      // Values of an enum have the scope of the enum itself, not one inside it.
       if (kind === enumeration) for (const value of fieldsOf(part, 2)) declare(value, outer, leaf);
       for (const [field, member] of Object.entries(kind.members)) {
         for (const inner of fieldsOf(part, Number(field))) declare(inner, symbol, member());

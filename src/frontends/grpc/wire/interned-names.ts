@@ -1,7 +1,8 @@
 /**
- * Names of models, tensors and datatypes come again with every request. Comparing their bytes with the string seen last
- * is several times cheaper than making a new one, and equal names are then the same object with its hash computed, which
- * the maps behind profit from. A fixed number of short strings is kept, so strangers can evict but not grow it.
+ * Names of models, tensors and datatypes repeat with every request. To compare their bytes with a cached string is
+ * several times cheaper than to make a new one. Equal names are then the same object with its hash computed, which
+ * makes later look-ups in maps faster. The number of short strings is fixed, so clients can evict entries but not grow
+ * the cache.
  */
 
 const slotCount = 1024;
@@ -9,7 +10,7 @@ const maxNameBytes = 64;
 
 const slots: string[] = new Array(slotCount).fill('');
 
-/** The string of these bytes, or null where they are too long or not ASCII. The caller has checked the bounds. */
+/** The string of these bytes, or null when they are too long or not ASCII. The caller has checked the bounds. */
 export function internedAscii(bytes: Uint8Array, at: number, length: number): string | null {
   if (length === 0) return '';
   if (length > maxNameBytes) return null;

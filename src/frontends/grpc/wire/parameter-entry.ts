@@ -1,4 +1,4 @@
-/** One entry of a `map<string, InferParameter>` on the wire, whatever it belongs to. */
+/** One entry of a `map<string, InferParameter>` on the wire, of a request or a tensor. */
 
 import type { ParameterValue } from '../../../inference/request.ts';
 import type { ParameterKind } from '../../../inference/request-fields.ts';
@@ -6,13 +6,13 @@ import type { WireReader } from './reader.ts';
 
 export interface ParameterEntry {
   readonly key: string;
-  /** Which field of the oneof was set; null where none was. */
+  /** Which field of the oneof was set; null when none was. */
   readonly kind: ParameterKind | null;
   /** Integers are numbers while they are safe and bigints beyond. */
   readonly value: ParameterValue;
 }
 
-/** Reads the entry whose length follows. Key and value may come in any order; what is missing has its default. */
+/** Reads the entry whose length follows. Key and value may come in any order; a missing one has its default. */
 export function readParameterEntry(reader: WireReader): ParameterEntry {
   let key = '';
   let kind: ParameterKind | null = null;

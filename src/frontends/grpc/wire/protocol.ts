@@ -1,6 +1,6 @@
 /**
- * The schema of everything but the two hot messages, read from the `.proto` files in the package when the frontend
- * starts, and how a method of it turns bytes into objects and back.
+ * The schema of all messages but the two hot ones, read from the `.proto` files in the package when the frontend
+ * starts, and codecs that convert between bytes and objects.
  */
 
 import { readFile } from 'node:fs/promises';
@@ -28,7 +28,7 @@ const loadOptions = { keepCase: true, longs: String, enums: String, defaults: tr
 
 /** Objects have the fields of the schema; their types are written down where they are used. */
 export interface MethodCodec {
-  /** @throws InferenceError `invalid_argument` where the bytes are no such message. */
+  /** @throws InferenceError `invalid_argument` when the bytes are no such message. */
   decode(message: Buffer): unknown;
   encode(response: object): Buffer;
 }

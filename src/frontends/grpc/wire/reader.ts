@@ -11,10 +11,10 @@ import { type InferenceError, invalidArgument } from '../../../errors.ts';
 import { requestLimits, tooLong, tooMany } from '../../../inference/request-limits.ts';
 import { internedAscii } from './interned-names.ts';
 
-/** Deepest nesting of unknown groups that is walked over; protobuf's own recursion limit. */
+/** Deepest nesting of unknown groups that is skipped; protobuf's own recursion limit. */
 const maxGroupDepth = 100;
 
-/** Some times what the largest request within `requestLimits` has, in all its nested messages. */
+/** Several times the fields of the largest request within `requestLimits`, in all its nested messages. */
 const maxFields = 524_288;
 
 const wireType = { varint: 0, fixed64: 1, length: 2, groupStart: 3, groupEnd: 4, fixed32: 5 } as const;
@@ -24,9 +24,9 @@ const twoTo32 = 2 ** 32;
 export class WireReader {
   /** The whole message; views are cut from it, it is never written to. */
   readonly bytes: Buffer;
-  /** Where the next byte is read. */
+  /** The offset of the next byte. */
   at = 0;
-  /** End of the message that is being read: the whole, or the nested one that was entered. */
+  /** The end of the current message: the whole, or the entered nested one. */
   limit: number;
   /** Halves of the latest varint, both as unsigned 32 bits. */
   low = 0;
@@ -82,7 +82,7 @@ export class WireReader {
     return Number.isSafeInteger(value) ? value : null;
   }
 
-  /** Length of what follows, checked against the end of the message around it. */
+  /** The length of the following bytes, checked against the end of the message around it. */
   readLength(): number {
     this.readVarint();
     if (this.high !== 0 || this.low > this.limit - this.at) {
@@ -91,7 +91,7 @@ export class WireReader {
     return this.low;
   }
 
-  /** Starts to read the nested message that follows; returns the limit to hand to `leave`. */
+  /** Starts to read the nested message that follows; returns the limit for `leave`. */
   enter(): number {
     const outer = this.limit;
     const length = this.readLength();
@@ -118,7 +118,7 @@ export class WireReader {
   /**
    * A string that is different each time.
    *
-   * @param what for the refusal of one that is longer than any request needs.
+   * @param what the name of the text in the error when it is too long.
    */
   readText(what: string): string {
     const length = this.readLength();
@@ -141,7 +141,7 @@ export class WireReader {
   }
 
   /**
-   * Walks over a field that the caller has no case for.
+   * Skips a field that the caller does not know.
    *
    * @param knownFields Fields are numbered 1…knownFields in this message, so one of them came with a wrong wire type.
    */
@@ -151,7 +151,7 @@ export class WireReader {
     this.#skip(tag, 0);
   }
 
-  /** Called for each field but elements of tensors: a message of two bytes for each would hold the event loop. */
+  /** Called for each field but elements of tensors: a message of two bytes per field would block the event loop. */
   countField(): void {
     if (++this.#fields > maxFields) throw tooMany('fields', maxFields);
   }

@@ -1,6 +1,7 @@
 /**
- * Writes the protobuf wire format into bytes that are already there. Sizes come first: every `…Size` says exactly what
- * its `write…` will take, so that a message needs one allocation and no copy.
+ * Writes the protobuf wire format into existing memory. Sizes come first: every `…Size` gives exactly the bytes that
+ * its
+ * `write…` needs, so that a message needs one allocation and no copy.
  */
 
 const twoTo32 = 2 ** 32;
@@ -8,7 +9,7 @@ const twoTo32 = 2 ** 32;
 /** Below this length a loop over the characters beats the call into native code. */
 const shortText = 64;
 
-/** Of an unsigned integer below 2^32. */
+/** The size of an unsigned integer below 2^32. */
 export function varintSize(value: number): number {
   if (value < 0x80) return 1;
   if (value < 0x4000) return 2;
@@ -16,7 +17,7 @@ export function varintSize(value: number): number {
   return value < 0x10000000 ? 4 : 5;
 }
 
-/** Of a safe integer as int64: negative numbers take ten bytes. */
+/** The size of a safe integer as int64: negative numbers take ten bytes. */
 export function int64Size(value: number): number {
   if (value < 0) return 10;
   if (value < twoTo32) return varintSize(value);
@@ -36,13 +37,13 @@ export function textBytes(text: string): number {
   return text.length;
 }
 
-/** Of a field with a one-byte tag and a length in front of `length` bytes. */
+/** The size of a field with a one-byte tag and a length before `length` bytes. */
 export const lengthFieldSize = (length: number): number => 1 + varintSize(length) + length;
 
-/** Of a string field; nothing when it is empty, as proto3 has it. */
+/** The size of a string field; 0 when it is empty, as in proto3. */
 export const textFieldSize = (text: string): number => (text === '' ? 0 : lengthFieldSize(textBytes(text)));
 
-/** All `write…` return the position behind what they wrote. */
+/** All `write…` functions return the position after the written bytes. */
 export function writeVarint(target: Uint8Array, at: number, value: number): number {
   let to = at;
   let rest = value;
@@ -70,13 +71,13 @@ export function writeVarint64(target: Uint8Array, at: number, value: bigint): nu
   return to;
 }
 
-/** Tag and length in front of `length` bytes that the caller writes. */
+/** Tag and length before `length` bytes that the caller writes. */
 export function writeLengthTag(target: Uint8Array, at: number, tag: number, length: number): number {
   target[at] = tag;
   return writeVarint(target, at + 1, length);
 }
 
-/** A string field; nothing when it is empty. */
+/** A string field; writes nothing when it is empty. */
 export function writeTextField(target: Buffer, at: number, tag: number, text: string): number {
   if (text === '') return at;
   const length = textBytes(text);

@@ -1,4 +1,4 @@
-/** Health, metadata, configuration and statistics: everything that only reads. */
+/** Health, metadata, configuration and statistics: the endpoints that only read. */
 
 import { unavailable } from '../../../errors.ts';
 import { configJson } from '../../../model-config/schema/write-config.ts';

@@ -19,7 +19,7 @@ export async function repositoryIndexReply(server: InferenceServer, body: Buffer
   return jsonReply(JSON.stringify(entries.map(indexMessage)));
 }
 
-/** Of a load or unload call. */
+/** The parameters of a load or unload call. */
 function parametersOf(hasRepository: boolean, body: Buffer): JsonObject {
   if (hasRepository) throw repositoryNamed();
   return objectMember(readJsonObject(body), 'parameters') ?? noObject;
@@ -67,7 +67,7 @@ function loadOptions(parameters: JsonObject): LoadOptions {
   return { config: stringMember(parameters, 'config') ?? null, files };
 }
 
-/** What was never loaded has a name only. */
+/** A model that was never loaded has only a name. */
 const indexMessage = ({ name, version, state, reason }: ModelIndexEntry): object => ({
   name,
   ...(version !== '' && { version }),

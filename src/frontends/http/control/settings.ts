@@ -1,6 +1,6 @@
 /**
- * Trace and log settings. Neither can be changed while this server runs: what is well-formed is answered
- * as not implemented, what is not is told first.
+ * Trace and log settings. Neither can be changed while this server runs: a well-formed change
+ * is answered as not implemented; a malformed one gets its error first.
  */
 
 import { type InferenceError, invalidArgument, unimplemented } from '../../../errors.ts';
@@ -13,7 +13,7 @@ const noLogSettings = (): InferenceError =>
     'the server does not support log settings over the network; start it with --log-verbose, --log-info, --log-warning or --log-error instead',
   );
 
-/** Why trace settings are neither told (`body` null) nor changed. */
+/** The error for reading (`body` null) or changing trace settings. */
 export function traceRefusal(body: Buffer | null): InferenceError {
   if (body === null) return noTrace();
   const settings = withoutNulls(readJsonObject(body));
@@ -57,7 +57,7 @@ function traceNumberRefusal(settings: JsonObject): InferenceError | null {
   return null;
 }
 
-/** Why log settings are neither told (`body` null) nor changed. */
+/** The error for reading (`body` null) or changing log settings. */
 export function logRefusal(body: Buffer | null): InferenceError {
   if (body === null) return noLogSettings();
   const settings = withoutNulls(readJsonObject(body));
@@ -73,5 +73,5 @@ export function logRefusal(body: Buffer | null): InferenceError {
   return noLogSettings();
 }
 
-/** Null leaves a setting as it is, or clears it: there is nothing to be checked. */
+/** Null leaves a setting as it is, or clears it, so it needs no check. */
 const withoutNulls = (object: JsonObject): JsonObject => new Map([...object].filter(([, value]) => value !== null));

@@ -1,6 +1,6 @@
 /**
  * Shared memory endpoints. This server takes no client memory: registration is refused after its form has
- * been checked, so that a client learns of its own mistake first; status tells truthfully that there is nothing.
+ * been checked, so that a client gets the error for its own mistake first; the status is always empty.
  */
 
 import { type InferenceError, invalidArgument, notFound, unimplemented } from '../../../errors.ts';
@@ -19,7 +19,7 @@ export function regionStatusReply(kind: SharedMemoryKind, region: string): Reply
   return jsonReply('[]');
 }
 
-/** Why the region is not registered. */
+/** The error for a registration. */
 export function registrationRefusal(kind: SharedMemoryKind, region: string, body: Buffer): InferenceError {
   if (region === '') {
     return invalidArgument(`'region name' is necessary to register ${kind} shared memory region`);

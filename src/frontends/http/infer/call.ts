@@ -1,4 +1,4 @@
-/** One `POST …/infer`: from its received body to its written answer. Which body to receive is `handler.ts`. */
+/** One `POST …/infer`: from its received body to its written answer. `handler.ts` decides how the body is received. */
 
 import { type InferenceError, unimplemented } from '../../../errors.ts';
 import type { ResponseSink } from '../../../inference/infer.ts';
@@ -25,7 +25,7 @@ import { jsonReply } from '../reply.ts';
 import type { BodyReceiver } from '../transport/request-body.ts';
 import { jsonHeaders } from '../transport/transport.ts';
 
-/** Of bodies up to this it does not matter whether they are held a little longer. */
+/** Bodies up to this size may be held a little longer than needed. */
 const smallBytes = 64 * 1024;
 
 export class InferCall implements BodyReceiver, ResponseSink {
@@ -38,12 +38,12 @@ export class InferCall implements BodyReceiver, ResponseSink {
   /** Headers to be passed on as parameters, or null. */
   readonly #forwarded: RegExp | null;
   #decoded: DecodedInfer | null = null;
-  /** Holds the body, or null when the body has memory of its own. */
+  /** The block with the body; null when the body has memory of its own. */
   #block: Buffer | null = null;
-  /** What the request has of the budget, then what its answer has until the transport has it. */
+  /** Budget of the request, then of its answer until the transport counts it. */
   #reservedBytes = 0;
   #response: InferenceResponse | null = null;
-  /** More than one response: refused when the request has ended, because until then it is read. */
+  /** There is more than one response: refused when the request has ended, because its bytes are read until then. */
   #hasSeveral = false;
 
   constructor(
@@ -114,12 +114,12 @@ export class InferCall implements BodyReceiver, ResponseSink {
       } else if ((jsonBytes ?? body.length) <= largeJsonBytes) {
         this.#run(decodeInferRequest(body, jsonBytes, this.#target, forward), body);
       } else {
-        // Who asks for a model that is not there is told so before much is done for it.
+        // A request for an unknown model is refused before the work of decoding.
         const decoding = new InferDecoding(body, jsonBytes, this.#target, forward);
         this.#findModel().then(() => this.#decode(decoding, body), this.#fail);
       }
     } catch (error) {
-      // That the model is not there goes before what is wrong with the request.
+      // An unknown model takes precedence over a fault of the request.
       this.#findModel().then(() => this.#fail(error), this.#fail);
     }
   }
@@ -129,7 +129,7 @@ export class InferCall implements BodyReceiver, ResponseSink {
     return this.#context.server.findModel(modelName, modelVersion);
   }
 
-  /** Reads a large request, and lets others go on in between. */
+  /** Reads a large request in several turns of the event loop. */
   #decode(decoding: InferDecoding, body: Buffer): void {
     if (!this.#exchange.isOpen) {
       this.#release();
@@ -149,7 +149,7 @@ export class InferCall implements BodyReceiver, ResponseSink {
     const { server, memory } = this.#context;
     const { budget } = memory;
     const { request } = decoded;
-    // What is decoded to its end holds nothing of its body.
+    // A request without views on its body does not need the body any more.
     if (this.#reservedBytes > smallBytes && !isViewedBy(request, body.buffer)) this.#releaseRequest();
     const bytes = request.heldBytes - body.length;
     if (!budget.reserve(bytes, this.#reservedBytes)) throw budget.exhausted(bytes);
@@ -205,7 +205,7 @@ export class InferCall implements BodyReceiver, ResponseSink {
     }
   }
 
-  /** The JSON leaves while it is made, as the client takes it; the outputs are held until its last piece is made. */
+  /** The JSON is sent while it is made, as the client takes it; the outputs are held until its last piece is made. */
   #answerAsMade(answer: InferAnswer): void {
     this.#checkAnswer(answer.outputBytes);
     this.#releaseRequest();
@@ -221,7 +221,9 @@ export class InferCall implements BodyReceiver, ResponseSink {
     });
   }
 
-  /** Makes the JSON piece by piece where its length or its bytes as a whole are needed, and lets others go on in between. */
+  /**
+   * Makes the JSON in several turns of the event loop, when its length or all of its bytes are needed before sending.
+   */
   #collect(answer: InferAnswer, pieces: Buffer[], jsonBytes: number): void {
     try {
       if (!this.#exchange.isOpen) {
@@ -276,25 +278,27 @@ export class InferCall implements BodyReceiver, ResponseSink {
     }, this.#fail);
   }
 
-  /** @throws InferenceError `resource_exhausted` when answers that nobody reads have taken all memory. */
+  /** @throws InferenceError `resource_exhausted` when answers that clients do not read have taken all memory. */
   #checkAnswer(bytes: number): void {
     this.#context.memory.budget.checkAnswer(bytes, this.#reservedBytes);
   }
 
-  /** Takes memory that is there already; negative gives back. */
+  /** Counts memory that was taken already; negative releases. */
   #hold(bytes: number): void {
     this.#context.memory.budget.add(bytes);
     this.#reservedBytes += bytes;
   }
 
-  /** Once nobody looks at the response any more: then nobody looks at the request either, whose batch has ended well. */
+  /**
+   * Called when the response is no longer read. Then the request is not read either, because its batch has succeeded.
+   */
   readonly #release = (): void => {
     this.#response?.release();
     this.#response = null;
     this.#releaseRequest();
   };
 
-  /** Once nobody looks at the request any more. */
+  /** Called when the request is no longer read. */
   #releaseRequest(): void {
     const { memory } = this.#context;
     if (this.#block !== null) memory.giveBack(this.#block);
@@ -315,7 +319,7 @@ const severalResponses = (model: string): InferenceError =>
       'ModelStreamInfer over gRPC',
   );
 
-/** The JSON length is told only where bytes follow it. */
+/** The header with the JSON length is added only when bytes follow the JSON. */
 const bodyHeaders = (jsonBytes: number, binaryBytes: number): readonly string[] =>
   binaryBytes === 0
     ? jsonHeaders

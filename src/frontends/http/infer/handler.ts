@@ -1,4 +1,4 @@
-/** `POST …/infer` from its head: which body it has, and a call that takes it from there. */
+/** `POST …/infer`: decides by the head how the body is received, and makes the call. */
 
 import { requestCoding } from '../transport/compression.ts';
 import type { Exchange } from '../exchange.ts';
@@ -32,7 +32,7 @@ export class InferHandler {
       return;
     }
     const { maxInputBytes } = target;
-    // A repeated header is joined to what is no number any more.
+    // A repeated header is joined, so it is no number any more.
     const jsonLength = head.header(jsonLengthHeader);
     // Binary tensors behind a JSON head are not limited by the flag; everything else is.
     const isLimited = coding !== 'identity' || jsonLength === undefined || Number(jsonLength) === 0;

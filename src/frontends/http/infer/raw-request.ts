@@ -25,7 +25,8 @@ export const oversizedRaw = (bodyBytes: number, maxInputBytes: number): Inferenc
 /**
  * All outputs are asked for, in binary.
  *
- * @throws InferenceError `invalid_argument` when the input cannot be told, or what the server says of the model.
+ * @throws InferenceError `invalid_argument` when the input cannot be determined, or an error of the server about the
+ * model.
  */
 export async function decodeRawRequest(
   body: Buffer,
@@ -70,7 +71,10 @@ function rawInput(body: Buffer, metadata: ModelMetadata, isBatching: boolean, ma
 
 const batched = (shape: Shape, isBatching: boolean): Shape => (isBatching ? [1, ...shape] : shape);
 
-/** The one open dimension takes what the others leave; a body that does not divide is told as a byte size later on. */
+/**
+ * Computes the one open dimension from the others; a body that does not divide evenly is refused later for its byte
+ * size.
+ */
 function deducedShape(name: string, dims: Shape, elements: number): Shape {
   if (dims.filter((dim) => dim === -1).length > 1) {
     throw refused(

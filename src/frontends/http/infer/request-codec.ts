@@ -1,7 +1,7 @@
 /**
- * The body of `POST …/infer` to an `InferenceRequest`, in one pass over the JSON. Checks form; whether
- * the request fits its model is checked at admission. Inputs are in `request-tensors.ts`, outputs in `requested-outputs.ts`,
- * the body without any JSON in `raw-request.ts`.
+ * Decodes the body of `POST …/infer` into an `InferenceRequest`, in one pass over the JSON. It checks the form; whether
+ * the request fits its model is checked at admission. Inputs are in `request-tensors.ts`, outputs in
+ * `requested-outputs.ts`, the body without any JSON in `raw-request.ts`.
  */
 
 import { type InferenceError, invalidArgument } from '../../../errors.ts';
@@ -15,7 +15,7 @@ import { JsonReader, missingMember, repeatedMember } from '../json/reader.ts';
 import { allOutputs, type RequestedOutputs, readOutputs } from './requested-outputs.ts';
 import { paused } from '../json/tensor-slices.ts';
 
-/** Where a request goes and what bounds it. */
+/** The model and version of a request, and its limits. */
 export interface InferTarget {
   readonly modelName: string;
   /** Decimal text; '' lets the server choose. */
@@ -24,7 +24,7 @@ export interface InferTarget {
   readonly maxInputBytes: number;
 }
 
-/** A request and how its answer is to be written. */
+/** A request, and the form of its answer. */
 export interface DecodedInfer {
   readonly request: InferenceRequest;
   /** Whether outputs are written in binary where the request lists none. */
@@ -40,7 +40,7 @@ export type HeaderForwarder = (request: RequestDraft) => void;
  * @param body      the whole body, decompressed; tensors of the result may be views on it.
  * @param jsonBytes length of the JSON part as `Inference-Header-Content-Length` says, null when all of it is JSON.
  * @param progress  of a request that is read in several turns.
- * @throws InferenceError `invalid_argument` for what is malformed, `not_found` for shared memory regions.
+ * @throws InferenceError `invalid_argument` for malformed requests, `not_found` for shared memory regions.
  */
 export function decodeInferRequest(
   body: Buffer,

@@ -1,6 +1,6 @@
 /**
- * The `parameters` objects of an inference request in JSON, read by the tables of `inference/request-fields.ts`, and how
- * HTTP words what is wrong with them.
+ * The `parameters` objects of an inference request in JSON, read by the tables of `inference/request-fields.ts`, and
+ * HTTP's errors for them.
  */
 
 import { invalidArgument } from '../../../errors.ts';
@@ -85,10 +85,10 @@ const members = (fields: readonly TensorField[]): ReadonlyMap<string, Member> =>
 const inputMembers = members(inputFields);
 const outputMembers = members(outputFields);
 
-/** What the `parameters` of an input at the reader say. */
+/** Reads the `parameters` of an input at the reader. */
 export const readInputParameters = (reader: JsonReader): TensorParameters => readMembers(reader, inputMembers);
 
-/** What the `parameters` of a wanted output at the reader say. */
+/** Reads the `parameters` of a requested output at the reader. */
 export const readOutputParameters = (reader: JsonReader): TensorParameters => readMembers(reader, outputMembers);
 
 function readMembers(reader: JsonReader, known: ReadonlyMap<string, Member>): TensorParameters {

@@ -53,12 +53,12 @@ export class BinaryPart {
   }
 }
 
-/** How far the inputs of a large request were read in earlier turns: what is there is not gone over again. */
+/** The progress of reading the inputs of a large request: complete ones are not read again. */
 export class InputProgress {
   readonly slices = new TensorSlices();
   readonly inputs: Tensor[] = [];
   readonly binary: BinaryPart;
-  /** Behind the last of the inputs; -1 before the first. */
+  /** The position after the last complete input; -1 before the first. */
   at = -1;
 
   constructor(binary: BinaryPart) {
@@ -66,7 +66,7 @@ export class InputProgress {
   }
 }
 
-/** @param progress of a request that is read in several turns; throws `paused` when it is time to let others go on. */
+/** @param progress of a request that is read in several turns; throws `paused` when the turn has to end. */
 export function readInputs(
   reader: JsonReader,
   binary: BinaryPart,
@@ -135,7 +135,7 @@ function readInput(reader: JsonReader, binary: BinaryPart, maxInputBytes: number
     checkedElementCount(name, datatype, shape);
     data = binary.take(name, binaryBytes);
   } else if (data === null) {
-    // `data` stood before the members that tell how to read it.
+    // `data` came before the members that are needed to read it.
     const next = reader.at;
     reader.at = dataAt;
     data = readJsonData(reader, name, datatypeName, shape, maxInputBytes, slices);

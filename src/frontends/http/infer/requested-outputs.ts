@@ -1,4 +1,4 @@
-/** The `outputs` of an inference request: which are wanted, as classes or tensors, in JSON or binary. */
+/** The `outputs` of an inference request: their names, as classes or tensors, in JSON or binary. */
 
 import { type InferenceError, invalidArgument, notFound } from '../../../errors.ts';
 import type { RequestedOutput } from '../../../inference/request.ts';
@@ -11,8 +11,8 @@ export interface RequestedOutputs {
   /** Empty means all outputs. */
   readonly requested: readonly RequestedOutput[];
   /**
-   * Those whose data is wanted in binary. One that is listed and does not say so is written as JSON, whatever the default
-   * for outputs that are not listed.
+   * Those whose data is wanted in binary. One that is listed and does not say so is written as JSON, whatever the
+   * default for outputs that are not listed.
    */
   readonly binaryNames: ReadonlySet<string>;
 }
@@ -58,7 +58,7 @@ function readOutput(reader: JsonReader): RequestedOutput & { readonly isBinary: 
   return { name, classificationCount: classificationCount ?? 0, isBinary: isBinary ?? false };
 }
 
-/** No region can be registered with this server, so whatever is named cannot be found. */
+/** No region can be registered with this server, so none is found. */
 function regionRefused(region: string, hasClassification: boolean, isBinary: boolean): InferenceError {
   if (hasClassification) {
     return invalidArgument("Output can't set both 'shared_memory_region' and 'classification'");

@@ -1,7 +1,6 @@
 /**
- * An `InferenceResponse` to the body of the answer: JSON in pieces of bounded size and cost, for whoever
- * writes them to ask for one after the other, and the bytes of binary outputs as the views they are. Writing and releasing
- * is `call.ts`.
+ * Encodes an `InferenceResponse` as the body of an answer: JSON in pieces of bounded size and cost, which the writer
+ * pulls one by one, and binary outputs as views. `call.ts` writes and releases.
  */
 
 import type { ParameterValue } from '../../../inference/request.ts';
@@ -16,10 +15,10 @@ import { type TensorRuns, tensorRuns } from '../json/tensor-text.ts';
 /** Pieces are collected up to this. */
 const pieceBytes = 64 * 1024;
 
-/** Outputs whose bytes are not more than this are written in one go. */
+/** Outputs of at most this many bytes are written in one piece. */
 const smallBytes = 32 * 1024;
 
-/** Shared by all answers of the thread: each is done with it before it lets go of the event loop. */
+/** Shared by all answers of the thread: each uses it within one turn of the event loop. */
 const shared = new JsonBytes(2 * pieceBytes);
 
 export class InferAnswer {
@@ -38,21 +37,21 @@ export class InferAnswer {
     this.#hasListed = decoded.request.outputs.length > 0;
   }
 
-  /** Whether the whole JSON is made so quickly that nobody needs to be let in between. */
+  /** Whether the whole JSON can be made in one turn of the event loop. */
   get isSmall(): boolean {
     let bytes = 0;
     for (const { data, name } of this.#response.outputs) if (!this.#isBinary(name)) bytes += data.length;
     return bytes <= smallBytes;
   }
 
-  /** Of all outputs together, as the engine made them. */
+  /** Bytes of all outputs together, as the engine made them. */
   get outputBytes(): number {
     return this.#response.outputs.reduce((sum, { data }) => sum + data.length, 0);
   }
 
   /**
-   * Whether the body is JSON alone whose pieces cannot fail, so that it may leave while it is made. Binary outputs need the
-   * length of the JSON before the first byte.
+   * Whether the body is JSON alone whose pieces cannot fail, so that it may be sent while it is made. Binary outputs
+   * need the length of the JSON before the first byte.
    */
   get isStreamable(): boolean {
     return this.#response.outputs.every(
@@ -63,7 +62,7 @@ export class InferAnswer {
   /**
    * All of the JSON at once.
    *
-   * @throws InferenceError `invalid_argument` for outputs that cannot be given in the wanted form.
+   * @throws InferenceError `invalid_argument` for outputs that cannot be written in the wanted form.
    */
   text(): string {
     shared.clear();

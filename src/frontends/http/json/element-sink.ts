@@ -1,4 +1,4 @@
-/** What the elements of a JSON tensor are put into, one kind per group of datatypes; see `tensor-elements.ts`. */
+/** Receives the elements of a JSON tensor, one class per group of datatypes; see `tensor-elements.ts`. */
 
 import { type InferenceError, invalidArgument } from '../../../errors.ts';
 import { shownName } from '../../../inference/request-limits.ts';
@@ -17,7 +17,7 @@ export abstract class ElementSink {
   readonly shape: Shape;
   readonly count: number;
   index = 0;
-  /** The reader stands within an element that is long: `readRun` goes on there. */
+  /** The reader is inside a long element; the next `readRun` continues there. */
   isInElement = false;
 
   constructor(name: string, datatype: Datatype, shape: Shape, count: number) {
@@ -27,7 +27,7 @@ export abstract class ElementSink {
     this.count = count;
   }
 
-  /** Reads elements and the commas between them, up to the first comma before a bracket or to what is no comma. */
+  /** Reads elements and the commas between them, up to the first comma before a bracket, or to another character. */
   abstract readRun(reader: JsonReader): void;
   abstract bytes(): Uint8Array;
 
@@ -60,12 +60,12 @@ export function continuesRun(reader: JsonReader): boolean {
   return false;
 }
 
-/** What stands at the reader is another kind of value, or no value. */
+/** The error for a value of another kind at the reader, or for no value. */
 export function wrongElement(reader: JsonReader, sink: ElementSink, kind: JsonKind): InferenceError {
   const start = reader.at;
   const byte = reader.peek();
   try {
-    // Of an array or object its beginning says enough, however long it is.
+    // The beginning of an array or object is enough, whatever its length.
     if (byte !== openBracket && byte !== openBrace) reader.skip(0);
   } catch (error) {
     return error as InferenceError;
@@ -78,7 +78,7 @@ export function wrongElement(reader: JsonReader, sink: ElementSink, kind: JsonKi
   );
 }
 
-/** The value of `data` is no array. */
+/** The error for a value of `data` that is no array. */
 export function noArray(reader: JsonReader, name: string): InferenceError {
   const isObject = reader.peek() === openBrace;
   if (!isObject) reader.skip(0);

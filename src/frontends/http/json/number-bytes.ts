@@ -1,16 +1,16 @@
 /**
- * Numbers as JSON text, straight into bytes. A float of 32 bits is written in the shortest form that reads back as the same
- * float: the text of the double that it widens to is twice as long and takes longer to make.
+ * Numbers as JSON text, straight into bytes. A float of 32 bits is written in the shortest form that reads back as the
+ * same float: the text of the double that it widens to is twice as long and takes longer to make.
  */
 
 const zero = 0x30;
 const minus = 0x2d;
 const dot = 0x2e;
 
-/** More bytes than any number here takes. */
+/** An upper bound for the bytes of one number. */
 export const maxNumberBytes = 32;
 
-/** So many decimal digits tell every float apart; six always survive. */
+/** Nine decimal digits identify every float; six digits always survive a round trip. */
 const mostDigits = 9;
 const leastDigits = 6;
 
@@ -21,13 +21,13 @@ const integersFrom = 2 ** 23;
 const plainFrom = 1e-5;
 const plainBelow = 1e9;
 
-/** All of these return the position behind what they wrote, of which `maxNumberBytes` must be there. */
+/** All of these functions return the position after the written bytes; there must be room for `maxNumberBytes`. */
 export function writeText(target: Buffer, at: number, text: string): number {
   for (let i = 0; i < text.length; i++) target[at + i] = text.charCodeAt(i);
   return at + text.length;
 }
 
-/** The language's own text, but for the sign of zero; NaN and the infinities are bare words. */
+/** The text of JavaScript, except for the sign of zero; NaN and the infinities are bare words. */
 export const writeDouble = (target: Buffer, at: number, value: number): number =>
   writeText(target, at, Object.is(value, -0) ? '-0.0' : String(value));
 
@@ -72,7 +72,7 @@ function zerosBelowOne(value: number): number {
   return value >= 0.0001 ? -3 : -4;
 }
 
-/** Very small and very large ones, which are rare. */
+/** Writes very small and very large floats, which are rare. */
 function shortestText(value: number): string {
   if (value === Number.POSITIVE_INFINITY) return 'Infinity';
   for (let digits = 1; digits < mostDigits; digits++) {

@@ -51,7 +51,7 @@ export class FloatSink extends ElementSink {
     return bytesOf(this.#target);
   }
 
-  /** The bare tokens that Triton's parser takes and the JSON standard does not. */
+  /** The bare tokens that Triton's parser accepts and the JSON standard does not. */
   #special(reader: JsonReader): number {
     if (reader.word('NaN')) return Number.NaN;
     if (reader.word('Infinity') || reader.word('Inf')) return Number.POSITIVE_INFINITY;

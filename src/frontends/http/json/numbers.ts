@@ -27,7 +27,9 @@ const powersOfTen = Float64Array.from({ length: largestPower + 1 }, (_, exponent
  */
 const cutError = 2e-14;
 
-/** Digits beyond `exactDigits` that are kept apart; with them every text that `String` makes of a double is complete. */
+/**
+ * Digits beyond `exactDigits` that are kept apart; with them every text that `String` makes of a double is complete.
+ */
 const restDigits = 7;
 /** Bound on the relative error of the second half in `divided`, whose own first half is exact. */
 const restError = 2 ** -40;
@@ -38,7 +40,7 @@ const isDigit = (byte: number | undefined): byte is number => byte !== undefined
  * The number at the reader as the nearest double – or, for `isSingle`, a double that rounds to the same float as the
  * nearest one does. Null, with the reader not moved, when there is no number. Overflow gives an infinity.
  *
- * @throws InferenceError `invalid_argument` for what begins like a number and is none.
+ * @throws InferenceError `invalid_argument` for text that begins like a number and is none.
  */
 export function scanDouble(reader: JsonReader, isSingle: boolean): number | null {
   const { bytes, at: start } = reader;
@@ -51,7 +53,7 @@ export function scanDouble(reader: JsonReader, isSingle: boolean): number | null
   let mantissa = 0;
   let digits = 0;
   let scale = 0;
-  /** Digits behind the mantissa's, and how many; beyond `restDigits` they are dropped and `isCut` stays. */
+  /** Digits after the mantissa's, and their number; beyond `restDigits` they are dropped and `isCut` stays. */
   let rest = 0;
   let restCount = 0;
   let isCut = false;
@@ -128,8 +130,8 @@ const scaled = (mantissa: number, scale: number): number =>
   scale < 0 ? mantissa / (powersOfTen[-scale] as number) : mantissa * (powersOfTen[scale] as number);
 
 /**
- * The double nearest to (mantissa * 10^restCount + rest) / 10^power, or NaN when it is too close to the middle between two
- * to be told. Computed in two doubles (Dekker 1971): the first quotient and its exact remainder divided again.
+ * The double nearest to (mantissa * 10^restCount + rest) / 10^power, or NaN when it is too close to the middle between
+ * two doubles. Computed in two doubles (Dekker 1971): the first quotient and its exact remainder divided again.
  */
 function divided(mantissa: number, rest: number, restCount: number, power: number): number {
   const shift = powersOfTen[restCount] as number;
@@ -159,15 +161,15 @@ function upperHalf(value: number): number {
   return scaledUp - (scaledUp - value);
 }
 
-/** Far beyond every datatype; what is larger is not read to its end. Zeros in front are noticed at the second digit. */
+/** Far beyond every datatype; reading of larger numbers stops early. Leading zeros are refused at the second digit. */
 const largestInteger = 1e100;
 
 /** Digits of an integer that surely fits 2^53; longer ones go through `bigint`. */
 const safeDigits = 15;
 
 /**
- * The integer at the reader, rounded where it is beyond 2^53. Null, with the reader not moved, when there is no number or
- * one with a fraction or an exponent.
+ * The integer at the reader, rounded where it is beyond 2^53. Null, with the reader not moved, when there is no number
+ * or one with a fraction or an exponent.
  */
 export function scanInteger(reader: JsonReader): number | null {
   const { bytes } = reader;

@@ -1,15 +1,15 @@
 /**
  * A cursor over the JSON text of a request, as bytes. It exists because `JSON.parse` can neither keep 64-bit integers
- * exact nor read NaN, and would make a JavaScript array of every tensor. Strict RFC 8259; invalid UTF-8, lone surrogates
- * and nesting beyond `maxJsonDepth` are refused. What the members mean is `infer/request-codec.ts`; elements of tensors are
- * read by `tensor-elements.ts`, whole values by `value.ts`.
+ * exact nor read NaN, and would make a JavaScript array of every tensor. Strict RFC 8259; invalid UTF-8, lone
+ * surrogates and nesting beyond `maxJsonDepth` are refused. `infer/request-codec.ts` knows the members;
+ * `tensor-elements.ts` reads elements of tensors, `value.ts` whole values.
  */
 
 import { isUtf8 } from 'node:buffer';
 import { type InferenceError, invalidArgument } from '../../../errors.ts';
 import { requestLimits, shownName, tooLong } from '../../../inference/request-limits.ts';
 
-/** Arrays and objects inside each other, in tensor data and elsewhere. */
+/** The deepest nesting of arrays and objects, in tensor data and elsewhere. */
 export const maxJsonDepth = 100;
 
 /** The kinds of JSON values as Triton's error texts name them. */
@@ -27,7 +27,7 @@ export const wrongKind = (key: string, kind: JsonKind): InferenceError =>
 export const missingMember = (key: string): InferenceError =>
   invalidArgument(`Unable to parse '${key}': attempt to access non-existing object member '${key}'`);
 
-/** A member that decides something must not be there twice: which of the two is meant cannot be known. */
+/** Members with a meaning must not be repeated, because that is ambiguous. */
 export const repeatedMember = (key: string): InferenceError =>
   invalidArgument(`Unable to parse '${shownName(key)}': the object has this member twice`);
 
@@ -50,13 +50,13 @@ const closeBrace = 0x7d;
 const cachedLength = 32;
 const cachedStrings: string[] = new Array<string>(512).fill('');
 
-/** One digit more than 2^53 has: what is longer is beyond it, or begins with a zero. */
+/** One digit more than 2^53 has: longer numbers are larger, or begin with a zero. */
 const maxUnsignedDigits = 17;
 
 /** Counted for each value that is skipped: a text of one byte still takes a step. */
 const skippedValueBytes = 16;
 
-/** Indentations up to this are as long as they like to be. */
+/** White space up to this length is indentation and is not counted. */
 const shortBlank = 64;
 
 const integerText = /^-?(?:0|[1-9]\d*)$/;
@@ -64,15 +64,15 @@ const numberText = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 const loneSurrogate = /\p{Surrogate}/u;
 
 export class JsonReader {
-  /** Only the JSON part; reading beyond it must not see the binary tensors behind. */
+  /** Only the JSON part, without the binary tensors after it. */
   readonly bytes: Buffer;
   /** Offset of the next byte; `tensor-elements.ts` moves it. */
   at: number;
-  /** Where the elements of a tensor are left for another turn of the event loop, at the next of them; else never reached. */
+  /** From this offset on, a tensor is paused at its next element, until another turn; Infinity for never. */
   pauseAt: number;
-  /** What `skip` has walked over, in bytes and a constant for each value. */
+  /** The cost of skipped values: their bytes and a constant for each. */
   #skipped = 0;
-  /** White space of more than an indentation. */
+  /** Bytes of white space beyond indentation. */
   #blank = 0;
 
   constructor(bytes: Buffer) {
@@ -143,7 +143,7 @@ export class JsonReader {
     return byte === comma;
   }
 
-  /** @param maxBytes what is longer is refused. */
+  /** @param maxBytes longer strings are refused. */
   string(key: string, maxBytes: number = requestLimits.textBytes): string {
     if (this.peek() !== quote) throw this.#unexpected(key, 'string');
     return this.#string(maxBytes);
@@ -178,7 +178,7 @@ export class JsonReader {
     return value;
   }
 
-  /** A number: integers as `number` where exact and `bigint` beyond 2^53, everything with a fraction or exponent as `double`. */
+  /** A number: integers as `number`, beyond 2^53 as `bigint`, all with a fraction or exponent as `double`. */
   number(): number | bigint | { readonly double: number } {
     this.peek();
     const text = this.#numberText();
@@ -197,7 +197,7 @@ export class JsonReader {
     return true;
   }
 
-  /** Checks and consumes a value of any kind, `depth` levels deep already; what a request may have of it is bounded. */
+  /** Checks and consumes a value of any kind, already `depth` levels deep; the total of skipped values is bounded. */
   skip(depth: number): void {
     const byte = this.peek();
     const start = this.at;
@@ -230,7 +230,7 @@ export class JsonReader {
   /**
    * Consumes a string without decoding it.
    *
-   * @param maxBytes between the quotes; what is longer is refused without looking at the rest.
+   * @param maxBytes between the quotes; longer strings are refused without reading the rest.
    * @returns true when its bytes between the quotes are the text itself, false when there are escapes in it.
    */
   skipString(maxBytes: number = requestLimits.textBytes): boolean {
@@ -314,13 +314,13 @@ export class JsonReader {
     return value;
   }
 
-  /** A value of another kind is told as such; what is no value at all is a syntax error. */
+  /** The error for a value of another kind, or a syntax error for no value. */
   #unexpected(key: string, kind: JsonKind): InferenceError {
     const byte = this.peek();
     if (byte === -1) return this.fail(this.bytes.length === 0 ? 'The document is empty.' : 'Invalid value.');
     const start = this.at;
     try {
-      // Of an array or object its beginning says enough, however long it is.
+      // The beginning of an array or object is enough, whatever its length.
       if (byte !== openBrace && byte !== openBracket) this.skip(0);
     } catch {
       return this.fail('Invalid value.', start);

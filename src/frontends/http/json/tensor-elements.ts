@@ -1,8 +1,8 @@
 /**
- * Elements of a tensor from JSON straight into their bytes, without an array in between. `data` may be flat or nested in
- * any way: only the number of elements counts. Stricter than Triton where it would store another number
- * than was sent: fractions and values out of range are refused. What takes the
- * elements is `number-sinks.ts` and `text-sinks.ts`.
+ * Reads the elements of a tensor from JSON straight into their bytes, without an array in between. `data` may be flat
+ * or nested in any way: only the number of elements counts. Stricter than Triton where Triton would store another
+ * number than the client sent: fractions and values out of range are refused. `number-sinks.ts` and `text-sinks.ts`
+ * take the elements.
  */
 
 import { assertNever, type InferenceError, invalidArgument } from '../../../errors.ts';
@@ -27,7 +27,7 @@ const floatLimit = 2 ** 128 - 2 ** 103;
 /**
  * Reads the value of `data` at the reader.
  *
- * @param slices of a large request; throws `paused` when it is time to let others go on.
+ * @param slices of a large request; throws `paused` when the turn has to end.
  * @returns the elements' bytes (wire form for BYTES), in memory of their own.
  * @throws InferenceError `invalid_argument` when there are not exactly `count` elements or one does not fit.
  */
@@ -41,7 +41,8 @@ export function readTensorData(
 ): Uint8Array {
   const known = slices?.find(reader);
   if (known !== undefined) return known;
-  // Every element takes two bytes of text at least: a shape cannot make the server reserve more than was sent.
+  // Every element takes two bytes of text at least: a shape cannot make the server reserve much more memory than the
+  // client sent.
   if (count > (reader.bytes.length - reader.at) / 2) throw tooFew(name, shape);
   if (slices !== null) return slices.read(reader, () => new NestedElements(sinkFor(name, datatype, shape, count)));
   const elements = new NestedElements(sinkFor(name, datatype, shape, count));
@@ -50,8 +51,8 @@ export function readTensorData(
 }
 
 /**
- * Leaves the reader behind a value of `data` whose datatype and shape are not known yet. Only quotes and brackets are
- * looked at: `readTensorData` comes back to it.
+ * Skips a value of `data` whose datatype and shape are not known yet. Only quotes and brackets are parsed;
+ * `readTensorData` reads the value later.
  */
 export function passOverTensorData(reader: JsonReader, slices: TensorSlices | null): void {
   if (reader.peek() !== openBracket) reader.skip(0);
@@ -59,7 +60,7 @@ export function passOverTensorData(reader: JsonReader, slices: TensorSlices | nu
   else new PassedText(reader.at).pass(reader, Number.POSITIVE_INFINITY);
 }
 
-/** The text of a tensor that is passed over, in one go or in several. */
+/** The text of a skipped tensor, in one turn or in several. */
 export class PassedText {
   readonly #start: number;
   #depth = 0;
@@ -70,7 +71,7 @@ export class PassedText {
     this.#start = start;
   }
 
-  /** Moves the reader behind the tensor, or to `pauseAt` or some bytes behind it: false then. */
+  /** Moves the reader to the end of the tensor; or returns false at `pauseAt` or some bytes after it. */
   pass(reader: JsonReader, pauseAt: number): boolean {
     const { bytes } = reader;
     const end = Math.min(bytes.length, pauseAt);
@@ -102,7 +103,7 @@ const tooFew = (name: string, shape: Shape): InferenceError =>
     `Failed to parse 'data' field: shape does not match true shape, input '${name}' of shape ${shapeText(shape)} has fewer elements`,
   );
 
-/** The elements of one tensor with the brackets and commas between them, read in one go or in several. */
+/** The elements of one tensor with the brackets and commas between them, read in one turn or in several. */
 export class NestedElements {
   readonly #sink: ElementSink;
   #depth = 0;
@@ -111,7 +112,9 @@ export class NestedElements {
     this.#sink = sink;
   }
 
-  /** Reads up to the end, or to the first element behind `reader.pauseAt`: false then, and the next call goes on there. */
+  /**
+   * Reads up to the end; or returns false at the first element after `reader.pauseAt`, where the next call continues.
+   */
   read(reader: JsonReader): boolean {
     const sink = this.#sink;
     if (this.#depth === 0 && reader.peek() !== openBracket) throw noArray(reader, sink.name);

@@ -1,15 +1,15 @@
 /**
- * A large JSON request in several turns of the event loop. Its reader is not made to stop anywhere: when a turn has done
- * enough, reading ends with `paused`, and the next turn reads the request anew, jumping over the tensors that are there
- * already. What stands around the tensors is small (`inference/request-limits.ts` sees to it).
+ * Reads a large JSON request in several turns of the event loop. The reader cannot stop anywhere: when a turn has done
+ * enough, reading ends with `paused`, and the next turn reads the request from its beginning and skips complete
+ * tensors. The JSON around the tensors is small (`inference/request-limits.ts`).
  */
 
 import type { JsonReader } from './reader.ts';
 import { type NestedElements, PassedText } from './tensor-elements.ts';
 
-/** Of the text of tensors; takes two to four milliseconds. */
+/** Bytes of tensor text per turn, which take two to four milliseconds. */
 const turnBytes = 128 * 1024;
-/** So much cheaper is a byte that is only passed over. */
+/** How much cheaper it is to skip a byte than to read it. */
 const passedPerRead = 8;
 
 /** Thrown, and caught by `InferDecoding`: no failure, so it carries no stack. */
@@ -17,15 +17,15 @@ export const paused: unique symbol = Symbol('paused');
 
 interface Part {
   readonly elements: NestedElements;
-  /** Where the next element stands, or what follows the tensor. */
+  /** The position of the next element, or of the end of the tensor. */
   at: number;
   data: Uint8Array | null;
 }
 
 export class TensorSlices {
-  /** By the offset of a tensor's first bracket. */
+  /** Tensors by the offset of their first bracket. */
   readonly #parts = new Map<number, Part>();
-  /** The same of tensors whose datatype comes behind them. */
+  /** The same for tensors whose datatype comes after the data. */
   readonly #passed = new Map<number, { readonly text: PassedText; at: number; isOver: boolean }>();
   #left = turnBytes;
 
@@ -33,12 +33,12 @@ export class TensorSlices {
     this.#left = turnBytes;
   }
 
-  /** Counts what stands around the tensors. */
+  /** Counts bytes outside of the tensors. */
   charge(bytes: number): void {
     this.#left -= bytes;
   }
 
-  /** Leaves the reader behind the tensor at it, without reading it; throws `paused` before its end. */
+  /** Moves the reader to the end of the tensor at it, without reading it; throws `paused` before its end. */
   passOver(reader: JsonReader): void {
     const key = reader.at;
     let passed = this.#passed.get(key);
@@ -55,7 +55,7 @@ export class TensorSlices {
     if (!passed.isOver) throw paused;
   }
 
-  /** The tensor at the reader, which is moved behind it, when it was read in an earlier turn. */
+  /** The tensor at the reader if it was read in an earlier turn; then the reader is moved to its end. */
   find(reader: JsonReader): Uint8Array | undefined {
     reader.peek();
     const part = this.#parts.get(reader.at);

@@ -1,7 +1,7 @@
 /**
- * Elements of an output tensor as a flat JSON array, some thousand at a time: the text of a large tensor
- * would hold the event loop for seconds and be longer than a string can be. NaN and the infinities are bare words, 64-bit
- * integers exact. FP16 and BF16, which Triton refuses, are written like FP32.
+ * Writes elements of an output tensor as a flat JSON array, some thousand at a time: the text of a whole large tensor
+ * would block the event loop for seconds and be longer than the longest string. NaN and the infinities are bare words,
+ * 64-bit integers exact. FP16 and BF16, which Triton refuses, are written like FP32.
  */
 
 import { isUtf8 } from 'node:buffer';
@@ -11,9 +11,9 @@ import { type TypedElements, typedElements } from '../../../tensor/typed-element
 import type { JsonBytes } from './text-bytes.ts';
 import { maxNumberBytes, writeDouble, writeFloat, writeInteger, writeText } from './number-bytes.ts';
 
-/** So many elements take a millisecond or two. */
+/** Elements of a run, which take a millisecond or two. */
 export const runElements = 8192;
-/** A run ends when it is this long, which with strings may be after one element. */
+/** A run ends at this length, which with strings may be after one element. */
 const runBytes = 64 * 1024;
 
 const comma = 0x2c;
@@ -23,7 +23,7 @@ const quote = 0x22;
 export interface TensorRuns {
   /** Writes some more; false when all of them are written. */
   next(target: JsonBytes): boolean;
-  /** Strings that were not UTF-8 and lost what was wrong in them. */
+  /** The number of strings that were not UTF-8, whose invalid bytes were replaced. */
   readonly replaced: number;
 }
 
@@ -91,7 +91,7 @@ class StringRuns implements TensorRuns {
   replaced = 0;
   readonly #data: Buffer;
   #at = 0;
-  /** End of a long string that is written in pieces, of which `#at` is the next; 0 outside of one. */
+  /** The end of a long string that is written in pieces from `#at` on; 0 outside of one. */
   #longEnd = 0;
 
   constructor(data: Uint8Array) {
@@ -127,7 +127,7 @@ class StringRuns implements TensorRuns {
     const data = this.#data;
     const end = this.#longEnd;
     let to = Math.min(end, this.#at + runBytes);
-    // Not within a character.
+    // Pieces end between characters.
     for (let i = 0; i < 3 && to < end && ((data[to] as number) & 0xc0) === 0x80; i++) to++;
     target.text(JSON.stringify(data.toString('utf8', this.#at, to)).slice(1, -1));
     this.#at = to;

@@ -1,11 +1,11 @@
-/** JSON text on its way out, as bytes in one buffer that is used again: names, strings, and room for numbers. */
+/** Outgoing JSON text, as bytes in one buffer that is reused: names, strings, and room for numbers. */
 
 import { isUtf8 } from 'node:buffer';
 
 /** Up to this many characters a loop is faster than a call into native code. */
 const maxLooped = 48;
 
-/** What a very long string has made larger than this is not kept. */
+/** A buffer that a very long string has made larger than this is dropped. */
 const maxKeptBytes = 1024 * 1024;
 
 const quote = 0x22;
@@ -13,13 +13,13 @@ const backslash = 0x5c;
 
 export class JsonBytes {
   bytes: Buffer;
-  /** Where the next byte goes. */
+  /** The position of the next byte. */
   at = 0;
   /** Text behind these bytes that is not encoded yet: an answer that is text alone never becomes bytes here. */
   #pending = '';
   readonly #bytes: number;
 
-  /** @param bytes that are there at the start. */
+  /** @param bytes the initial size. */
   constructor(bytes: number) {
     this.#bytes = bytes;
     this.bytes = Buffer.allocUnsafeSlow(bytes);
@@ -32,7 +32,7 @@ export class JsonBytes {
     if (this.bytes.length > maxKeptBytes) this.bytes = Buffer.allocUnsafeSlow(this.#bytes);
   }
 
-  /** Of what was written, in bytes, those of text that is not encoded yet counted as characters. */
+  /** The written length in bytes; for text that is not encoded yet, in characters. */
   get length(): number {
     return this.at + this.#pending.length;
   }
@@ -50,7 +50,7 @@ export class JsonBytes {
     return Buffer.from(this.bytes.subarray(0, this.at));
   }
 
-  /** Makes room for that many bytes behind those that are written. */
+  /** Makes room for that many bytes after the written ones. */
   reserve(bytes: number): void {
     this.#encode();
     this.#grow(bytes);
@@ -84,7 +84,7 @@ export class JsonBytes {
   /**
    * The bytes as a string literal.
    *
-   * @returns false when they are not UTF-8; what is wrong in them was replaced by U+FFFD then.
+   * @returns false when they are not UTF-8; then invalid bytes were replaced by U+FFFD.
    */
   string(source: Buffer, start: number, end: number): boolean {
     const length = end - start;

@@ -7,7 +7,7 @@ import type { JsonReader } from './reader.ts';
 
 const quote = 0x22;
 const backslash = 0x5c;
-/** A string is read in pieces of this size, because one string may be all of the request. */
+/** A string is read in pieces of this size, because one string may be the whole request. */
 const pieceBytes = 64 * 1024;
 /** Up to this many bytes a loop is faster than a call that copies them. */
 const maxLooped = 48;
@@ -41,7 +41,7 @@ export class BooleanSink extends ElementSink {
 export class StringSink extends ElementSink {
   #target: Buffer;
   #used = 0;
-  /** Of the string that is being read: its first byte in the text, and where its prefix is. */
+  /** The current string: the offset of its first byte in the text, and the position of its prefix. */
   #start = 0;
   #prefixAt = 0;
 
@@ -128,7 +128,7 @@ export class StringSink extends ElementSink {
     this.#target.write(text, at);
   }
 
-  /** Makes room for some bytes and returns where they go. */
+  /** Makes room for some bytes and returns their position. */
   #reserve(length: number): number {
     const at = this.#used;
     const used = at + length;

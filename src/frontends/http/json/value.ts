@@ -31,10 +31,10 @@ export function readJsonObject(body: Buffer): JsonObject {
   return object;
 }
 
-/** Far more than any control call has; each becomes an object. */
+/** The most values of a body; no control call has nearly so many, and each becomes an object. */
 const maxValues = 65_536;
 
-/** How many values the body may still have. */
+/** The number of values that the body may still have. */
 interface Budget {
   left: number;
 }

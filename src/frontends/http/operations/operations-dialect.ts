@@ -29,7 +29,7 @@ const landing = (context: HttpContext): HttpHandler => ({
   },
 });
 
-/** Where to go on, by what is wanted. */
+/** The endpoints, by their purpose. */
 const directions = {
   ready: 'GET /v2/health/ready',
   server: 'GET /v2',
@@ -48,7 +48,7 @@ const healthHint = 'health is at GET /v2/health/live and GET /v2/health/ready';
 const modelsHint = 'the models are listed by POST /v2/repository/index, and one is described by GET /v2/models/<model>';
 const otherProtocolHint = 'this server speaks the v2 protocol: inference is POST /v2/models/<model>/infer';
 
-/** Paths that are tried, and what their callers want to know. */
+/** Paths of other servers, and the hints for them. */
 const hints: ReadonlyMap<string, string> = new Map([
   ['/metrics', metricsHint],
   ['/v2/metrics', metricsHint],
@@ -67,7 +67,7 @@ const hints: ReadonlyMap<string, string> = new Map([
 
 const otherProtocol = /^\/v1(\/|$)/;
 
-/** Slashes at the end do not change what is meant. Null where nobody can guess. */
+/** Slashes at the end do not change what is meant. Null when there is no hint. */
 function hintFor(path: string): HttpHandler | null {
   const meant = path.replace(/\/{1,8}$/, '');
   const hint = hints.get(meant) ?? (otherProtocol.test(meant) ? otherProtocolHint : slashHint(path, meant));

@@ -11,8 +11,9 @@ import type { MessageMemory } from '../../message-pool.ts';
 export type ContentCoding = 'identity' | 'gzip' | 'deflate';
 
 /**
- * The coding of a request body; null when it is not supported (415). A body that was compressed more than once is not: that
- * serves nobody but those who send a little to have a lot unpacked. `x-gzip` is gzip (RFC 9110 §8.4.1.3).
+ * The coding of a request body; null when it is not supported (415). A body that was compressed more than once is not
+ * supported: it would only help clients that want to send little and have much unpacked. `x-gzip` is gzip (RFC 9110
+ * §8.4.1.3).
  */
 export function requestCoding(contentEncoding: string | undefined): ContentCoding | null {
   if (contentEncoding === undefined) return 'identity';
@@ -49,7 +50,7 @@ export function responseCoding(acceptEncoding: string | undefined): ContentCodin
   return best;
 }
 
-/** 1 without a `q`; 0 for one that is no number from 0 to 1. */
+/** 1 without a `q`; 0 for a `q` that is no number from 0 to 1. */
 function weightOf(attributes: readonly string[]): number {
   for (const attribute of attributes) {
     const [key = '', value = ''] = attribute.split('=');
@@ -61,10 +62,10 @@ function weightOf(attributes: readonly string[]): number {
 }
 
 /**
- * The body that was compressed, all members of a gzip file. Rejects with `invalid_argument` when it is damaged, cut off, or
- * larger than `maxBytes`, and as `inflateCounted` says.
+ * Decompresses a body, all members of a gzip file. Rejects with `invalid_argument` when it is damaged, cut off, or
+ * larger than `maxBytes`, and as `inflateCounted` does.
  *
- * @param ownBytes What the request has of the budget already.
+ * @param ownBytes Bytes that the request has reserved already.
  */
 export const inflated = (
   body: Buffer,

@@ -1,7 +1,7 @@
 /**
- * Collects the body of a request: of an announced length into memory of that size, where it stays; without a length into
- * a block that doubles. Memory is reserved of the budget as bytes come, so that announcing costs nothing. What is too large
- * is not kept, but read to its end – up to `discardLimit` – so that the client is in a state to read the refusal.
+ * Collects the body of a request: of an announced length into memory of that size, where it stays; without a length
+ * into a block that doubles. Memory is reserved in the budget as bytes arrive, so that an announcement costs nothing. A
+ * body that is too large is dropped, but read to its end – up to `discardLimit` – so that the client reads the refusal.
  */
 
 import type { InferenceError } from '../../../errors.ts';
@@ -14,21 +14,21 @@ const firstRoomBytes = 64 * 1024 * 1024;
 const firstChunkedBytes = 64 * 1024;
 /** Up to this a body gets its exact size: a block would be far larger, and slow clients could hold many. */
 const smallBytes = 32 * 1024;
-/** What is reserved when the first byte of a larger body comes; then always the double of what has come. */
+/** The reservation for the first byte of a larger body; later ones are twice the received bytes. */
 const firstReservedBytes = 64 * 1024;
 
-/** No body of a request may be larger than this whatever it is made of (Triton's own bound is memory). */
+/** The largest body of a request, also with binary tensors (Triton's own bound is memory). */
 export const maxBodyBytes = 2 ** 31 - 1;
 
 export interface BodyReceiver {
   /**
    * Called once, unless the connection breaks before the body is complete or the body is refused.
    *
-   * @param body          null when it passed the limit.
-   * @param block         what holds the body and may be given back to the memory when nobody reads it any more; or null.
+   * @param body          null when it exceeded the limit.
+   * @param block         contains the body and must be returned to the memory when it is no longer read; or null.
    * @param receivedBytes the announced length where there is one.
    * @param isComplete    false when the rest will not be read and the connection has to be closed after the answer.
-   * @param reservedBytes what the body has of the budget, which the receiver gives back from now on.
+   * @param reservedBytes reserved by the body; the receiver must release them.
    */
   onBody(
     body: Buffer | null,
@@ -38,10 +38,10 @@ export interface BodyReceiver {
     reservedBytes: number,
   ): void;
   /**
-   * Called instead when the budget has no memory for the body. The rest is read and dropped behind the answer, so that the
-   * client is in a state to read it.
+   * Called instead when the budget has no memory for the body. The rest is read and dropped after the answer, so that
+   * the client reads it.
    *
-   * @param isTooLarge It would not fit either if it were alone.
+   * @param isTooLarge It would not fit even if it were alone.
    */
   onRefusedBody(error: InferenceError, isTooLarge: boolean): void;
 }
@@ -66,7 +66,7 @@ export function receiveBody(
 
 const discardLimit = (limitBytes: number): number => Math.max(limitBytes, maxBodyBytes);
 
-/** Of an announced length beyond the limit. */
+/** A body with an announced length beyond the limit. */
 class OversizedBody implements BodySink {
   readonly #length: number;
   readonly #receiver: BodyReceiver;
@@ -87,7 +87,7 @@ class OversizedBody implements BodySink {
   }
 }
 
-/** Memory of the budget for a body that is coming. */
+/** A body that reserves memory in the budget while it arrives. */
 abstract class CountedBody implements BodySink {
   protected readonly memory: MessageMemory;
   protected readonly receiver: BodyReceiver;
@@ -124,7 +124,7 @@ abstract class CountedBody implements BodySink {
     this.#refuse(this.memory.budget.tooLarge(this.received), true);
   }
 
-  /** The body and what it has reserved are the receiver's. */
+  /** Passes the body and its reservation to the receiver. */
   protected handOver(body: Buffer | null): void {
     const { block, reservedBytes } = this;
     this.block = null;
@@ -169,7 +169,7 @@ class AnnouncedBody extends CountedBody {
   }
 
   override end(): void {
-    // No transport lets a body end that is shorter than announced.
+    // No transport ends a body that is shorter than announced.
   }
 
   #wantedBytes(): number {
@@ -219,7 +219,10 @@ class ChunkedBody extends CountedBody {
     this.handOver(this.#isOver ? null : this.body.subarray(0, this.received));
   }
 
-  /** Room for what was received, of which `filled` bytes lie in the present room. False when the body has been refused. */
+  /**
+   * Enlarges the block for the received bytes, of which `filled` are in the current one. False when the body has been
+   * refused.
+   */
   #grow(filled: number): boolean {
     const wanted = Math.max(firstChunkedBytes, this.body.length * 2, this.received);
     if (!this.reserve(wanted)) return false;

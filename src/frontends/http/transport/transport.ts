@@ -1,6 +1,6 @@
 /**
- * The seam between what requests mean and who moves their bytes. A transport speaks HTTP/1.1 and knows nothing of inference;
- * handlers know nothing of sockets. Requests of src/http1 are such requests as they are; `node:http` is another transport.
+ * The interface between handlers and transports. A transport speaks HTTP/1.1 and knows nothing of inference; handlers
+ * know nothing of sockets. The requests of src/http1 have this interface as they are; `node:http` is another transport.
  */
 
 import type { AnswerSource } from '../../../http1/answer-source.ts';
@@ -15,7 +15,7 @@ export interface ReceivedHead {
   readonly target: string;
   /** Names and values, alternating, as sent and in that order. */
   readonly rawHeaders: readonly string[];
-  /** How many bytes follow; null where they come in chunks. */
+  /** The length of the body; null when it is chunked. */
   readonly bodyBytes: number | null;
   /** The value of a header by its lower-case name; those of a repeated one are joined by `, `. */
   header(name: string): string | undefined;
@@ -23,22 +23,25 @@ export interface ReceivedHead {
 
 export interface ReceivedRequest {
   readonly head: ReceivedHead;
-  /** Of the client, '' when it is gone. */
+  /** The address of the client, '' when the connection is lost. */
   readonly peerAddress: string;
-  /** Told when the caller is gone. */
+  /** Notified when the caller has left. */
   listener: RequestListener | null;
-  /** Whether there is no answer yet and somebody to take it. */
+  /** Whether there is no answer yet and the connection is open. */
   readonly isOpen: boolean;
   /** The connection ends with the answer: the rest of the request will not be read. */
   mustClose: boolean;
-  /** At most once, in the turn in which the request came, and only where there is a body. Uncollected, it is dropped. */
+  /**
+   * At most once, in the turn in which the request came, and only where there is a body. Uncollected, it is dropped.
+   */
   collect(sink: BodySink): void;
   /**
-   * Gives the answer. Where it is not wanted any more, only `release` happens.
+   * Gives the answer. If the client has left, only `release` is called.
    *
-   * @param headers Names and values, alternating, without those of framing: Content-Length, Date and Connection are added.
+   * @param headers Names and values, alternating, without those of framing: Content-Length, Date and Connection are
+   * added.
    * @param text    The beginning of the body, one byte per character.
-   * @param parts   What follows the text; not changed until `release`.
+   * @param parts   The body after the text; not changed until `release`.
    * @param release Called once, when the parts have left this process or never will.
    */
   respond(
@@ -50,7 +53,7 @@ export interface ReceivedRequest {
   ): void;
   /** Gives an answer whose body is asked from `source`, piece by piece, as the client takes it. */
   respondInPieces(status: number, headers: readonly string[], source: AnswerSource): void;
-  /** Asks the source again that had nothing. */
+  /** Asks the source again after it returned `later`. */
   continueAnswer(): void;
 }
 
@@ -65,7 +68,7 @@ export interface HttpTransport {
   start(handler: HttpRequestHandler, listen: ListenAddress, socket: ListeningSocket | null): Promise<Listening>;
 }
 
-/** How long a drain leaves connections open that have no request: longer than a round trip to anywhere. */
+/** How long a drain keeps connections without a request open: longer than any round trip. */
 export const drainGraceMs = 500;
 
 /** The headers of an answer in JSON. */

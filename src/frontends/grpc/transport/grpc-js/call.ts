@@ -1,7 +1,7 @@
 /**
- * One call of grpc-js, driven by the method it belongs to. It stands in front of the call as an interceptor and never
- * starts the handler that grpc-js would run: that costs a node stream per call and decides about reading, partial frames
- * and compression where the method should.
+ * One call of grpc-js, driven by the method it belongs to. It is an interceptor in front of the call and never starts
+ * the handler of grpc-js: that would cost a node stream per call, and would decide about reading, partial frames and
+ * compression instead of the method.
  */
 
 import {
@@ -21,12 +21,12 @@ import { chooseEncoding, deflateMessage, type Encoding, inflateMessage, knownEnc
 import { statusCode, statusMessage, statusOf } from '../status.ts';
 import type { CallContext, GrpcStatus, OutgoingMessage } from '../transport.ts';
 
-/** What all calls of a transport share. */
+/** The parts that all calls of a transport share. */
 export interface CallSurroundings {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly config: GrpcConfig;
-  /** Counts messages only once they are whole: grpc-js puts them together in memory of its own. */
+  /** Counts only complete messages: grpc-js assembles them in memory of its own. */
   readonly memory: MessageMemory;
 }
 
@@ -54,7 +54,7 @@ export abstract class GrpcJsCall extends ServerInterceptingCall implements CallC
   protected readonly inner: ServerInterceptingCallInterface;
   protected readonly surroundings: CallSurroundings;
   protected isEnded = false;
-  /** What the call has of the budget; given back when it ends. */
+  /** Bytes that the call has reserved; released when it ends. */
   #reservedBytes = 0;
   readonly #path: string;
   readonly #encoding: string | null;
@@ -81,7 +81,7 @@ export abstract class GrpcJsCall extends ServerInterceptingCall implements CallC
     this.#compression = isCompressible ? compressionFor(inner, config.responseCompressionLevel) : null;
   }
 
-  /** Called by grpc-js with the listener of its own handler, which is left alone. */
+  /** Called by grpc-js with the listener of its own handler, which is not used. */
   override start(): void {
     this.inner.start(this);
   }
@@ -157,21 +157,21 @@ export abstract class GrpcJsCall extends ServerInterceptingCall implements CallC
     this.finish(statusOf(error, this.#path, this.surroundings.logger));
   }
 
-  /** The metadata are there and nothing has been read. */
+  /** The metadata have arrived and nothing was read. */
   protected abstract opened(): void;
-  /** The call has ended, from whichever side. Called once. */
+  /** The call has ended, from either side. Called once. */
   protected abstract closed(): void;
 
-  /** From now on the call gives back what was reserved elsewhere. */
+  /** Passes bytes that were reserved elsewhere to the call, which releases them. */
   protected adopt(bytes: number): void {
     if (this.isEnded) this.surroundings.memory.budget.release(bytes);
     else this.#reservedBytes += bytes;
   }
 
   /**
-   * A message that came compressed, null for one that did not; what it has of the budget is not the call's yet.
+   * Inflates a compressed message; null for an uncompressed one. The caller owns its reserved bytes.
    *
-   * @throws InferenceError where the frame is not what the call announced.
+   * @throws InferenceError when the frame does not match the encoding of the call.
    */
   protected inflated(message: Buffer): Promise<InflatedMessage> | null {
     const flag = this.#encoding === null ? 0 : compressedFlag(message);
@@ -197,7 +197,7 @@ export abstract class GrpcJsCall extends ServerInterceptingCall implements CallC
     message.discard?.();
   }
 
-  /** Messages leave in order, so each waits for the one before. Never rejects. */
+  /** Messages are sent in order, so each waits for the one before. Never rejects. */
   async #deflate(
     message: OutgoingMessage,
     { encoding, level }: ResponseCompression,

@@ -1,9 +1,9 @@
 /**
- * Where grpc-js has to be reached into, because its public API keeps what a server needs: which encoding a caller named
- * (grpc-js inflates without a bound on the ratio, and takes a compressed message without a named encoding for a plain
+ * Uses internals of grpc-js, because its public API lacks what a server needs: which encoding a caller named
+ * (grpc-js inflates without a bound on the ratio, and treats a compressed message without a named encoding as a plain
  * one), which encodings it accepts (grpc-js does not compress), and the HTTP/2 server that it made.
- * Everything is looked at before it is believed: were a field gone, the server would work as grpc-js does by itself.
- * Tests fail then.
+ * Each internal is checked before it is used: if one is missing, the server works as grpc-js does by default, and tests
+ * fail.
  */
 
 import type { Http2Server, IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
@@ -18,8 +18,8 @@ export const maxTimerMs = 2 ** 31 - 1;
 const acceptedEncodings = new WeakMap<object, string>();
 
 /**
- * Makes grpc-js hand over the messages of a call as they came, and returns the encoding that the caller named
- * (`identity` when none). Null when the call has no such field.
+ * Makes grpc-js hand over the messages of a call undecoded, and returns the encoding that the caller named
+ * (`identity` for none). Null when the call has no such field.
  */
 export function takeEncoding(call: ServerInterceptingCallInterface): string | null {
   const internals = call as unknown as { incomingEncoding?: unknown };
@@ -35,12 +35,11 @@ export function compressedFlag(message: Buffer): number {
   return new Uint8Array(message.buffer, message.byteOffset - prefixBytes, 1)[0] as number;
 }
 
-/** Milliseconds per unit of `grpc-timeout`; the smaller units cannot say long times. */
+/** Milliseconds per unit of `grpc-timeout`; the smaller units cannot express long times. */
 const longUnits: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000, m: 1 };
 
 /**
- * Takes away deadlines further off than a timer of Node reaches (24 days): grpc-js would wrap them around to a time that
- * has passed.
+ * Removes deadlines beyond the longest timer of Node (24 days), which grpc-js would wrap around to a time in the past.
  */
 export function dropEndlessTimeouts(server: Http2Server): void {
   server.prependListener('stream', (_stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
@@ -51,7 +50,9 @@ export function dropEndlessTimeouts(server: Http2Server): void {
   });
 }
 
-/** Notes from now on which encodings callers accept. Costs a look-up per call, so only with response compression on. */
+/**
+ * Records from now on which encodings callers accept. Costs a look-up per call, so only with response compression on.
+ */
 export function noteAcceptedEncodings(server: Http2Server): void {
   server.prependListener('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
     const accepted = headers['grpc-accept-encoding'];
@@ -59,7 +60,7 @@ export function noteAcceptedEncodings(server: Http2Server): void {
   });
 }
 
-/** What the caller accepts, as its header says; '' when it says nothing. */
+/** The encodings that the caller accepts, from its header; '' without one. */
 export function acceptedEncodingsOf(call: ServerInterceptingCallInterface): string {
   const { stream } = call as unknown as { stream?: object };
   return stream === undefined ? '' : (acceptedEncodings.get(stream) ?? '');

@@ -11,7 +11,7 @@ export class GrpcJsStreamCall extends GrpcJsCall implements StreamCall {
   #receiver: MessageReceiver | null = null;
   #isDelivering = false;
   #isReadWanted = false;
-  /** What grpc-js handed over while a message was being delivered. */
+  /** A message that grpc-js handed over while another one was being delivered. */
   #arrived: Buffer | null = null;
 
   constructor(
@@ -37,7 +37,7 @@ export class GrpcJsStreamCall extends GrpcJsCall implements StreamCall {
 
   protected override opened(): void {
     this.#calls.addStream(this);
-    // A first message that is already there is delivered by the `read` in here, so the receiver has to come first.
+    // A message that has arrived already is delivered by the `read` inside, so the receiver has to be set first.
     this.#isDelivering = true;
     this.#receiver = this.#method.open(this);
     this.#isDelivering = false;
@@ -70,7 +70,7 @@ export class GrpcJsStreamCall extends GrpcJsCall implements StreamCall {
 
   /**
    * Asking grpc-js for a message may hand it over at once, from inside that call. A chunk can hold thousands of small
-   * messages, so they are taken in a loop and not from within each other.
+   * messages, so they are taken in a loop and not recursively.
    */
   #deliver(first: Buffer): void {
     let frame: Buffer | null = first;
@@ -82,7 +82,7 @@ export class GrpcJsStreamCall extends GrpcJsCall implements StreamCall {
     this.#isDelivering = false;
   }
 
-  /** Returns the frame that was asked for meanwhile, if it was there. */
+  /** Returns the frame that was requested meanwhile, if it has arrived. */
   #deliverOne(message: Buffer, reservedBytes: number): Buffer | null {
     this.#receiver?.onMessage(message, reservedBytes);
     if (!this.#isReadWanted || this.isEnded) return null;
@@ -101,7 +101,7 @@ export class GrpcJsStreamCall extends GrpcJsCall implements StreamCall {
     if (next !== null) this.#deliver(next);
   }
 
-  /** False for a message that did not come compressed; every other is delivered later, or fails the call. */
+  /** False for an uncompressed message; a compressed one is delivered later, or fails the call. */
   #inflate(frame: Buffer): boolean {
     try {
       const inflated = this.inflated(frame);

@@ -1,6 +1,6 @@
 /**
- * The transport on @grpc/grpc-js: it parses HTTP/2 and frames, we listen ourselves and inject the connections, so that a
- * port in use, the end of listening and the last connection are ours to tell.
+ * The transport on @grpc/grpc-js: it parses HTTP/2 and frames. This transport listens itself and injects the
+ * connections, so that it controls a port in use, the end of listening and the last connection.
  */
 
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
@@ -24,20 +24,20 @@ import { GrpcJsUnaryCall } from './unary-call.ts';
 import { OpenCalls } from '../open-calls.ts';
 import type { GrpcMethod, GrpcTransport } from '../transport.ts';
 
-/** Calls at once on one connection; each costs some 15 KB here. Callers queue what is beyond. */
+/** The most concurrent calls of one connection; each costs some 15 KB here. Callers queue further ones. */
 const maxStreamsPerConnection = 8192;
 
-/** After all answers were given, connections get this long to close from the other side. */
+/** After all answers were sent, clients have this long to close their connections. */
 const closeGraceMs = 1000;
 
-/** Receive windows: a tensor of an image in one go, and a bound on what all calls of a connection may have on the way. */
+/** Receive windows: the tensor of an image fits into one, and a connection has a bound for all its calls. */
 const streamWindowBytes = 1024 * 1024;
 const connectionWindowBytes = 16 * 1024 * 1024;
 
 export interface GrpcJsDependencies {
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Whose budget bounds messages; absent means that nothing does. */
+  /** The memory whose budget bounds messages; absent means no bound. */
   readonly memory?: MessageMemory | undefined;
 }
 
@@ -88,10 +88,10 @@ function grpcServer(
   return server;
 }
 
-/** The bytes of messages pass as they are: methods have their own codecs. */
+/** The bytes of messages are passed unchanged: methods have their own codecs. */
 const asIs = (bytes: Buffer): Buffer => bytes;
 
-/** Everything is a stream to grpc-js, because its handlers are never run. */
+/** Every method is declared as a stream, because handlers of grpc-js are never run. */
 const serviceDefinition = (methods: readonly GrpcMethod[]): ServiceDefinition =>
   Object.fromEntries(
     methods.map(({ path }) => [
@@ -108,7 +108,7 @@ const serviceDefinition = (methods: readonly GrpcMethod[]): ServiceDefinition =>
     ]),
   );
 
-/** grpc-js hands times to setTimeout as they are. */
+/** grpc-js passes times to setTimeout unchecked. */
 const channelOptions = (config: GrpcConfig): ChannelOptions => ({
   'grpc.max_receive_message_length': config.maxMessageBytes,
   'grpc.max_send_message_length': config.maxMessageBytes,
@@ -164,7 +164,7 @@ class GrpcJsListening implements Listening {
     for (const socket of this.#sockets) socket.destroy();
   }
 
-  /** New calls on open connections are answered by their methods, so callers read why; only then connections close. */
+  /** New calls on open connections get the error of their methods; only then connections are closed. */
   async #drain(): Promise<void> {
     const noConnections = new Promise<void>((resolve) => {
       this.#listener.close(() => resolve());

@@ -73,7 +73,7 @@ export class GrpcJsUnaryCall extends GrpcJsCall implements UnaryCall {
   }
 
   respond(message: OutgoingMessage): void {
-    // Status and trailers leave with the message; waiting for its bytes to be written would cost a second packet.
+    // Status and trailers are sent with the message; to wait until its bytes are written would cost a second packet.
     this.send(message, null);
     this.finish(okStatus);
   }

@@ -1,22 +1,22 @@
-/** What the header fields of a gRPC call say to the transport, read in one walk (gRPC over HTTP/2, "Requests"). */
+/** The header fields of a gRPC call that the transport needs, read in one pass (gRPC over HTTP/2, "Requests"). */
 
 import type { HeaderField } from '../../../../http2/header-field.ts';
 
-/** Longest timer of Node; deadlines beyond it (24 days) are none. */
+/** Longest timer of Node; deadlines beyond it (24 days) are ignored. */
 const maxTimerMs = 2 ** 31 - 1;
 
 const unitMs: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 };
 
-/** One object serves all calls of a transport: it holds between `read` and the next one. */
+/** One object serves all calls of a transport: it is valid from one `read` to the next. */
 export class CallHead {
   method = '';
   path = '';
   contentType = '';
-  /** The `grpc-timeout` as it came, '' where there is none. */
+  /** The `grpc-timeout` as sent, '' when there is none. */
   timeout = '';
   encoding = '';
   acceptedEncodings = '';
-  /** What all fields take, as HPACK counts it. */
+  /** The size of all fields, as HPACK counts it. */
   bytes = 0;
 
   read(fields: readonly HeaderField[]): void {
@@ -62,7 +62,7 @@ export class CallHead {
   }
 }
 
-/** Milliseconds that a `grpc-timeout` says; Infinity for more than timers reach, NaN for what is none. */
+/** The milliseconds of a `grpc-timeout`; Infinity beyond the longest timer, NaN for a malformed one. */
 export function timeoutMs(text: string): number {
   const unit = unitMs[text.charAt(text.length - 1)];
   if (unit === undefined || !/^\d{1,8}.$/.test(text)) return Number.NaN;

@@ -1,4 +1,4 @@
-/** One call on the HTTP/2 of our own: what unary and streamed calls share. Its stream is the only one who calls it. */
+/** One call on our own HTTP/2: the common part of unary and streamed calls. Only its stream calls it. */
 
 import { type Caller, Cancellation, type InferenceContext } from '../../../../inference/context.ts';
 import type { HeaderField } from '../../../../http2/header-field.ts';
@@ -18,7 +18,7 @@ import { statusCode, statusOf } from '../status.ts';
 import { headOf, trailersOf, trailersOnly } from './status-fields.ts';
 import type { CallContext, GrpcStatus, OutgoingMessage } from '../transport.ts';
 
-/** What all calls of a transport share. */
+/** The parts that all calls of a transport share. */
 export interface Http2CallSurroundings {
   readonly clock: Clock;
   readonly logger: Logger;
@@ -34,7 +34,7 @@ export abstract class Http2Call implements CallContext, InferenceContext, Stream
   protected readonly stream: Http2Stream;
   protected readonly surroundings: Http2CallSurroundings;
   protected isEnded = false;
-  /** What the call has of the budget, its fields first; given back when it ends. */
+  /** Bytes that the call has reserved, first for its fields; released when it ends. */
   #reservedBytes: number;
   readonly #path: string;
   readonly #fields: readonly HeaderField[];
@@ -46,7 +46,7 @@ export abstract class Http2Call implements CallContext, InferenceContext, Stream
   #deflating: Promise<void> | null = null;
 
   /**
-   * @param head    What it takes is reserved, and the call's to give back.
+   * @param head    Its bytes are reserved already; the call releases them.
    * @param timeout In milliseconds, Infinity for none.
    */
   constructor(
@@ -122,7 +122,7 @@ export abstract class Http2Call implements CallContext, InferenceContext, Stream
     this.cancellation.cancel();
   }
 
-  /** Called now and then while the call is open. */
+  /** Called regularly while the call is open. */
   checkDeadline(nowMs: number): void {
     if (nowMs < this.deadlineMs || this.isEnded) return;
     this.finish({ code: statusCode.deadlineExceeded, message: 'Deadline exceeded' });
@@ -146,20 +146,20 @@ export abstract class Http2Call implements CallContext, InferenceContext, Stream
     this.finish(statusOf(error, this.#path, this.surroundings.logger));
   }
 
-  /** The call has ended, from whichever side. Called once. */
+  /** The call has ended, from either side. Called once. */
   protected abstract closed(): void;
 
-  /** From now on the call gives back what was reserved elsewhere. */
+  /** Passes bytes that were reserved elsewhere to the call, which releases them. */
   protected adopt(bytes: number): void {
     if (this.isEnded) this.surroundings.pool.budget.release(bytes);
     else this.#reservedBytes += bytes;
   }
 
   /**
-   * A message that came compressed; what it has of the budget is not the call's yet.
+   * Inflates a compressed message; the caller owns its reserved bytes.
    *
-   * @param memory where what comes out lies; what came in is read no more when the promise settles.
-   * @throws InferenceError where the message is not what the call announced.
+   * @param memory for the output; the input is no longer read when the promise settles.
+   * @throws InferenceError when the message does not match the encoding of the call.
    */
   protected inflated(message: Buffer, flag: number, memory: MessageMemory): Promise<InflatedMessage> {
     const { config } = this.surroundings;
@@ -204,9 +204,9 @@ export abstract class Http2Call implements CallContext, InferenceContext, Stream
     try {
       message.copy(target, at + prefixBytes);
     } catch (error) {
-      // What lies in a pooled chunk was sent to somebody else.
+      // A pooled chunk contains bytes for another client.
       target.fill(0, at, at + prefixBytes + message.byteLength);
-      // The frame is announced and cannot be taken back, so nothing on this connection can be trusted any more.
+      // The frame is announced and cannot be taken back, so the connection is broken.
       this.surroundings.logger.error({ method: this.#path, error }, 'an answer could not be written');
       this.stream.connection.fail(new ConnectionError(errorCode.internalError, 'an answer could not be written'));
     } finally {
@@ -214,7 +214,7 @@ export abstract class Http2Call implements CallContext, InferenceContext, Stream
     }
   }
 
-  /** Messages leave in order, so each waits for the one before. Never rejects. */
+  /** Messages are sent in order, so each waits for the one before. Never rejects. */
   async #deflate(
     message: OutgoingMessage,
     encoding: Encoding,

@@ -1,7 +1,7 @@
 /**
- * Length-prefixed messages (gRPC over HTTP/2, "Length-Prefixed-Message") from pieces of any size. A message that comes in
- * several pieces is put together once, where it stays; one that announces itself as large gets its memory as it grows. What
- * has come is in the account of the budget, so that announcing costs nothing.
+ * Length-prefixed messages (gRPC over HTTP/2, "Length-Prefixed-Message") from pieces of any size. A message in several
+ * pieces is assembled once, in its final place; a large one gets its memory as it grows. Received bytes are reserved in
+ * the budget, so an announcement costs nothing.
  */
 
 import { type InferenceError, resourceExhausted } from '../../../../errors.ts';
@@ -11,11 +11,14 @@ import { type MessageMemory, maxPooledBytes } from '../../../message-pool.ts';
 
 export const prefixBytes = 5;
 
-/** Messages up to this are received within the windows and count for nothing; larger ones need the connection's leave. */
+/**
+ * Messages up to this are received within the windows and are not counted; larger ones need a reservation of the
+ * connection.
+ */
 const freeBytes = 64 * 1024;
 
 export class MessageAssembler {
-  /** The compressed flag of the present message. */
+  /** The compressed flag of the current message. */
   flag = 0;
   readonly #connection: Pick<StreamConnection, 'intake'>;
   readonly #maxBytes: number;
@@ -28,7 +31,7 @@ export class MessageAssembler {
   #reserved = 0;
   /** The block of the pool in which the message lies, or null. */
   #block: Buffer | null = null;
-  /** What the message has of the budget. */
+  /** Bytes that the message has reserved in the budget. */
   #budgetBytes = 0;
 
   constructor(connection: Pick<StreamConnection, 'intake'>, maxBytes: number, pool: MessageMemory) {
@@ -37,12 +40,12 @@ export class MessageAssembler {
     this.#pool = pool;
   }
 
-  /** Bytes of the present message that have not come. */
+  /** Bytes of the current message that have not arrived. */
   get missingBytes(): number {
     return this.#prefixSeen < prefixBytes ? prefixBytes - this.#prefixSeen : this.#length - this.#filled;
   }
 
-  /** True while a large message is on its way: its bytes are accounted for and need no window. */
+  /** True while a large message is being received: its bytes are reserved and need no window. */
   get isReserved(): boolean {
     return this.#reserved > 0;
   }
@@ -52,10 +55,10 @@ export class MessageAssembler {
   }
 
   /**
-   * Takes bytes up to the end of the present message and returns the position behind them. `takeMessage` has the message
+   * Takes bytes up to the end of the current message and returns the position after them. `takeMessage` has the message
    * when it is complete.
    *
-   * @throws InferenceError `resource_exhausted` for a message that is too large, or too large just now.
+   * @throws InferenceError `resource_exhausted` for a message that is too large, or for which there is no memory now.
    */
   push(bytes: Buffer, from: number, end: number): number {
     let at = from;
@@ -74,7 +77,7 @@ export class MessageAssembler {
     return at + taken;
   }
 
-  /** The message that is complete, owned by the caller from now on; null while it is not. */
+  /** The complete message, owned by the caller from now on; null while it is incomplete. */
   takeMessage(): Buffer | null {
     if (this.#prefixSeen < prefixBytes || this.#filled < this.#length) return null;
     const message = this.#message ?? Buffer.alloc(0);
@@ -82,14 +85,14 @@ export class MessageAssembler {
     return message;
   }
 
-  /** The memory of a large message stays accounted for until the caller calls `releaseAssembly` with what this returns. */
+  /** A large message stays reserved until the caller calls `releaseAssembly` with the returned number. */
   handOverReservation(): number {
     const reserved = this.#reserved;
     this.#reserved = 0;
     return reserved;
   }
 
-  /** What the complete message has of the budget, which the caller gives back from now on. */
+  /** Bytes that the complete message has reserved, which the caller releases from now on. */
   handOverBudget(): number {
     const { budget } = this.#pool;
     // A pooled block may be larger than the message.
@@ -99,14 +102,16 @@ export class MessageAssembler {
     return held;
   }
 
-  /** The block in which the present message lies, which the caller gives back to the pool; null when it has its own memory. */
+  /**
+   * The block with the current message, which the caller returns to the pool; null when the message has its own memory.
+   */
   handOverBlock(): Buffer | null {
     const block = this.#block;
     this.#block = null;
     return block;
   }
 
-  /** Lets go of what is there. */
+  /** Drops an incomplete message and its reservation. */
   drop(): void {
     if (this.#block !== null) this.#pool.giveBack(this.#block);
     this.#block = null;
@@ -135,7 +140,7 @@ export class MessageAssembler {
     this.#reserved = this.#length;
   }
 
-  /** @throws InferenceError `resource_exhausted` when the budget has no memory for what has come. */
+  /** @throws InferenceError `resource_exhausted` when the budget has no memory for the received bytes. */
   #reserve(filled: number): void {
     const { budget } = this.#pool;
     const wanted = Math.min(this.#length, Math.max(freeBytes, filled * 2));
@@ -145,8 +150,8 @@ export class MessageAssembler {
   }
 
   /**
-   * Up to the size of a pooled block the memory is taken at once, so that each byte is copied once. Beyond, it doubles as
-   * bytes really come: a length is quickly said.
+   * Up to the size of a pooled block the memory is taken at once, so that each byte is copied once. Beyond, it doubles
+   * as bytes arrive, because an announced length proves nothing.
    */
   #room(bytes: number): Buffer {
     const message = this.#message;

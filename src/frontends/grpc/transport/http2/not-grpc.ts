@@ -7,7 +7,7 @@ import type { Http2Stream, StreamReceiver } from '../../../../http2/stream.ts';
 import type { CallHead } from './call-head.ts';
 import { httpStatusFields } from './status-fields.ts';
 
-/** A longer body is not listened to until its end. */
+/** The most bytes of a body that are read to its end. */
 const maxIgnoredBytes = 64 * 1024;
 
 export class NotGrpc implements StreamReceiver {
@@ -29,7 +29,7 @@ export class NotGrpc implements StreamReceiver {
     if (this.#ignoredBytes > maxIgnoredBytes) this.onEnd();
   }
 
-  /** A whole request gets its answer after its end, as clients of HTTP expect. */
+  /** A complete request gets its answer after its end, as clients of HTTP expect. */
   onEnd(): void {
     this.#stream.sendHeaders(httpStatusFields(this.#status), false);
     this.#stream.sendLastData(Buffer.from(this.#text));

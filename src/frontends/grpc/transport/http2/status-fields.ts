@@ -1,4 +1,4 @@
-/** The header fields that answers consist of. Those that are sent again and again are one object each, for HPACK. */
+/** The header fields of answers. Frequent ones are one object each, for HPACK. */
 
 import { HeaderField } from '../../../../http2/header-field.ts';
 import { type Encoding, knownEncodings } from '../compression.ts';
@@ -26,21 +26,21 @@ const okTrailers: readonly HeaderField[] = [statusFields[statusCode.ok] as Heade
 
 export const headOf = (encoding: Encoding | null): readonly HeaderField[] => headFields[encoding ?? 'identity'];
 
-/** The fields behind the messages. */
+/** The fields after the messages. */
 export const trailersOf = ({ code, message }: GrpcStatus): readonly HeaderField[] =>
   code === statusCode.ok
     ? okTrailers
     : [statusFields[code] as HeaderField, new HeaderField('grpc-message', percentEncoded(statusMessage(message)))];
 
-/** Of an answer without a message: head and trailers are one. */
+/** The fields of an answer without a message: head and trailers in one. */
 export const trailersOnly = (status: GrpcStatus): readonly HeaderField[] => [...answerHead, ...trailersOf(status)];
 
-/** For requests that are not gRPC at all. */
+/** The fields of an answer to a request that is not gRPC. */
 export const httpStatusFields = (status: number): readonly HeaderField[] => [
   new HeaderField(':status', String(status)),
 ];
 
-/** Percent-encoding of gRPC: what is not printable ASCII, and the percent sign. */
+/** Percent-encoding of gRPC: all but printable ASCII, and the percent sign, is encoded. */
 function percentEncoded(text: string): string {
   if (/^[ -$&-~]*$/.test(text)) return text.trim() === text ? text : encodeURI(text);
   return encodeURI(text).replaceAll('%20', ' ').replace(/^ | $/g, '%20');

@@ -1,6 +1,6 @@
 /**
- * A call with streams both ways on the HTTP/2 of our own. Messages are handed over one by one, as the method asks for them;
- * what has arrived and is not asked for keeps the stream's window closed, so that the caller waits.
+ * A call with streams both ways on our own HTTP/2. Messages are handed over one by one, as the method asks for them.
+ * Bytes of further messages keep the stream's window closed, so that the caller waits (backpressure).
  */
 
 import { internal } from '../../../../errors.ts';
@@ -15,27 +15,27 @@ import type { MessageReceiver, StreamCall, StreamMethod } from '../transport.ts'
 interface ArrivedMessage {
   readonly message: Buffer;
   readonly flag: number;
-  /** Of the stream's window, which opens by that when the message was handed over. */
+  /** Bytes of the stream's window, which opens by them when the message is handed over. */
   readonly heldBytes: number;
-  /** Of the connection's window likewise. */
+  /** The same for the connection's window. */
   readonly uncreditedBytes: number;
-  /** Of the memory for large messages, which have it instead of the connection's window. */
+  /** Bytes reserved for a large message, in place of the connection's window. */
   readonly reservedBytes: number;
-  /** Of the budget. */
+  /** Bytes reserved in the budget. */
   readonly budgetBytes: number;
 }
 
 export class Http2StreamCall extends Http2Call implements StreamCall {
   readonly #method: StreamMethod;
-  /** The requests of a stream end in any order, and its messages are not told apart then. */
+  /** Not pooled, because the requests of a stream end in any order. */
   readonly #memory: CollectedMemory;
   readonly #assembler: MessageAssembler;
   #receiver: MessageReceiver | null = null;
   #arrived: ArrivedMessage[] = [];
   #next = 0;
-  /** What has arrived and was not handed over. */
+  /** Bytes that have arrived and were not handed over. */
   #heldBytes = 0;
-  /** The part of it that belongs to the message that is not complete, and how much of that the connection waits for. */
+  /** Bytes of the incomplete message among them, and how many of these are not credited to the connection's window. */
   #partialBytes = 0;
   #partialUncredited = 0;
   #isWanted = false;
@@ -57,7 +57,7 @@ export class Http2StreamCall extends Http2Call implements StreamCall {
     this.#assembler = new MessageAssembler(stream.connection, surroundings.config.maxMessageBytes, this.#memory);
   }
 
-  /** Once, when the stream has this call as its receiver. */
+  /** Called once, when the stream has this call as its receiver. */
   open(): void {
     this.surroundings.calls.addStream(this);
     this.#isDelivering = true;
@@ -136,7 +136,9 @@ export class Http2StreamCall extends Http2Call implements StreamCall {
     return at;
   }
 
-  /** Hands over what is wanted and there. Not from within itself: a read may bring thousands of small messages. */
+  /**
+   * Hands over requested messages that have arrived. Not recursive: one read may contain thousands of small messages.
+   */
   #deliver(): void {
     if (this.#isDelivering || this.#isInflating) return;
     this.#isDelivering = true;
@@ -150,7 +152,7 @@ export class Http2StreamCall extends Http2Call implements StreamCall {
     if (this.#isHalfClosed) {
       if (this.#isWanted && !this.#isInflating) this.#tellHalfClose();
     } else if (this.#assembler.isReserved) {
-      // The next message is a large one that has its memory: nothing is gained by letting it trickle in.
+      // The memory of the next, large message is reserved, so the window opens for all of it.
       this.stream.grant(this.#assembler.missingBytes);
     } else {
       this.stream.replenish(this.#heldBytes);

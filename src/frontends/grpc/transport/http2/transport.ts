@@ -1,6 +1,6 @@
 /**
- * The transport on the HTTP/2 of our own: gRPC's framing, statuses and deadlines over src/http2, with nothing between the
- * socket and a method but one object per call.
+ * The transport on our own HTTP/2: gRPC's framing, statuses and deadlines over src/http2. Between the socket and a
+ * method there is one object per call.
  */
 
 import { createServer, type Server as NetServer } from 'node:net';
@@ -27,20 +27,20 @@ import { statusCode } from '../status.ts';
 import { trailersOnly } from './status-fields.ts';
 import type { GrpcMethod, GrpcStatus, GrpcTransport } from '../transport.ts';
 
-/** After all answers were given, connections get this long to close from the other side. */
+/** After all answers were sent, clients have this long to close their connections. */
 const closeGraceMs = 1000;
 
-/** How late the end of a call may be told whose deadline has passed. Its caller knows by its own clock. */
+/** How late a passed deadline may be noticed. The caller enforces it by its own clock. */
 const deadlineStepMs = 50;
 
 export interface Http2TransportDependencies {
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Where messages lie; absent means a pool of its own. */
+  /** The memory for messages; absent means a pool of its own. */
   readonly memory?: MessageMemory | undefined;
-  /** Who serves accepted connections; absent means this transport. */
+  /** Decides who serves accepted connections; absent means this transport. */
   readonly placement?: ConnectionPlacement | undefined;
-  /** How sockets are told to wait for more of a large message; absent means not at all. */
+  /** Sets the low-water mark of sockets for large messages; absent means that it is not used. */
   readonly setLowWater?: SetLowWater | undefined;
 }
 
@@ -108,7 +108,7 @@ class CallRouter {
       refuse(stream, statusCode.internal, `Invalid grpc-timeout value "${head.timeout}"`);
       return;
     }
-    // A stream may stay open without a message, so its fields are asked for by themselves.
+    // A stream may stay open without a message, so its fields are reserved by themselves.
     const { budget } = this.surroundings.pool;
     if (!budget.reserveMessage(head.bytes)) {
       const { code, message } = budget.exhausted(head.bytes);
@@ -129,7 +129,7 @@ class CallRouter {
     this.surroundings.logger.error({ error }, 'a gRPC connection was ended by an unexpected failure');
   }
 
-  /** Looks at all open calls now and then, which is cheaper than a timer for each. */
+  /** Checks all open calls regularly, which is cheaper than a timer for each. */
   #watchDeadlines(): void {
     if (this.#isWatching) return;
     this.#isWatching = true;
@@ -191,7 +191,7 @@ class Http2Listening implements Listening {
     this.#server.destroy();
   }
 
-  /** New calls on open connections are answered by their methods, so callers read why; only then connections close. */
+  /** New calls on open connections get the error of their methods; only then connections are closed. */
   async #drain(): Promise<void> {
     const { calls, clock } = this.#surroundings;
     this.#listener.close();

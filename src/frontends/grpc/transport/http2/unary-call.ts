@@ -1,4 +1,4 @@
-/** A unary call on the HTTP/2 of our own: one message in, then the half-close, then the method answers. */
+/** A unary call on our own HTTP/2: one message in, then the half-close, then the method answers. */
 
 import { internal, unimplemented } from '../../../../errors.ts';
 import { readUint32 } from '../../../../http2/frame-format.ts';
@@ -14,11 +14,11 @@ export class Http2UnaryCall extends Http2Call implements UnaryCall {
   readonly #method: UnaryMethod;
   #message: Buffer | null = null;
   #flag = 0;
-  /** What the message has of the budget. */
+  /** Bytes that the message has reserved in the budget. */
   #messageBytes = 0;
-  /** Of the pool, while the message lies in it. */
+  /** The block of the pool with the message, if it has one. */
   #block: Buffer | null = null;
-  /** Only for a message that does not come in one piece. */
+  /** Only for a message that arrives in several pieces. */
   #assembler: MessageAssembler | null = null;
   #isAccepted = false;
 
@@ -75,8 +75,8 @@ export class Http2UnaryCall extends Http2Call implements UnaryCall {
   }
 
   /**
-   * The usual case: the message lies whole in what was read. It is copied, because the block that was read into is read into
-   * again before the batch leaves; the copy costs less than a block of its own for every read would.
+   * The usual case: the whole message is in the read buffer. It is copied, because the buffer is reused before the
+   * batch runs; the copy costs less than a new buffer for every read.
    */
   #takeWhole(bytes: Buffer, start: number, end: number): boolean {
     if (end - start < prefixBytes) return false;
@@ -150,7 +150,7 @@ export class Http2UnaryCall extends Http2Call implements UnaryCall {
     }
     this.send(message, null);
     this.finish(okStatus);
-    // The answer is written: nobody looks at the request any more.
+    // The answer is written, so the request is no longer read.
     this.#giveBack();
   }
 }

@@ -1,4 +1,4 @@
-/** The transport on the HTTP/1.1 of our own: src/http1 on a listening socket. */
+/** The transport on our own HTTP/1.1: src/http1 on a listening socket. */
 
 import { createServer, type Server as NetServer } from 'node:net';
 import type { RequestHandler } from '../../../../http1/connection.ts';
@@ -13,9 +13,9 @@ import { listenAt, type TakenAddress } from '../../../listen.ts';
 import { drainGraceMs, errorText, type HttpRequestHandler, type HttpTransport, jsonHeaders } from '../transport.ts';
 
 /**
- * @param placement   Who serves accepted connections; null means this transport.
- * @param setLowWater How sockets are told to wait for more; null for not at all.
- * @param countWaiting Told of bytes of answers that wait for clients.
+ * @param placement   Decides who serves accepted connections; null means this transport.
+ * @param setLowWater Sets the low-water mark of sockets; null when it is not used.
+ * @param countWaiting Counts bytes of answers that wait for clients.
  */
 export const createHttp1Transport = (
   clock: Clock,

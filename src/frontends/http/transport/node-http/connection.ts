@@ -1,4 +1,4 @@
-/** The requests of one connection of `node:http` that have no written answer, and how the connection is refused. */
+/** The requests of one connection of `node:http` that have no written answer, and the refusal of the connection. */
 
 import type { Socket } from 'node:net';
 import { defaultLimits } from '../../../../http1/limits.ts';
@@ -10,7 +10,7 @@ import { errorText, jsonHeaders } from '../transport.ts';
 export interface ConnectionOwner {
   /** Whether connections end with their newest answer. */
   readonly isDraining: boolean;
-  /** A connection may have nothing to do any more. */
+  /** A connection may be idle now. */
   lookIfIdle(): void;
 }
 
@@ -20,7 +20,7 @@ export class NodeConnection {
   readonly #owner: ConnectionOwner;
   readonly #requests = new Set<NodeRequest>();
   #newest: NodeRequest | null = null;
-  /** Written behind the last answer; then the connection ends. */
+  /** Written after the last answer; then the connection ends. */
   #refusal: string | null = null;
 
   constructor(socket: Socket, clock: Clock, owner: ConnectionOwner) {
@@ -52,12 +52,12 @@ export class NodeConnection {
     this.#owner.lookIfIdle();
   }
 
-  /** Cuts the connection when the client takes nothing of a large answer for so long. */
+  /** Cuts the connection when the client takes no bytes of a large answer for the stall timeout. */
   limitTime(): void {
     this.#socket.setTimeout(defaultLimits.stallTimeoutMs);
   }
 
-  /** What came is no request: that is answered in place of the request it broke, else behind the answers that are due. */
+  /** Refuses invalid bytes: in place of the request that they broke, else after the open answers. */
   refuse(status: number, reason: string): void {
     if (this.#refusal !== null) return;
     this.#refusal = '';

@@ -39,7 +39,7 @@ export class NodeRequest implements ReceivedRequest {
   #isOpen = true;
   #sink: BodySink | null = null;
   #release: (() => void) | null = null;
-  /** Of an answer that leaves in pieces. */
+  /** The source of an answer in pieces. */
   #source: AnswerSource | null = null;
   readonly #countWaiting: CountWaiting;
   #countedBytes = 0;
@@ -126,7 +126,7 @@ export class NodeRequest implements ReceivedRequest {
     const source = this.#source;
     if (source === null || this.#response.destroyed) return;
     try {
-      // One piece in a turn of the event loop, so that a fast reader does not keep all others waiting.
+      // One piece per turn of the event loop, so that a fast reader does not delay all others.
       const piece = source.next();
       if (piece === 'later') return;
       if (piece !== 'end') {
@@ -144,7 +144,7 @@ export class NodeRequest implements ReceivedRequest {
     }
   }
 
-  /** The connection is gone. */
+  /** The connection is lost. */
   abandon(): void {
     this.#source = null;
     this.#releaseOnce();
@@ -160,7 +160,7 @@ export class NodeRequest implements ReceivedRequest {
     sink?.dropped?.();
   }
 
-  /** The sink gets no more; what still comes is for nobody. */
+  /** The sink gets no more bytes; the rest of the body is dropped. */
   #stopBody(): void {
     this.#request.removeAllListeners('data');
     this.#request.removeAllListeners('end');

@@ -1,6 +1,6 @@
 /**
- * The transport on `node:http`, as its documentation has it. It costs several times what src/http1 does and is there for
- * comparison and for whoever trusts no parser but Node's: `--http-transport=node`.
+ * The transport on `node:http`, used as documented. It costs several times the CPU of src/http1. It exists for
+ * comparison and for users who trust only Node's parser: `--http-transport=node`.
  */
 
 import { createServer, type Server } from 'node:http';
@@ -17,7 +17,7 @@ import { drainGraceMs, type HttpTransport } from '../transport.ts';
 
 const { maxHeadBytes, headTimeoutMs, requestTimeoutMs, idleTimeoutMs, maxExtensionBytes } = defaultLimits;
 
-/** @param countWaiting Told of bytes of answers that wait for clients. */
+/** @param countWaiting Counts bytes of answers that wait for clients. */
 export const createNodeTransport = (clock: Clock, countWaiting: CountWaiting): HttpTransport => ({
   async start(handler, listen, socket) {
     const connections = new Map<Duplex, NodeConnection>();
@@ -29,7 +29,7 @@ export const createNodeTransport = (clock: Clock, countWaiting: CountWaiting): H
       requestTimeout: requestTimeoutMs,
       keepAliveTimeout: idleTimeoutMs,
     });
-    // The size of the head is the limit; a limit on their number would drop headers in silence.
+    // The size of the head is the limit; a limit on the number of headers would drop some silently.
     http.maxHeadersCount = 0;
     const listening = new NodeListening(http, connections, clock);
     http.on('connection', (accepted) => {
@@ -48,7 +48,7 @@ export const createNodeTransport = (clock: Clock, countWaiting: CountWaiting): H
     http.on('clientError', (error: NodeJS.ErrnoException, broken: Duplex) => {
       const refusal = refusalOf(error);
       const connection = connections.get(broken);
-      // The connection is broken, not the request: nobody listens.
+      // The connection is broken, so no client would read an answer.
       if (refusal === null || connection === undefined || !broken.writable) broken.destroy();
       else connection.refuse(refusal.status, refusal.reason);
     });
@@ -63,7 +63,7 @@ interface NodeRefusal {
   readonly reason: string;
 }
 
-/** What the parser and its clock say of a client, by Node's error codes; null where they say nothing. */
+/** The refusal for an error of the parser or its timeouts, by Node's error code; null for other errors. */
 function refusalOf({ code = '' }: NodeJS.ErrnoException): NodeRefusal | null {
   switch (code) {
     case 'HPE_HEADER_OVERFLOW':
