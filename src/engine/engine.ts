@@ -8,6 +8,7 @@ import type { InferenceError } from '../errors.ts';
 import type { ModelSignature } from '../model-config/signature.ts';
 import type { Datatype } from '../tensor/datatype.ts';
 import type { Shape } from '../tensor/shape.ts';
+import type { TensorBytes } from '../tensor/tensor-bytes.ts';
 
 /** Where instances run. */
 export type Device = { readonly kind: 'cpu' } | { readonly kind: 'cuda'; readonly ordinal: number };
@@ -70,7 +71,7 @@ export interface BatchInput {
   readonly index: number;
   /** Shape of the whole batch's tensor. */
   readonly shape: Shape;
-  readonly parts: readonly Uint8Array[];
+  readonly parts: readonly TensorBytes[];
 }
 
 export interface EngineBatch {

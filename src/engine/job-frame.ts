@@ -3,6 +3,7 @@
  * of its numbers is that of `native/binding/job_frame.h`.
  */
 
+import { hostBytes, type TensorBytes } from '../tensor/tensor-bytes.ts';
 import type { EngineBatch } from './engine.ts';
 
 /**
@@ -81,7 +82,7 @@ export function writeRequest(
     const input = inputs[i] as (typeof inputs)[number];
     const { shape, parts } = input;
     let bytes = 0;
-    for (let p = 0; p < parts.length; p++) bytes += (parts[p] as Uint8Array).length;
+    for (let p = 0; p < parts.length; p++) bytes += (parts[p] as TensorBytes).length;
     written.bytes += bytes;
     if (at + inputHead + shape.length > control.length) return null;
     control[at] = nativeInputs[input.index] ?? -1;
@@ -91,7 +92,7 @@ export function writeRequest(
       control[at + 3] = 0;
       let to = filled;
       for (let p = 0; p < parts.length; p++) {
-        const part = parts[p] as Uint8Array;
+        const part = hostBytes(parts[p] as TensorBytes);
         room.set(part, to);
         to += part.length;
       }
@@ -101,7 +102,7 @@ export function writeRequest(
       control[at + 2] = 0;
       control[at + 3] = parts.length;
       if (written.parts === null) written.parts = [];
-      for (let p = 0; p < parts.length; p++) written.parts.push(parts[p] as Uint8Array);
+      for (let p = 0; p < parts.length; p++) written.parts.push(hostBytes(parts[p] as TensorBytes));
     }
     control[at + 4] = shape.length;
     at += inputHead;

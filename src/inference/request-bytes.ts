@@ -24,6 +24,8 @@ function decodedBytes(request: InferenceRequest, message: ArrayBufferLike): numb
   for (let i = 0; i < inputs.length; i++) {
     const { shape, data } = inputs[i] as (typeof inputs)[number];
     bytes += tensorBytes + shape.length * dimensionBytes;
+    // Memory of a region is counted by whoever manages it.
+    if (!(data instanceof Uint8Array)) continue;
     const { buffer } = data;
     // A view keeps all of its buffer.
     if (buffer !== message) bytes += buffer.byteLength >= ownBufferBytes ? buffer.byteLength : data.length;
@@ -40,6 +42,9 @@ function parameterSize(key: string, value: ParameterValue): number {
 
 /** Whether tensors of the request are views on the message. */
 export function isViewedBy({ inputs }: InferenceRequest, message: ArrayBufferLike): boolean {
-  for (let i = 0; i < inputs.length; i++) if (inputs[i]?.data.buffer === message) return true;
+  for (let i = 0; i < inputs.length; i++) {
+    const data = inputs[i]?.data;
+    if (data instanceof Uint8Array && data.buffer === message) return true;
+  }
   return false;
 }

@@ -2,9 +2,10 @@
 
 import { type Datatype, datatypes } from './datatype.ts';
 import { elementCount, type Shape } from './shape.ts';
+import type { TensorBytes } from './tensor-bytes.ts';
 
 /**
- * `data` is a view whose owner is written down where it is made: a received frame for request tensors, a slab for
+ * `data` has an owner that is written down where it is made: a received message for request tensors, a slab or a page for
  * response tensors. Nobody mutates it. BYTES tensors hold their elements back to back, each a 4-byte little-endian
  * length and that many bytes (`bytes-elements.ts`).
  */
@@ -12,7 +13,7 @@ export interface Tensor {
   readonly name: string;
   readonly datatype: Datatype;
   readonly shape: Shape;
-  readonly data: Uint8Array;
+  readonly data: TensorBytes;
 }
 
 /** Bytes that a tensor of this datatype and shape must have; null for BYTES (it depends) and for impossible shapes. */

@@ -9,6 +9,7 @@ import { compileAdmission } from '../../src/scheduling/admission/plan.ts';
 import { chooseScheduler } from '../../src/scheduling/create-scheduler.ts';
 import { RunLimit } from '../../src/scheduling/running/instance-gate.ts';
 import { systemClock } from '../../src/time.ts';
+import { hostBytes } from '../../src/tensor/tensor-bytes.ts';
 import { dynamicBatching, inputConfig, modelConfig, outputConfig } from '../fakes/make-model.ts';
 import { inferenceContext, inferenceRequest } from '../fakes/make-request.ts';
 import { RecordingObserver } from '../fakes/recording-observer.ts';
@@ -95,7 +96,7 @@ describe('two models with a limit of batches', () => {
             const inputs = [{ name: 'x', datatype: 'FP32' as const, shape: [1, width], data }];
             scheduler.schedule(admit(plan, inferenceRequest({ inputs })), inferenceContext(), {
               next: (response) => {
-                const [answer] = floatsIn(response.outputs[0].data);
+                const [answer] = floatsIn(hostBytes(response.outputs[0].data));
                 response.release();
                 resolve(answer);
               },

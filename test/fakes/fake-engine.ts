@@ -23,11 +23,13 @@ import type {
 import { cancelled, type InferenceError, notFound } from '../../src/errors.ts';
 import type { ModelSignature } from '../../src/model-config/signature.ts';
 import type { Datatype } from '../../src/tensor/datatype.ts';
+import { hostBytes, type TensorBytes } from '../../src/tensor/tensor-bytes.ts';
 
 /** What a fake model computes; throws an `InferenceError` to fail the batch. */
 export type Compute = (batch: EngineBatch) => readonly EngineOutput[];
 
-export const joinedBytes = (parts: readonly Uint8Array[]): Uint8Array => new Uint8Array(Buffer.concat(parts));
+export const joinedBytes = (parts: readonly TensorBytes[]): Uint8Array =>
+  new Uint8Array(Buffer.concat(parts.map(hostBytes)));
 
 /** Output i is input i, whatever it is. */
 export const identity =

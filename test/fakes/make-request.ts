@@ -6,8 +6,9 @@ import { encodeBytesElements } from '../../src/tensor/bytes-elements.ts';
 import type { Datatype } from '../../src/tensor/datatype.ts';
 import type { Shape } from '../../src/tensor/shape.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
+import { hostBytes, type TensorBytes } from '../../src/tensor/tensor-bytes.ts';
 
-export const tensor = (name: string, datatype: Datatype, shape: Shape, data: Uint8Array): Tensor => ({
+export const tensor = (name: string, datatype: Datatype, shape: Shape, data: TensorBytes): Tensor => ({
   name,
   datatype,
   shape,
@@ -16,7 +17,7 @@ export const tensor = (name: string, datatype: Datatype, shape: Shape, data: Uin
 
 export const fp32Bytes = (values: readonly number[]): Uint8Array => new Uint8Array(new Float32Array(values).buffer);
 
-export const fp32Values = (data: Uint8Array): number[] => [...new Float32Array(data.slice().buffer)];
+export const fp32Values = (data: TensorBytes): number[] => [...new Float32Array(hostBytes(data).slice().buffer)];
 
 export const fp32 = (name: string, shape: Shape, values: readonly number[]): Tensor =>
   tensor(name, 'FP32', shape, fp32Bytes(values));

@@ -9,6 +9,7 @@ import { InferenceError } from '../../src/errors.ts';
 import { decodeInferRequest } from '../../src/frontends/grpc/infer/request-codec.ts';
 import { elementCount } from '../../src/tensor/shape.ts';
 import { encodeRequest, wire } from '../frontends/grpc/protobuf-oracle.ts';
+import { hostBytes } from '../../src/tensor/tensor-bytes.ts';
 
 const seed = Number(process.env.FUZZ_SEED ?? Date.now() % 2 ** 31);
 const numRuns = Number(process.env.FUZZ_RUNS ?? 20_000);
@@ -23,7 +24,8 @@ function survives(bytes: Buffer): void {
     for (const { name, shape, data } of inputs) {
       expect(name).not.toBe('');
       elementCount(shape);
-      expect(data.byteOffset + data.length).toBeLessThanOrEqual(data.buffer.byteLength);
+      const bytes = hostBytes(data);
+      expect(bytes.byteOffset + bytes.length).toBeLessThanOrEqual(bytes.buffer.byteLength);
     }
   } catch (error) {
     expect(error).toBeInstanceOf(InferenceError);

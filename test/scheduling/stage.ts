@@ -16,6 +16,7 @@ import {
   type VersionInterceptor,
   wrapScheduler,
 } from '../../src/scheduling/version-interceptor.ts';
+import { hostBytes } from '../../src/tensor/tensor-bytes.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { FakeInstance } from '../fakes/fake-engine.ts';
 import { modelConfig, signatureOf } from '../fakes/make-model.ts';
@@ -36,7 +37,7 @@ export class Caller {
 
   /** Values of the first output, FP32. */
   get values(): number[] {
-    return fp32Values(this.response?.outputs[0]?.data ?? new Uint8Array());
+    return fp32Values(hostBytes(this.response?.outputs[0]?.data ?? new Uint8Array()));
   }
 
   leave(): void {

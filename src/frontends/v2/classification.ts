@@ -7,6 +7,7 @@ import { invalidArgument } from '../../errors.ts';
 import type { OutputTensor } from '../../inference/response.ts';
 import { encodeBytesElements } from '../../tensor/bytes-elements.ts';
 import { elementCount, type Shape } from '../../tensor/shape.ts';
+import { hostBytes } from '../../tensor/tensor-bytes.ts';
 import { type TypedElements, typedElements } from '../../tensor/typed-elements.ts';
 import { sixDecimals } from './decimal-text.ts';
 
@@ -44,7 +45,7 @@ export function classify(output: OutputTensor, isBatched: boolean): Classificati
     );
   }
 
-  const values = typedElements(datatype, output.data);
+  const values = typedElements(datatype, hostBytes(output.data));
   const texts: Uint8Array[] = [];
   for (let row = 0; row < rows; row++) {
     const start = row * itemElements;

@@ -9,6 +9,7 @@ import { countBytesElements } from '../../tensor/bytes-elements.ts';
 import type { Datatype } from '../../tensor/datatype.ts';
 import { elementCount, type Shape } from '../../tensor/shape.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
+import { hostBytes, type TensorBytes } from '../../tensor/tensor-bytes.ts';
 import { refusal } from './errors.ts';
 import { reshaped } from './reshape.ts';
 
@@ -18,7 +19,7 @@ export interface AdmittedInput {
   readonly index: number;
   /** Full shape as the model sees it: reshape applied, batch dimension included. */
   readonly shape: Shape;
-  readonly data: Uint8Array;
+  readonly data: TensorBytes;
 }
 
 export interface AdmittedOutput {
@@ -224,7 +225,7 @@ function sharedValue(
   tensor: Tensor,
   elements: number,
 ): Buffer {
-  const { data } = tensor;
+  const data = hostBytes(tensor.data);
   const bytes = Buffer.from(data.buffer, data.byteOffset, data.length);
   const size = bytes.length / elements;
   const value = bytes.subarray(0, size);
@@ -276,7 +277,7 @@ function checkBytes(
     if (tensor.data.length !== expected) throw refusal.byteSize(plan, request.id, tensor, expected);
     return count;
   }
-  const found = countBytesElements(tensor.data);
+  const found = countBytesElements(hostBytes(tensor.data));
   if (found.count > count) throw refusal.tooManyElements(plan, request.id, input.name, count, found.count);
   if (found.fault === 'prefix') throw refusal.cutPrefix(plan, request.id, input.name, found.leftBytes);
   if (found.fault === 'length' || found.count < count) {

@@ -5,6 +5,7 @@
 
 import type { BatchInput, EngineBatch, Ticket } from '../../engine/engine.ts';
 import type { Shape } from '../../tensor/shape.ts';
+import type { TensorBytes } from '../../tensor/tensor-bytes.ts';
 import type { AdmittedInput, AdmittedOutput } from '../admission/admission.ts';
 import type { InstanceSlot } from './instance-pool.ts';
 import type { QueuedRequest } from '../queue/queued-request.ts';
@@ -65,7 +66,7 @@ export function engineBatchOf(requests: readonly QueuedRequest[]): EngineBatch {
 function joined(requests: readonly QueuedRequest[], position: number): BatchInput {
   const first = (requests[0] as QueuedRequest).request.inputs[position] as AdmittedInput;
   if (first.shape.length === 0) return { index: first.index, shape: [], parts: [first.data] };
-  const parts: Uint8Array[] = [];
+  const parts: TensorBytes[] = [];
   let extent = 0;
   let index = 0;
   let shape: Shape = [];

@@ -13,7 +13,8 @@ import { answerControlCalls } from './control-calls.ts';
 import { type CallHost, HostedCall } from './hosted-call.ts';
 import { type NativeLink, fromFrontend, type LinkEnd, toFrontend } from './link.ts';
 import { LinkSide } from './side.ts';
-import { readRequest, type WrittenRecord } from '../records/request-record.ts';
+import type { WrittenRecord } from '../records/placed-tensors.ts';
+import { readRequest } from '../records/request-record.ts';
 import { outputBytes, writeError, writeResponse } from '../records/response-record.ts';
 
 export interface LinkHostTools {
@@ -206,10 +207,8 @@ export class LinkHost implements CallHost {
     if (written === null) {
       throw internal(`a frontend thread's link gives back an answer of the call ${call.number} that it does not have`);
     }
-    const { page, blocks, copiedBytes } = written;
-    const { arena } = this.#side;
-    if (blocks !== null) for (const block of blocks) arena.giveBack(block);
-    arena.release(page);
+    const { copiedBytes } = written;
+    written.release(this.#side.arena);
     this.#answerBytes -= copiedBytes;
     this.#tools.budget.release(copiedBytes);
     if (call.isOver) this.#calls[call.number] = null;

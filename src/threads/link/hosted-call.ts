@@ -8,7 +8,8 @@ import { Cancellation, type InferenceContext } from '../../inference/context.ts'
 import type { ResponseSink } from '../../inference/infer.ts';
 import type { InferenceRequest } from '../../inference/request.ts';
 import type { InferenceResponse } from '../../inference/response.ts';
-import type { RequestTimes, WrittenRecord } from '../records/request-record.ts';
+import type { WrittenRecord } from '../records/placed-tensors.ts';
+import type { RequestTimes } from '../records/request-record.ts';
 
 /** Takes the answers of all calls of a link. */
 export interface CallHost {

@@ -15,7 +15,8 @@ import { ControlCaller } from './control-calls.ts';
 import { type NativeLink, fromFrontend, type LinkEnd, toFrontend } from './link.ts';
 import { LinkSide } from './side.ts';
 import type { PageArena } from '../pages/page-arena.ts';
-import { type WrittenRecord, writeRequest } from '../records/request-record.ts';
+import type { WrittenRecord } from '../records/placed-tensors.ts';
+import { writeRequest } from '../records/request-record.ts';
 import { outputBytes, readError, readResponse } from '../records/response-record.ts';
 
 export interface LinkServerTools {
@@ -178,13 +179,11 @@ export class LinkServer implements InferenceServer {
 
   /** The request has ended, in whatever way: its bytes are no longer read. */
   #end(pending: PendingCall): void {
-    const { arena } = this.#side;
-    const { page, blocks, copiedBytes } = pending.record;
+    const { record } = pending;
     pending.hasEnded = true;
     pending.context.cancellation.remove(pending);
-    arena.release(page);
-    if (blocks !== null) for (const block of blocks) arena.giveBack(block);
-    this.#tools.budget.release(copiedBytes);
+    record.release(this.#side.arena);
+    this.#tools.budget.release(record.copiedBytes);
   }
 
   #respond(pending: PendingCall, pageId: number, offset: number, isFinal: boolean): void {

@@ -8,6 +8,7 @@
  * (`idle-pages.ts`), and `openCount` counts allocations that are not released.
  */
 
+import { RegionBytes, type Region, type TensorBytes } from '../../tensor/tensor-bytes.ts';
 import type { Clock } from '../../time.ts';
 import { type DiscardMemory, IdlePages } from './idle-pages.ts';
 
@@ -18,12 +19,13 @@ const largestShared = sharedPageBytes / 4;
 /** Allocations start at multiples of this, so that they can be read as numbers of eight bytes. */
 const alignment = 8;
 
-export class Page {
+export class Page implements Region {
   readonly id: number;
   /** The page for the other thread. */
   readonly shared: SharedArrayBuffer;
   /** The page as this thread reads and writes it. */
   readonly memory: ArrayBufferLike;
+  readonly byteLength: number;
   /** The whole page as numbers, of which records consist. */
   readonly numbers: Float64Array;
   readonly bytes: Buffer;
@@ -37,6 +39,7 @@ export class Page {
     this.id = id;
     this.shared = shared;
     this.memory = memory;
+    this.byteLength = memory.byteLength;
     this.numbers = new Float64Array(memory);
     this.bytes = Buffer.from(memory);
   }
@@ -57,7 +60,7 @@ export class PageArena {
   readonly #idle: IdlePages;
   #current: Page;
   #openCount = 0;
-  /** The page of each allocation since `begin`. */
+  /** The page of each allocation and lease since `begin`. */
   readonly #begun: Page[] = [];
   #hasBegun = false;
 
@@ -92,8 +95,7 @@ export class PageArena {
     this.start = page.filled;
     page.filled = Math.min(page.filled + roundUp(bytes), page.memory.byteLength);
     if (page.filled > page.touchedBytes) page.touchedBytes = page.filled;
-    if (this.#hasBegun) this.#begun.push(page);
-    this.retain(page);
+    this.#retain(page);
     return page;
   }
 
@@ -111,10 +113,28 @@ export class PageArena {
     return this.#pages.get(memory);
   }
 
-  /** Adds an owner of an allocation in the page, who calls `release`. */
-  retain(page: Page): void {
+  /** A lease on bytes in a page of this arena, which counts as an allocation until `release`; null for other bytes. */
+  lease(bytes: TensorBytes): RegionBytes<Page> | null {
+    const isPlaced = bytes instanceof RegionBytes;
+    const page = this.pageOf(isPlaced ? bytes.region.memory : bytes.buffer);
+    if (page === undefined) return null;
+    this.#retain(page);
+    return isPlaced && bytes.region === page
+      ? (bytes as RegionBytes<Page>)
+      : new RegionBytes(page, isPlaced ? bytes.offset : bytes.byteOffset, bytes.length);
+  }
+
+  /** A copy of these bytes: one allocation until `release`. */
+  copy(bytes: Uint8Array): RegionBytes<Page> {
+    const page = this.reserve(bytes.length);
+    page.bytes.set(bytes, this.start);
+    return new RegionBytes(page, this.start, bytes.length);
+  }
+
+  #retain(page: Page): void {
     page.liveCount++;
     this.#openCount++;
+    if (this.#hasBegun) this.#begun.push(page);
   }
 
   /** Only a block of `take`, once, when no thread reads or writes it any more. */
@@ -132,7 +152,7 @@ export class PageArena {
     if (page !== this.#current) this.#idle.keep(page);
   }
 
-  /** Groups the allocations from now on until `commit` or `undo`, in the same turn of the event loop. */
+  /** Groups the allocations and leases from now on until `commit` or `undo`, in the same turn of the event loop. */
   begin(): void {
     this.#hasBegun = true;
   }
@@ -142,7 +162,7 @@ export class PageArena {
     this.#begun.length = 0;
   }
 
-  /** Releases all allocations since `begin`. */
+  /** Releases all allocations and leases since `begin`. */
   undo(): void {
     for (const page of this.#begun) this.release(page);
     this.commit();

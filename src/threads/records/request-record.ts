@@ -1,33 +1,28 @@
 /**
- * A request and its context as a record. Tensor bytes are given by their place: in a page already, if the frontend
- * received them into one, or copied into one here.
+ * A request and its context as a record. Tensors that the frontend received into a page are read there; see
+ * `placed-tensors.ts`.
  */
 
 import type { InferenceRequest, Parameters, ParameterValue, RequestedOutput } from '../../inference/request.ts';
 import { noParameters, RequestDraft } from '../../inference/request.ts';
-import { type Datatype, datatypes } from '../../tensor/datatype.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
-import type { Page, PageArena } from '../pages/page-arena.ts';
+import type { PageArena } from '../pages/page-arena.ts';
 import type { PageTable } from '../pages/page-table.ts';
+import {
+  copiedBytes,
+  type PageBytes,
+  placeTensors,
+  readTensor,
+  tensorNumbers,
+  WrittenRecord,
+  writeTensor,
+} from './placed-tensors.ts';
 import { type RecordReader, type RecordWriter, textNumbers } from './record.ts';
 import { fieldNumbers, readFields, writeFields } from './record-fields.ts';
-
-const datatypeNames = Object.keys(datatypes) as Datatype[];
-const datatypeCodes: ReadonlyMap<Datatype, number> = new Map(datatypeNames.map((name, code) => [name, code]));
 
 export interface RequestTimes {
   readonly receivedAtMs: number;
   readonly deadlineMs: number;
-}
-
-/** The place of a record, and the memory that the writer releases when the other side has read it. */
-export interface WrittenRecord {
-  readonly page: Page;
-  readonly start: number;
-  /** Copies of bytes that were in no page; null when there are none. */
-  readonly blocks: Uint8Array[] | null;
-  /** The size of all copies. */
-  readonly copiedBytes: number;
 }
 
 export function writeRequest(
@@ -38,14 +33,8 @@ export function writeRequest(
 ): WrittenRecord {
   // Copies are made first: the record contains their places, and its own room must be contiguous.
   const { inputs, outputs } = request;
-  let blocks: Uint8Array[] | null = null;
-  let copiedBytes = 0;
-  for (const { data } of inputs) {
-    if (arena.pageOf(data.buffer) !== undefined) continue;
-    blocks ??= [];
-    blocks.push(copied(arena, data));
-    copiedBytes += data.length;
-  }
+  const places = placeTensors(arena, inputs);
+  const copies = copiedBytes(inputs, places);
   const numbers = requestNumbers(request);
   const page = arena.reserve(numbers * 8);
   const { start } = arena;
@@ -55,21 +44,17 @@ export function writeRequest(
   writer.text(request.id);
   writer.number(receivedAtMs);
   writer.number(deadlineMs);
-  writer.number(request.heldBytes + copiedBytes);
+  writer.number(request.heldBytes + copies);
   writeFields(writer, request);
   writeParameters(writer, request.parameters);
   writer.number(inputs.length);
-  let copies = 0;
-  for (const tensor of inputs) {
-    const isThere = arena.pageOf(tensor.data.buffer) !== undefined;
-    writeTensor(arena, writer, tensor, isThere ? tensor.data : (blocks?.[copies++] as Uint8Array));
-  }
+  for (let i = 0; i < inputs.length; i++) writeTensor(writer, inputs[i] as Tensor, places[i] as PageBytes);
   writer.number(outputs.length);
   for (const { name, classificationCount } of outputs) {
     writer.name(name);
     writer.number(classificationCount);
   }
-  return { page, start, blocks, copiedBytes };
+  return new WrittenRecord(page, start, places, copies);
 }
 
 class ReadRequest extends RequestDraft implements RequestTimes {
@@ -77,7 +62,7 @@ class ReadRequest extends RequestDraft implements RequestTimes {
   deadlineMs = 0;
 }
 
-/** The bytes of inputs are views on pages; the caller's times are on the clock that all threads share. */
+/** The bytes of inputs are parts of pages; the caller's times are on the clock that all threads share. */
 export function readRequest(pages: PageTable, reader: RecordReader): InferenceRequest & RequestTimes {
   const request = new ReadRequest();
   request.modelName = reader.text();
@@ -98,40 +83,6 @@ export function readRequest(pages: PageTable, reader: RecordReader): InferenceRe
   request.outputs = outputs;
   return request;
 }
-
-export function copied(arena: PageArena, data: Uint8Array): Uint8Array {
-  const block = arena.take(data.length);
-  block.set(data);
-  return block;
-}
-
-/** `bytes` are the tensor's, in a page of the arena. */
-export function writeTensor(arena: PageArena, writer: RecordWriter, tensor: Tensor, bytes: Uint8Array): void {
-  writer.name(tensor.name);
-  writer.number(datatypeCodes.get(tensor.datatype) as number);
-  const { shape } = tensor;
-  writer.number(shape.length);
-  for (let d = 0; d < shape.length; d++) writer.number(shape[d] as number);
-  writer.number((arena.pageOf(bytes.buffer) as Page).id);
-  writer.number(bytes.byteOffset);
-  writer.number(bytes.length);
-}
-
-export function readTensor(pages: PageTable, reader: RecordReader): Tensor {
-  const name = reader.text();
-  const datatype = datatypeNames[reader.number()];
-  if (datatype === undefined) throw new RangeError('a tensor in a record has no datatype');
-  const rank = reader.count();
-  const shape: number[] = [];
-  for (let d = 0; d < rank; d++) shape.push(reader.number());
-  const { memory } = pages.find(reader.number());
-  const offset = reader.number();
-  // Bytes outside of the page are a RangeError.
-  return { name, datatype, shape, data: new Uint8Array(memory, offset, reader.number()) };
-}
-
-/** The most numbers that a tensor takes in a record. */
-export const tensorNumbers = ({ name, shape }: Tensor): number => textNumbers(name) + shape.length + 5;
 
 function requestNumbers(request: InferenceRequest): number {
   const { modelName, modelVersion, id, inputs, outputs, parameters } = request;

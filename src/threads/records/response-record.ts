@@ -1,20 +1,21 @@
-/** An answer as a record: a response with its outputs' bytes copied into pages, or an error. */
+/** An answer as a record: a response whose outputs are in pages, or an error. */
 
 import { errorCodes, InferenceError } from '../../errors.ts';
 import type { InferenceResponse, OutputTensor } from '../../inference/response.ts';
 import type { PageArena } from '../pages/page-arena.ts';
 import type { PageTable } from '../pages/page-table.ts';
-import { type RecordReader, type RecordWriter, textNumbers } from './record.ts';
 import {
-  copied,
-  parametersNumbers,
-  readParameters,
+  copiedBytes,
+  noPlaces,
+  type PageBytes,
+  placeTensors,
   readTensor,
   tensorNumbers,
-  type WrittenRecord,
-  writeParameters,
+  WrittenRecord,
   writeTensor,
-} from './request-record.ts';
+} from './placed-tensors.ts';
+import { type RecordReader, type RecordWriter, textNumbers } from './record.ts';
+import { parametersNumbers, readParameters, writeParameters } from './request-record.ts';
 
 const noLabels: readonly string[] = [];
 
@@ -28,7 +29,7 @@ export function outputBytes({ outputs }: InferenceResponse): number {
 /** The response may be released afterwards. */
 export function writeResponse(arena: PageArena, writer: RecordWriter, response: InferenceResponse): WrittenRecord {
   const { outputs } = response;
-  const blocks = outputs.map(({ data }) => copied(arena, data));
+  const places = placeTensors(arena, outputs);
   const numbers = responseNumbers(response);
   const page = arena.reserve(numbers * 8);
   const { start } = arena;
@@ -41,13 +42,13 @@ export function writeResponse(arena: PageArena, writer: RecordWriter, response: 
   writer.number(outputs.length);
   for (let i = 0; i < outputs.length; i++) {
     const output = outputs[i] as OutputTensor;
-    writeTensor(arena, writer, output, blocks[i] as Uint8Array);
+    writeTensor(writer, output, places[i] as PageBytes);
     writer.number(output.classificationCount);
     const labels = labelsOf(output);
     writer.number(labels.length);
     for (const label of labels) writer.text(label);
   }
-  return { page, start, blocks, copiedBytes: outputBytes(response) };
+  return new WrittenRecord(page, start, places, copiedBytes(outputs, places));
 }
 
 /** @param release for the returned response; see `InferenceResponse`. */
@@ -90,7 +91,7 @@ export function writeError(arena: PageArena, writer: RecordWriter, error: Infere
   writer.begin(page.numbers, page.bytes, start, numbers);
   writer.number(errorCodes.indexOf(error.code));
   writer.text(error.message);
-  return { page, start, blocks: null, copiedBytes: 0 };
+  return new WrittenRecord(page, start, noPlaces, 0);
 }
 
 export function readError(reader: RecordReader): InferenceError {

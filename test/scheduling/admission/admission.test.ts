@@ -16,6 +16,7 @@ import {
   tensorSpec,
 } from '../../fakes/make-model.ts';
 import { bytesTensor, fp32, inferenceRequest, tensor } from '../../fakes/make-request.ts';
+import { hostBytes } from '../../../src/tensor/tensor-bytes.ts';
 
 const simple = modelConfig({
   name: 'simple',
@@ -389,12 +390,12 @@ describe('a request that does not fit is told why', () => {
       `unexpected number of string elements 2 ${model}, expecting 1`,
     );
     const { data } = bytesTensor('INPUT', [1, 1], ['abc']);
-    const trailing = new Uint8Array([...data, 1, 0]);
+    const trailing = new Uint8Array([...hostBytes(data), 1, 0]);
     expect(refusal([tensor('INPUT', 'BYTES', [1, 1], trailing)], bytesModel)).toContain(
       `incomplete string length indicator ${model}, expecting 4 bytes but only 2 bytes available. Please make sure the ` +
         'string length indicator is in one buffer.',
     );
-    expect(refusal([tensor('INPUT', 'BYTES', [1, 1], data.subarray(0, 5))], bytesModel)).toContain(
+    expect(refusal([tensor('INPUT', 'BYTES', [1, 1], hostBytes(data).subarray(0, 5))], bytesModel)).toContain(
       `expected 1 string elements ${model}, got 0`,
     );
     const huge = new Uint8Array([255, 255, 255, 255, 1]);

@@ -7,6 +7,7 @@ import type { InferenceRequest } from '../../../src/inference/request.ts';
 import type { InferenceResponse } from '../../../src/inference/response.ts';
 import { fromFrontend } from '../../../src/threads/link/link.ts';
 import { RingReader } from '../../../src/threads/link/ring.ts';
+import { hostBytes } from '../../../src/tensor/tensor-bytes.ts';
 import { awaited } from '../../fakes/awaited.ts';
 import { output } from '../../fakes/fake-inference-server.ts';
 import { inferenceContext, inferenceRequest, tensor } from '../../fakes/make-request.ts';
@@ -61,7 +62,7 @@ describe('pages of a link', () => {
           inferenceContext(),
         );
         const { data } = outputs[0];
-        if (data.length !== lengths[i] || data.some((byte) => byte !== i % 251))
+        if (data.length !== lengths[i] || hostBytes(data).some((byte) => byte !== i % 251))
           throw new Error(`answer ${i} is wrong`);
         release();
       }
@@ -91,7 +92,7 @@ describe('pages of a link', () => {
     (await awaited(link.server.infer, request, inferenceContext())).release();
     const { data } = link.fake.last.request.inputs[0];
     block[0] = 77;
-    expect(data[0]).toBe(77);
+    expect(hostBytes(data)[0]).toBe(77);
     expect(link.server.arena.pageOf(block.buffer)?.liveCount).toBe(1);
     link.server.arena.giveBack(block);
   });
@@ -161,11 +162,11 @@ describe('a thread that has ended', () => {
     const { request, context } = link.fake.last;
     link.host.threadEnded();
     expect(context.cancellation.cancelled).toBe(true);
-    expect(request.inputs[0].data.every((byte) => byte === 7)).toBe(true);
+    expect(hostBytes(request.inputs[0].data).every((byte) => byte === 7)).toBe(true);
     end.reject(new Error('cancelled'));
     await link.settle();
     // The fake of the addon clears what is given back to the system.
-    expect(request.inputs[0].data.every((byte) => byte === 0)).toBe(true);
+    expect(hostBytes(request.inputs[0].data).every((byte) => byte === 0)).toBe(true);
   });
 });
 

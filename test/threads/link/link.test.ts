@@ -5,6 +5,7 @@ import { cancelled, errorCodes, InferenceError } from '../../../src/errors.ts';
 import { Cancellation, type InferenceContext } from '../../../src/inference/context.ts';
 import type { InferenceRequest } from '../../../src/inference/request.ts';
 import type { InferenceResponse } from '../../../src/inference/response.ts';
+import { hostBytes } from '../../../src/tensor/tensor-bytes.ts';
 import { awaited } from '../../fakes/awaited.ts';
 import { output } from '../../fakes/fake-inference-server.ts';
 import { inferenceContext, inferenceRequest, tensor } from '../../fakes/make-request.ts';
@@ -38,7 +39,7 @@ function holdAnswers() {
   };
 }
 
-const textOf = ({ outputs }: InferenceResponse): string => Buffer.from(outputs[0].data).toString();
+const textOf = ({ outputs }: InferenceResponse): string => Buffer.from(hostBytes(outputs[0].data)).toString();
 
 describe('a request over a link', () => {
   it('reaches the server as it was sent, with its times', async () => {
@@ -61,7 +62,7 @@ describe('a request over a link', () => {
     for (const [i, { id, outputs, release }] of responses.entries()) {
       expect(id).toBe(`r${i}`);
       expect(outputs[0].data.length).toBe(sizes[i % sizes.length]);
-      expect(outputs[0].data.every((byte) => byte === i)).toBe(true);
+      expect(hostBytes(outputs[0].data).every((byte) => byte === i)).toBe(true);
       release();
     }
   });
@@ -86,7 +87,7 @@ describe('a request over a link', () => {
   it('frees the server’s response as soon as it was copied', async () => {
     const response = await awaited(link.server.infer, bytesRequest('r', 10, 4), inferenceContext());
     expect(link.fake.unreleased).toBe(0);
-    expect([...response.outputs[0].data]).toEqual(new Array(10).fill(4));
+    expect([...hostBytes(response.outputs[0].data)]).toEqual(new Array(10).fill(4));
     response.release();
   });
 
@@ -223,7 +224,7 @@ describe('a caller that leaves', () => {
     for (let i = 0; i < 100; i++) {
       (await awaited(link.server.infer, bytesRequest(`r${i}`, 60_000, 2), inferenceContext())).release();
     }
-    expect(data.every((byte) => byte === 1)).toBe(true);
+    expect(hostBytes(data).every((byte) => byte === 1)).toBe(true);
     end.reject(cancelled(''));
     await expect(failed).rejects.toMatchObject({ code: 'cancelled' });
     expect(link.server.arena.openCount).toBe(0);
@@ -237,7 +238,7 @@ describe('an answer over a link', () => {
   it('keeps its bytes until it is released', async () => {
     const kept = await ask('k');
     for (let i = 0; i < 100; i++) (await ask('x')).release();
-    expect(kept.outputs[0].data.every((byte) => byte === 'k'.charCodeAt(0))).toBe(true);
+    expect(hostBytes(kept.outputs[0].data).every((byte) => byte === 'k'.charCodeAt(0))).toBe(true);
     kept.release();
   });
 
@@ -249,8 +250,8 @@ describe('an answer over a link', () => {
     first.release();
     await link.settle();
     for (let i = 0; i < 20; i++) (await ask('x')).release();
-    expect(second.outputs[0].data.every((byte) => byte === 'b'.charCodeAt(0))).toBe(true);
-    expect(third.outputs[0].data.every((byte) => byte === 'c'.charCodeAt(0))).toBe(true);
+    expect(hostBytes(second.outputs[0].data).every((byte) => byte === 'b'.charCodeAt(0))).toBe(true);
+    expect(hostBytes(third.outputs[0].data).every((byte) => byte === 'c'.charCodeAt(0))).toBe(true);
   });
 
   it('that is empty needs its release all the same', async () => {

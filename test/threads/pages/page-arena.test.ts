@@ -210,7 +210,9 @@ describe('the account of an arena', () => {
     expect(arena.openCount).toBe(0);
     const blocks = [arena.take(8), arena.take(500_000), arena.take(50_000_000)];
     const page = arena.reserve(16);
-    arena.retain(page);
+    const leased = arena.lease(page.bytes.subarray(arena.start, arena.start + 16));
+    expect([leased?.region, leased?.offset, leased?.length]).toEqual([page, arena.start, 16]);
+    expect(arena.lease(new Uint8Array(16))).toBeNull();
     expect(arena.openCount).toBe(5);
     for (const block of blocks) arena.giveBack(block);
     arena.release(page);

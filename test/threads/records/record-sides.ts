@@ -8,6 +8,7 @@ import type { Tensor } from '../../../src/tensor/tensor.ts';
 import { type Page, PageArena } from '../../../src/threads/pages/page-arena.ts';
 import { PageTable } from '../../../src/threads/pages/page-table.ts';
 import { RecordReader, RecordWriter } from '../../../src/threads/records/record.ts';
+import { hostBytes } from '../../../src/tensor/tensor-bytes.ts';
 
 export const sharedPageBytes = 256 * 1024;
 
@@ -97,4 +98,7 @@ export const anyParameters: fc.Arbitrary<Parameters> = fc
   .map((pairs) => (pairs.length === 0 ? noParameters : new Map(pairs)));
 
 /** With the bytes as a plain array, so that views on different memory compare. */
-export const plainTensor = ({ data, ...rest }: Tensor) => ({ ...rest, data: Buffer.from(data).toString('base64') });
+export const plainTensor = ({ data, ...rest }: Tensor) => ({
+  ...rest,
+  data: Buffer.from(hostBytes(data)).toString('base64'),
+});

@@ -6,6 +6,7 @@
 import type { ParameterValue } from '../../../inference/request.ts';
 import type { InferenceResponse } from '../../../inference/response.ts';
 import type { Tensor } from '../../../tensor/tensor.ts';
+import { hostBytes } from '../../../tensor/tensor-bytes.ts';
 import { classify } from '../../v2/classification.ts';
 import type { OutgoingMessage } from '../transport/transport.ts';
 import {
@@ -137,7 +138,8 @@ function writeResponse(
   }
   if (place !== 'unary') to = writeParameter(target, to, finalKey, place === 'streamFinal');
   for (let i = 0; i < outputs.length; i++) to = writeOutput(target, to, outputs[i] as Tensor);
-  for (let i = 0; i < outputs.length; i++) to = writeBytesField(target, to, 0x32, (outputs[i] as Tensor).data);
+  for (let i = 0; i < outputs.length; i++)
+    to = writeBytesField(target, to, 0x32, hostBytes((outputs[i] as Tensor).data));
 }
 
 function outputSize({ name, datatype, shape }: Tensor): number {

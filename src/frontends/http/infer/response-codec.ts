@@ -7,6 +7,7 @@ import type { ParameterValue } from '../../../inference/request.ts';
 import type { InferenceResponse, OutputTensor } from '../../../inference/response.ts';
 import type { Datatype } from '../../../tensor/datatype.ts';
 import type { Shape } from '../../../tensor/shape.ts';
+import { hostBytes } from '../../../tensor/tensor-bytes.ts';
 import { classify } from '../../v2/classification.ts';
 import type { DecodedInfer } from './request-codec.ts';
 import { JsonBytes } from '../json/text-bytes.ts';
@@ -114,10 +115,12 @@ export class InferAnswer {
     const { name } = output;
     let datatype: Datatype = output.datatype;
     let shape: Shape = output.shape;
-    let data = output.data;
+    let data: Uint8Array;
     if (output.classificationCount > 0) {
       datatype = 'BYTES';
       ({ shape, data } = classify(output, this.#response.isBatched));
+    } else {
+      data = hostBytes(output.data);
     }
     target.text(
       `${this.#output === 0 ? '' : ','}{"name":${JSON.stringify(name)},"datatype":"${datatype}","shape":[${shape.join()}],`,

@@ -4,6 +4,7 @@ import { InferenceError } from '../../../../src/errors.ts';
 import { decodeInferRequest } from '../../../../src/frontends/grpc/infer/request-codec.ts';
 import { type Datatype, datatypeNames } from '../../../../src/tensor/datatype.ts';
 import { encodeRequest, wire } from '../protobuf-oracle.ts';
+import { hostBytes } from '../../../../src/tensor/tensor-bytes.ts';
 
 const decode = (bytes: Buffer) => decodeInferRequest(bytes, null);
 
@@ -68,7 +69,7 @@ describe('a well-formed request', () => {
 
   it('keeps raw tensors as views on the message', () => {
     const message = encodeRequest(good);
-    const { data } = decode(message).inputs[0]!;
+    const data = hostBytes(decode(message).inputs[0]!.data);
     expect(data.buffer).toBe(message.buffer);
     expect(message.subarray(message.length - raw.length).equals(data)).toBe(true);
   });
@@ -81,7 +82,7 @@ describe('a well-formed request', () => {
       wire.bytes(7, second),
     );
     const { inputs } = decode(message);
-    expect(inputs.map(({ data }) => Buffer.from(data))).toEqual([raw, second]);
+    expect(inputs.map(({ data }) => Buffer.from(hostBytes(data)))).toEqual([raw, second]);
   });
 
   it('skips unknown fields of every wire type, nested groups included', () => {
@@ -226,7 +227,9 @@ describe('an input', () => {
 
 describe('typed contents', () => {
   const tensor = (datatype: Datatype, contents: object, shape = [2]) =>
-    decode(encodeRequest({ model_name: 'm', inputs: [{ name: 'X', datatype, shape, contents }] })).inputs[0]!.data;
+    hostBytes(
+      decode(encodeRequest({ model_name: 'm', inputs: [{ name: 'X', datatype, shape, contents }] })).inputs[0]!.data,
+    );
   const text = (datatype: string, contents: object) => inputRefusal({ datatype, contents, shape: [2] }).message;
 
   it('become the bytes of the tensor for each datatype', () => {
@@ -258,10 +261,10 @@ describe('typed contents', () => {
       wire.number(3, 4),
       wire.bytes(2, 'INT8'),
     );
-    expect([...decode(wire.bytes(5, tensorBytes)).inputs[0]!.data]).toEqual([1, 2, 3, 4]);
+    expect([...hostBytes(decode(wire.bytes(5, tensorBytes)).inputs[0]!.data)]).toEqual([1, 2, 3, 4]);
     const floats = wire.join(wire.tag(6, 5), Buffer.from([0, 0, 0x80, 0x3f]), wire.bytes(6, Buffer.alloc(4)));
     const floatTensor = wire.join(wire.bytes(1, 'X'), wire.bytes(2, 'FP32'), wire.number(3, 2), wire.bytes(5, floats));
-    expect([...decode(wire.bytes(5, floatTensor)).inputs[0]!.data]).toEqual([0, 0, 0x80, 0x3f, 0, 0, 0, 0]);
+    expect([...hostBytes(decode(wire.bytes(5, floatTensor)).inputs[0]!.data)]).toEqual([0, 0, 0x80, 0x3f, 0, 0, 0, 0]);
   });
 
   it('must fit the narrow integer types', () => {

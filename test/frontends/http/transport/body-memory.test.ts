@@ -5,6 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type MessageMemory, MessagePool } from '../../../../src/frontends/message-pool.ts';
 import type { InferenceRequest } from '../../../../src/inference/request.ts';
+import { hostBytes } from '../../../../src/tensor/tensor-bytes.ts';
 import { type HttpFixture, startHttp } from '../../../fakes/http-client.ts';
 
 class RecordingMemory implements MessageMemory {
@@ -83,7 +84,8 @@ describe('the memory of a body', () => {
       new Promise((resolve, reject) => finish.push(() => answer(request, context).then(resolve, reject)));
   };
 
-  const input = (request: InferenceRequest): Buffer => Buffer.from(request.inputs[0]?.data ?? []);
+  const input = (request: InferenceRequest): Buffer =>
+    Buffer.from(hostBytes(request.inputs[0]?.data ?? new Uint8Array()));
 
   it('is a block that serves the next one after a good answer', async () => {
     for (const fill of [1, 2, 3]) {

@@ -10,6 +10,7 @@ import { elementCount } from '../../../../src/tensor/shape.ts';
 import { decodeRequest, encodeRequest, type Message } from '../../../frontends/grpc/protobuf-oracle.ts';
 import { changedMessage } from '../protobuf-change.ts';
 import { type FuzzTarget, must, mustBeSame } from '../target.ts';
+import { hostBytes } from '../../../../src/tensor/tensor-bytes.ts';
 
 function decoded(bytes: Buffer): InferenceRequest | null {
   try {
@@ -17,7 +18,8 @@ function decoded(bytes: Buffer): InferenceRequest | null {
     for (const { name, shape, data } of request.inputs) {
       must(name !== '', 'an input without a name');
       elementCount(shape);
-      must(data.byteOffset + data.length <= data.buffer.byteLength, 'bytes beyond the message');
+      const bytes = hostBytes(data);
+      must(bytes.byteOffset + bytes.length <= bytes.buffer.byteLength, 'bytes beyond the message');
     }
     return request;
   } catch (error) {
@@ -62,7 +64,7 @@ function run(input: Buffer): void {
   for (const [i, { data, datatype }] of ours.inputs.entries()) {
     const { contents } = theirs.inputs[i];
     const bytes = contents === null ? theirs.raw_input_contents[raw++] : typedBytes(datatype, contents);
-    if (bytes !== null) mustBeSame(hexOf(data), hexOf(bytes), `the bytes of input ${i}`);
+    if (bytes !== null) mustBeSame(hexOf(hostBytes(data)), hexOf(bytes), `the bytes of input ${i}`);
   }
 }
 

@@ -18,6 +18,7 @@ import { bytesElements } from '../../../../src/tensor/bytes-elements.ts';
 import { bfloat16Number, float16Number } from '../../../../src/tensor/float16.ts';
 import { typedElements } from '../../../../src/tensor/typed-elements.ts';
 import { type FuzzTarget, must, mustBeSame } from '../target.ts';
+import { hostBytes } from '../../../../src/tensor/tensor-bytes.ts';
 
 const where = { modelName: 'm', modelVersion: '', maxInputBytes: 3000 };
 
@@ -94,7 +95,7 @@ function checkRequest(request: InferenceRequest, parsed: unknown, json: Buffer):
     if (theirs.data === undefined) continue;
     const elements = [theirs.data].flat(Number.POSITIVE_INFINITY) as unknown[];
     mustBeSame(
-      elementsOf(datatype, data),
+      elementsOf(datatype, hostBytes(data)),
       elements.map((one) => stored(datatype, one)),
       `elements of ${datatype}`,
     );

@@ -1,0 +1,50 @@
+/**
+ * Where the bytes of a tensor lie: in this thread as a view, or in a region, which is memory that somebody else
+ * manages. Whoever carries tensors needs only their `length`; whoever reads them calls `hostBytes`
+ * (docs/decisions/0022-a-tensor-has-a-place.md).
+ */
+
+/** Memory in which several tensors lie, such as a page that two threads share. */
+export interface Region {
+  /** All of it, as this thread sees it. */
+  readonly memory: ArrayBufferLike;
+  /** Of the memory; a field, because asking the memory itself costs more. */
+  readonly byteLength: number;
+}
+
+/**
+ * Part of a region. It costs less than a view, and it still knows whose memory it is when it is to be passed on without
+ * a copy.
+ */
+export class RegionBytes<R extends Region = Region> {
+  readonly region: R;
+  /** In bytes, from the beginning of the region. */
+  readonly offset: number;
+  /** In bytes. */
+  readonly length: number;
+
+  /** @throws RangeError where that is no part of the region. */
+  constructor(region: R, offset: number, length: number) {
+    const isWithin = Number.isInteger(offset) && Number.isInteger(length) && offset >= 0 && length >= 0;
+    if (!isWithin || offset > region.byteLength - length) {
+      throw new RangeError(`${length} bytes at ${offset} are no part of a region of ${region.byteLength} bytes`);
+    }
+    this.region = region;
+    this.offset = offset;
+    this.length = length;
+  }
+
+  /** A new view on these bytes. */
+  view(): Uint8Array {
+    return new Uint8Array(this.region.memory, this.offset, this.length);
+  }
+}
+
+/**
+ * The bytes of a tensor. Nobody changes them, and they stay where they are until the request or response that the
+ * tensor belongs to has ended.
+ */
+export type TensorBytes = Uint8Array | RegionBytes;
+
+/** The bytes to be read in this thread. Makes a view where there is none yet, so call it once for each reading. */
+export const hostBytes = (bytes: TensorBytes): Uint8Array => (bytes instanceof Uint8Array ? bytes : bytes.view());
