@@ -78,29 +78,33 @@ describe('a signal while the server starts', () => {
     expect(server.log).not.toContain('Exit timeout expired');
   });
 
-  it.each([1, 2, 4])('ends it at any time, without a complaint, with %d frontend threads', async (threads) => {
-    const repository = await newRepository();
-    await placeVersion(repository, 'adder', 1);
-    const moments = [
-      ['starting with these settings', 0],
-      ['ONNX Runtime is loaded', 0],
-      // While threads are made and listen.
-      ...[30, 120].map((afterMs) => ['ONNX Runtime is loaded', afterMs] as const),
-      ['http is listening', 0],
-      ['"msg":"loading"', 0],
-    ] as const;
-    for (const [i, [line, afterMs]] of moments.entries()) {
-      const server = await spawned(repository, [frontendThreads(threads), '--exit-timeout-secs=60']);
-      await untilLogged(server, line);
-      await sleep(afterMs);
-      process.kill(server.pid, i % 2 === 0 ? 'SIGTERM' : 'SIGINT');
-      // The second one changes nothing.
-      process.kill(server.pid, 'SIGTERM');
-      expect(await server.exited, line).toEqual({ code: 0, signal: null });
-      expect(server.log).toContain('"stopped"');
-      expect(server.log, line).not.toMatch(/"level":"(warn|error)"/);
-    }
-  });
+  it.each([1, 2, 4])(
+    'ends it at any time, without a complaint, with %d frontend threads',
+    { timeout: 300_000 },
+    async (threads) => {
+      const repository = await newRepository();
+      await placeVersion(repository, 'adder', 1);
+      const moments = [
+        ['starting with these settings', 0],
+        ['ONNX Runtime is loaded', 0],
+        // While threads are made and listen.
+        ...[30, 120].map((afterMs) => ['ONNX Runtime is loaded', afterMs] as const),
+        ['http is listening', 0],
+        ['"msg":"loading"', 0],
+      ] as const;
+      for (const [i, [line, afterMs]] of moments.entries()) {
+        const server = await spawned(repository, [frontendThreads(threads), '--exit-timeout-secs=60']);
+        await untilLogged(server, line);
+        await sleep(afterMs);
+        process.kill(server.pid, i % 2 === 0 ? 'SIGTERM' : 'SIGINT');
+        // The second one changes nothing.
+        process.kill(server.pid, 'SIGTERM');
+        expect(await server.exited, line).toEqual({ code: 0, signal: null });
+        expect(server.log).toContain('"stopped"');
+        expect(server.log, line).not.toMatch(/"level":"(warn|error)"/);
+      }
+    },
+  );
 });
 
 describe('the end of the process', () => {

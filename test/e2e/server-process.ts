@@ -41,14 +41,22 @@ export class ServerProcess {
   }
 
   /** Starts the server over `repository` and waits until it is ready. */
-  static async start(repository: string, flags: readonly string[] = []): Promise<ServerProcess> {
-    const server = await ServerProcess.spawn(repository, flags);
+  static async start(
+    repository: string,
+    flags: readonly string[] = [],
+    environment: Readonly<Record<string, string>> = {},
+  ): Promise<ServerProcess> {
+    const server = await ServerProcess.spawn(repository, flags, environment);
     await server.waitUntilReady();
     return server;
   }
 
-  /** Starts the server and does not wait. */
-  static async spawn(repository: string, flags: readonly string[] = []): Promise<ServerProcess> {
+  /** Starts the server, with more in its environment where that is wanted, and does not wait. */
+  static async spawn(
+    repository: string,
+    flags: readonly string[] = [],
+    environment: Readonly<Record<string, string>> = {},
+  ): Promise<ServerProcess> {
     const [http, grpc, metrics] = await freePorts(3);
     const ports = { http, grpc, metrics } as Ports;
     const args = [
@@ -61,7 +69,8 @@ export class ServerProcess {
       ...['http', 'grpc', 'metrics'].map((name) => `--${name}-address=127.0.0.1`),
       ...flags,
     ];
-    return new ServerProcess(spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] }), ports);
+    const env = { ...process.env, ...environment };
+    return new ServerProcess(spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], env }), ports);
   }
 
   get pid(): number {

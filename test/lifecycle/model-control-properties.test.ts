@@ -49,9 +49,13 @@ interface Asked {
   outcome: 'open' | 'done' | InferenceError;
 }
 
-async function turns(count = 40): Promise<void> {
-  for (let i = 0; i < count; i++) await Promise.resolve();
+/** Some way, which need not be all that can go on now. */
+async function someTurns(): Promise<void> {
+  for (let i = 0; i < 40; i++) await Promise.resolve();
 }
+
+/** Until nothing can go on without the test: every promise that is settled has been heard. */
+const allTurns = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 class Scene {
   readonly repository = new LaggingRepository();
@@ -106,7 +110,7 @@ class Scene {
       const files = new Map([['1/model.onnx', new Uint8Array(1)]]);
       this.#ask(step.name, 'bring', [content.id], control.load(step.name, { config: JSON.stringify(content), files }));
     } else this.#ask(step.name, 'unload', [], control.unload(step.name, false));
-    await turns();
+    await someTurns();
   }
 
   #ask(name: string, kind: Asked['kind'], candidates: string[], outcome: Promise<void>): void {
@@ -137,11 +141,11 @@ class Scene {
 
   /** Lets everything go on until nothing waits any more. */
   async quiesce(): Promise<void> {
-    await turns(400);
+    await allTurns();
     for (let rounds = 0; this.repository.gates.count > 0; rounds++) {
       expect(rounds).toBeLessThan(2000);
       this.repository.gates.open(0);
-      await turns(this.repository.gates.count > 0 ? 40 : 400);
+      await allTurns();
     }
   }
 
