@@ -21,7 +21,7 @@ import { hintForRepository, noModelText } from '../repository/misplaced-files.ts
 import { missingFiles } from '../repository/referenced-files.ts';
 import type { CheckRepository, ModelVerdict } from './validate-command.ts';
 
-/** As the server's own default, so that the verdict is what serving would say. */
+/** The server's default, so that the verdict equals that of the server. */
 const defaultMaxBatchSize = 4;
 
 export const checkRepository: CheckRepository = async (repository, options, engine) => {
@@ -93,11 +93,11 @@ async function checkModel(
   return { name, versions, summary: problems.length === 0 ? summary : '', problems, notes };
 }
 
-/** Whether loading would read a file for it. */
+/** Whether loading the model would read a file for the sample. */
 const readsFile = ({ batchSize, inputs }: WarmupSample): boolean =>
   batchSize > 0 && [...inputs.values()].some(({ source }) => source.kind === 'file');
 
-/** With what is wrong with the models that it needs. Those of another repository are not known here. */
+/** Adds the problems of the models that it needs. Models of other repositories are not known here. */
 function withNeedsChecked(model: ModelVerdict, all: readonly ModelVerdict[], graph: NeedsGraph): ModelVerdict {
   const problems = [...model.problems];
   const notes = [...model.notes];

@@ -1,4 +1,4 @@
-/** Which command a command line asks for. What follows the command's word is read by the command itself. */
+/** Chooses the command of a command line. The command itself reads the words after its name. */
 
 import { nearestName } from '../model-config/suggestion.ts';
 import { UsageError } from './usage-error.ts';
@@ -14,13 +14,13 @@ export type Command =
 const isHelp = (word: string): boolean => word === '--help' || word === '-h' || word === 'help';
 const commandOf = (word: string | undefined): CommandName | null => commandNames.find((name) => name === word) ?? null;
 
-/** The words of a command up to a `--`: what stands behind it is never a flag. */
+/** The words of a command up to `--`: no word after it is a flag. */
 const flagWords = (words: readonly string[]): readonly string[] =>
   words.includes('--') ? words.slice(0, words.indexOf('--')) : words;
 
 /**
  * `argv` without the interpreter and the script. Flags without a command mean `serve`, so that a command line written
- * for Triton needs no more than another program name. Throws a `UsageError`.
+ * for Triton works with only the program name changed. Throws a `UsageError`.
  */
 export function chooseCommand(argv: readonly string[]): Command {
   const [first, ...rest] = argv;

@@ -1,13 +1,13 @@
-/** `nereid doctor`: shows the cores, devices and runtime of this machine, and how to get what is missing. */
+/** `nereid doctor`: shows the cores, devices and runtime of this machine, and how to install missing parts. */
 
 import type { CudaDevice, Engine, EngineDescription } from '../engine/engine.ts';
 import type { ToolSurroundings } from './inspect-command.ts';
 import { columns, wrap } from './table.ts';
 import { parseToolArguments } from './tool-arguments.ts';
 
-/** What is known without an engine. */
+/** Facts that are known without an engine. */
 export interface HostFacts {
-  /** Of this server. */
+  /** The version of this server. */
   readonly version: string;
   /** `process.version`, e.g. `v20.20.2`. */
   readonly nodeVersion: string;
@@ -32,7 +32,7 @@ async function examine(surroundings: ToolSurroundings, libraryPath: string | nul
 
 const gibibytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 
-/** How the cores are divided among the instances of a model that sets no thread counts. */
+/** The division of the cores among the instances of a model that sets no thread counts. */
 function threadPlan(cores: number): string {
   const threads = (instances: number): number => Math.max(1, Math.floor(cores / instances));
   const two = cores > 1 ? `, two instances run ${threads(2)} each` : '';

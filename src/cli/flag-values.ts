@@ -28,7 +28,7 @@ function rangeText({ min, max }: Flag): string {
   return min === undefined ? ` of at most ${max}` : ` between ${min} and ${max}`;
 }
 
-/** What is wrong with a value, in words that follow the flag's name; null when nothing is. */
+/** The fault of a value, as text after the flag's name; null when it is valid. */
 export function valueProblem(flag: Flag, value: string): string | null {
   const given = `but '${value}' was given`;
   switch (flag.type) {
@@ -76,12 +76,12 @@ export class FlagValues<Table extends FlagTable> {
     return booleanOf(this.#last(name) ?? '') ?? false;
   }
 
-  /** Of a flag whose table row has a default. */
+  /** The value of a flag that has a default. */
   number(name: NameOf<Table, 'integer' | 'number'>): number {
     return Number(this.#last(name) ?? Number.NaN);
   }
 
-  /** In the case of the table. */
+  /** The value, spelled as in the table. */
   choice(name: NameOf<Table, 'choice'>): string {
     const value = this.#last(name) ?? '';
     const flag: Flag | undefined = this.#table[name];

@@ -1,4 +1,4 @@
-/** What a flag is. The flags themselves are in `serve-flags.ts` and `triton-flags.ts`. */
+/** The description of a flag. The flags themselves are in `serve-flags.ts` and `triton-flags.ts`. */
 
 export const flagGroups = [
   'Models',
@@ -22,9 +22,9 @@ export type FlagGroup = (typeof flagGroups)[number];
 export type FlagType = 'switch' | 'boolean' | 'integer' | 'number' | 'choice' | 'text';
 
 /**
- * What the flag does here. `ignored`: accepted without effect, and said so once at start. `refused`: the feature is not
- * in this version, so the server does not start with it; values in `off` ask for nothing and are fine. Reasons complete
- * the sentence "--flag has no effect: …" or "--flag=value cannot be honoured: …".
+ * The effect of the flag. `ignored`: accepted without effect, and logged at start. `refused`: the feature is not in
+ * this version, so the server does not start; values in `off` do not ask for the feature and are accepted. Reasons
+ * complete the sentence "--flag has no effect: …" or "--flag=value cannot be honoured: …".
  */
 export type FlagEffect =
   | { readonly kind: 'honoured' }
@@ -34,19 +34,19 @@ export type FlagEffect =
 export interface Flag {
   readonly group: FlagGroup;
   readonly type: FlagType;
-  /** As it would be written on the command line; null when the flag has none. */
+  /** The default, as on the command line; null when there is none. */
   readonly initial: string | null;
   /** One or two sentences without the default. */
   readonly help: string;
   readonly effect: FlagEffect;
   /** Other names of the same flag. */
   readonly aliases?: readonly string[];
-  /** Every occurrence counts; of another flag the last one does. */
+  /** All occurrences count; of other flags only the last one does. */
   readonly isRepeatable?: boolean;
   readonly choices?: readonly string[];
   readonly min?: number;
   readonly max?: number;
-  /** What stands for the value in the help. */
+  /** The name of the value in the help. */
   readonly placeholder?: string;
 }
 

@@ -69,7 +69,7 @@ function groupTexts(table: FlagTable): readonly string[] {
   });
 }
 
-/** Triton's flags without effect here need no more than their names. */
+/** The names of Triton's flags that have no effect here. */
 function namesWithout(kind: 'ignored' | 'refused'): string {
   const names = Object.entries<Flag>({ ...serveFlags, ...tritonFlags })
     .filter(([, flag]) => flag.effect.kind === kind)
@@ -115,7 +115,7 @@ export function helpText(topic: CommandName | null): string {
   }
 }
 
-/** What is printed after a mistake on the command line: every problem, and where the help is. */
+/** The text after a mistake on the command line: every problem, and how to get help. */
 export function usageText(problems: readonly string[], topic: CommandName | null): string {
   const command = topic === null ? 'nereid' : `nereid ${topic}`;
   return `${problems.map((problem) => `${command}: ${problem}\n`).join('')}See "${command} --help".\n`;

@@ -1,4 +1,4 @@
-/** `nereid inspect`: what a model file declares, as a table or as JSON. */
+/** `nereid inspect`: shows the declarations of a model file as a table or as JSON. */
 
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -13,15 +13,15 @@ import { printable } from '../observability/printable.ts';
 import { columns } from './table.ts';
 import { parseToolArguments } from './tool-arguments.ts';
 
-/** As the server's own default. */
+/** The server's default. */
 const defaultMaxBatchSize = 4;
 
-/** What the tools are given by `run-command.ts`. */
+/** The surroundings of a tool, from `run-command.ts`. */
 export interface ToolSurroundings {
   readonly cwd: string;
   /** Rejects or throws with a sentence when there is no usable runtime. */
   openEngine(libraryPath: string | null): Engine | Promise<Engine>;
-  /** Where the answer goes; text with line ends. */
+  /** Writes the answer: text with line ends. */
   write(text: string): void;
 }
 
@@ -89,8 +89,8 @@ const signatureJson = (signature: ModelSignature, batching: string): string =>
   );
 
 /**
- * The configuration that a server would use for a file of a repository, `<model>/<version>/<file>`: it may name libraries
- * that the file needs. Elsewhere, and where it cannot be read, none.
+ * The configuration that a server would use for a file of a repository, `<model>/<version>/<file>`: it may name
+ * libraries that the file needs. An empty one elsewhere, and when it cannot be read.
  */
 function configurationOf(path: string): { folder: string; message: ConfigMessage; source: ConfigSource } {
   const folder = dirname(dirname(path));
@@ -106,7 +106,7 @@ function configurationOf(path: string): { folder: string; message: ConfigMessage
   }
 }
 
-/** What is wrong with the configuration is for `validate` to tell; here the model counts. */
+/** Faults of the configuration are reported by `validate`, not here. */
 function batchingOf(query: Parameters<typeof resolveModelConfig>[0]): string {
   try {
     return batchingText(resolveModelConfig(query));

@@ -3,7 +3,7 @@
 import { nearestName } from '../model-config/suggestion.ts';
 import { booleanOf } from './flag-values.ts';
 
-/** What reading a list of settings adds up to; problems and notes are whole sentences. */
+/** The result of reading a list of settings; problems and notes are whole sentences. */
 export interface KeyedReading<T> {
   readonly settings: T;
   readonly problems: readonly string[];
@@ -28,7 +28,7 @@ export interface MetricsSettings {
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
-/** `key=value`, quotes that survived the shell taken off; null when it is not of that form. */
+/** `key=value`, without quotes that the shell left in place; null when it is not of that form. */
 function keyAndValue(text: string): readonly [key: string, value: string] | null {
   const equals = text.indexOf('=');
   if (equals <= 0) return null;
@@ -47,7 +47,7 @@ const wholeNumber = (value: string, max: number): number | null =>
 const maxThreads = 4096;
 const maxBatchSize = 2 ** 31 - 1;
 
-/** Keys with the function that stores a value and answers what was expected when it cannot. */
+/** Each key with a function that stores a value, or returns the expectation for an invalid one. */
 type Setters<T> = Readonly<Record<string, (settings: Mutable<T>, value: string) => string | null>>;
 
 const booleanSetter =
@@ -118,7 +118,7 @@ function quantileOf(text: string): number | null {
   return isRight ? quantile : null;
 }
 
-/** Stores a setting; answers the problem, or null. */
+/** Stores a setting; returns the problem, or null. */
 function store<T>(flag: string, setters: Setters<T>, settings: Mutable<T>, key: string, value: string): string | null {
   const set = Object.hasOwn(setters, key) ? setters[key] : undefined;
   if (set === undefined) {

@@ -6,7 +6,7 @@ import type { ListenAddress } from '../server/server-config.ts';
 import type { FlagValues } from './flag-values.ts';
 import type { ServeFlags } from './serve-flags.ts';
 
-/** What an address stands for that belongs to a frontend that is off and is none. */
+/** Replaces an invalid address of a frontend that is off. */
 const anyHost = '0.0.0.0';
 
 /** Null where a service is off. */
@@ -52,17 +52,17 @@ export function listenAddresses(values: FlagValues<ServeFlags>, problems: string
   return addresses;
 }
 
-/** How gRPC and Triton write what kind of address follows. */
+/** The prefix by which gRPC and Triton name the kind of an address. */
 const addressKind = /^(ipv4|ipv6|dns):/i;
 
-/** As it is given to the system: without the kind, without brackets, a zone behind one percent sign (RFC 6874 has `%25`). */
+/** The host for the system: without the kind, without brackets, a zone after one percent sign (RFC 6874 has `%25`). */
 function bareHost(text: string): string {
   const host = text.trim().replace(addressKind, '');
   const inBrackets = /^\[(.*)\]$/.exec(host)?.[1];
   return (inBrackets ?? host).replace(/^([0-9a-f:.]+)%25(?=.)/i, '$1%');
 }
 
-/** The host of an address flag: an IPv4 or IPv6 address or a name. What is none of them is a problem. */
+/** The host of an address flag: an IPv4 or IPv6 address or a name. Anything else is a problem. */
 function hostOf(flag: string, text: string, problems: string[]): string {
   const host = bareHost(text);
   const isBracketed = text.trim().replace(addressKind, '').startsWith('[');

@@ -6,13 +6,13 @@
 import { nearestName } from '../model-config/suggestion.ts';
 import { type Flag, type FlagTable, valueText } from './flag.ts';
 
-/** One flag as it was given: its full name and the text of its value, '' for a switch. */
+/** One given flag: its full name and the text of its value, '' for a switch. */
 export interface GivenFlag {
   readonly name: string;
   readonly value: string;
 }
 
-/** The names that a word stands for: the exact one, or all that begin with it. */
+/** The flags that a word may mean: the exact one, or all that begin with it. */
 function matches(word: string, table: FlagTable): readonly string[] {
   if (Object.hasOwn(table, word)) return [word];
   const exact = Object.entries(table).find(([, flag]) => flag.aliases?.includes(word));
@@ -36,7 +36,7 @@ const expectedValue = (name: string, flag: Flag): string =>
 interface Reading {
   readonly given: GivenFlag | null;
   readonly problem: string | null;
-  /** Words used up, the flag itself included. */
+  /** Consumed words, the flag itself included. */
   readonly words: number;
 }
 
@@ -64,11 +64,11 @@ export interface ParsedWords {
   readonly given: readonly GivenFlag[];
   /** Words that are neither flags nor values of flags. */
   readonly operands: readonly string[];
-  /** What could not be read, one sentence each. */
+  /** Faults, one sentence each. */
   readonly problems: readonly string[];
 }
 
-/** A word `--` makes operands of all that follow. */
+/** After a word `--` all words are operands. */
 export function parseFlags(words: readonly string[], table: FlagTable): ParsedWords {
   const given: GivenFlag[] = [];
   const operands: string[] = [];

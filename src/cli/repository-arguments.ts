@@ -6,15 +6,15 @@ import type { FlagValues } from './flag-values.ts';
 import type { BackendSettings } from './keyed-settings.ts';
 import type { ServeFlags } from './serve-flags.ts';
 
-/** What a command line means depends on these. */
+/** The facts on which the meaning of a command line depends. */
 export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
-  /** Of this server, from package.json. */
+  /** The version of this server, from package.json. */
   readonly version: string;
   /** Whether a path is an existing folder. */
   readonly isFolder: (path: string) => boolean;
-  /** That this process may keep busy. */
+  /** Cores that this process may use. */
   readonly cpuCores: number;
   /** Memory that this process may use: the cgroup's limit, or the machine's memory. */
   readonly memoryBytes: number;
@@ -35,7 +35,7 @@ function repositoryPaths(
   if (paths.length === 0) {
     const inPlace = resolve(cwd, 'model-repository');
     if (isFolder(inPlace)) return [inPlace];
-    // A word that was not understood may have been meant for it: one mistake, one problem.
+    // An unknown word may have been meant as the repository: one mistake, one problem.
     if (isUnderstood)
       problems.push(
         'no model repository: give its folder with --model-repository=<folder> or NEREID_MODEL_REPOSITORY, or start where ./model-repository is',
@@ -66,7 +66,7 @@ function startupModels(values: Values, problems: string[]): readonly string[] {
   return names;
 }
 
-/** Between two looks; so short a time would be spent on nothing else. */
+/** The shortest time between two scans; with a shorter one the server would only scan. */
 const leastPollSecs = 0.05;
 
 function pollInterval(values: Values, problems: string[]): number {
@@ -80,7 +80,7 @@ function pollInterval(values: Values, problems: string[]): number {
 /**
  * Problems are added to the list, one sentence each.
  *
- * @param isUnderstood Whether every word was: only then a repository that is missing was not given.
+ * @param isUnderstood Whether every word was understood: only then a missing repository is reported.
  */
 export function repositoryConfig(
   values: Values,

@@ -1,4 +1,4 @@
-/** `--http-restricted-api` and `--grpc-restricted-protocol`: the APIs that are open only to callers with a key. */
+/** `--http-restricted-api` and `--grpc-restricted-protocol`: the APIs that only callers with a key may use. */
 
 import { nearestName } from '../model-config/suggestion.ts';
 import { type ApiRestriction, type RestrictableApi, restrictableApis } from '../server/server-config.ts';
@@ -9,10 +9,10 @@ const headerName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const isApi = (name: string): name is RestrictableApi => restrictableApis.some((known) => known === name);
 
 /**
- * Reads `<api>[,<api>…]:<key>=<value>` of each value. Problems are added to the list, one sentence each; none shows a value,
- * which is a secret.
+ * Reads values of the form `<api>[,<api>…]:<key>=<value>`. Problems are added to the list, one sentence each; none
+ * contains a value, which is a secret.
  *
- * @param prefix Put before the key to have the name of the header.
+ * @param prefix The header's name is this prefix and the key.
  */
 export function readRestrictions(
   flag: string,

@@ -18,10 +18,10 @@ const version = (
   JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
 ).version;
 
-/** Of a command line that cannot be understood, as programs have it; 1 is that of a command that failed. */
+/** The usual exit code for an invalid command line; 1 is that of a command that failed. */
 const usageExitCode = 2;
 
-/** Lines of the runtime do not belong between a tool's answer; what is wrong reaches the caller as an error. */
+/** Log lines of the runtime do not belong into a tool's answer; the caller gets failures as errors. */
 const toolSurroundings: ToolSurroundings = {
   cwd: process.cwd(),
   openEngine: (libraryPath) => createNativeEngine({ libraryPath, globalThreadPool: null, logger: silentLogger }),
@@ -48,7 +48,7 @@ export async function runCommandLine(words: readonly string[], signals: ProcessS
   }
 }
 
-/** A tool ends as programs do, also by a signal that has come already. */
+/** A tool ends by signals as usual, also by one that has arrived already. */
 function leaveToNode(signals: ProcessSignals): void {
   for (const signal of signals.release()) process.kill(process.pid, signal);
 }

@@ -1,4 +1,4 @@
-/** From the command line and the environment to a `ServerConfig`: pure, complete, frozen. */
+/** Converts the command line and the environment to a `ServerConfig`: pure, complete, frozen. */
 
 import { resolve } from 'node:path';
 import type { GrpcConfig, HttpConfig, LogConfig, RequestLogConfig, ServerConfig } from '../server/server-config.ts';
@@ -18,20 +18,20 @@ type Values = FlagValues<ServeFlags>;
 /** Every flag that `nereid serve` recognises. */
 export const allServeFlags: FlagTable = { ...serveFlags, ...tritonFlags };
 
-/** Whether the value switches off what is not there anyway. */
+/** Whether the value only switches off a feature that does not exist. */
 const asksForNothing = (flag: Flag, value: string): boolean =>
   'off' in flag.effect && (flag.effect.off ?? []).includes(value.toLowerCase());
 
 const shownFlag = ({ name, value }: GivenFlag): string => (value === '' ? `--${name}` : `--${name}=${value}`);
 
-/** The given flags sorted: those that count, and sentences on those that are wrong or have no effect. */
+/** The given flags: the valid ones, and sentences on those that are invalid or have no effect. */
 interface Judgement {
   readonly valid: readonly GivenFlag[];
   readonly problems: readonly string[];
   readonly ignored: readonly string[];
 }
 
-/** Whether the flag is the address or port of a frontend that is switched off, where it cannot be wrong. */
+/** Whether the flag is the address or port of a frontend that is switched off, which is not checked. */
 function isOfFrontendOff(name: string, given: readonly GivenFlag[]): boolean {
   const frontend = /^(http|grpc|metrics)-(address|port)$/.exec(name)?.[1];
   const allow = given.findLast((one) => one.name === `allow-${frontend}`);
@@ -122,19 +122,19 @@ function grpcConfig(values: Values, listen: GrpcConfig['listen'], problems: stri
 const mostFrontendThreads = 8;
 
 /**
- * A quarter of the cores; the others compute. Below eight cores the main thread does it alone: threads that take turns on a
- * core cost more than they bring (measured: docs/decisions/0010-frontend-threads.md).
+ * A quarter of the cores; the others compute. Below eight cores the main thread is the only one: threads that share a
+ * core cost more than they gain (measured: docs/decisions/0010-frontend-threads.md).
  */
 const frontendThreadsFor = (cpuCores: number): number =>
   Math.max(1, Math.min(mostFrontendThreads, Math.floor(cpuCores / 4)));
 
 const mostInflightBytes = 1024 * 1024 * 1024;
 
-/** A quarter of the memory: weights, intermediate results and what the collector has not seen yet need the rest. */
+/** A quarter of the memory: weights, intermediate results and uncollected garbage need the rest. */
 const inflightBytesFor = (memoryBytes: number): number => Math.min(mostInflightBytes, Math.ceil(memoryBytes / 4));
 
 /**
- * The settings that the words after `serve` ask for. Throws a `UsageError` that lists everything that is wrong with them.
+ * The settings from the words after `serve`. Throws a `UsageError` that lists all faults.
  */
 export function parseServeArguments(words: readonly string[], surroundings: Surroundings): ServerConfig {
   const parsed = parseFlags(words, allServeFlags);

@@ -1,4 +1,4 @@
-/** `nereid serve`: from the command line to a server that serves until a signal ends it. */
+/** `nereid serve`: starts a server from the command line; it serves until a signal ends it. */
 
 import { statSync } from 'node:fs';
 import { totalmem } from 'node:os';
@@ -21,8 +21,8 @@ export interface ServeSurroundings {
 const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 
 /**
- * Ends the process: with 0 after an orderly end, with 1 when the time limit cut something off or the start failed. Rejects
- * for a command line or a log file that is wrong.
+ * Ends the process: with 0 after an orderly end, with 1 when the time limit cut something off or the start failed.
+ * Rejects for an invalid command line or log file.
  */
 export async function serveCommand(words: readonly string[], { version, signals }: ServeSurroundings): Promise<never> {
   const { env } = process;
@@ -32,14 +32,14 @@ export async function serveCommand(words: readonly string[], { version, signals 
     version,
     isFolder,
     cpuCores: cpuCores(),
-    // Without a limit it is 0, or more than there is.
+    // Without a limit it is 0, or more than the physical memory.
     memoryBytes: Math.min(process.constrainedMemory() || Number.POSITIVE_INFINITY, totalmem()),
   });
   const log = await openLog(config.log);
   const life = new ProcessLife(log.logger);
   signals.deliver((signal) => life.receive(signal));
   log.logger.info({ version, config }, 'starting with these settings');
-  // The timers of the server do not keep the process; without this one it would end when nothing else is left to do.
+  // The timers of the server do not keep the process alive; without this one it could end while idle.
   setInterval(() => undefined, 1000);
   const exitCode = await serve(config, life, log.logger).catch((error: unknown) => {
     process.stderr.write(`nereid: ${error instanceof Error ? error.message : String(error)}\n`);
@@ -67,7 +67,7 @@ async function serveUntilStopped(config: ServerConfig, life: ProcessLife, logger
   }
 }
 
-/** With the address of HTTP as it can be opened on this machine: one that stands for all of its addresses is shown as localhost. */
+/** The line for a ready server, with its HTTP address: the address for all interfaces is shown as localhost. */
 function readyText(addresses: ReadonlyMap<string, string>): string {
   const http = addresses.get('http');
   return http === undefined ? 'ready' : `ready: http://${http.replace(/^(0\.0\.0\.0|\[::\]):/, 'localhost:')}`;

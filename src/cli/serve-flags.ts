@@ -1,6 +1,6 @@
 /**
- * The flags of `nereid serve` that do something, with type, default and help: the one table that parsing, `--help` and
- * docs/flags.md come from. Names, defaults and meanings are Triton's where Triton has the flag.
+ * The flags of `nereid serve` that have an effect, with type, default and help: the one table for parsing, `--help` and
+ * docs/flags.md. Names, defaults and meanings are Triton's where Triton has the flag.
  */
 
 import { type FlagTable, honoured } from './flag.ts';
@@ -10,7 +10,7 @@ const port = { type: 'integer', min: 0, max: 65_535, placeholder: 'port', effect
 const yesNo = { type: 'boolean', effect: honoured } as const;
 const text = { type: 'text', effect: honoured } as const;
 const wholeNumber = { type: 'integer', effect: honoured } as const;
-/** The largest value that Node's timers and HTTP/2 settings take. */
+/** The largest value of Node's timers and of HTTP/2 settings. */
 const maxMs = 2 ** 31 - 1;
 const milliseconds = { type: 'integer', min: 0, max: maxMs, placeholder: 'ms', effect: honoured } as const;
 

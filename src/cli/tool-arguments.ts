@@ -50,7 +50,7 @@ export interface ValidateArguments extends ToolArguments {
   readonly configName: string | null;
 }
 
-/** How many paths a tool takes, and what they are called. */
+/** The number of paths of a tool, and their names. */
 interface Operands {
   readonly what: string;
   readonly min: number;

@@ -1,6 +1,6 @@
 /**
  * Triton's flags that have no effect in this version, and those whose feature it does not have: accepted so that a
- * command line written for Triton works, or refused with the reason so that nobody relies on what is not there.
+ * command line written for Triton works, or refused with the reason so that nobody relies on a missing feature.
  */
 
 import type { FlagEffect, FlagTable } from './flag.ts';

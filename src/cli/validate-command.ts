@@ -6,14 +6,14 @@ import type { ToolSurroundings } from './inspect-command.ts';
 import { columns } from './table.ts';
 import { parseValidateArguments, type ValidateArguments } from './tool-arguments.ts';
 
-/** What was found about one model. */
+/** The result for one model. */
 export interface ModelVerdict {
   readonly name: string;
   /** Versions that would be served, ascending. */
   readonly versions: readonly number[];
   /** `dynamic batching up to 8` or the like; '' when there are problems. */
   readonly summary: string;
-  /** One sentence each, with file:line:column where there is a place. Empty: the model can be served. */
+  /** One sentence each, with file:line:column if there is a position. Empty: the model can be served. */
   readonly problems: readonly string[];
   /** Fields that are accepted without effect. */
   readonly notes: readonly string[];
@@ -28,7 +28,7 @@ export type CheckRepository = (
 
 export interface RepositoryFindings {
   readonly models: readonly ModelVerdict[];
-  /** Oddities of the repository itself, one sentence each. */
+  /** Notes on the repository itself, one sentence each. */
   readonly notes: readonly string[];
 }
 
@@ -56,7 +56,10 @@ function repositoryText({ repository, models, notes }: RepositoryVerdict): strin
   return `${[printable(repository), ...lines, ...oddities, `  ${total}`].join('\n')}\n`;
 }
 
-/** The exit code: 1 when any model is bad or nothing was found. Rejects with a `UsageError` or the reason of a failure. */
+/**
+ * The exit code: 1 when any model has problems or there is no model. Rejects with a `UsageError` or the reason of a
+ * failure.
+ */
 export async function validateCommand(
   words: readonly string[],
   surroundings: ToolSurroundings,

@@ -1,13 +1,13 @@
 /**
  * Counts frames that cause work without carrying any. Credit returns with time and with real requests, so an honest
- * client is never stopped, however busy; a connection that only costs is closed (CVE-2019-9512 to 9518,
+ * client is never stopped, however busy; a connection that only causes work is closed (CVE-2019-9512 to 9518,
  * CVE-2023-44487).
  */
 
 import { calmDown } from './error-code.ts';
 import type { Http2Limits } from './limits.ts';
 
-/** What a new stream makes good for: a client may send several window updates and a ping with each call. */
+/** Idle frames that a new stream allows: a client may send several window updates and a ping with each call. */
 const idleFramesPerStream = 16;
 
 export class AbuseGuard {
@@ -28,7 +28,10 @@ export class AbuseGuard {
     if (--this.#idleFrames < 0) throw calmDown('too many frames that bring no work');
   }
 
-  /** The peer reset a stream that was not answered yet, or made us reset one. @throws ConnectionError when there were too many of them. */
+  /**
+   * The peer reset a stream that was not answered yet, or made the server reset one. @throws ConnectionError when there
+   * were too many of them.
+   */
   reset(): void {
     if (--this.#resets < 0) throw calmDown('too many streams that end before they are answered');
   }

@@ -1,4 +1,4 @@
-/** Limits of what a connection receives: the window of all its streams, and the memory of large messages. */
+/** Limits for the bytes that a connection receives: the window of all its streams, and the memory of large messages. */
 
 import { ConnectionError, errorCode } from './error-code.ts';
 import type { FrameWriter } from './frame-writer.ts';
@@ -18,12 +18,12 @@ export class ConnectionIntake {
     this.#window = limits.connectionWindowBytes;
   }
 
-  /** What messages have of `tryAssemble`. */
+  /** Bytes that messages have reserved by `tryAssemble`. */
   get assembledBytes(): number {
     return this.#assembledBytes;
   }
 
-  /** What is still to come of these messages. */
+  /** Bytes of these messages that have not arrived. */
   get missingBytes(): number {
     return this.#missingBytes;
   }
@@ -36,7 +36,7 @@ export class ConnectionIntake {
     }
   }
 
-  /** The window opens by this, when enough has come together. */
+  /** Opens the window by so many bytes, once enough have accumulated. */
   credit(bytes: number): void {
     this.#creditBytes += bytes;
     if (this.#creditBytes < this.#limits.connectionWindowBytes / 4) return;
@@ -46,8 +46,8 @@ export class ConnectionIntake {
   }
 
   /**
-   * Asks for memory for a message that is put together over several reads; false when this connection has enough of that
-   * already. Whoever got it calls `releaseAssembly`.
+   * Reserves memory for a message that is assembled over several reads; false when this connection has reserved too
+   * much already. After true the caller calls `releaseAssembly`.
    */
   tryAssemble(bytes: number): boolean {
     if (this.#assembledBytes > 0 && this.#assembledBytes + bytes > this.#limits.maxAssembledBytes) return false;
@@ -56,12 +56,12 @@ export class ConnectionIntake {
     return true;
   }
 
-  /** So many bytes of such a message have come. */
+  /** So many bytes of such a message have arrived. */
   assembled(bytes: number): void {
     this.#missingBytes -= bytes;
   }
 
-  /** @param missingBytes Of the message, what has not come and is waited for no more. */
+  /** @param missingBytes Bytes of the message that have not arrived and are no longer expected. */
   releaseAssembly(bytes: number, missingBytes = 0): void {
     this.#assembledBytes -= bytes;
     this.#missingBytes -= missingBytes;

@@ -1,7 +1,7 @@
 /**
  * How a connection begins, is kept alive and ends: SETTINGS, PING, GOAWAY and the time limits. A graceful end has two
- * steps (RFC 9113, section 6.8): the first GOAWAY asks the peer to open no more streams; when the peer must have read
- * it, the second one names the last stream that is served.
+ * steps (RFC 9113, section 6.8): the first GOAWAY asks the peer to open no more streams; when the peer must have
+ * read it, the second one names the last stream that is served.
  */
 
 import type { Duplex } from 'node:stream';
@@ -14,18 +14,18 @@ import type { Http2Limits } from './limits.ts';
 import { settingId } from './peer-settings.ts';
 import type { StreamTable } from './stream-table.ts';
 
-/** After the end was decided, the peer gets so long to close from its side. */
+/** How long the peer may take to close its side after the last GOAWAY. */
 const closeGraceMs = 1000;
 
-/** Answers to PING and SETTINGS that the peer has not read. */
+/** The most answers to PING and SETTINGS that the peer has not read. */
 const maxUnreadReplies = 1000;
 
-/** The connection, as far as its life depends on it. */
+/** The part of a connection that its life cycle needs. */
 export interface LivingConnection {
   readonly writer: FrameWriter;
   readonly streams: StreamCounts;
   readonly hasHandshake: boolean;
-  /** When the header block began that is not complete; null when there is none. */
+  /** The start of an incomplete header block; null when there is none. */
   readonly openBlockSinceMs: number | null;
   /** Tells the peer and ends the connection; its streams are closed. */
   fail(error: ConnectionError): void;
@@ -34,9 +34,9 @@ export interface LivingConnection {
 type StreamCounts = Pick<StreamTable, 'lastId' | 'size' | 'heldBytes' | 'pumpedBytes'>;
 
 export class ConnectionLife {
-  /** Nothing that comes is looked at any more. */
+  /** Received bytes are no longer read. */
   isFailed = false;
-  /** Streams above it are not taken. */
+  /** Streams with a higher id are not accepted. */
   lastAcceptedId = maxStreamId;
   readonly #connection: LivingConnection;
   readonly #socket: Duplex;
@@ -49,11 +49,11 @@ export class ConnectionLife {
   #pingedAtMs = -1;
   #goingSinceMs = -1;
   #isClosing = false;
-  /** The first tick behind the end. */
+  /** The time of the first tick after the end. */
   #closingSinceMs = -1;
   #agedAtMs = -1;
   #unreadReplies = 0;
-  /** Of bodies that wait for windows: what had left at the last look, and when that had changed. */
+  /** The bytes of waiting bodies that had been sent at the last check, and the time of the last change. */
   #pumpedBytes = 0;
   #pumpedAtMs: number;
 
@@ -65,16 +65,16 @@ export class ConnectionLife {
     this.#startedAtMs = nowMs;
     this.#heardAtMs = nowMs;
     this.#pumpedAtMs = nowMs;
-    // Connections that began together do not all come back together.
+    // Connections that began together should not all reconnect together.
     this.#ageMs = limits.maxConnectionAgeMs * (0.9 + 0.2 * Math.random());
   }
 
-  /** Address of the peer, '' when it is gone. */
+  /** Address of the peer, '' when the connection is lost. */
   get peerAddress(): string {
     return addressOfPeer(this.#socket);
   }
 
-  /** Our SETTINGS, and the window of the connection. */
+  /** Sends our SETTINGS, and the window of the connection. */
   greet(): void {
     const { maxConcurrentStreams, streamWindowBytes, maxHeaderListBytes, connectionWindowBytes } = this.#limits;
     const settings: readonly (readonly [id: number, value: number])[] = [
@@ -87,7 +87,7 @@ export class ConnectionLife {
     if (connectionWindowBytes > defaultWindowBytes) writer.windowUpdate(0, connectionWindowBytes - defaultWindowBytes);
   }
 
-  /** Something came from the peer. When is known to the second, which is exact enough and costs no look at the clock. */
+  /** Bytes arrived from the peer. The time is accurate to a second, which is enough and needs no clock. */
   heard(): void {
     this.#hasHeard = true;
   }
@@ -108,7 +108,7 @@ export class ConnectionLife {
     if (this.#goingSinceMs >= 0) this.#lastGoAway();
   }
 
-  /** Asks the peer to open no more streams; the connection ends when those that are open have ended. */
+  /** Asks the peer to open no more streams; the connection ends when the open ones have ended. */
   goAway(nowMs: number): void {
     if (this.isFailed || this.#goingSinceMs >= 0) return;
     this.#goingSinceMs = nowMs;
@@ -122,7 +122,7 @@ export class ConnectionLife {
     this.#close();
   }
 
-  /** Who does not read its answers is not read from either. */
+  /** Stops reading from a peer that does not read its answers (backpressure). */
   pauseIfBehind(): void {
     if (this.#connection.writer.output.unsentBytes > this.#limits.maxUnsentBytes) this.#socket.pause();
   }
@@ -140,7 +140,7 @@ export class ConnectionLife {
     if (this.#hasHeard) this.#heardAtMs = nowMs;
     this.#hasHeard = false;
     if (this.#isClosing) {
-      // What the peer still reads of its last answers is not cut off, as long as it reads.
+      // The last answers are not cut off as long as the peer reads them.
       if (this.#closingSinceMs < 0) this.#closingSinceMs = nowMs;
       if (!this.isFailed && this.#connection.writer.output.unsentBytes > 0) {
         this.#closingSinceMs = nowMs;
@@ -153,7 +153,7 @@ export class ConnectionLife {
     this.#checkAge(nowMs);
     this.#keepAlive(nowMs);
     if (this.#goingSinceMs >= 0 && nowMs - this.#goingSinceMs >= closeGraceMs) this.#lastGoAway();
-    // Replies of the last second that the socket has taken are no burden.
+    // Replies that the socket has taken do not count.
     if (this.#connection.writer.output.unsentBytes === 0) this.#unreadReplies = 0;
   }
 
@@ -168,7 +168,7 @@ export class ConnectionLife {
     const { heldBytes, pumpedBytes } = this.#connection.streams;
     if (heldBytes === 0 || pumpedBytes !== this.#pumpedBytes) this.#pumpedAtMs = nowMs;
     this.#pumpedBytes = pumpedBytes;
-    // A peer may also take nothing by opening no window.
+    // A peer can also stall by opening no window.
     const isHeldUp = nowMs - this.#pumpedAtMs >= this.#limits.stallTimeoutMs;
     if (this.#stall.isStalled(nowMs) || isHeldUp) this.#socket.destroy();
   }
@@ -211,7 +211,7 @@ export class ConnectionLife {
     this.#connection.writer.end();
   }
 
-  /** A peer that asks and never reads would have us keep its answers for ever. */
+  /** Limits the unread replies of a peer that asks and never reads. */
   #reply(): void {
     if (this.#connection.writer.output.unsentBytes > 0 && ++this.#unreadReplies > maxUnreadReplies) {
       throw calmDown('too many frames whose answers are not read');

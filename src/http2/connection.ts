@@ -1,6 +1,6 @@
 /**
- * One HTTP/2 connection, seen from the server (RFC 9113): what each frame does to the streams, the windows and the tables.
- * Everything happens in the turn in which the bytes came. Frames are cut in frame-reader.ts and written in
+ * One HTTP/2 connection, seen from the server (RFC 9113): the effect of each frame on streams, windows and tables.
+ * Everything happens in the turn in which the bytes arrived. Frames are cut in frame-reader.ts and written in
  * socket-writer.ts; sockets and timers belong to server.ts, which calls `tick` about once a second.
  */
 
@@ -27,18 +27,18 @@ import { areTrailers, checkRequest, malformed } from './request-check.ts';
 import { Http2Stream, type RequestHandler } from './stream.ts';
 import { StreamTable } from './stream-table.ts';
 
-/** What all connections of a server share. */
+/** The parts that all connections of a server share. */
 export interface ConnectionSurroundings {
   readonly handler: RequestHandler;
   readonly limits: Http2Limits;
   readonly clock: Http2Clock;
   readonly pool: ChunkPool;
   readonly turn: FlushTurn;
-  /** Told of bytes that wait for the peers. */
+  /** Counts bytes that wait for the peers. */
   readonly countWaiting?: CountWaiting | null;
 }
 
-/** What peers may use before SETTINGS say otherwise, which ours do not. */
+/** The default header table of peers, which our SETTINGS do not change. */
 const headerTableBytes = 4096;
 
 const tooLargeFields = [new HeaderField(':status', '431')];
@@ -56,7 +56,7 @@ export class Http2Connection implements FrameSink, SocketUser {
   readonly #guard: AbuseGuard;
   readonly #control: ControlFrames;
   #block: HeaderBlock | null = null;
-  /** Of the present DATA frame; null when nobody wants its content. */
+  /** The stream of the current DATA frame; null when its content is dropped. */
   #dataStream: Http2Stream | null = null;
   #isDataEnd = false;
 
@@ -78,12 +78,12 @@ export class Http2Connection implements FrameSink, SocketUser {
     return this.#control.hasSettings;
   }
 
-  /** When the header block began that is not complete; null when there is none. */
+  /** The start of an incomplete header block; null when there is none. */
   get openBlockSinceMs(): number | null {
     return this.#block?.startedAtMs ?? null;
   }
 
-  /** Takes what the socket brought. The bytes may be overwritten when this returns. */
+  /** Takes bytes from the socket. They may be overwritten when this returns. */
   receive(bytes: Buffer, from: number, end: number): void {
     if (this.life.isFailed) return;
     this.life.heard();
@@ -107,7 +107,7 @@ export class Http2Connection implements FrameSink, SocketUser {
   }
 
   ended(): void {
-    // The socket closes itself then, and tells by that.
+    // Then the socket closes itself, which causes an event.
   }
 
   /** Tells the peer and ends the connection; its streams are closed. */
@@ -117,7 +117,7 @@ export class Http2Connection implements FrameSink, SocketUser {
     this.lost();
   }
 
-  /** The socket is gone, or what comes from it is not looked at any more. */
+  /** The socket is closed, or its bytes are no longer read. */
   lost(): void {
     this.life.isFailed = true;
     this.#reader.stop();
@@ -125,7 +125,7 @@ export class Http2Connection implements FrameSink, SocketUser {
     this.writer.output.count();
   }
 
-  /** Whether the peer has not opened that stream. Those that came after our last GOAWAY it has, and they are ignored. */
+  /** Whether the peer has not opened that stream. Streams after our last GOAWAY count as opened, and are ignored. */
   isIdle(streamId: number): boolean {
     if (streamId === 0 || (streamId & 1) === 0) return true;
     return streamId > this.streams.lastId && streamId <= this.life.lastAcceptedId;
@@ -137,7 +137,7 @@ export class Http2Connection implements FrameSink, SocketUser {
     this.life.tick(nowMs);
   }
 
-  // ---- frames that come ----
+  // ---- received frames ----
 
   onFrame(type: number, flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
     if (!this.#control.hasSettings && (type !== frameType.settings || (flags & frameFlag.ack) !== 0)) {
@@ -269,7 +269,7 @@ export class Http2Connection implements FrameSink, SocketUser {
   }
 
   #onRequest(streamId: number, fields: HeaderField[], isStreamEnd: boolean): void {
-    // After the last GOAWAY the peer knows that this one is not taken, and will try elsewhere.
+    // The last GOAWAY has told the peer that this stream is not accepted; it retries elsewhere.
     if (streamId > this.life.lastAcceptedId) return;
     this.streams.lastId = streamId;
     this.#guard.newStream();
@@ -292,7 +292,7 @@ export class Http2Connection implements FrameSink, SocketUser {
     if (isStreamEnd && !stream.isClosed) stream.remoteEnded();
   }
 
-  /** Ends a stream for what the peer did to it, whether it is open or not. */
+  /** Ends a stream for an error of the peer, whether it is open or not. */
   streamError(streamId: number, code: number): void {
     const stream = this.streams.get(streamId);
     if (stream !== undefined) stream.fail(code);
@@ -301,21 +301,21 @@ export class Http2Connection implements FrameSink, SocketUser {
     else this.#refuse(streamId, code);
   }
 
-  /** Counts a stream that the peer made us reset: as costly as one that it resets itself (CVE-2025-8671). */
+  /** Counts a stream that the peer made the server reset: as costly as one that the peer resets (CVE-2025-8671). */
   blamePeer(): void {
     this.#guard.reset();
   }
 
-  /** Resets a stream that we have nothing of. */
+  /** Resets a stream that has no object here. */
   #refuse(streamId: number, code: number): void {
     this.#guard.reset();
     this.streams.rememberReset(streamId);
     this.writer.reset(streamId, code);
   }
 
-  // ---- what streams ask for ----
+  // ---- calls from streams ----
 
-  /** The answer of this stream has ended. A peer that is still sending is told to stop. */
+  /** The answer of this stream has ended. If the peer is still sending, the stream is reset. */
   answered(stream: Http2Stream): void {
     if (stream.isClosed) return;
     stream.isClosed = true;
@@ -325,7 +325,7 @@ export class Http2Connection implements FrameSink, SocketUser {
     this.#remove(stream, !stream.isRemoteEnded);
   }
 
-  /** The peer gave the stream up. */
+  /** The peer reset the stream. */
   resetByPeer(stream: Http2Stream): void {
     this.#remove(stream, false);
     stream.shut()?.onClosed();

@@ -1,6 +1,6 @@
 /**
- * The frames that carry no request (RFC 9113, sections 6.3 to 6.9): priorities, resets, settings, pings, windows. Each that
- * brings no work is counted.
+ * The frames that carry no request (RFC 9113, sections 6.3 to 6.9): priorities, resets, settings, pings, windows.
+ * Frames that carry no work are counted.
  */
 
 import type { AbuseGuard } from './abuse-guard.ts';
@@ -12,7 +12,7 @@ import type { PeerSettings } from './peer-settings.ts';
 import type { Http2Stream } from './stream.ts';
 import type { StreamTable } from './stream-table.ts';
 
-/** The connection, as far as these frames change it. */
+/** The part of a connection that these frames change. */
 export interface ControlledConnection {
   readonly writer: FrameWriter;
   readonly streams: StreamTable;
@@ -20,14 +20,14 @@ export interface ControlledConnection {
   readonly peer: PeerSettings;
   /** Whether the peer has not opened that stream. */
   isIdle(streamId: number): boolean;
-  /** Ends a stream for what the peer did to it, whether it is open or not. */
+  /** Ends a stream for an error of the peer, whether it is open or not. */
   streamError(streamId: number, code: number): void;
-  /** The peer gave the stream up. */
+  /** The peer reset the stream. */
   resetByPeer(stream: Http2Stream): void;
 }
 
 export class ControlFrames {
-  /** The peer's first SETTINGS are there. */
+  /** The peer's first SETTINGS have arrived. */
   hasSettings = false;
   readonly #connection: ControlledConnection;
   readonly #guard: AbuseGuard;
@@ -126,7 +126,7 @@ export class ControlFrames {
   #onWindowUpdate(streamId: number, bytes: Buffer, start: number, end: number): void {
     if (end - start !== 4) throw frameSizeError('WINDOW_UPDATE is not 4 bytes long');
     const increment = readUint31(bytes, start);
-    // Updates that answer what we sent are no burden, however many.
+    // Window updates for sent data are not abuse, whatever their number.
     if (!this.#connection.writer.expectsUpdate()) this.#guard.idleFrame();
     if (streamId === 0) {
       if (increment === 0) throw protocolError('WINDOW_UPDATE opens the window by nothing');

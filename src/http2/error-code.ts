@@ -19,7 +19,7 @@ export const errorCode = {
   http11Required: 0xd,
 } as const;
 
-/** What the peer did that a connection cannot go on after. `message` travels as the debug text of GOAWAY. */
+/** An error of the peer that ends the connection. `message` is the debug text of GOAWAY. */
 export class ConnectionError extends Error {
   readonly code: number;
 
@@ -36,10 +36,10 @@ export const protocolError = (message: string): ConnectionError =>
 export const frameSizeError = (message: string): ConnectionError =>
   new ConnectionError(errorCode.frameSizeError, message);
 
-/** For peers that cost more than they are worth. */
+/** The error for a peer that causes too much work. */
 export const calmDown = (message: string): ConnectionError => new ConnectionError(errorCode.enhanceYourCalm, message);
 
-/** What ends the connection because of something thrown; null for what never should be. */
+/** The connection error for an exception; null for an unexpected one, which is a bug. */
 export function connectionErrorOf(thrown: unknown): ConnectionError | null {
   if (thrown instanceof ConnectionError) return thrown;
   return thrown instanceof HpackError ? new ConnectionError(errorCode.compressionError, thrown.message) : null;

@@ -1,4 +1,4 @@
-/** The layout of frames (RFC 9113, sections 4 and 6): numbers of types and flags, and how a head is written. */
+/** The layout of frames (RFC 9113, sections 4 and 6): numbers of types and flags, and the writing of heads. */
 
 import { frameSizeError, protocolError } from './error-code.ts';
 
@@ -19,7 +19,7 @@ export const frameFlag = { ack: 0x1, endStream: 0x1, endHeaders: 0x4, padded: 0x
 
 export const frameHeadBytes = 9;
 
-/** The largest frame that we take, and that a peer must take before it says otherwise. */
+/** The largest frame that we accept, and the default of peers. */
 export const defaultFrameBytes = 16_384;
 
 /** Windows before SETTINGS and WINDOW_UPDATE change them, and the largest they may become. */
@@ -28,10 +28,10 @@ export const maxWindowBytes = 2 ** 31 - 1;
 
 export const maxStreamId = 2 ** 31 - 1;
 
-/** What a client says first (section 3.4). */
+/** The first bytes of a client (section 3.4). */
 export const clientPreface: Buffer = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
 
-/** Writes the nine bytes of a head at `at` and returns the position behind them. */
+/** Writes the nine bytes of a head at `at` and returns the position after them. */
 export function writeFrameHead(
   target: Uint8Array,
   at: number,
@@ -48,7 +48,7 @@ export function writeFrameHead(
   return writeUint32(target, at + 5, streamId);
 }
 
-/** Big-endian. Returns the position behind it. */
+/** Big-endian. Returns the position after it. */
 export function writeUint32(target: Uint8Array, at: number, value: number): number {
   target[at] = value >>> 24;
   target[at + 1] = value >>> 16;
@@ -64,10 +64,10 @@ export const readUint32 = (bytes: Uint8Array, at: number): number =>
     (bytes[at + 3] as number)) >>>
   0;
 
-/** 31 bits, the reserved one left out. */
+/** 31 bits, without the reserved one. */
 export const readUint31 = (bytes: Uint8Array, at: number): number => readUint32(bytes, at) & 0x7fff_ffff;
 
-/** Length of the padding behind the content of a padded frame, whose first byte tells it. @throws ConnectionError */
+/** The length of the padding after the content of a padded frame, from its first byte. @throws ConnectionError */
 export function paddingOf(bytes: Buffer, start: number, end: number): number {
   if (end === start) throw frameSizeError('a padded frame has no length of its padding');
   const padding = bytes[start] as number;

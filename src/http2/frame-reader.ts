@@ -1,13 +1,13 @@
 /**
- * Cuts frames from what a socket brings, in place: a frame that lies whole in what was read is handed over as a range of
- * it. Content of DATA is handed over in the pieces in which it comes, so that nothing large is ever copied here; what is
- * cut of any other frame waits in a buffer of one frame.
+ * Cuts frames from the read buffer, in place: a complete frame is handed over as a range of the buffer. Content of DATA
+ * is handed over in the pieces in which it arrives, so that nothing large is copied here. An incomplete frame of
+ * another type waits in a buffer for one frame.
  */
 
 import { frameSizeError, protocolError } from './error-code.ts';
 import { clientPreface, defaultFrameBytes, frameFlag, frameHeadBytes, frameType, readUint31 } from './frame-format.ts';
 
-/** Ranges are of a buffer that is read into again after the call. */
+/** Ranges are of a buffer that is reused after the call. */
 export interface FrameSink {
   /** Any frame but DATA without padding, and DATA with padding. */
   onFrame(type: number, flags: number, streamId: number, bytes: Buffer, start: number, end: number): void;
@@ -23,9 +23,9 @@ export class FrameReader {
   readonly #sink: FrameSink;
   /** Bytes of the preface that were seen. */
   #prefaceSeen = 0;
-  /** Bytes of the current DATA frame that are still to come. */
+  /** Bytes of the current DATA frame that have not arrived. */
   #dataLeft = 0;
-  /** A frame, or the beginning of one, whose rest was not in the same read. Made when first needed. */
+  /** A frame, or the beginning of one, that arrived in several reads. Made when first needed. */
   #carry: Buffer | null = null;
   #carried = 0;
   #isStopped = false;
@@ -48,7 +48,7 @@ export class FrameReader {
     }
   }
 
-  /** Hands nothing over any more, not even the rest of what is being read. */
+  /** Hands nothing over any more, not even the rest of the current read. */
   stop(): void {
     this.#isStopped = true;
   }

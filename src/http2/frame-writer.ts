@@ -1,6 +1,6 @@
 /**
- * The frames that leave on a connection. Knows the peer's settings, the window of the connection and the encoder's table,
- * since all three bind what may be written; which stream says what is not known here.
+ * Writes the outgoing frames of a connection. It knows the peer's settings, the window of the connection and the
+ * encoder's table, since all three limit what may be written; it knows nothing of the state of streams.
  */
 
 import type { SocketWriter } from '../sockets/socket-writer.ts';
@@ -18,7 +18,7 @@ import type { HeaderField } from './header-field.ts';
 import { HpackEncoder } from './hpack/encoder.ts';
 import type { PeerSettings } from './peer-settings.ts';
 
-/** Bodies up to this are copied behind their frame's head; sending a larger one from where it lies is cheaper. */
+/** Bodies up to this are copied after their frame's head; larger ones are cheaper to send without a copy. */
 const maxCopiedBytes = 4096;
 
 const pingBytes = 8;
@@ -27,9 +27,9 @@ export class FrameWriter {
   readonly output: SocketWriter;
   readonly encoder = new HpackEncoder();
   readonly #peer: PeerSettings;
-  /** What the peer lets us send on all streams together. */
+  /** The send window of all streams together. */
   sendWindow = defaultWindowBytes;
-  /** WINDOW_UPDATEs that the DATA sent so far may bring: one of the stream and one of the connection for each. */
+  /** WINDOW_UPDATEs that the sent DATA frames may cause: one for the stream and one for the connection each. */
   #updatesDue = 0;
   #isShut = false;
 
@@ -52,7 +52,7 @@ export class FrameWriter {
 
   /**
    * Begins a DATA frame of exactly `length` bytes, which the caller writes to `output.target` at the returned position
-   * before anything else is written. -1 where one frame or the window does not take so much.
+   * before anything else is written. -1 when one frame or the window has no room for so much.
    */
   beginData(streamId: number, length: number): number {
     if (length > this.sendWindow || length > this.#peer.maxFrameBytes || this.#isShut) return -1;
@@ -66,7 +66,7 @@ export class FrameWriter {
   }
 
   /**
-   * Sends of a body what one frame and the window of the connection let through. Returns how much that is.
+   * Sends as much of a body as one frame and the window of the connection allow. Returns the number of bytes.
    *
    * @param isLast The stream ends with the end of this body.
    */
@@ -89,7 +89,7 @@ export class FrameWriter {
     return length;
   }
 
-  /** Whether a WINDOW_UPDATE that came answers something that was sent. */
+  /** Whether a received WINDOW_UPDATE answers a sent frame. */
   expectsUpdate(): boolean {
     if (this.#updatesDue === 0) return false;
     this.#updatesDue--;
@@ -120,14 +120,14 @@ export class FrameWriter {
     this.output.commit(this.#begin(0, frameType.settings, frameFlag.ack));
   }
 
-  /** A question of ours; its content says nothing. */
+  /** Writes a PING of ours; its content has no meaning. */
   ping(): void {
     const at = this.#begin(pingBytes, frameType.ping, 0);
     this.output.target.fill(0, at, at + pingBytes);
     this.output.commit(at + pingBytes);
   }
 
-  /** The answer to a question: its eight bytes. */
+  /** Writes the answer to a PING: its eight bytes. */
   pingAck(bytes: Buffer, start: number): void {
     const at = this.#begin(pingBytes, frameType.ping, frameFlag.ack);
     bytes.copy(this.output.target, at, start, start + pingBytes);
@@ -142,13 +142,13 @@ export class FrameWriter {
     this.output.commit(textAt + target.write(text, textAt, 'latin1'));
   }
 
-  /** Sends what was written, then the end. Nothing is written any more. */
+  /** Sends everything written, then the end. Nothing may be written after. */
   end(): void {
     this.#isShut = true;
     this.output.end();
   }
 
-  /** A frame of the connection. Returns where its content goes; `commit` is the caller's. */
+  /** Begins a frame of the connection. Returns the position of its content; the caller calls `commit`. */
   #begin(length: number, type: number, flags: number): number {
     const at = this.output.reserve(frameHeadBytes + length);
     return writeFrameHead(this.output.target, at, length, type, flags, 0);

@@ -1,4 +1,4 @@
-/** A header block that comes in several frames (RFC 9113, section 6.10), bounded in bytes and in frames. */
+/** A header block in several frames (RFC 9113, section 6.10), bounded in bytes and in frames. */
 
 import { calmDown } from './error-code.ts';
 import type { Http2Limits } from './limits.ts';

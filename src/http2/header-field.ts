@@ -1,11 +1,11 @@
 /**
- * One header field of HTTP/2 with all that is known of it from its own name and value: its size, which pseudo-header it is,
- * and why it makes a request malformed. All of that is worked out once, when the field is made; a field that a client
- * repeats comes out of HPACK's tables as the same object and costs nothing again. What fields mean together (a missing
- * :path, a pseudo-header after a regular field) is the request's business, not known here.
+ * One header field of HTTP/2 with the properties of its name and value: its size, its pseudo-header, and why it makes a
+ * request malformed. They are computed once, when the field is made; a field that a client repeats comes out of HPACK's
+ * tables as the same object at no cost. Rules about several fields (a missing :path, a pseudo-header after a regular
+ * field) are in request-check.ts.
  */
 
-/** Bits that say which pseudo-header a field is, so that a request's set of them is a mask (RFC 9113 8.3.1). */
+/** The bit of each pseudo-header, so that a request's set of them is a mask (RFC 9113 8.3.1). */
 export const pseudoHeader = {
   none: 0,
   method: 1,
@@ -17,12 +17,12 @@ export const pseudoHeader = {
 } as const;
 
 /**
- * How the encoder sends a field: `incremental` keeps it in the dynamic table, for fields sent again and again as the same
- * object; `none` sends it as it is; `never` forbids every hop to index it (RFC 7541 7.1.3).
+ * How the encoder sends a field: `incremental` keeps it in the dynamic table, for frequent fields that are always the
+ * same object; `none` sends it as a literal; `never` forbids every hop to index it (RFC 7541 7.1.3).
  */
 export type HeaderIndexing = 'incremental' | 'none' | 'never';
 
-/** What an entry of HPACK's table costs beyond its octets (RFC 7541 4.1). */
+/** The size of an entry of HPACK's table beyond its octets (RFC 7541 4.1). */
 export const entryOverheadBytes = 32;
 
 export class HeaderField {
@@ -57,7 +57,7 @@ export class HeaderField {
   }
 }
 
-/** Names whose values differ with each request, so that their fields are made anew; a look-up is quicker than the checks. */
+/** Valid names whose values differ with each request; for their new fields a look-up is quicker than the checks. */
 const faultlessNames: ReadonlySet<string> = new Set([
   ...['grpc-timeout', 'content-length', 'grpc-status', 'grpc-message', 'traceparent', 'tracestate', 'x-request-id'],
 ]);

@@ -17,16 +17,16 @@ const largestSentFrameBytes = 65_536;
 
 export class PeerSettings {
   headerTableBytes = 4096;
-  /** The smallest that the latest SETTINGS said, on the way to the one that holds (RFC 7541, section 4.2). */
+  /** The smallest size in the latest SETTINGS; the last one in them is in force (RFC 7541, section 4.2). */
   smallestTableBytes = 4096;
   initialWindowBytes = defaultWindowBytes;
-  /** Of frames that we send. */
+  /** The largest frame that we may send. */
   maxFrameBytes = defaultFrameBytes;
 
   /**
    * Takes the content of a SETTINGS frame; its length is a multiple of six.
    *
-   * @throws ConnectionError for values that the RFC forbids. Unknown settings mean nothing.
+   * @throws ConnectionError for values that the RFC forbids. Unknown settings are ignored.
    */
   apply(bytes: Uint8Array, start: number, end: number): void {
     this.smallestTableBytes = this.headerTableBytes;

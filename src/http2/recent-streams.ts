@@ -1,4 +1,4 @@
-/** The streams of a connection that ended last: frames that still arrive for them are judged by how they ended. */
+/** Remembers how the latest ended streams of a connection ended, for frames that still arrive for them. */
 
 const remembered = 1024;
 

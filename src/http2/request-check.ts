@@ -1,14 +1,14 @@
-/** Whether the fields of a request make one (RFC 9113, sections 8.2 and 8.3). */
+/** Checks the fields of a request (RFC 9113, sections 8.2 and 8.3). */
 
 import { type HeaderField, pseudoHeader } from './header-field.ts';
 
 const { method, scheme, path, authority, other } = pseudoHeader;
 const needed = method | scheme | path;
 
-/** Of `checkRequest`, where there is no `content-length`. */
+/** A result of `checkRequest`: there is no `content-length`. */
 export const noLength = -1;
 
-/** Of `checkRequest`, for fields that are no request. */
+/** A result of `checkRequest`: the fields are no request. */
 export const malformed = -2;
 
 /** Returns the `content-length`, `noLength` or `malformed`. */

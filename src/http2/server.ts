@@ -1,5 +1,6 @@
 /**
- * Serves HTTP/2 on sockets that were accepted elsewhere: one connection object each. Knows nothing of what requests mean.
+ * Serves HTTP/2 on sockets that were accepted elsewhere: one connection object each. Knows nothing of the meaning of
+ * requests.
  */
 
 import type { Duplex } from 'node:stream';
@@ -41,7 +42,10 @@ export class Http2Server {
     return this.#sockets.users();
   }
 
-  /** Takes over a socket on which the peer speaks HTTP/2: a plain one by prior knowledge, or one of TLS that agreed on `h2`. */
+  /**
+   * Takes over a socket on which the peer speaks HTTP/2: a plain one by prior knowledge, or one of TLS that agreed on
+   * `h2`.
+   */
   accept(accepted: Duplex): void {
     this.#sockets.accept(accepted, (socket) => {
       const connection = new Http2Connection(socket, this.#surroundings);

@@ -1,6 +1,6 @@
 /**
  * The streams of a connection: open ones, a memory of ended ones, and those that wait for a window. A stream that had
- * its turn goes to the end of the line, so one large body does not delay small ones.
+ * its turn goes to the end of the queue, so one large body does not delay small ones.
  */
 
 import type { CountWaiting } from '../sockets/socket-writer.ts';
@@ -9,10 +9,10 @@ import { RecentStreams } from './recent-streams.ts';
 import type { Http2Stream, StreamReceiver } from './stream.ts';
 
 export class StreamTable {
-  /** The highest that the peer has opened. */
+  /** The highest id that the peer has opened. */
   lastId = 0;
   readonly #open = new Map<number, Http2Stream>();
-  /** With held bodies, in the order in which they get their turn. */
+  /** Streams with held bodies, in the order of their turns. */
   readonly #waiting = new Set<Http2Stream>();
   readonly #ended = new RecentStreams();
   readonly #resetByUs = new RecentStreams();
@@ -35,7 +35,7 @@ export class StreamTable {
     return this.#heldBytes;
   }
 
-  /** What has left of such bodies so far: while it stays the same, the peer takes nothing of them. */
+  /** Bytes of such bodies that were sent so far: while the number stays the same, the peer takes none of them. */
   get pumpedBytes(): number {
     return this.#pumpedBytes;
   }
@@ -52,7 +52,7 @@ export class StreamTable {
     this.#open.set(stream.id, stream);
   }
 
-  /** @param isResetByUs What the peer has sent before it reads that is to be ignored then. */
+  /** @param isResetByUs Then frames that the peer sent before it knew of the reset are ignored. */
   remove(stream: Http2Stream, isResetByUs: boolean): void {
     if (!this.#open.delete(stream.id)) return;
     if (isResetByUs) this.#resetByUs.add(stream.id);
@@ -75,13 +75,13 @@ export class StreamTable {
     return this.#ended.has(id);
   }
 
-  /** Empties the table and closes what was open. */
+  /** Empties the table and closes all open streams. */
   closeAll(): void {
     const streams = [...this.#open.values()];
     this.#open.clear();
     this.#waiting.clear();
     this.#count(-this.#heldBytes);
-    // All are shut before anyone is told: whoever is told may want to write to another.
+    // All are shut before any receiver is notified, because a receiver may want to write to another stream.
     const told: StreamReceiver[] = [];
     for (const stream of streams) {
       stream.dropHeld();
@@ -91,7 +91,7 @@ export class StreamTable {
     for (const receiver of told) receiver.onClosed();
   }
 
-  /** A body is held by its stream; what the windows let through is sent. */
+  /** A stream has held a body; sends as much as the windows allow. */
   hold(stream: Http2Stream, bytes: number): void {
     this.#count(bytes);
     this.pump(stream);

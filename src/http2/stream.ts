@@ -1,6 +1,6 @@
 /**
- * One request and its answer (RFC 9113, section 5). The connection makes a stream; its handler drives it. Data that the
- * peer's windows do not admit waits here, in order, until they open.
+ * One request and its answer (RFC 9113, section 5). The connection makes a stream; its handler drives it. Data beyond
+ * the peer's windows waits here, in order, until they open.
  */
 
 import type { ConnectionIntake } from './connection-intake.ts';
@@ -9,29 +9,29 @@ import type { FrameWriter } from './frame-writer.ts';
 import type { HeaderField } from './header-field.ts';
 import type { Http2Limits } from './limits.ts';
 
-/** What a request does to its handler. Nothing is called after `onClosed`, and nothing after the answer has ended. */
+/** Receives the events of a request. Nothing is called after `onClosed`, and nothing after the answer has ended. */
 export interface StreamReceiver {
-  /** Content, never empty: a range of a buffer that is read into again after the call. */
+  /** Content, never empty: a range of a buffer that is reused after the call. */
   onData(bytes: Buffer, start: number, end: number): void;
   /** The peer sends no more. */
   onEnd(): void;
-  /** The peer reset the stream or the connection is gone before the answer had ended. */
+  /** The peer reset the stream, or the connection was lost, before the answer had ended. */
   onClosed(): void;
 }
 
-/** Who answers requests. */
+/** Answers requests. */
 export interface RequestHandler {
   /**
    * A request begins. Sets `stream.receiver` before it returns, unless it has answered already.
    *
-   * @param fields Well formed and with method, scheme and path; kept by whoever wants to.
+   * @param fields Well formed and with method, scheme and path; the handler may keep them.
    */
   onRequest(stream: Http2Stream, fields: readonly HeaderField[]): void;
-  /** Something threw that never should. The connection on which it happened has been ended; others know nothing of it. */
+  /** An unexpected exception, which is a bug. Its connection was ended; other connections are not affected. */
   onUnexpected(error: unknown): void;
 }
 
-/** The connection of a stream, as far as a stream and who handles it may use it. */
+/** The part of a connection that its streams and their handlers may use. */
 export interface StreamConnection {
   readonly writer: FrameWriter;
   readonly intake: ConnectionIntake;
@@ -42,13 +42,13 @@ export interface StreamConnection {
     hold(stream: Http2Stream, bytes: number): void;
   };
   readonly life: {
-    /** '' when the peer is gone. */
+    /** '' when the connection is lost. */
     readonly peerAddress: string;
   };
   /** The answer of this stream has ended. */
   answered(stream: Http2Stream): void;
   resetStream(stream: Http2Stream, code: number): void;
-  /** Counts a stream that the peer made us reset. */
+  /** Counts a stream that the peer made the server reset. */
   blamePeer(): void;
   /** Tells the peer and ends the connection; its streams are closed. */
   fail(error: ConnectionError): void;
@@ -65,9 +65,9 @@ export class Http2Stream {
   readonly id: number;
   readonly connection: StreamConnection;
   receiver: StreamReceiver | null = null;
-  /** What the peer may still send; may not become negative. */
+  /** Bytes that the peer may still send; never negative. */
   receiveWindow: number;
-  /** What we may still send; negative after the peer made its initial window smaller. */
+  /** Bytes that we may still send; negative after the peer made its initial window smaller. */
   sendWindow: number;
   isRemoteEnded = false;
   /** END_STREAM or RST_STREAM was sent or is decided. */
@@ -88,7 +88,7 @@ export class Http2Stream {
     this.sendWindow = sendWindow;
   }
 
-  /** '' when the peer is gone. */
+  /** '' when the connection is lost. */
   get peerAddress(): string {
     return this.connection.life.peerAddress;
   }
@@ -111,8 +111,8 @@ export class Http2Stream {
   }
 
   /**
-   * Begins a DATA frame of exactly `length` bytes: the caller writes them into `target` at the returned position in the same
-   * turn, before anything else is sent. -1 where that cannot be done now; `sendData` takes the bytes then.
+   * Begins a DATA frame of exactly `length` bytes: the caller writes them into `target` at the returned position in the
+   * same turn, before anything else is sent. -1 when that is not possible now; then the caller uses `sendData`.
    */
   beginData(length: number): number {
     if (this.isLocalEnded || this.#held !== null || length > this.sendWindow) return -1;
@@ -121,7 +121,7 @@ export class Http2Stream {
     return at;
   }
 
-  /** @param bytes Owned by the stream from now on. @param onWritten Called when they have left. */
+  /** @param bytes Owned by the stream from now on. @param onWritten Called when they were sent. */
   sendData(bytes: Buffer, onWritten: (() => void) | null): void {
     if (this.isLocalEnded) return;
     const body: HeldBody = { bytes, at: 0, onWritten };
@@ -151,18 +151,18 @@ export class Http2Stream {
     this.connection.answered(this);
   }
 
-  /** Gives the stream up. Nothing is called on its receiver any more. */
+  /** Resets the stream. Nothing is called on its receiver any more. */
   reset(code: number): void {
     if (this.isClosed) return;
     this.connection.resetStream(this, code);
   }
 
-  /** These received bytes need no room any more: the connection's window opens for others. */
+  /** The handler has taken these received bytes: the connection's window opens by them. */
   take(bytes: number): void {
     this.connection.intake.credit(bytes);
   }
 
-  /** Lets the peer send so much more than it has, without waiting for updates. */
+  /** Opens the stream's window for so many bytes at once. */
   grant(bytes: number): void {
     if (this.receiveWindow < bytes && !this.isRemoteEnded && !this.isClosed) {
       this.connection.writer.windowUpdate(this.id, bytes - this.receiveWindow);
@@ -170,13 +170,13 @@ export class Http2Stream {
     }
   }
 
-  /** Opens the window again to its full size, less what is held; only when that is worth a frame. */
+  /** Opens the window again to its full size, less the held bytes; only when that is worth a frame. */
   replenish(heldBytes: number): void {
     const full = this.connection.limits.streamWindowBytes;
     if (full - heldBytes - this.receiveWindow >= full / 2) this.grant(full - heldBytes);
   }
 
-  /** For the connection: sends what the windows let through. Returns the bytes sent. */
+  /** For the connection: sends as much as the windows allow. Returns the bytes sent. */
   pump(): number {
     const held = this.#held;
     if (held === null) return 0;
@@ -200,7 +200,7 @@ export class Http2Stream {
     return sent;
   }
 
-  /** For the connection: forgets what was held and returns how much it was. */
+  /** For the connection: drops the held bytes and returns their number. */
   dropHeld(): number {
     let dropped = 0;
     for (const { bytes, at } of this.#held ?? []) dropped += bytes.length - at;
@@ -209,7 +209,7 @@ export class Http2Stream {
     return dropped;
   }
 
-  /** For the connection: the stream is over. Returns who has to be told because its answer had not ended. */
+  /** For the connection: the stream has ended. Returns the receiver to notify if its answer had not ended. */
   shut(): StreamReceiver | null {
     const receiver = this.isLocalEnded ? null : this.receiver;
     this.receiver = null;
@@ -235,7 +235,7 @@ export class Http2Stream {
     if (!wasAnswered) receiver?.onClosed();
   }
 
-  /** What the peer sent is complete. */
+  /** The peer has sent its last byte. */
   remoteEnded(): void {
     this.isRemoteEnded = true;
     if (this.announcedBytes >= 0 && this.announcedBytes !== this.receivedBytes) this.fail(errorCode.protocolError);

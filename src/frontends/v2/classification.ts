@@ -11,7 +11,7 @@ import { hostBytes } from '../../tensor/tensor-bytes.ts';
 import { type TypedElements, typedElements } from '../../tensor/typed-elements.ts';
 import { sixDecimals } from './decimal-text.ts';
 
-/** What stands in place of the output: a BYTES tensor. `data` is new and owned by the caller. */
+/** The replacement of the output: a BYTES tensor. `data` is new and owned by the caller. */
 export interface Classification {
   readonly shape: Shape;
   readonly data: Uint8Array;
@@ -20,13 +20,13 @@ export interface Classification {
 /** More elements per batch item than this are refused, as Triton does. */
 const maxElements = 1_000_000;
 
-/** Classes of all rows together: each becomes a text, and more of them than this would keep everybody waiting. */
+/** The most classes of all rows together: each becomes a text, and more would block the event loop. */
 const maxClasses = 65_536;
 
 /**
- * Classifies each item of dimension 0 (`isBatched`) or the tensor as a whole. The result has shape `[rows, k]` or `[k]`,
- * with k = min(`output.classificationCount`, elements of an item). Equal values are told in order of their index, NaN
- * comes last.
+ * Classifies each item of dimension 0 (`isBatched`) or the tensor as a whole. The result has shape `[rows, k]` or
+ * `[k]`, with k = min(`output.classificationCount`, elements of an item). Equal values are in order of their index, NaN
+ * is last.
  *
  * @throws InferenceError `invalid_argument` for BYTES, BOOL, FP16 and BF16 outputs, for too many elements or classes.
  */
@@ -63,8 +63,8 @@ const valueText = (value: number | bigint, values: TypedElements): string =>
   values instanceof Float32Array || values instanceof Float64Array ? sixDecimals(Number(value)) : String(value);
 
 /**
- * Indices of the `count` largest of `length` elements, in order. A heap of that many whose root is
- * the one that leaves first.
+ * Indices of the `count` largest of `length` elements, in order. Uses a heap of that many, whose root is
+ * the next one to be replaced.
  */
 export function largest(valueAt: (index: number) => number | bigint, length: number, count: number): Int32Array {
   const heap = new Int32Array(count);

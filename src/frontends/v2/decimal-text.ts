@@ -1,4 +1,4 @@
-/** Numbers as C++'s `std::to_string` writes them: what clients of the classification extension parse. */
+/** Numbers as C++'s `std::to_string` writes them; clients of the classification extension parse this form. */
 
 /** Above this `toFixed` changes to exponents; doubles of that size are integers. */
 const toFixedLimit = 1e21;
@@ -14,8 +14,8 @@ export function sixDecimals(value: number): string {
 }
 
 /**
- * `toFixed` rounds ties up. A tie at the seventh decimal is an odd multiple of 1/128 (it has to be a dyadic number), and
- * only then the digit before it must be looked at.
+ * `toFixed` rounds ties up. A tie at the seventh decimal is an odd multiple of 1/128 (it has to be a dyadic number),
+ * and only then the digit before it must be looked at.
  */
 function roundedToEven(magnitude: number): string {
   if ((magnitude * 128) % 2 === 1) {

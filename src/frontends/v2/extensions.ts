@@ -1,4 +1,4 @@
-/** The protocol extensions that the server metadata names: only those that are really served. */
+/** The protocol extensions that the server metadata names: only those that the server has. */
 
 export const servedExtensions: readonly string[] = [
   'classification',

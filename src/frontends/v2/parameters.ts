@@ -1,7 +1,7 @@
 /**
- * Parameters of an inference request, the same for both protocols: what the table of `inference/request-fields.ts` knows
- * lands in its field, everything else is custom. How a wrong type is told differs between the protocols, so each brings
- * its own sentences.
+ * Parameters of an inference request, the same for both protocols: a parameter in the table of
+ * `inference/request-fields.ts` sets its field, every other one is custom. The errors for a wrong type differ between
+ * the protocols, so each has its own sentences.
  */
 
 import { type InferenceError, invalidArgument } from '../../errors.ts';
@@ -21,13 +21,13 @@ type AnyField = Pick<ParameterField<never>, 'key' | 'type' | 'grpc'>;
 /** The sentences of one protocol. */
 export interface ParameterDialect {
   readonly protocol: 'http' | 'grpc';
-  /** A known parameter has a type that it cannot have. */
+  /** A known parameter has a wrong type. */
   wrongType(field: AnyField): InferenceError;
   /** A count is below zero. */
   negative(field: AnyField): InferenceError;
   /** A custom parameter has a type that custom parameters cannot have. */
   unsupportedType(key: string): InferenceError;
-  /** Starts with `triton_` and means nothing here. */
+  /** An unknown parameter starts with `triton_`. */
   reserved(key: string): InferenceError;
 }
 
@@ -47,8 +47,8 @@ export class ParameterReader {
   }
 
   /**
-   * @param kind null where the value has no type at all.
-   * @throws InferenceError `invalid_argument` in the words of the dialect, or for more than a request may have.
+   * @param kind null when the value has no type at all.
+   * @throws InferenceError `invalid_argument` with the sentences of the dialect, or for too many parameters.
    */
   add(request: RequestDraft, key: string, kind: ParameterKind | null, value: ParameterValue): void {
     const field = this.#fields.get(key);
@@ -63,7 +63,7 @@ export class ParameterReader {
   }
 }
 
-/** The value as its field wants it. */
+/** Converts the value to the type of its field. */
 export function fieldValue(
   field: AnyField,
   kind: ParameterKind | null,
@@ -85,7 +85,7 @@ export function fieldValue(
   return value;
 }
 
-/** JSON does not tell integers of 64 bits apart. */
+/** JSON does not distinguish signed and unsigned integers of 64 bits. */
 const httpKinds: Readonly<Record<FieldType, readonly ParameterKind[]>> = {
   flag: ['bool'],
   count: ['int64', 'uint64'],

@@ -4,7 +4,7 @@ import { type InferenceError, invalidArgument } from '../../errors.ts';
 import { shownName } from '../../inference/request-limits.ts';
 import { requestPrefix } from '../../inference/request-prefix.ts';
 
-/** Up to this many names a comparison of each with each is cheaper than a set. */
+/** Up to this many names, comparing all pairs is cheaper than a set. */
 const maxCompared = 16;
 
 interface Named {
@@ -13,7 +13,7 @@ interface Named {
 
 /**
  * @param id of the request, for the text.
- * @throws InferenceError `invalid_argument` when a name is there twice.
+ * @throws InferenceError `invalid_argument` when a name is repeated.
  */
 export function refuseRepeated(named: readonly Named[], kind: 'input' | 'output', id: string): void {
   if (named.length > maxCompared) {

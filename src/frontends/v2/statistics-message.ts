@@ -1,6 +1,6 @@
 /**
- * Statistics in the protocol's form, with its field names and their order: the JSON answer as
- * it is, and the object that becomes the gRPC message.
+ * Statistics in the protocol's form, with its field names and their order: the JSON answer
+ * itself, and the object that becomes the gRPC message.
  */
 
 import type { ModelStatistics, StatisticDuration } from '../../lifecycle/version-statistics.ts';

@@ -1,9 +1,9 @@
 /**
- * Header blocks to header fields (RFC 7541 6), with the dynamic table of one direction of one connection. The memory that a
- * block takes is bound by its own length, the table's size and the list's: a block of one-octet references to a large entry
- * yields no more fields than fit the list.
+ * Decodes header blocks into header fields (RFC 7541 6), with the dynamic table of one direction of one connection. The
+ * memory that a block takes is bound by its own length, the table's size and the list's: a block of one-octet
+ * references to a large entry yields no more fields than fit the list.
  *
- * On the hot path: a block of a client that repeats itself is a lookup per field, with nothing allocated but the list.
+ * On the hot path: a repeated block of a client is a look-up per field, with nothing allocated but the list.
  */
 
 import { HeaderField } from '../header-field.ts';
@@ -14,7 +14,7 @@ import { internedName } from './known-names.ts';
 import { latin1Text } from './latin1.ts';
 import { lastStaticIndex, staticTable } from './static-table.ts';
 
-/** What the encoder's table has before any size update (RFC 9113 6.5.2), so ours must have it too. */
+/** The size of the encoder's table before any size update (RFC 9113 6.5.2), so ours must have it too. */
 const initialTableBytes = 4096;
 
 /** RFC 7541 4.2: the smallest size since the block before, and the final one. */
@@ -23,7 +23,7 @@ const maxSizeUpdates = 2;
 /** Octets that continue an integer; four reach beyond 2^28, and no length or index is near that. */
 const maxContinuationShift = 21;
 
-/** What a decoder points to between blocks, so that it does not keep the last one alive. */
+/** The buffer of a decoder between blocks, so that the last one can be collected. */
 const nothing = new Uint8Array(0);
 
 export class HpackDecoder {
@@ -36,9 +36,11 @@ export class HpackDecoder {
   #end = 0;
 
   /**
-   * @param maxTableBytes Our SETTINGS_HEADER_TABLE_SIZE: the most that the peer may set its table to. The table starts with
+   * @param maxTableBytes Our SETTINGS_HEADER_TABLE_SIZE: the most that the peer may set its table to. The table starts
+   * with
    *   4096 all the same, because that is what the peer uses until it has seen the setting.
-   * @param maxListBytes Our SETTINGS_MAX_HEADER_LIST_SIZE: the most that the `sizeBytes` of a block's fields may sum up to.
+   * @param maxListBytes Our SETTINGS_MAX_HEADER_LIST_SIZE: the most that the `sizeBytes` of a block's fields may sum up
+   * to.
    */
   constructor(maxTableBytes: number, maxListBytes: number) {
     this.#maxTableBytes = maxTableBytes;
@@ -54,7 +56,7 @@ export class HpackDecoder {
    * The fields of one complete block, in its order. The caller owns the list; fields are shared with the table and
    * immutable. `bytes` is not kept.
    *
-   * Throws HpackError on a malformed block, after which this decoder is of no more use.
+   * Throws HpackError on a malformed block, after which this decoder must not be used.
    */
   decode(bytes: Uint8Array, start: number, end: number): HeaderField[] {
     this.#bytes = bytes;

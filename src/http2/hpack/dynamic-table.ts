@@ -1,6 +1,6 @@
 /**
- * HPACK's dynamic table (RFC 7541 2.3.2, 4), for either side: a ring of header fields in the order they came. Knows neither
- * the static table's indices nor who may change the size.
+ * HPACK's dynamic table (RFC 7541 2.3.2, 4), for either side: a ring of header fields in order of arrival. It knows
+ * neither the static table's indices nor the rules for changing the size.
  */
 
 import type { HeaderField } from '../header-field.ts';
@@ -17,7 +17,7 @@ export class DynamicTable {
   #sizeBytes = 0;
   #maxBytes: number;
 
-  /** @param evicted Told of each field that leaves, oldest first. */
+  /** @param evicted Called with each evicted field, oldest first. */
   constructor(maxBytes: number, evicted: ((field: HeaderField) => void) | null = null) {
     this.#maxBytes = maxBytes;
     this.#evicted = evicted;

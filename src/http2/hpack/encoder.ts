@@ -1,6 +1,6 @@
 /**
- * Header fields to header blocks (RFC 7541 6), with the dynamic table of one direction of one connection. Made for a server
- * that sends the same few field objects again and again: those are found by identity and cost one octet each.
+ * Encodes header fields as header blocks (RFC 7541 6), with the dynamic table of one direction of one connection. Made
+ * for a server that sends the same few field objects many times: those are found by identity and cost one octet each.
  */
 
 import type { HeaderField } from '../header-field.ts';
@@ -8,7 +8,7 @@ import { DynamicTable } from './dynamic-table.ts';
 import { huffmanEncode, huffmanSize } from './huffman.ts';
 import { lastStaticIndex, staticFieldIndex, staticNameIndex } from './static-table.ts';
 
-/** The most that we use of what the peer offers, and what both sides start with (RFC 9113 6.5.2). */
+/** The most that we use of the peer's table size, and the initial size of both sides (RFC 9113 6.5.2). */
 const maxTableBytes = 4096;
 
 /** Two updates of up to three octets; the sizes are at most 4096. */
@@ -31,8 +31,8 @@ export class HpackEncoder {
   }
 
   /**
-   * Takes the peer's SETTINGS_HEADER_TABLE_SIZE, of which we use at most 4096. The next block begins with the updates that
-   * RFC 7541 4.2 demands: the smallest size since the last block if it was below the final one, and the final one.
+   * Takes the peer's SETTINGS_HEADER_TABLE_SIZE, of which we use at most 4096. The next block begins with the updates
+   * that RFC 7541 4.2 demands: the smallest size since the last block if it was below the final one, and the final one.
    */
   setMaxTableBytes(bytes: number): void {
     this.#finalBytes = Math.min(bytes, maxTableBytes);
@@ -43,7 +43,7 @@ export class HpackEncoder {
    * Writes one whole block to `target`, which has room for `maxBytes(fields)` from `at` on. Blocks must be sent in the
    * order in which they were encoded. Returns where the block ends.
    *
-   * Throws RangeError when the block did not fit, after which this encoder is of no more use.
+   * Throws RangeError when the block did not fit, after which this encoder must not be used.
    */
   encode(fields: readonly HeaderField[], target: Uint8Array, at: number): number {
     let end = this.#updateTableSize(target, at);

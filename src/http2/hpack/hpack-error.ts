@@ -1,7 +1,7 @@
-/** The one error of HPACK (RFC 7541), and nothing of what a connection does about it. */
+/** The error of HPACK (RFC 7541). */
 
 /**
- * A header block that cannot be decoded. Both sides' tables have parted for good, so the connection must end with
+ * A header block that cannot be decoded. The tables of both sides differ from now on, so the connection must end with
  * COMPRESSION_ERROR (RFC 9113 4.3). The message is one sentence and holds none of the block's content.
  */
 export class HpackError extends Error {

@@ -1,6 +1,6 @@
 /**
- * HPACK's Huffman code (RFC 7541 appendix B). It is canonical: codes of one length follow each other in the order of their
- * symbols, so the lengths alone say it all.
+ * HPACK's Huffman code (RFC 7541 appendix B). It is canonical: codes of one length follow each other in the order of
+ * their symbols, so the lengths define the code.
  */
 
 /** The symbol that is never encoded; its first bits, all ones, pad a string to whole octets. */

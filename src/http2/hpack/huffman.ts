@@ -1,7 +1,7 @@
 /**
- * Strings to Huffman-coded octets and back (RFC 7541 5.2). Decoding is a state machine that takes an octet per step: the
- * state is the node of the code's tree at which the octet before ended, of which there are 256, so the whole table is 64 Ki
- * transitions of four octets, built in a few milliseconds when the module is loaded.
+ * Converts strings to Huffman-coded octets and back (RFC 7541 5.2). Decoding is a state machine that takes an octet per
+ * step: the state is the node of the code's tree at which the octet before ended, of which there are 256, so the whole
+ * table is 64 Ki transitions of four octets, built in a few milliseconds when the module is loaded.
  */
 
 import { HpackError } from './hpack-error.ts';
@@ -14,7 +14,10 @@ const countShift = 24;
 const failure = 1 << 26;
 
 const nodeCount = 256;
-/** Children of node n at 2n (bit 0) and 2n + 1 (bit 1): an inner node, or the complement of a symbol. Node 0 is the root. */
+/**
+ * Children of node n at 2n (bit 0) and 2n + 1 (bit 1): an inner node, or the complement of a symbol. Node 0 is the
+ * root.
+ */
 const children = codeTree();
 const transitions = new Uint32Array(nodeCount * 256);
 for (let node = 0; node < nodeCount; node++) fillTransitions(node * 256, 0, node, 0);
@@ -23,13 +26,14 @@ const isEnd = endNodes();
 
 /** Codes are of five bits and more, so a string is at most 8/5 as long as its octets. */
 const growth = 1.6;
-/** Shared by all decoding, which never interleaves; longer strings get a buffer of their own that is not kept. */
+/** Shared by all decoding, which never interleaves; longer strings get a buffer of their own. */
 const scratch = Buffer.allocUnsafeSlow(4096);
 
 /**
  * The text in the octets from `start` to before `end`, as latin1.
  *
- * Throws HpackError where RFC 7541 5.2 tells to: padding of more than seven bits or not of ones, an encoded end of string.
+ * Throws HpackError where RFC 7541 5.2 tells to: padding of more than seven bits or not of ones, an encoded end of
+ * string.
  */
 export function huffmanDecode(bytes: Uint8Array, start: number, end: number): string {
   const most = Math.ceil((end - start) * growth);

@@ -1,11 +1,11 @@
 /**
- * Octets to strings of one character per octet. Short ones, which header values mostly are, are made without leaving
- * JavaScript: `toString` costs 100 ns and more whatever the length, one call of `String.fromCharCode` 40.
+ * Converts octets to strings of one character per octet. Short ones, which header values mostly are, are made without
+ * leaving JavaScript: `toString` costs 100 ns and more whatever the length, one call of `String.fromCharCode` 40.
  */
 
 const text = String.fromCharCode;
 
-/** Above this, strings would be joined lazily, or take so many calls that the native way is the quicker one. */
+/** Above this, strings would be joined lazily, or need so many calls that the native function is quicker. */
 const longestShort = 12;
 
 /** The octets from `start` to before `end`, which are in range. The string keeps nothing of `bytes` alive. */

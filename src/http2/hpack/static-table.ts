@@ -29,7 +29,7 @@ const withoutValues: readonly string[] = [
   'server set-cookie strict-transport-security transfer-encoding user-agent vary via www-authenticate',
 ].flatMap((names) => names.split(' '));
 
-/** By HPACK index: 1 to 61. What is at 0 is no entry. */
+/** By HPACK index: 1 to 61. Index 0 is no entry. */
 export const staticTable: readonly HeaderField[] = [
   new HeaderField('', ''),
   ...withValues.map(([name, value]) => new HeaderField(name, value)),
@@ -51,7 +51,7 @@ export function staticNameIndex(name: string): number {
 /**
  * Static index of exactly this name and value; 0 when there is none.
  *
- * @param nameIndex What `staticNameIndex` said of the name, not 0.
+ * @param nameIndex The result of `staticNameIndex` for the name, not 0.
  */
 export function staticFieldIndex(nameIndex: number, name: string, value: string): number {
   for (let index = nameIndex; index <= lastStaticIndex; index++) {
