@@ -30,10 +30,12 @@ export interface GpuBench {
 /** Kernels for batches of other sizes round differently, FP16 most of all, and FP32 is TF32 on a GPU. */
 const tolerance = 0.05;
 const checkEvery = 16;
-const warmUpMs = 400;
+const longestWarmUpMs = 400;
 /** So that the bare loop does not read one batch from the caches of the processor again and again. */
 const bareBatches = 2;
 const bareModes: readonly BareMode[] = ['resident', 'host'];
+
+const warmUpMsOf = ({ windowMs }: GpuBench): number => Math.min(longestWarmUpMs, windowMs);
 
 const configOf = (device: BareDevice, instances: number): string => `max_batch_size: ${largestBatch(device)}
 dynamic_batching { }
@@ -63,7 +65,7 @@ async function runBare(bench: GpuBench, bare: BareLoop, rounds: Map<string, Metr
   for (const batch of batchSizes(bench.device, bench.isShort)) {
     for (const mode of bareModes) {
       await bare.bind(mode, batch, bareBatches);
-      await bare.run(warmUpMs);
+      await bare.run(warmUpMsOf(bench));
       const startMs = performance.now();
       const { rows, seconds, cpuUs } = await bare.run(bench.windowMs);
       const rate = rows / seconds;
@@ -93,6 +95,7 @@ async function runServed(
 ): Promise<Metrics> {
   const name = cases[0].model;
   const before = await batchCounts(server, name);
+  const warmUpMs = warmUpMsOf(bench);
   const startMs = performance.now() + warmUpMs;
   const result = await bench.generators.run({
     protocol: load.protocol,
