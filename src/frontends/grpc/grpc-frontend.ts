@@ -8,6 +8,7 @@ import type { Clock } from '../../time.ts';
 import { createApiGuard } from '../api-guard.ts';
 import type { ConnectionPlacement, Frontend, Listening, ListeningSocket } from '../frontend.ts';
 import type { MessageMemory } from '../message-pool.ts';
+import { SliceQueue } from '../slice-queue.ts';
 import { createGrpcJsTransport } from './transport/grpc-js/transport.ts';
 import { createHttp2Transport } from './transport/http2/transport.ts';
 import { type MethodTable, methodsOf } from './method-table.ts';
@@ -60,6 +61,7 @@ export function createGrpcFrontend(options: GrpcFrontendOptions): Frontend {
         protocol: await loadProtocol(),
         server,
         clock,
+        slices: new SliceQueue(clock),
         logger,
         isLeaving: () => isDraining || isExiting(),
         headerForwardPattern: config.headerForwardPattern,

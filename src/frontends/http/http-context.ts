@@ -6,6 +6,7 @@ import type { InferenceServer } from '../../server/inference-server.ts';
 import type { HttpConfig } from '../../server/server-config.ts';
 import type { Clock } from '../../time.ts';
 import type { MessageMemory } from '../message-pool.ts';
+import type { SliceQueue } from '../slice-queue.ts';
 import type { Exchange } from './exchange.ts';
 
 export interface HttpContext {
@@ -13,6 +14,8 @@ export interface HttpContext {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly config: HttpConfig;
+  /** For work that takes longer than a turn of the event loop should. */
+  readonly slices: SliceQueue;
   /** The memory for the bodies of requests. */
   readonly memory: MessageMemory;
   /** Whether the process has been told to end; health answers 503 from then on. */

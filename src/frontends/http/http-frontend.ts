@@ -9,6 +9,7 @@ import type { Clock } from '../../time.ts';
 import { createApiGuard } from '../api-guard.ts';
 import type { ConnectionPlacement, Frontend, Listening, ListeningSocket } from '../frontend.ts';
 import { type MessageMemory, MessagePool } from '../message-pool.ts';
+import { SliceQueue } from '../slice-queue.ts';
 import type { HttpDialect } from './dialect.ts';
 import { httpDialects } from './dialects.ts';
 import { Dispatcher } from './dispatch.ts';
@@ -44,7 +45,7 @@ async function start(options: HttpFrontendOptions): Promise<Listening> {
   const { config, clock, logger, server, isExiting = () => false } = options;
   if (config.listen === null) throw failedPrecondition('the HTTP frontend is off (--allow-http=false)');
   const { memory = new MessagePool(clock), socket = null, placement = null, setLowWater = null } = options;
-  const context: HttpContext = { server, clock, logger, config, isExiting, memory };
+  const context: HttpContext = { server, clock, logger, config, isExiting, memory, slices: new SliceQueue(clock) };
   const routers = (options.dialects ?? httpDialects).map((dialect) => dialect.open(context));
   const dispatcher = new Dispatcher(context, routers, createApiGuard(config.restrictions));
   const countWaiting = (bytes: number): void => memory.budget.add(bytes);

@@ -6,8 +6,10 @@ import type { InferenceResponse } from '../../../inference/response.ts';
 import type { Logger } from '../../../logger.ts';
 import type { InferenceServer } from '../../../server/inference-server.ts';
 import type { Clock } from '../../../time.ts';
+import type { SliceQueue } from '../../slice-queue.ts';
 import { selectHeaders } from './forwarded-headers.ts';
-import { decodeInferRequest, modelOfCostly } from './request-codec.ts';
+import type { InferenceRequest } from '../../../inference/request.ts';
+import { decodeInferRequest, InferDecoding, modelOfCostly } from './request-codec.ts';
 import { InferResponseMessage, type ResponsePlace } from './response-codec.ts';
 import { type IsLeaving, leavingError } from '../leaving.ts';
 import { inferenceService } from '../wire/protocol.ts';
@@ -17,6 +19,8 @@ import type { UnaryCall, UnaryMethod } from '../transport/transport.ts';
 export interface InferDependencies {
   readonly server: InferenceServer;
   readonly clock: Clock;
+  /** For work that takes longer than a turn of the event loop should. */
+  readonly slices: SliceQueue;
   readonly logger: Logger;
   readonly isLeaving: IsLeaving;
   readonly headerForwardPattern: RegExp | null;
@@ -25,7 +29,7 @@ export interface InferDependencies {
 }
 
 export const inferMethod = (dependencies: InferDependencies): UnaryMethod => {
-  const { server, isLeaving, headerForwardPattern, maxMessageBytes } = dependencies;
+  const { server, slices, isLeaving, headerForwardPattern, maxMessageBytes } = dependencies;
   return {
     kind: 'unary',
     path: `/${inferenceService}/ModelInfer`,
@@ -34,26 +38,35 @@ export const inferMethod = (dependencies: InferDependencies): UnaryMethod => {
       try {
         if (isLeaving()) throw leavingError();
         const costly = modelOfCostly(message);
-        if (costly === null) infer(message, call);
-        else server.findModel(costly.name, costly.version).then(() => inferUnlessLeft(message, call), failing(call));
+        const headers = selectHeaders(call, headerForwardPattern);
+        if (costly === null) {
+          const request = decodeInferRequest(message, headers);
+          call.reserve(request.heldBytes - message.length);
+          infer(request, call);
+        } else {
+          const decoding = new InferDecoding(message, headers, (bytes) => call.reserve(bytes));
+          server.findModel(costly.name, costly.version).then(() => decode(decoding, call), failing(call));
+        }
       } catch (error) {
         call.fail(error);
       }
     },
   };
 
-  function inferUnlessLeft(message: Buffer, call: UnaryCall): void {
-    if (!call.cancellation.cancelled) infer(message, call);
-  }
-
-  function infer(message: Buffer, call: UnaryCall): void {
+  /** Reads a large request, and lets others go on in between. */
+  function decode(decoding: InferDecoding, call: UnaryCall): void {
+    if (call.cancellation.cancelled) return;
     try {
-      const request = decodeInferRequest(message, selectHeaders(call, headerForwardPattern));
-      call.reserve(request.heldBytes - message.length);
-      server.infer(request, call, new UnarySink(call, maxMessageBytes));
+      const request = decoding.turn();
+      if (request === null) slices.add(() => decode(decoding, call));
+      else infer(request, call);
     } catch (error) {
       call.fail(error);
     }
+  }
+
+  function infer(request: InferenceRequest, call: UnaryCall): void {
+    server.infer(request, call, new UnarySink(call, maxMessageBytes));
   }
 };
 

@@ -13,7 +13,8 @@ import { refuseRepeated } from '../../v2/repeated-names.ts';
 import type { ForwardedHeader } from './forwarded-headers.ts';
 import { readParameterEntry } from '../wire/parameter-entry.ts';
 import { requestParameters } from './request-parameters.ts';
-import { type DecodedTensor, rawAwaited, readInput, readRequestedOutput } from './request-tensors.ts';
+import { type DecodedTensor, rawAwaited, readInput, readRequestedOutput, type TypedInput } from './request-tensors.ts';
+import { turnWork } from './typed-contents.ts';
 import { WireReader } from '../wire/reader.ts';
 
 /**
@@ -22,6 +23,17 @@ import { WireReader } from '../wire/reader.ts';
  * @throws InferenceError `invalid_argument`, or `not_found` for a region of shared memory. Nothing else.
  */
 export function decodeInferRequest(message: Buffer, forwarded: readonly ForwardedHeader[] | null): InferenceRequest {
+  const request = decodeUpToContents(message, forwarded, null);
+  countHeldBytes(request, message);
+  return request;
+}
+
+/** @param later gets the inputs with typed contents, unread; null reads them at once. */
+function decodeUpToContents(
+  message: Buffer,
+  forwarded: readonly ForwardedHeader[] | null,
+  later: TypedInput[] | null,
+): RequestDraft {
   const reader = new WireReader(message);
   const inputs: DecodedTensor[] = [];
   const request = new RequestDraft();
@@ -54,7 +66,7 @@ export function decodeInferRequest(message: Buffer, forwarded: readonly Forwarde
       }
       case 0x2a: {
         if (inputs.length === requestLimits.tensors) throw tooMany('inputs', requestLimits.tensors);
-        const input = readInput(reader, request.modelName);
+        const input = readInput(reader, request.modelName, later);
         if (input.data !== rawAwaited) typedName ??= input.name;
         inputs.push(input);
         break;
@@ -95,11 +107,59 @@ export function decodeInferRequest(message: Buffer, forwarded: readonly Forwarde
     refuseRepeated(outputs, 'output', request.id);
     request.outputs = outputs;
   }
-  countHeldBytes(request, message);
   return request;
 }
 
-/** Typed contents of more bytes than this are decoded only if the model exists. */
+/** A request with many typed elements, read a turn of the event loop at a time. */
+export class InferDecoding {
+  readonly message: Buffer;
+  readonly #forwarded: readonly ForwardedHeader[] | null;
+  readonly #reserve: (bytes: number) => void;
+  readonly #typed: TypedInput[] = [];
+  #next = 0;
+  #request: RequestDraft | null = null;
+  /** Of the budget, for what is decoded. */
+  #reservedBytes = 0;
+
+  /** @param reserve takes memory of the budget that the request has besides its message, or throws. */
+  constructor(message: Buffer, forwarded: readonly ForwardedHeader[] | null, reserve: (bytes: number) => void) {
+    this.message = message;
+    this.#forwarded = forwarded;
+    this.#reserve = reserve;
+  }
+
+  /**
+   * Reads for a few milliseconds.
+   *
+   * @returns null when there is more to read; else the request, for which all memory is reserved.
+   * @throws InferenceError as `decodeInferRequest`, and as `reserve`.
+   */
+  turn(): InferenceRequest | null {
+    const { message } = this;
+    if (this.#request === null) {
+      this.#request = decodeUpToContents(message, this.#forwarded, this.#typed);
+      return null;
+    }
+    let left = turnWork;
+    for (; this.#next < this.#typed.length; this.#next++) {
+      left = (this.#typed[this.#next] as TypedInput).read(left);
+      if (left > 0) continue;
+      this.#hold(this.#typed.reduce((bytes, typed) => bytes + typed.heldBytes, 0));
+      return null;
+    }
+    countHeldBytes(this.#request, message);
+    this.#hold(this.#request.heldBytes - message.length);
+    return this.#request;
+  }
+
+  #hold(bytes: number): void {
+    if (bytes <= this.#reservedBytes) return;
+    this.#reserve(bytes - this.#reservedBytes);
+    this.#reservedBytes = bytes;
+  }
+}
+
+/** Typed contents of more bytes than this are decoded in slices, and only if the model exists. */
 const largeTypedBytes = 256 * 1024;
 
 /**
@@ -133,6 +193,7 @@ export function requestIdOf(message: Buffer): string {
   let id = '';
   try {
     while (reader.at < reader.limit) {
+      reader.countField();
       const tag = reader.readTag();
       if (tag === 0x1a) id = reader.readText('the id');
       else reader.skipUnknown(tag, 0);

@@ -12,7 +12,7 @@ import { elementCount, shapeText } from '../../../tensor/shape.ts';
 import type { Tensor } from '../../../tensor/tensor.ts';
 import { namesRegion, refuseRegion } from './region-reference.ts';
 import { TensorParameterReader } from './request-parameters.ts';
-import { readTypedContents } from './typed-contents.ts';
+import { TypedContents } from './typed-contents.ts';
 import type { WireReader } from '../wire/reader.ts';
 
 /** A tensor whose raw data is filled in when its entry is found. */
@@ -23,13 +23,42 @@ export interface DecodedTensor extends Tensor {
 /** A placeholder in an input until its raw entry is found; recognised by identity. */
 export const rawAwaited = new Uint8Array(0);
 
+/** An input whose typed contents are not read to their end. */
+export class TypedInput {
+  readonly #input: DecodedTensor;
+  readonly #contents: TypedContents;
+  readonly #modelName: string;
+
+  constructor(input: DecodedTensor, contents: TypedContents, modelName: string) {
+    this.#input = input;
+    this.#contents = contents;
+    this.#modelName = modelName;
+  }
+
+  /** Memory that it has taken so far. */
+  get heldBytes(): number {
+    return this.#contents.data.length;
+  }
+
+  /** As `TypedContents.read`; gives the input its data at the end. */
+  read(work: number): number {
+    const left = this.#contents.read(work);
+    if (left > 0) this.#input.data = checkedContents(this.#contents.data, this.#input, this.#modelName);
+    return left;
+  }
+}
+
+/** Stands in an input whose typed contents are not read yet. */
+const typedAwaited = new Uint8Array(0);
+
 /**
  * Reads the InferInputTensor whose length follows.
  *
  * @param modelName For error messages.
+ * @param later Where inputs go whose `contents` are to be read later; null reads them at once.
  * @returns `data` is `rawAwaited`, or new bytes made from `contents`.
  */
-export function readInput(reader: WireReader, modelName: string): DecodedTensor {
+export function readInput(reader: WireReader, modelName: string, later: TypedInput[] | null): DecodedTensor {
   let name = '';
   let datatypeName = '';
   const shape: number[] = [];
@@ -75,14 +104,21 @@ export function readInput(reader: WireReader, modelName: string): DecodedTensor 
   const datatype = datatypeOf(datatypeName) ?? refuseDatatype(datatypeName, name);
   if (parameters !== null) refuseRegionOf(parameters.settle(name), name, contents !== null, modelName);
   if (contents === null) return { name, datatype, shape, data: rawAwaited };
-  const data = readTypedContents(reader, contents, datatype, name, modelName);
-  if (data.length === 0 && elementCount(shape) !== 0) {
-    throw invalidArgument(
-      `input byte size mismatch for input '${name}' for model '${modelName}'. ` +
-        `Expected the elements of shape ${shapeText(shape)}, got contents without any`,
-    );
-  }
-  return { name, datatype, shape, data };
+  const typed = new TypedContents(reader, contents, datatype, name, modelName);
+  const input: DecodedTensor = { name, datatype, shape, data: typedAwaited };
+  if (later === null) {
+    typed.read(Number.POSITIVE_INFINITY);
+    input.data = checkedContents(typed.data, input, modelName);
+  } else later.push(new TypedInput(input, typed, modelName));
+  return input;
+}
+
+function checkedContents(data: Uint8Array, { name, shape }: Tensor, modelName: string): Uint8Array {
+  if (data.length > 0 || elementCount(shape) === 0) return data;
+  throw invalidArgument(
+    `input byte size mismatch for input '${name}' for model '${modelName}'. ` +
+      `Expected the elements of shape ${shapeText(shape)}, got contents without any`,
+  );
 }
 
 /** Reads the InferRequestedOutputTensor whose length follows. */

@@ -11,7 +11,7 @@ import type { InferenceRequest } from '../../../inference/request.ts';
 import type { InferenceResponse } from '../../../inference/response.ts';
 import { selectHeaders } from './forwarded-headers.ts';
 import { type InferDependencies, responseMessage } from './handler.ts';
-import { decodeInferRequest, modelOfCostly, requestIdOf } from './request-codec.ts';
+import { decodeInferRequest, InferDecoding, modelOfCostly, requestIdOf } from './request-codec.ts';
 import { encodeStreamError } from './response-codec.ts';
 import { leavingError, leavingText } from '../leaving.ts';
 import { inferenceService } from '../wire/protocol.ts';
@@ -105,13 +105,15 @@ class InferStream implements MessageReceiver {
     try {
       if (isLeaving()) throw leavingError();
       const costly = modelOfCostly(message);
-      if (costly === null) this.#infer(streamed, message);
-      else {
+      if (costly === null) {
+        const request = decodeInferRequest(message, this.#headers);
+        this.#reserve(streamed, request.heldBytes - message.length);
+        this.#infer(streamed, request);
+      } else {
+        const decoding = new InferDecoding(message, this.#headers, (bytes) => this.#reserve(streamed, bytes));
         const isThere = server.findModel(costly.name, costly.version);
         isThere.then(
-          () => {
-            if (!this.#isEnded) this.#infer(streamed, message);
-          },
+          () => this.#decode(streamed, decoding),
           (error: unknown) => this.fail(streamed, error, message),
         );
       }
@@ -121,15 +123,21 @@ class InferStream implements MessageReceiver {
     this.#read();
   }
 
-  #infer(streamed: StreamedRequest, message: Buffer): void {
+  /** Reads a large request, and lets others go on in between. */
+  #decode(streamed: StreamedRequest, decoding: InferDecoding): void {
+    if (this.#isEnded) return;
     try {
-      const request = decodeInferRequest(message, this.#headers);
-      streamed.request = request;
-      this.#reserve(streamed, request.heldBytes - message.length);
-      this.#dependencies.server.infer(request, streamed, streamed);
+      const request = decoding.turn();
+      if (request === null) this.#dependencies.slices.add(() => this.#decode(streamed, decoding));
+      else this.#infer(streamed, request);
     } catch (error) {
-      this.fail(streamed, error, message);
+      this.fail(streamed, error, decoding.message);
     }
+  }
+
+  #infer(streamed: StreamedRequest, request: InferenceRequest): void {
+    streamed.request = request;
+    this.#dependencies.server.infer(request, streamed, streamed);
   }
 
   onHalfClose(): void {

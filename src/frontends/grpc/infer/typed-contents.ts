@@ -1,11 +1,12 @@
 /**
  * Decodes InferTensorContents into the bytes of a tensor, in two passes: the first counts elements and finds the one
- * field that has any, the second writes them into their final place.
+ * field that has any, the second writes them into their final place. Both passes can pause at any element.
  */
 
 import { invalidArgument } from '../../../errors.ts';
 import { type Datatype, datatypes } from '../../../tensor/datatype.ts';
 import type { WireReader } from '../wire/reader.ts';
+import { rangeText, writeVarintElement } from './varint-element.ts';
 
 /** The places of a tensor's `contents` in the message: start and end of each occurrence. */
 export type ContentRanges = readonly number[];
@@ -56,185 +57,235 @@ const maxTensorBytes = 2 ** 31 - 1;
 
 const noBytes = new Uint8Array(0);
 
-interface Counted {
-  /** 0 while no element was seen. */
-  field: number;
-  elements: number;
-  /** Sum of the lengths of bytes_contents. */
-  bytes: number;
-}
+/** Bytes that are examined in one slice; takes about three milliseconds at the worst. */
+export const turnWork: number = 128 * 1024;
+/** Bytes that can be copied for the cost of one that is examined. */
+const copiedPerWork = 16;
 
 /**
- * @returns New bytes, owned by the request; empty when there is no element.
- * @throws InferenceError `invalid_argument` for two fields with elements, a field that does not serve the datatype, a
- *         value beyond INT8, INT16, UINT8 or UINT16, and malformed bytes.
+ * The typed contents of one tensor, read in slices so that millions of elements do not block the event loop. The position
+ * of the shared reader is restored after each slice.
+ *
+ * `read` throws InferenceError `invalid_argument` for two fields with elements, a field that does not serve the datatype, a
+ * value beyond INT8, INT16, UINT8 or UINT16, and malformed bytes.
  */
-export function readTypedContents(
-  reader: WireReader,
-  ranges: ContentRanges,
-  datatype: Datatype,
-  tensorName: string,
-  modelName: string,
-): Uint8Array {
-  const subject = `unexpected explicit tensor data for input tensor '${tensorName}' for model '${modelName}'`;
-  const counted: Counted = { field: 0, elements: 0, bytes: 0 };
-  forEachField(reader, ranges, (tag) => count(reader, tag, counted, subject));
-  if (counted.elements === 0) return noBytes;
-  if (counted.field !== fieldOf[datatype]) {
-    const typeName = contentFields[counted.field]?.typeName;
-    throw invalidArgument(`${subject} of type '${typeName}', expected datatype '${datatype}'`);
-  }
-  const byteLength =
-    datatype === 'BYTES' ? counted.bytes + 4 * counted.elements : counted.elements * datatypes[datatype].byteSize;
-  if (byteLength > maxTensorBytes) {
-    throw invalidArgument(`${subject}: ${byteLength} bytes exceed the limit of ${maxTensorBytes}`);
-  }
-  const data = new Uint8Array(byteLength);
-  const sink = new ContentsWriter(data, datatype, subject);
-  forEachField(reader, ranges, (tag) => sink.take(reader, tag));
-  return data;
-}
-
-function forEachField(reader: WireReader, ranges: ContentRanges, visit: (tag: number) => void): void {
-  const { at, limit } = reader;
-  for (let i = 0; i < ranges.length; i += 2) {
-    reader.at = ranges[i] as number;
-    reader.limit = ranges[i + 1] as number;
-    while (reader.at < reader.limit) {
-      const tag = reader.readTag();
-      if (tag >>> 3 > lastField) reader.skipUnknown(tag, lastField);
-      else visit(tag);
-    }
-  }
-  reader.at = at;
-  reader.limit = limit;
-}
-
-/** Counts the elements of one occurrence of a field and moves the reader to its end. */
-function count(reader: WireReader, tag: number, counted: Counted, subject: string): void {
-  const field = tag >>> 3;
-  const { element } = contentFields[field] as ContentField;
-  let elements = 1;
-  if ((tag & 7) === 2) {
-    const length = reader.readLength();
-    const start = reader.at;
-    reader.advance(length);
-    if (element === 'bytes') counted.bytes += length;
-    else elements = packedElements(reader, start, element);
-  } else if (element === 'varint' && (tag & 7) === 0) reader.readVarint();
-  else if (element === 'fixed32' && (tag & 7) === 5) reader.advance(4);
-  else if (element === 'fixed64' && (tag & 7) === 1) reader.advance(8);
-  else reader.skipUnknown(tag, lastField);
-  if (elements === 0) return;
-  if (counted.field !== 0 && counted.field !== field) {
-    throw invalidArgument(`${subject}, binary data was already supplied.`);
-  }
-  counted.field = field;
-  counted.elements += elements;
-}
-
-function packedElements(reader: WireReader, start: number, element: ContentField['element']): number {
-  const { bytes, at: end } = reader;
-  if (element === 'varint') {
-    let elements = 0;
-    for (let i = start; i < end; i++) if ((bytes[i] as number) < 0x80) elements++;
-    return elements;
-  }
-  const width = element === 'fixed32' ? 4 : 8;
-  if ((end - start) % width !== 0) throw reader.malformed(`a packed field is no multiple of ${width} bytes`);
-  return (end - start) / width;
-}
-
-/** Writes elements one after the other. They were counted before. */
-class ContentsWriter {
-  readonly #data: Uint8Array;
-  readonly #view: DataView;
+export class TypedContents {
+  readonly #reader: WireReader;
+  readonly #ranges: ContentRanges;
   readonly #datatype: Datatype;
-  readonly #subject: string;
+  readonly #tensorName: string;
+  readonly #modelName: string;
+  /** New bytes, owned by the request; empty until all elements are counted, and where there are none. */
+  data: Uint8Array = noBytes;
+  #view: DataView | null = null;
+  /** Of the field that has elements; 0 while none was seen. */
+  #field = 0;
+  #elements = 0;
+  /** Sum of the lengths of bytes_contents. */
+  #textBytes = 0;
+  /** Where the next element is written. */
   #to = 0;
+  /** Index in `ranges` of the one that is walked, -1 before the first. */
+  #range = -1;
+  #at = 0;
+  #limit = 0;
+  /** End of the packed numbers that are walked, or of the bytes that are copied; 0 between two fields. */
+  #runEnd = 0;
+  #isCopied = false;
+  #left = 0;
 
-  constructor(data: Uint8Array, datatype: Datatype, subject: string) {
-    this.#data = data;
-    this.#view = new DataView(data.buffer);
+  constructor(reader: WireReader, ranges: ContentRanges, datatype: Datatype, tensorName: string, modelName: string) {
+    this.#reader = reader;
+    this.#ranges = ranges;
     this.#datatype = datatype;
-    this.#subject = subject;
+    this.#tensorName = tensorName;
+    this.#modelName = modelName;
   }
 
-  take(reader: WireReader, tag: number): void {
+  /**
+   * Reads on.
+   *
+   * @param work limit on this slice, in bytes that are examined.
+   * @returns the work that is left, at least 1, when `data` is complete; else 0.
+   */
+  read(work: number): number {
+    const reader = this.#reader;
+    const { at, limit } = reader;
+    this.#left = work;
+    if (this.#view === null && this.#walk(false)) this.#allocate();
+    const isComplete = this.#view !== null && this.#walk(true);
+    reader.at = at;
+    reader.limit = limit;
+    return isComplete ? Math.max(this.#left, 1) : 0;
+  }
+
+  /** @returns false when the slice has used up its work. */
+  #walk(isWriting: boolean): boolean {
+    const reader = this.#reader;
+    reader.at = this.#at;
+    reader.limit = this.#limit;
+    while (this.#left > 0) {
+      const from = reader.at;
+      if (this.#runEnd > 0) this.#walkRun(isWriting);
+      else if (from < reader.limit) {
+        const tag = reader.readTag();
+        if (tag >>> 3 > lastField) reader.skipUnknown(tag, lastField);
+        else if (isWriting) this.#take(tag);
+        else this.#count(tag);
+        // At least a tag, and a length or a number.
+        this.#left -= 2;
+      } else {
+        this.#range += 2;
+        this.#left -= 1;
+        const next = this.#range - 1;
+        if (next === this.#ranges.length) {
+          this.#range = -1;
+          this.#at = 0;
+          this.#limit = 0;
+          return true;
+        }
+        reader.at = this.#ranges[next] as number;
+        reader.limit = this.#ranges[next + 1] as number;
+      }
+    }
+    this.#at = reader.at;
+    this.#limit = reader.limit;
+    return false;
+  }
+
+  #allocate(): void {
+    const datatype = this.#datatype;
+    if (this.#elements > 0 && this.#field !== fieldOf[datatype]) {
+      const typeName = contentFields[this.#field]?.typeName;
+      throw invalidArgument(`${this.#subject()} of type '${typeName}', expected datatype '${datatype}'`);
+    }
+    const elementBytes = datatypes[datatype].byteSize;
+    const byteLength = datatype === 'BYTES' ? this.#textBytes + 4 * this.#elements : this.#elements * elementBytes;
+    if (byteLength > maxTensorBytes) {
+      throw invalidArgument(`${this.#subject()}: ${byteLength} bytes exceed the limit of ${maxTensorBytes}`);
+    }
+    this.data = byteLength === 0 ? noBytes : new Uint8Array(byteLength);
+    this.#view = new DataView(this.data.buffer);
+  }
+
+  /** Elements of one occurrence of a field. */
+  #count(tag: number): void {
+    const reader = this.#reader;
+    const field = tag >>> 3;
+    const { element } = contentFields[field] as ContentField;
+    if ((tag & 7) === 2) {
+      const length = reader.readLength();
+      const start = reader.at;
+      if (element === 'varint') {
+        if (length === 0) return;
+        this.#tally(field, 0);
+        this.#runEnd = start + length;
+        return;
+      }
+      reader.advance(length);
+      if (element === 'bytes') {
+        this.#textBytes += length;
+        this.#tally(field, 1);
+      } else {
+        const width = element === 'fixed32' ? 4 : 8;
+        if (length % width !== 0) throw reader.malformed(`a packed field is no multiple of ${width} bytes`);
+        if (length > 0) this.#tally(field, length / width);
+      }
+      return;
+    }
+    if (element === 'varint' && (tag & 7) === 0) reader.readVarint();
+    else if (element === 'fixed32' && (tag & 7) === 5) reader.advance(4);
+    else if (element === 'fixed64' && (tag & 7) === 1) reader.advance(8);
+    else reader.skipUnknown(tag, lastField);
+    this.#tally(field, 1);
+  }
+
+  #tally(field: number, elements: number): void {
+    if (this.#field !== 0 && this.#field !== field) {
+      throw invalidArgument(`${this.#subject()}, binary data was already supplied.`);
+    }
+    this.#field = field;
+    this.#elements += elements;
+  }
+
+  /** Field and sizes have been counted before. */
+  #take(tag: number): void {
+    const reader = this.#reader;
     const { element } = contentFields[tag >>> 3] as ContentField;
     const isPacked = (tag & 7) === 2;
-    if (element === 'bytes') this.#takeText(reader);
-    else if (element !== 'varint') this.#copy(reader, isPacked ? reader.readLength() : element === 'fixed32' ? 4 : 8);
-    else if (!isPacked) this.#takeVarint(reader);
-    else {
-      const outer = reader.enter();
-      while (reader.at < reader.limit) this.#takeVarint(reader);
-      reader.leave(outer);
-    }
+    if (element === 'bytes') {
+      const length = reader.readLength();
+      (this.#view as DataView).setUint32(this.#to, length, true);
+      this.#to += 4;
+      this.#copy(length);
+    } else if (element !== 'varint') this.#copy(isPacked ? reader.readLength() : element === 'fixed32' ? 4 : 8);
+    else if (isPacked) {
+      const length = reader.readLength();
+      this.#isCopied = false;
+      if (length > 0) this.#runEnd = reader.at + length;
+    } else this.#takeVarint(reader);
   }
 
-  #takeText(reader: WireReader): void {
-    const length = reader.readLength();
-    this.#view.setUint32(this.#to, length, true);
-    this.#to += 4;
-    this.#copy(reader, length);
+  /** Goes on in the packed numbers, or with the copy, as far as the work goes. */
+  #walkRun(isWriting: boolean): void {
+    const reader = this.#reader;
+    const from = reader.at;
+    if (isWriting && this.#isCopied) {
+      const to = Math.min(this.#runEnd, from + this.#left * copiedPerWork);
+      this.data.set(reader.bytes.subarray(from, to), this.#to);
+      this.#to += to - from;
+      reader.at = to;
+      this.#left -= Math.ceil((to - from) / copiedPerWork);
+    } else {
+      const to = Math.min(this.#runEnd, from + this.#left);
+      if (isWriting) {
+        const { limit } = reader;
+        reader.limit = this.#runEnd;
+        while (reader.at < to) this.#takeVarint(reader);
+        reader.limit = limit;
+      } else {
+        const { bytes } = reader;
+        let elements = 0;
+        for (let i = from; i < to; i++) if ((bytes[i] as number) < 0x80) elements++;
+        this.#elements += elements;
+        reader.at = to;
+      }
+      this.#left -= reader.at - from;
+    }
+    if (reader.at === this.#runEnd) this.#runEnd = 0;
   }
 
   /** Protobuf's fixed-width numbers and the tensors' are both little-endian. */
-  #copy(reader: WireReader, length: number): void {
+  #copy(length: number): void {
+    const reader = this.#reader;
+    if (length > maxLooped) {
+      if (length > reader.limit - reader.at) reader.advance(length);
+      this.#isCopied = true;
+      this.#runEnd = reader.at + length;
+      return;
+    }
     const start = reader.at;
     reader.advance(length);
-    const data = this.#data;
+    // A view for each short element would take longer than its bytes.
+    const { data } = this;
     const { bytes } = reader;
     const to = this.#to;
-    // A view for each short element would take longer than its bytes.
-    if (length > maxLooped) data.set(bytes.subarray(start, start + length), to);
-    else for (let i = 0; i < length; i++) data[to + i] = bytes[start + i] as number;
+    for (let i = 0; i < length; i++) data[to + i] = bytes[start + i] as number;
     this.#to = to + length;
+    this.#left -= length;
+  }
+
+  #subject(): string {
+    return `unexpected explicit tensor data for input tensor '${this.#tensorName}' for model '${this.#modelName}'`;
   }
 
   #takeVarint(reader: WireReader): void {
-    reader.readVarint();
-    const { low } = reader;
-    const to = this.#to;
-    switch (this.#datatype) {
-      case 'BOOL':
-        this.#data[to] = (low | reader.high) !== 0 ? 1 : 0;
-        this.#to = to + 1;
-        return;
-      case 'INT8':
-      case 'UINT8':
-        this.#data[to] = this.#within(low);
-        this.#to = to + 1;
-        return;
-      case 'INT16':
-      case 'UINT16':
-        this.#view.setUint16(to, this.#within(low), true);
-        this.#to = to + 2;
-        return;
-      case 'INT32':
-      case 'UINT32':
-        this.#view.setUint32(to, low, true);
-        this.#to = to + 4;
-        return;
-      default:
-        this.#view.setUint32(to, low, true);
-        this.#view.setUint32(to + 4, reader.high, true);
-        this.#to = to + 8;
-    }
-  }
-
-  /** Refuses a value that does not fit. Triton silently uses the low bits. */
-  #within(low: number): number {
     const datatype = this.#datatype;
-    const bits = datatype === 'INT8' || datatype === 'UINT8' ? 8 : 16;
-    const isSigned = datatype === 'INT8' || datatype === 'INT16';
-    const value = isSigned ? low | 0 : low;
-    const least = isSigned ? -(2 ** (bits - 1)) : 0;
-    const most = isSigned ? 2 ** (bits - 1) - 1 : 2 ** bits - 1;
-    if (value >= least && value <= most) return value;
-    throw invalidArgument(
-      `${this.#subject}: an element is outside the range of datatype '${datatype}', ${least}…${most}`,
-    );
+    const to = writeVarintElement(reader, datatype, this.data, this.#view as DataView, this.#to);
+    if (to < 0) {
+      const range = rangeText(datatype);
+      throw invalidArgument(`${this.#subject()}: an element is outside the range of datatype '${datatype}', ${range}`);
+    }
+    this.#to = to;
   }
 }

@@ -42,6 +42,8 @@ export class InferCall implements BodyReceiver, ResponseSink {
   #block: Buffer | null = null;
   /** Budget of the request, then of its answer until the transport counts it. */
   #reservedBytes = 0;
+  /** The part of it that decoded tensors have besides the body. */
+  #decodedBytes = 0;
   #response: InferenceResponse | null = null;
   /** There is more than one response: refused when the request has ended, because its bytes are read until then. */
   #hasSeveral = false;
@@ -137,8 +139,12 @@ export class InferCall implements BodyReceiver, ResponseSink {
     }
     try {
       const decoded = decoding.turn();
-      if (decoded === null) this.#context.clock.soon(() => this.#decode(decoding, body));
-      else this.#run(decoded, body);
+      if (decoded !== null) {
+        this.#run(decoded, body);
+        return;
+      }
+      this.#reserveDecoded(decoding.heldBytes);
+      this.#context.slices.add(() => this.#decode(decoding, body));
     } catch (error) {
       this.#fail(error);
     }
@@ -146,16 +152,21 @@ export class InferCall implements BodyReceiver, ResponseSink {
 
   /** @throws InferenceError `resource_exhausted` when the budget has no memory for what was decoded. */
   #run(decoded: DecodedInfer, body: Buffer): void {
-    const { server, memory } = this.#context;
-    const { budget } = memory;
     const { request } = decoded;
     // A request without views on its body does not need the body any more.
     if (this.#reservedBytes > smallBytes && !isViewedBy(request, body.buffer)) this.#releaseRequest();
-    const bytes = request.heldBytes - body.length;
-    if (!budget.reserve(bytes, this.#reservedBytes)) throw budget.exhausted(bytes);
-    this.#reservedBytes += bytes;
+    this.#reserveDecoded(request.heldBytes - body.length);
     this.#decoded = decoded;
-    server.infer(request, this.#exchange, this);
+    this.#context.server.infer(request, this.#exchange, this);
+  }
+
+  /** @param bytes what is decoded so far holds besides the body. @throws InferenceError `resource_exhausted` */
+  #reserveDecoded(bytes: number): void {
+    const { budget } = this.#context.memory;
+    const more = bytes - this.#decodedBytes;
+    if (more > 0 && !budget.reserve(more, this.#reservedBytes)) throw budget.exhausted(more);
+    this.#reservedBytes += Math.max(more, 0);
+    this.#decodedBytes = bytes;
   }
 
   #forwarder(pattern: RegExp): HeaderForwarder {
@@ -238,7 +249,7 @@ export class InferCall implements BodyReceiver, ResponseSink {
       pieces.push(piece);
       this.#hold(piece.length);
       this.#checkAnswer(jsonBytes + piece.length + answer.binaryBytes);
-      this.#context.clock.soon(() => this.#collect(answer, pieces, jsonBytes + piece.length));
+      this.#context.slices.add(() => this.#collect(answer, pieces, jsonBytes + piece.length));
     } catch (error) {
       this.#release();
       this.#fail(error);
@@ -305,6 +316,7 @@ export class InferCall implements BodyReceiver, ResponseSink {
     this.#block = null;
     memory.budget.release(this.#reservedBytes);
     this.#reservedBytes = 0;
+    this.#decodedBytes = 0;
   }
 
   readonly #fail = (error: unknown): void => {

@@ -107,6 +107,11 @@ export class InferDecoding {
     this.#decode = () => decodeInferRequest(body, jsonBytes, target, forward, this.#progress);
   }
 
+  /** Memory that was taken for tensors so far, besides the body. */
+  get heldBytes(): number {
+    return this.#progress.slices.heldBytes;
+  }
+
   /**
    * Reads for a few milliseconds.
    *

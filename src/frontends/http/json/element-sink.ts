@@ -30,6 +30,8 @@ export abstract class ElementSink {
   /** Reads elements and the commas between them, up to the first comma before a bracket, or to another character. */
   abstract readRun(reader: JsonReader): void;
   abstract bytes(): Uint8Array;
+  /** Memory that is taken for the elements. */
+  abstract get heldBytes(): number;
 
   tooMany(): InferenceError {
     return invalidArgument(

@@ -51,6 +51,10 @@ export class FloatSink extends ElementSink {
     return bytesOf(this.#target);
   }
 
+  override get heldBytes(): number {
+    return this.#target.byteLength;
+  }
+
   /** The bare tokens that Triton's parser accepts and the JSON standard does not. */
   #special(reader: JsonReader): number {
     if (reader.word('NaN')) return Number.NaN;
@@ -93,6 +97,10 @@ export class IntegerSink extends ElementSink {
   override bytes(): Uint8Array {
     return bytesOf(this.#target);
   }
+
+  override get heldBytes(): number {
+    return this.#target.byteLength;
+  }
 }
 
 export class Integer64Sink extends ElementSink {
@@ -119,6 +127,10 @@ export class Integer64Sink extends ElementSink {
 
   override bytes(): Uint8Array {
     return bytesOf(this.#target);
+  }
+
+  override get heldBytes(): number {
+    return this.#target.byteLength;
   }
 }
 

@@ -139,6 +139,10 @@ export class NestedElements {
     }
   }
 
+  get heldBytes(): number {
+    return this.#sink.heldBytes;
+  }
+
   bytes(): Uint8Array {
     const { index, count, name, shape } = this.#sink;
     if (index < count) throw tooFew(name, shape);

@@ -29,6 +29,13 @@ export class TensorSlices {
   readonly #passed = new Map<number, { readonly text: PassedText; at: number; isOver: boolean }>();
   #left = turnBytes;
 
+  /** Memory that the tensors have taken so far. */
+  get heldBytes(): number {
+    let bytes = 0;
+    for (const { elements } of this.#parts.values()) bytes += elements.heldBytes;
+    return bytes;
+  }
+
   beginTurn(): void {
     this.#left = turnBytes;
   }

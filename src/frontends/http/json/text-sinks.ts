@@ -32,6 +32,10 @@ export class BooleanSink extends ElementSink {
   override bytes(): Uint8Array {
     return this.#target;
   }
+
+  override get heldBytes(): number {
+    return this.#target.length;
+  }
 }
 
 /**
@@ -63,6 +67,10 @@ export class StringSink extends ElementSink {
 
   override bytes(): Uint8Array {
     return this.#target.subarray(0, this.#used);
+  }
+
+  override get heldBytes(): number {
+    return this.#target.length;
   }
 
   #begin(reader: JsonReader): void {
