@@ -88,7 +88,7 @@ export class ServerProcess {
 
   async waitUntilReady(): Promise<void> {
     const deadline = Date.now() + readyTimeoutMs;
-    while (Date.now() < deadline && this.#child.exitCode === null) {
+    while (Date.now() < deadline && this.#child.exitCode === null && this.#child.signalCode === null) {
       const status = await fetch(`${this.url}/v2/health/ready`).then(
         (response) => response.status,
         () => 0,
