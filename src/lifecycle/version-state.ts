@@ -2,11 +2,11 @@
  * The life cycle of a model version as a table. `VersionLife` is the only writer of a state; every move is reported
  * once.
  *
- *           ┌───────────── failed ◄──────────────┐
- *           │                ▲ ▲                 │
  *  found ─► loading ─► warming ─► ready ─► draining ─► unloading ─► gone
- *              │          │                              ▲
- *              └─ given up┴──────────────────────────────┘
+ *              │          │                              ▲  │
+ *              ├──────────┼─────────── given up ─────────┘  │
+ *              └──────────┴─────────► failed ◄──────────────┘
+ *                                       └─► loading again, or gone
  */
 
 import type { IndexState } from './model-index.ts';
