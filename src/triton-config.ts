@@ -6,15 +6,15 @@
 import type { ConfigSettings } from './model-config/config-settings.ts';
 import { toldOf } from './model-config/findings.ts';
 import { inspectConfig } from './model-config/inspect-config.ts';
-import type { ConfigMessage, ModelConfig } from './model-config/model-config.ts';
+import type { ModelConfig } from './model-config/model-config.ts';
+import type { ConfigMessage } from './model-config/schema/config-message.ts';
 import type { ConfigSource } from './model-config/resolve-config.ts';
 import type { ModelSignature } from './model-config/signature.ts';
+import type { LineAndColumn, Problem } from './model-config/syntax/source-position.ts';
 
 export type { ConfigSettings } from './model-config/config-settings.ts';
 export type {
   BatchingDecision,
-  ConfigMessage,
-  ConfigValue,
   DynamicBatchingConfig,
   EngineConfig,
   InputConfig,
@@ -27,9 +27,11 @@ export type {
   WarmupInput,
   WarmupSample,
 } from './model-config/model-config.ts';
+export type { ConfigMessage } from './model-config/schema/config-message.ts';
 /** A configuration as JSON text with all fields of the schema, as Triton's configuration endpoint answers. */
 export { configJson } from './model-config/schema/write-config.ts';
 export type { ModelSignature, TensorSpec } from './model-config/signature.ts';
+export type { LineAndColumn } from './model-config/syntax/source-position.ts';
 export type { Datatype } from './tensor/datatype.ts';
 export type { Shape } from './tensor/shape.ts';
 
@@ -53,6 +55,8 @@ export interface ConfigProblem {
    */
   readonly kind: 'invalid' | 'unsupported' | 'ignored';
   readonly text: string;
+  /** Of the field that is at fault, or of the message that lacks it, counted from 1; null where the text has neither. */
+  readonly place: LineAndColumn | null;
 }
 
 export interface TritonConfigReading {
@@ -88,5 +92,5 @@ function sourceOf({ text, format }: TritonConfigQuery): ConfigSource {
   return format === 'json' ? { kind: 'json', text } : { kind: 'file', path: 'config.pbtxt', text };
 }
 
-const problemsOf = (kind: ConfigProblem['kind'], found: readonly string[]): readonly ConfigProblem[] =>
-  toldOf(found).map((text) => ({ kind, text }));
+const problemsOf = (kind: ConfigProblem['kind'], found: readonly Problem[]): readonly ConfigProblem[] =>
+  toldOf(found).map(({ text, place }) => ({ kind, text, place: place?.position.find(place.at) ?? null }));

@@ -36,8 +36,17 @@ describe('readTritonConfig', () => {
     expect(read('max_batch_size: 4\n  input {')).toMatchObject({
       message: null,
       config: null,
-      problems: [{ kind: 'invalid', text: expect.stringMatching(/^config\.pbtxt:2:/) }],
+      problems: [{ kind: 'invalid', text: "'{' has no closing '}'", place: { line: 2, column: 9 } }],
     });
+  });
+
+  it('tells each unknown field with its place', () => {
+    const { message, problems } = read('max_batch: 4\n  inputs { }');
+    expect(message).toBeNull();
+    expect(problems.map(({ place }) => place)).toEqual([
+      { line: 1, column: 1 },
+      { line: 2, column: 3 },
+    ]);
   });
 
   it('tells everything at once, by kind', () => {
@@ -45,7 +54,12 @@ describe('readTritonConfig', () => {
       response_cache { enable: true } runtime: "x" ${addSubIo}`);
     expect(config).toBeNull();
     expect(message).toMatchObject({ name: 'n', runtime: 'x' });
-    expect(problems.map(({ kind }) => kind)).toEqual(['invalid', 'invalid', 'unsupported', 'ignored']);
+    expect(problems.map(({ kind, place }) => [kind, place?.line, place?.column])).toEqual([
+      ['invalid', 1, 1],
+      ['invalid', 1, 28],
+      ['unsupported', 2, 7],
+      ['ignored', 2, 39],
+    ]);
   });
 
   it('serves what is only ignored', () => {

@@ -11,7 +11,9 @@ import { readTritonConfig } from 'nereid/triton-config';
 const path = resolve(process.argv[2] ?? 'config.pbtxt');
 const { config, problems } = readTritonConfig({ modelName: basename(dirname(path)), text: await readFile(path) });
 
-for (const { kind, text } of problems) console.log(`${kind}: ${text}`);
+for (const { kind, text, place } of problems) {
+  console.log(`${kind}: ${basename(path)}${place === null ? '' : `:${place.line}:${place.column}`}: ${text}`);
+}
 if (config === null) {
   process.exitCode = problems.some(({ kind }) => kind !== 'ignored') ? 1 : 0;
 } else {

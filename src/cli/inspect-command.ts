@@ -6,7 +6,7 @@ import type { Engine } from '../engine/engine.ts';
 import { inspectionOptions } from '../lifecycle/kinds/onnx/engine-options.ts';
 import { batchingText } from '../model-config/batching-text.ts';
 import type { ConfigSettings } from '../model-config/config-settings.ts';
-import type { ConfigMessage } from '../model-config/model-config.ts';
+import type { ConfigMessage } from '../model-config/schema/config-message.ts';
 import { type ConfigSource, readConfigMessage, resolveModelConfig } from '../model-config/resolve-config.ts';
 import type { ModelSignature, TensorSpec } from '../model-config/signature.ts';
 import { printable } from '../observability/printable.ts';

@@ -3,9 +3,10 @@
 import { join } from 'node:path';
 
 import { alreadyExists, InferenceError, internal, toInferenceError, unavailable } from '../errors.ts';
-import { versionPolicyOf } from '../model-config/typed/build-config.ts';
+import { versionPolicyOf } from '../model-config/effective/build-config.ts';
 import { faultsWithoutModel } from '../model-config/inspect-config.ts';
-import type { ConfigMessage, ModelConfig } from '../model-config/model-config.ts';
+import type { ModelConfig } from '../model-config/model-config.ts';
+import type { ConfigMessage } from '../model-config/schema/config-message.ts';
 import { type ConfigQuery, type ConfigSource, readConfigMessage } from '../model-config/resolve-config.ts';
 import { differenceBetween } from '../repository/difference.ts';
 import { duplicateProblem, type ModelFolder, readConfigSource } from '../repository/layout.ts';

@@ -7,7 +7,8 @@
 import type { Engine } from '../engine/engine.ts';
 import type { Logger } from '../logger.ts';
 import type { ConfigSettings } from '../model-config/config-settings.ts';
-import type { ConfigMessage, ModelConfig } from '../model-config/model-config.ts';
+import type { ModelConfig } from '../model-config/model-config.ts';
+import type { ConfigMessage } from '../model-config/schema/config-message.ts';
 import type { ConfigSource } from '../model-config/resolve-config.ts';
 import type { ModelSignature } from '../model-config/signature.ts';
 import type { AdmissionPlan } from '../scheduling/admission/admission.ts';

@@ -4,33 +4,60 @@
  */
 
 import { invalidArgument, unimplemented } from '../errors.ts';
-
-export interface Findings {
-  /** Contradictions and values out of range. */
-  readonly invalid: string[];
-  /** Correct settings that ask for a feature that this server does not have. */
-  readonly leftOut: string[];
-  /** Accepted without effect, `field: reason`. */
-  readonly ignored: string[];
-}
-
-export const newFindings = (): Findings => ({ invalid: [], leftOut: [], ignored: [] });
+import { placeOf } from './schema/message.ts';
+import { type Problem, problemText } from './syntax/source-position.ts';
 
 /** The most problems of one kind in an error. */
 const mostTold = 100;
 
-/** Whether enough was found, so that slow checks can be left out. */
-export const isEnough = (found: readonly string[]): boolean => found.length >= mostTold;
+/** The fields of a message, and the keys of a map. */
+type FieldOf<Subject> = keyof Subject & string;
 
-/** Each text once, at most `mostTold` of them. */
-export function toldOf(found: readonly string[]): readonly string[] {
-  const texts = [...new Set(found)];
-  return texts.length <= mostTold ? texts : [...texts.slice(0, mostTold), `and ${texts.length - mostTold} more`];
+/**
+ * Each method takes a sentence and what it blames: a message and, unless the whole message is at fault, one of its fields.
+ * A field that was not written stands where its message does.
+ */
+export class Findings {
+  /** Contradictions and values out of range. */
+  readonly invalid: Problem[] = [];
+  /** Correct settings that ask for a feature that this server does not have. */
+  readonly leftOut: Problem[] = [];
+  /** Accepted without effect, `field: reason`. */
+  readonly ignored: Problem[] = [];
+
+  get isServable(): boolean {
+    return this.invalid.length === 0 && this.leftOut.length === 0;
+  }
+
+  /** Whether enough was found, so that slow checks can be left out. */
+  get isEnough(): boolean {
+    return this.invalid.length >= mostTold;
+  }
+
+  refuse<Subject extends object>(text: string, subject: Subject, field: FieldOf<Subject> | null = null): void {
+    this.invalid.push({ text, place: placeOf(subject, field) });
+  }
+
+  leaveOut<Subject extends object>(text: string, subject: Subject, field: FieldOf<Subject> | null = null): void {
+    this.leftOut.push({ text, place: placeOf(subject, field) });
+  }
+
+  ignore<Subject extends object>(text: string, subject: Subject, field: FieldOf<Subject> | null = null): void {
+    this.ignored.push({ text, place: placeOf(subject, field) });
+  }
+
+  /** @throws InferenceError invalid_argument with everything found, or unimplemented when only left-out features were */
+  throwIfAny(): void {
+    const all = toldOf([...this.invalid, ...this.leftOut]).map(problemText);
+    if (this.invalid.length > 0) throw invalidArgument(all.join('; '));
+    if (this.leftOut.length > 0) throw unimplemented(all.join('; '));
+  }
 }
 
-/** @throws InferenceError invalid_argument with everything found, or unimplemented when only left-out features were */
-export function throwFindings({ invalid, leftOut }: Findings): void {
-  const all = toldOf([...invalid, ...leftOut]);
-  if (invalid.length > 0) throw invalidArgument(all.join('; '));
-  if (leftOut.length > 0) throw unimplemented(all.join('; '));
+/** Each problem once, at most `mostTold` of them. */
+export function toldOf(found: readonly Problem[]): readonly Problem[] {
+  const different = new Map(found.map((problem) => [`${problem.place?.at ?? ''} ${problem.text}`, problem]));
+  const problems = [...different.values()];
+  if (problems.length <= mostTold) return problems;
+  return [...problems.slice(0, mostTold), { text: `and ${problems.length - mostTold} more`, place: null }];
 }

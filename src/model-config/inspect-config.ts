@@ -4,13 +4,20 @@
  */
 
 import { InferenceError } from '../errors.ts';
-import { type Datatype, datatypeOfConfigName } from '../tensor/datatype.ts';
-import { isAlias } from './alias-config.ts';
+import { datatypeOfConfigName } from '../tensor/datatype.ts';
 import { checkIdentity } from './rules/check-config.ts';
-import { completeFromSignature, completeNames } from './typed/complete-config.ts';
-import { type Findings, newFindings, toldOf } from './findings.ts';
-import { has, messageOf, messagesOf, numberOf, numbersOf, textOf, textsOf } from './schema/message-fields.ts';
-import type { ConfigMessage, ModelConfig } from './model-config.ts';
+import { completeFromSignature, completeNames } from './effective/complete-config.ts';
+import { Findings, toldOf } from './findings.ts';
+import { isAlias } from './platforms.ts';
+import type { ModelConfig } from './model-config.ts';
+import type {
+  ConfigMessage,
+  DataType,
+  ModelInput,
+  ModelOutput,
+  ModelSequenceBatchingControlInput,
+} from './schema/config-message.ts';
+import { problemText, UnreadableConfigError } from './syntax/source-position.ts';
 import { checkComplete, type ConfigQuery, configInForce, readSource } from './resolve-config.ts';
 import { type ModelSignature, type TensorSpec, tensorNamed } from './signature.ts';
 
@@ -29,13 +36,14 @@ export interface ConfigInspection {
  */
 export function inspectConfig(query: ConfigQuery, signature: ModelSignature | null): ConfigInspection {
   const { modelName, source, settings } = query;
-  const findings = newFindings();
+  const findings = new Findings();
   let written: ConfigMessage;
   try {
     written = completeNames(readSource(modelName, source, settings), modelName, settings.autoComplete);
   } catch (error) {
     if (!(error instanceof InferenceError)) throw error;
-    findings.invalid.push(error.message);
+    if (error instanceof UnreadableConfigError) findings.invalid.push(...error.problems);
+    else findings.invalid.push({ text: error.message, place: null });
     return { message: null, config: null, findings };
   }
   checkIdentity(written, modelName, findings);
@@ -43,33 +51,32 @@ export function inspectConfig(query: ConfigQuery, signature: ModelSignature | nu
   const model = signature ?? declaredSignature(written);
   const complete = signature === null ? written : completeFromSignature(written, signature, settings, findings);
   const checked = checkComplete(complete, model, settings, findings);
-  const isGood = findings.invalid.length === 0 && findings.leftOut.length === 0;
-  return { message: written, config: isGood ? configInForce(written, checked, model, findings) : null, findings };
+  const config = findings.isServable ? configInForce(written, checked, model, findings) : null;
+  return { message: written, config, findings };
 }
 
 /** One sentence each; empty when nothing is wrong or nothing is written. */
 export function faultsWithoutModel(query: ConfigQuery): readonly string[] {
   if (query.source.kind === 'none') return [];
   const { invalid, leftOut } = inspectConfig(query, null).findings;
-  return toldOf([...invalid, ...leftOut]);
+  return toldOf([...invalid, ...leftOut]).map(problemText);
 }
 
 /** The signature of a model that the configuration fits. */
 function declaredSignature(message: ConfigMessage): ModelSignature {
-  const isBatching = numberOf(message, 'max_batch_size') > 0;
-  const sequence = messageOf(message, 'sequence_batching') ?? {};
-  const states = messagesOf(sequence, 'state');
+  const isBatching = (message.max_batch_size ?? 0) > 0;
+  const { control_input: controls = [], state: states = [] } = message.sequence_batching ?? {};
   const inputs = [
-    ...messagesOf(message, 'input').map((input) => declaredTensor(input, isBatching)),
-    ...messagesOf(message, 'batch_input').flatMap((entry) =>
-      textsOf(entry, 'target_name').map((name) => tensor(name, textOf(entry, 'data_type'))),
+    ...(message.input ?? []).map((input) => declaredTensor(input, isBatching)),
+    ...(message.batch_input ?? []).flatMap(({ target_name: names = [], data_type: type }) =>
+      names.map((name) => tensor(name, type)),
     ),
-    ...messagesOf(sequence, 'control_input').map((entry) => tensor(textOf(entry, 'name'), controlType(entry))),
-    ...states.map((state) => tensor(textOf(state, 'input_name'), textOf(state, 'data_type'))),
+    ...controls.map((control) => tensor(control.name, controlType(control))),
+    ...states.map((state) => tensor(state.input_name, state.data_type)),
   ];
   const outputs = [
-    ...messagesOf(message, 'output').map((output) => declaredTensor(output, isBatching)),
-    ...states.map((state) => tensor(textOf(state, 'output_name'), textOf(state, 'data_type'))),
+    ...(message.output ?? []).map((output) => declaredTensor(output, isBatching)),
+    ...states.map((state) => tensor(state.output_name, state.data_type)),
   ];
   return {
     inputs: firstOfEachName(inputs),
@@ -84,35 +91,32 @@ function declaredSignature(message: ConfigMessage): ModelSignature {
   };
 }
 
-function declaredTensor(entry: ConfigMessage, isBatching: boolean): TensorSpec {
-  const reshape = messageOf(entry, 'reshape');
-  const written = numbersOf(reshape ?? entry, reshape ? 'shape' : 'dims');
+function declaredTensor(entry: ModelInput | ModelOutput, isBatching: boolean): TensorSpec {
+  const written = (entry.reshape === undefined ? entry.dims : entry.reshape.shape)?.map(Number) ?? [];
   // Impossible extents are a fault of the configuration, so the made-up signature must not contain them.
   const dims = written.map((extent) => (extent > 0 ? extent : -1));
   const shape = isBatching ? [-1, ...dims] : dims;
-  return { ...tensor(textOf(entry, 'name'), textOf(entry, 'data_type')), shape, dimNames: shape.map(() => '') };
+  return { ...tensor(entry.name, entry.data_type), shape, dimNames: shape.map(() => '') };
 }
 
 /** `optional` comes from the configuration. */
-const tensor = (name: string, datatype: string): TensorSpec => ({
+const tensor = (name = '', datatype: DataType = 'TYPE_INVALID'): TensorSpec => ({
   name,
-  datatype: knownType(datatype),
+  datatype: datatypeOfConfigName(datatype) ?? 'FP32',
   shape: null,
   dimNames: [],
   isOptional: true,
   labels: [],
 });
 
-const knownType = (name: string): Datatype => datatypeOfConfigName(name) ?? 'FP32';
-
-const falseTrueTypes = { int32_false_true: 'TYPE_INT32', fp32_false_true: 'TYPE_FP32', bool_false_true: 'TYPE_BOOL' };
-
-function controlType(control: ConfigMessage): string {
-  for (const kind of messagesOf(control, 'control')) {
-    for (const [field, type] of Object.entries(falseTrueTypes)) if (has(kind, field)) return type;
-    if (textOf(kind, 'data_type') !== '') return textOf(kind, 'data_type');
+function controlType({ control = [] }: ModelSequenceBatchingControlInput): DataType | undefined {
+  for (const kind of control) {
+    if (kind.int32_false_true !== undefined) return 'TYPE_INT32';
+    if (kind.fp32_false_true !== undefined) return 'TYPE_FP32';
+    if (kind.bool_false_true !== undefined) return 'TYPE_BOOL';
+    if (kind.data_type !== undefined) return kind.data_type;
   }
-  return '';
+  return undefined;
 }
 
 const firstOfEachName = (specs: readonly TensorSpec[]): readonly TensorSpec[] =>

@@ -1,16 +1,13 @@
 /**
  * The validated, frozen settings of a model: our own names with units, every default filled in. It comes from
- * `config.pbtxt` or JSON, completed from the model file (`typed/complete-config.ts`) and checked
+ * `config.pbtxt` or JSON, completed from the model file (`effective/complete-config.ts`) and checked
  * (`rules/check-config.ts`).
  * `message` is the same in the protocol's form, for the config endpoints.
  */
 
 import type { Datatype } from '../tensor/datatype.ts';
 import type { Shape } from '../tensor/shape.ts';
-
-/** An object in the form of a protobuf message with proto field names, as JSON would write it. */
-export type ConfigMessage = { readonly [field: string]: ConfigValue };
-export type ConfigValue = string | number | bigint | boolean | readonly ConfigValue[] | ConfigMessage;
+import type { ConfigMessage } from './schema/config-message.ts';
 
 export type VersionPolicy =
   | { readonly kind: 'latest'; readonly count: number }

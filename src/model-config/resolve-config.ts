@@ -7,16 +7,18 @@
 import { basename, dirname } from 'node:path';
 
 import { invalidArgument } from '../errors.ts';
-import { buildConfig } from './typed/build-config.ts';
+import { buildConfig } from './effective/build-config.ts';
 import { checkConfig, checkIdentity } from './rules/check-config.ts';
-import { completeFromSignature, completeNames, decideBatching } from './typed/complete-config.ts';
+import { completeFromSignature, completeNames, decideBatching } from './effective/complete-config.ts';
 import type { ConfigSettings } from './config-settings.ts';
-import { readEngineConfig } from './typed/engine-config.ts';
-import { type Findings, newFindings, throwFindings, toldOf } from './findings.ts';
-import { type InstanceGroups, resolveInstanceGroups } from './typed/instance-groups.ts';
-import { newMessage } from './schema/message-fields.ts';
-import type { ConfigMessage, ConfigValue, EngineConfig, ModelConfig } from './model-config.ts';
-import { normaliseConfig } from './typed/normalise-config.ts';
+import { readEngineConfig } from './effective/engine-config.ts';
+import { Findings, toldOf } from './findings.ts';
+import { type InstanceGroups, resolveInstanceGroups } from './effective/instance-groups.ts';
+import { newMessage } from './schema/message.ts';
+import type { EngineConfig, ModelConfig } from './model-config.ts';
+import type { ConfigMessage } from './schema/config-message.ts';
+import type { ConfigValue } from './schema/message.ts';
+import { normaliseConfig } from './effective/normalise-config.ts';
 import { readJsonConfig, readTextConfig } from './schema/read-config.ts';
 import type { ModelSignature } from './signature.ts';
 
@@ -46,9 +48,9 @@ export interface ConfigQuery {
 export function readConfigMessage({ modelName, source, settings }: ConfigQuery): ConfigMessage {
   const written = readSource(modelName, source, settings);
   const message = completeNames(written, modelName, settings.autoComplete);
-  const findings = newFindings();
+  const findings = new Findings();
   checkIdentity(message, modelName, findings);
-  throwFindings(findings);
+  findings.throwIfAny();
   return message;
 }
 
@@ -59,11 +61,11 @@ export function readConfigMessage({ modelName, source, settings }: ConfigQuery):
  */
 export function resolveModelConfig(query: ConfigQuery & { readonly signature: ModelSignature }): ModelConfig {
   const { signature, settings } = query;
-  const findings = newFindings();
+  const findings = new Findings();
   const written = readConfigMessage(query);
   const complete = completeFromSignature(written, signature, settings, findings);
   const checked = checkComplete(complete, signature, settings, findings);
-  throwFindings(findings);
+  findings.throwIfAny();
   return configInForce(written, checked, signature, findings);
 }
 
@@ -98,7 +100,7 @@ export function configInForce(
     signature,
     instanceGroups: instances.groups,
     engine,
-    ignoredFields: toldOf(findings.ignored),
+    ignoredFields: toldOf(findings.ignored).map(({ text }) => text),
     batching: decideBatching(written, complete, signature),
   };
   return deepFreeze(buildConfig(parts));
@@ -113,7 +115,7 @@ export interface EnginePlan {
 
 /** @param message as written, with names completed (`readConfigMessage`) */
 export function planEngine(message: ConfigMessage, settings: ConfigSettings): EnginePlan {
-  const findings = newFindings();
+  const findings = new Findings();
   const { groups } = resolveInstanceGroups(message, settings, findings);
   const gpu = groups.flatMap(({ gpus }) => gpus)[0] ?? null;
   return { engine: readEngineConfig(message, gpu !== null, findings), gpu };

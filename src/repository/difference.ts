@@ -3,8 +3,8 @@
  * their content, not by the time of their file: touching a file changes nothing. Pure.
  */
 
-import { sameValue, withFields } from '../model-config/schema/message-fields.ts';
-import type { ConfigMessage } from '../model-config/model-config.ts';
+import { sameValue, withFields } from '../model-config/schema/message.ts';
+import type { ConfigMessage } from '../model-config/schema/config-message.ts';
 import type { ModelFingerprint } from './fingerprint.ts';
 
 export interface ModelContent {
@@ -56,6 +56,5 @@ export const isNoDifference = (difference: ModelDifference): boolean =>
 const differsIn = (field: InPlaceField, before: ConfigMessage, now: ConfigMessage): boolean =>
   !sameValue(before[field], now[field]);
 
-function withoutInPlace(message: ConfigMessage): ConfigMessage {
-  return withFields(message, Object.fromEntries(inPlaceFields.map((field) => [field, ''])));
-}
+const withoutInPlace = (message: ConfigMessage): ConfigMessage =>
+  withFields(message, { instance_group: [], version_policy: {} } satisfies Record<InPlaceField, unknown>);

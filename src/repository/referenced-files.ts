@@ -1,8 +1,7 @@
 /** The files that a configuration names, and which of them are missing or empty. */
 
 import { join } from 'node:path';
-import { messageMapOf, messageOf, messagesOf, textOf, textsOf } from '../model-config/schema/message-fields.ts';
-import type { ConfigMessage } from '../model-config/model-config.ts';
+import type { ConfigMessage } from '../model-config/schema/config-message.ts';
 import { pathWithin } from '../model-config/relative-path.ts';
 import { statOrNull } from './fingerprint.ts';
 import type { ModelFolder } from './layout.ts';
@@ -23,8 +22,8 @@ export async function missingFiles(
   for (const path of referencedFiles(message)) {
     if ((await statOrNull(join(model.path, path))) === null) missing.push(path);
   }
-  const modelFile = pathWithin(textOf(message, 'default_model_filename'));
-  const hasOtherNames = messageOf(message, 'cc_model_filenames') !== null;
+  const modelFile = pathWithin(message.default_model_filename ?? '');
+  const hasOtherNames = message.cc_model_filenames !== undefined;
   if (modelFile === null || hasOtherNames) return missing.sort();
   for (const version of versions) {
     const path = join(String(version), modelFile);
@@ -34,11 +33,16 @@ export async function missingFiles(
   return missing.sort();
 }
 
-function referencedFiles(message: ConfigMessage): readonly string[] {
-  const labels = messagesOf(message, 'output').map((output) => pathWithin(textOf(output, 'label_filename')));
-  const libraries = textsOf(messageOf(message, 'model_operations') ?? {}, 'op_library_filename').map(pathWithin);
-  const samples = messagesOf(message, 'model_warmup').flatMap((sample) => [...messageMapOf(sample, 'inputs').values()]);
-  const warmup = samples.map((input) => pathWithin(textOf(input, 'input_data_file')));
+function referencedFiles({
+  output: outputs = [],
+  model_operations: operations = {},
+  model_warmup: samples = [],
+}: ConfigMessage): readonly string[] {
+  const labels = outputs.map(({ label_filename: file = '' }) => pathWithin(file));
+  const libraries = (operations.op_library_filename ?? []).map(pathWithin);
+  const warmup = samples
+    .flatMap(({ inputs = {} }) => Object.values(inputs))
+    .map(({ input_data_file: file = '' }) => pathWithin(file));
   const files = [...labels, ...libraries, ...warmup.map((file) => (file === null ? null : join('warmup', file)))];
   return [...new Set(files.filter((file) => file !== null))];
 }

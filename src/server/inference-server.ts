@@ -7,7 +7,7 @@
 import type { Infer } from '../inference/infer.ts';
 import type { ModelIndexEntry } from '../lifecycle/model-index.ts';
 import type { ModelStatistics } from '../lifecycle/version-statistics.ts';
-import type { ConfigMessage } from '../model-config/model-config.ts';
+import type { ConfigMessage } from '../model-config/schema/config-message.ts';
 import type { Datatype } from '../tensor/datatype.ts';
 import type { Shape } from '../tensor/shape.ts';
 

@@ -11,7 +11,8 @@ import type { ModelControl } from '../lifecycle/model-control.ts';
 import type { ModelIndexEntry } from '../lifecycle/model-index.ts';
 import { type ModelVersion, notReady } from '../lifecycle/model-version.ts';
 import type { ModelStatistics } from '../lifecycle/version-statistics.ts';
-import type { ConfigMessage, ModelConfig, TensorConfig } from '../model-config/model-config.ts';
+import type { ModelConfig, TensorConfig } from '../model-config/model-config.ts';
+import type { ConfigMessage } from '../model-config/schema/config-message.ts';
 import type {
   InferenceServer,
   LoadOptions,
@@ -142,10 +143,7 @@ function configOf(version: ModelVersion): ModelConfig {
 }
 
 /** `platform`, or the backend where a configuration has none. */
-function platformOf({ message }: ModelConfig): string {
-  const { platform, backend } = message;
-  return typeof platform === 'string' && platform !== '' ? platform : String(backend ?? '');
-}
+const platformOf = ({ message: { platform, backend } }: ModelConfig): string => platform || (backend ?? '');
 
 function tensorMetadata({ maxBatchSize }: ModelConfig, { name, datatype, dims }: TensorConfig): TensorMetadata {
   return { name, datatype, shape: maxBatchSize > 0 ? [-1, ...dims] : dims };

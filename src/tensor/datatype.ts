@@ -26,7 +26,7 @@ export interface DatatypeFacts {
   /** ONNXTensorElementDataType of the ONNX Runtime C ABI. */
   readonly onnxCode: number;
   /** Name in `config.pbtxt` (enum DataType of model_config.proto). */
-  readonly configName: string;
+  readonly configName: `TYPE_${Exclude<Datatype, 'BYTES'> | 'STRING'}`;
 }
 
 export const datatypes: Readonly<Record<Datatype, DatatypeFacts>> = {

@@ -117,7 +117,7 @@ describe('docs/examples', () => {
     const failed = run(process.execPath, ['docs/examples/check-config.mjs', path], { cwd: root });
     await expect(failed).rejects.toMatchObject({
       code: 1,
-      stdout: expect.stringContaining("'max_batch_size' must be non-negative value"),
+      stdout: expect.stringContaining("invalid: config.pbtxt:2:1: 'max_batch_size' must be non-negative value"),
     });
   });
 });

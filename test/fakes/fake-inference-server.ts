@@ -10,7 +10,7 @@ import { type InferenceRequest, noParameters, type Parameters } from '../../src/
 import type { InferenceResponse, OutputTensor } from '../../src/inference/response.ts';
 import type { ModelIndexEntry } from '../../src/lifecycle/model-index.ts';
 import type { ModelStatistics } from '../../src/lifecycle/version-statistics.ts';
-import type { ConfigMessage } from '../../src/model-config/model-config.ts';
+import type { ConfigMessage } from '../../src/model-config/schema/config-message.ts';
 import type { InferenceServer, LoadOptions, ModelMetadata, ServerMetadata } from '../../src/server/inference-server.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
-import { aliasTarget, resolveAliasConfig } from '../../src/model-config/alias-config.ts';
+import { resolveAliasConfig } from '../../src/model-config/alias-config.ts';
+import { aliasTarget } from '../../src/model-config/alias-target.ts';
 import { faultsWithoutModel } from '../../src/model-config/inspect-config.ts';
 import { readConfigMessage, resolveModelConfig } from '../../src/model-config/resolve-config.ts';
 import { modelSignature, tensorSpec } from '../fakes/make-model.ts';

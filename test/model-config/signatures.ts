@@ -75,3 +75,6 @@ export function problemOf(action: () => unknown): string {
   }
   throw new Error('nothing was refused');
 }
+
+/** The same without `config.pbtxt:line:column: ` before each of its sentences. */
+export const withoutPlaces = (problem: string): string => problem.replaceAll(/\bconfig\.pbtxt:\d+:\d+: /g, '');

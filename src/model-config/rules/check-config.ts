@@ -3,27 +3,16 @@
  * files of their own; they are put together here.
  */
 
-import { aliasPlatform, checkAlias, isAlias } from '../alias-config.ts';
-import { checkEnsemble, ensemblePlatform, isEnsemble } from './check-ensemble.ts';
+import { checkAlias } from './check-alias.ts';
+import { checkEnsemble } from './check-ensemble.ts';
 import { checkDynamicBatching } from './check-scheduling.ts';
 import { checkSequenceBatching } from './check-sequence.ts';
 import { checkSignature } from './check-signature.ts';
 import { checkTensors } from './check-tensors.ts';
 import { checkWarmup } from './check-warmup.ts';
-import { onnxBackend, onnxPlatform } from '../typed/complete-config.ts';
 import type { Findings } from '../findings.ts';
-import {
-  flagOf,
-  has,
-  messageOf,
-  messagesOf,
-  numberOf,
-  numbersOf,
-  textMapOf,
-  textOf,
-  textsOf,
-} from '../schema/message-fields.ts';
-import type { ConfigMessage } from '../model-config.ts';
+import { aliasPlatform, ensemblePlatform, isAlias, isEnsemble, onnxBackend, onnxPlatform } from '../platforms.ts';
+import type { ConfigMessage, ModelOptimizationPolicy } from '../schema/config-message.ts';
 import { pathWithin } from '../relative-path.ts';
 import type { ModelSignature } from '../signature.ts';
 import { quoted } from '../syntax/source-tree.ts';
@@ -32,56 +21,60 @@ import { histogramFamilies } from './metric-families.ts';
 
 /** Checks the fields that are needed to find the model file. `message` has its names completed. */
 export function checkIdentity(message: ConfigMessage, modelName: string, findings: Findings): void {
-  const { invalid } = findings;
-  const name = textOf(message, 'name');
+  const { name = '', cc_model_filenames: byCapability = {} } = message;
   if (name !== modelName) {
-    invalid.push(
+    findings.refuse(
       `unexpected directory name ${quoted(modelName)} for model ${quoted(name)}, directory name must equal model name`,
+      message,
+      'name',
     );
   }
   checkBackend(message, findings);
   checkEnsemble(message, findings);
   checkAlias(message, findings);
-  const files = [textOf(message, 'default_model_filename'), ...textMapOf(message, 'cc_model_filenames').values()];
-  for (const file of files) {
-    if (file !== '' && pathWithin(file) === null) {
-      invalid.push(`model file name ${quoted(file)} of model '${name}' must stay within the version's folder`);
-    }
+  const leaves = (file: string): boolean => file !== '' && pathWithin(file) === null;
+  const leavesText = (file: string): string =>
+    `model file name ${quoted(file)} of model '${name}' must stay within the version's folder`;
+  const byDefault = message.default_model_filename ?? '';
+  if (leaves(byDefault)) findings.refuse(leavesText(byDefault), message, 'default_model_filename');
+  for (const [capability, file] of Object.entries(byCapability)) {
+    if (leaves(file)) findings.refuse(leavesText(file), byCapability, capability);
   }
-  for (const file of textsOf(messageOf(message, 'model_operations') ?? {}, 'op_library_filename')) {
-    if (pathWithin(file) === null) {
-      invalid.push(
-        `op library ${quoted(file)} of model '${name}' must stay within the model's folder, and be written relative to it`,
-      );
-    }
+  const { model_operations: operations = {} } = message;
+  for (const file of operations.op_library_filename ?? []) {
+    if (pathWithin(file) !== null) continue;
+    findings.refuse(
+      `op library ${quoted(file)} of model '${name}' must stay within the model's folder, and be written relative to it`,
+      operations,
+      'op_library_filename',
+    );
   }
 }
 
-function checkBackend(message: ConfigMessage, { invalid }: Findings): void {
+function checkBackend(message: ConfigMessage, findings: Findings): void {
   if (isEnsemble(message) || isAlias(message)) return;
-  const backend = textOf(message, 'backend');
-  const platform = textOf(message, 'platform');
-  const name = textOf(message, 'name');
-  if (backend === '' && platform === '') invalid.push(`must specify 'platform' or 'backend' for '${name}'`);
+  const { name = '', backend = '', platform = '' } = message;
+  const mismatch = `unexpected 'platform' and 'backend' pair, got:${platform}, ${backend}`;
+  if (backend === '' && platform === '') findings.refuse(`must specify 'platform' or 'backend' for '${name}'`, message);
   else if (backend === onnxBackend && platform !== '' && platform !== onnxPlatform) {
-    invalid.push(`unexpected 'platform' and 'backend' pair, got:${platform}, ${backend}`);
-  } else if (backend === '' || (platform === onnxPlatform && backend !== onnxBackend)) {
-    invalid.push(
-      platform === onnxPlatform
-        ? `unexpected 'platform' and 'backend' pair, got:${platform}, ${backend}`
-        : `unexpected platform type '${platform}' for ${name}${didYouMean(platform, [onnxPlatform, aliasPlatform, ensemblePlatform]) || `: this server serves ${onnxPlatform}`}`,
-    );
+    findings.refuse(mismatch, message, 'platform');
+  } else if (platform === onnxPlatform && backend !== onnxBackend) findings.refuse(mismatch, message, 'backend');
+  else if (backend === '') {
+    const meant = didYouMean(platform, [onnxPlatform, aliasPlatform, ensemblePlatform]);
+    const hint = meant || `: this server serves ${onnxPlatform}`;
+    findings.refuse(`unexpected platform type '${platform}' for ${name}${hint}`, message, 'platform');
   } else if (backend !== onnxBackend) {
     const hint = didYouMean(backend, [onnxBackend]) || `: this server serves ONNX models, backend '${onnxBackend}'`;
-    invalid.push(`unable to find backend library for backend '${backend}' of model '${name}'${hint}`);
+    const text = `unable to find backend library for backend '${backend}' of model '${name}'${hint}`;
+    findings.refuse(text, message, 'backend');
   }
 }
 
 /** Checks everything else, once names, inputs, outputs and max_batch_size are complete. */
 export function checkConfig(message: ConfigMessage, signature: ModelSignature, findings: Findings): void {
-  const name = textOf(message, 'name');
-  if (numberOf(message, 'max_batch_size') < 0) {
-    findings.invalid.push(`'max_batch_size' must be non-negative value for ${name}`);
+  const { name = '', max_batch_size: maxBatchSize = 0 } = message;
+  if (maxBatchSize < 0) {
+    findings.refuse(`'max_batch_size' must be non-negative value for ${name}`, message, 'max_batch_size');
   }
   checkTensors(message, signature, findings);
   checkSignature(message, signature, findings);
@@ -89,146 +82,157 @@ export function checkConfig(message: ConfigMessage, signature: ModelSignature, f
   checkSequenceBatching(message, signature, findings);
   checkBatchTensors(message, findings);
   checkWarmup(message, signature, findings);
-  checkVersionPolicy(name, message, findings);
+  checkVersionPolicy(message, findings);
   checkMetrics(message, findings);
-  checkFiles(name, message, findings);
-  checkLeftOut(name, message, findings);
+  checkFiles(message, findings);
+  checkLeftOut(message, findings);
 }
 
-function checkBatchTensors(message: ConfigMessage, { invalid, leftOut }: Findings): void {
-  const name = textOf(message, 'name');
-  const batchInputs = messagesOf(message, 'batch_input');
-  const batchOutputs = messagesOf(message, 'batch_output');
-  const inputs = new Set(messagesOf(message, 'input').map((input) => textOf(input, 'name')));
-  const outputs = new Set(messagesOf(message, 'output').map((output) => textOf(output, 'name')));
+function checkBatchTensors(message: ConfigMessage, findings: Findings): void {
+  const { name = '', batch_input: batchInputs = [], batch_output: batchOutputs = [] } = message;
+  const inputs = new Set(message.input?.map((input) => input.name ?? ''));
+  const outputs = new Set(message.output?.map((output) => output.name ?? ''));
   for (const entry of batchInputs) {
-    const type = textOf(entry, 'data_type');
-    const count = textsOf(entry, 'source_input').length;
-    const kind = textOf(entry, 'kind') || 'BATCH_ELEMENT_COUNT';
-    if (count !== 1) invalid.push(`batch input kind '${kind}' expects 1 source input, got ${count} for ${name}`);
+    const { kind = 'BATCH_ELEMENT_COUNT', source_input: sources = [], data_type: type } = entry;
+    if (sources.length !== 1) {
+      const text = `batch input kind '${kind}' expects 1 source input, got ${sources.length} for ${name}`;
+      findings.refuse(text, entry, 'source_input');
+    }
     if (type !== 'TYPE_INT32' && type !== 'TYPE_FP32') {
-      invalid.push(`batch input data type must be TYPE_INT32 or TYPE_FP32 for ${name}`);
+      findings.refuse(`batch input data type must be TYPE_INT32 or TYPE_FP32 for ${name}`, entry, 'data_type');
     }
   }
-  for (const source of [...batchInputs, ...batchOutputs].flatMap((entry) => textsOf(entry, 'source_input'))) {
-    if (!inputs.has(source)) invalid.push(`unknown source input name '${source}' for ${name}`);
+  for (const entry of [...batchInputs, ...batchOutputs]) {
+    for (const source of entry.source_input ?? []) {
+      if (!inputs.has(source))
+        findings.refuse(`unknown source input name '${source}' for ${name}`, entry, 'source_input');
+    }
   }
   const seen = new Set<string>();
-  for (const target of batchOutputs.flatMap((entry) => textsOf(entry, 'target_name'))) {
-    if (!outputs.has(target)) invalid.push(`unknown target output name '${target}' for ${name}`);
-    if (seen.has(target)) invalid.push(`target output name '${target}' can only be specified once for ${name}`);
-    seen.add(target);
+  for (const entry of batchOutputs) {
+    for (const target of entry.target_name ?? []) {
+      if (!outputs.has(target))
+        findings.refuse(`unknown target output name '${target}' for ${name}`, entry, 'target_name');
+      if (seen.has(target)) {
+        findings.refuse(`target output name '${target}' can only be specified once for ${name}`, entry, 'target_name');
+      }
+      seen.add(target);
+    }
   }
-  if (batchInputs.length > 0) leftOut.push(`model '${name}': batch_input is not supported by this version`);
-  if (batchOutputs.length > 0) leftOut.push(`model '${name}': batch_output is not supported by this version`);
+  if (batchInputs.length > 0) {
+    findings.leaveOut(`model '${name}': batch_input is not supported by this version`, message, 'batch_input');
+  }
+  if (batchOutputs.length > 0) {
+    findings.leaveOut(`model '${name}': batch_output is not supported by this version`, message, 'batch_output');
+  }
 }
 
-function checkVersionPolicy(name: string, message: ConfigMessage, { invalid }: Findings): void {
-  const specific = messageOf(messageOf(message, 'version_policy') ?? {}, 'specific');
-  if (specific === null) return;
-  const versions = numbersOf(specific, 'versions');
-  if (versions.length === 0) invalid.push(`version_policy specific of model '${name}' lists no versions`);
+function checkVersionPolicy({ name = '', version_policy: policy }: ConfigMessage, findings: Findings): void {
+  const specific = policy?.specific;
+  if (specific === undefined) return;
+  const versions = (specific.versions ?? []).map(Number);
+  if (versions.length === 0) findings.refuse(`version_policy specific of model '${name}' lists no versions`, specific);
   for (const version of versions) {
-    if (!(version >= 1 && Number.isSafeInteger(version))) {
-      invalid.push(`version_policy of model '${name}' asks for version ${version}: versions are positive integers`);
-    }
+    if (version >= 1 && Number.isSafeInteger(version)) continue;
+    const text = `version_policy of model '${name}' asks for version ${version}: versions are positive integers`;
+    findings.refuse(text, specific, 'versions');
   }
 }
 
 const labelPattern = /^[A-Za-z][A-Za-z0-9_]*$/;
 
-function checkMetrics(message: ConfigMessage, { invalid, ignored }: Findings): void {
-  for (const tag of textMapOf(message, 'metric_tags').keys()) {
-    if (!labelPattern.test(tag)) {
-      invalid.push(`metric_tags key ${quoted(tag)} must be a letter followed by letters, digits and underscores`);
-    }
+function checkMetrics(
+  { metric_tags: tags = {}, model_metrics: metrics = {} }: ConfigMessage,
+  findings: Findings,
+): void {
+  for (const tag of Object.keys(tags)) {
+    if (labelPattern.test(tag)) continue;
+    const text = `metric_tags key ${quoted(tag)} must be a letter followed by letters, digits and underscores`;
+    findings.refuse(text, tags, tag);
   }
   const families = new Set<string>();
-  for (const control of messagesOf(messageOf(message, 'model_metrics') ?? {}, 'metric_control')) {
-    const identifier = messageOf(control, 'metric_identifier');
-    const options = messageOf(control, 'histogram_options');
-    const family = identifier === null ? '' : textOf(identifier, 'family');
-    const buckets = options === null ? [] : numbersOf(options, 'buckets');
-    if (identifier === null) invalid.push("metric control must specify 'metric_identifier'");
-    else if (family === '') invalid.push("metric identifier must specify non-empty 'family'");
-    else if (families.has(family)) invalid.push(`metric family ${quoted(family)} is given more than once`);
-    else if (!histogramFamilies.some((known) => known === family)) {
+  for (const control of metrics.metric_control ?? []) {
+    const { metric_identifier: identifier, histogram_options: options } = control;
+    const family = identifier?.family ?? '';
+    const buckets = options?.buckets ?? [];
+    if (identifier === undefined) findings.refuse("metric control must specify 'metric_identifier'", control);
+    else if (family === '') findings.refuse("metric identifier must specify non-empty 'family'", identifier, 'family');
+    else if (families.has(family)) {
+      findings.refuse(`metric family ${quoted(family)} is given more than once`, identifier, 'family');
+    } else if (!histogramFamilies.some((known) => known === family)) {
       const meant = didYouMean(family, histogramFamilies);
-      ignored.push(`model_metrics: there is no histogram family ${quoted(family)}${meant}`);
+      const text = `model_metrics: there is no histogram family ${quoted(family)}${meant}`;
+      findings.ignore(text, identifier, 'family');
     }
     families.add(family);
-    if (options === null) invalid.push("metric control must specify 'histogram_options'");
-    else if (buckets.length === 0) invalid.push("histogram options must specify non-empty 'buckets'");
-    else if (
-      !buckets.every((bound, index) => Number.isFinite(bound) && !(bound <= (buckets[index - 1] ?? -Infinity)))
-    ) {
-      invalid.push(`histogram buckets of ${quoted(family)} must be finite and ascending`);
+    if (options === undefined) findings.refuse("metric control must specify 'histogram_options'", control);
+    else if (buckets.length === 0) {
+      findings.refuse("histogram options must specify non-empty 'buckets'", options, 'buckets');
+    } else if (!isAscending(buckets)) {
+      findings.refuse(`histogram buckets of ${quoted(family)} must be finite and ascending`, options, 'buckets');
     }
   }
 }
 
-function checkFiles(name: string, message: ConfigMessage, { invalid }: Findings): void {
-  const labels = messagesOf(message, 'output').map((output) => textOf(output, 'label_filename'));
-  for (const file of labels) {
-    if (file !== '' && pathWithin(file) === null) {
-      invalid.push(`label file ${quoted(file)} of model '${name}' must stay within the model's folder`);
-    }
+const isAscending = (bounds: readonly number[]): boolean =>
+  bounds.every((bound, index) => Number.isFinite(bound) && !(bound <= (bounds[index - 1] ?? -Infinity)));
+
+function checkFiles(message: ConfigMessage, findings: Findings): void {
+  const { name = '', output: outputs = [], cc_model_filenames: byCapability = {} } = message;
+  for (const output of outputs) {
+    const file = output.label_filename ?? '';
+    if (file === '' || pathWithin(file) !== null) continue;
+    const text = `label file ${quoted(file)} of model '${name}' must stay within the model's folder`;
+    findings.refuse(text, output, 'label_filename');
   }
-  for (const capability of textMapOf(message, 'cc_model_filenames').keys()) {
-    if (!/^[0-9]{1,3}\.[0-9]{1,3}$/.test(capability)) {
-      invalid.push(
-        `cc_model_filenames of model '${name}' expects compute capabilities such as '9.0', got ${quoted(capability)}`,
-      );
-    }
+  for (const capability of Object.keys(byCapability)) {
+    if (/^[0-9]{1,3}\.[0-9]{1,3}$/.test(capability)) continue;
+    const text = `cc_model_filenames of model '${name}' expects compute capabilities such as '9.0', got ${quoted(capability)}`;
+    findings.refuse(text, byCapability, capability);
   }
 }
 
-function checkLeftOut(name: string, message: ConfigMessage, { invalid, leftOut, ignored }: Findings): void {
-  const isDecoupled = flagOf(messageOf(message, 'model_transaction_policy') ?? {}, 'decoupled');
-  const isCached = flagOf(messageOf(message, 'response_cache') ?? {}, 'enable');
-  if (isCached && has(message, 'sequence_batching')) {
-    invalid.push(
+function checkLeftOut(message: ConfigMessage, findings: Findings): void {
+  const { name = '', response_cache: cache, model_transaction_policy: transactions, runtime = '' } = message;
+  const isCached = cache?.enable === true;
+  const isDecoupled = transactions?.decoupled === true;
+  if (isCached && message.sequence_batching !== undefined) {
+    findings.refuse(
       `Response Cache does not currently support model ${name} with sequence batching scheduler. Please disable the response cache.`,
+      cache,
     );
   }
   if (isCached && isDecoupled) {
-    invalid.push(
+    findings.refuse(
       `Response Cache does not currently support model ${name} with 'decoupled' transaction policy. Please disable the response cache.`,
+      cache,
     );
   }
-  if (isDecoupled)
-    leftOut.push(`model '${name}': decoupled is not possible, an ONNX model gives one response to a request`);
-  if (isCached) leftOut.push(`model '${name}': response_cache is not supported by this version`);
-  if (messagesOf(messageOf(message, 'model_repository_agents') ?? {}, 'agents').length > 0) {
-    leftOut.push(`model '${name}': model_repository_agents are not supported by this version`);
+  if (isDecoupled) {
+    const text = `model '${name}': decoupled is not possible, an ONNX model gives one response to a request`;
+    findings.leaveOut(text, transactions, 'decoupled');
   }
-  if (textOf(message, 'runtime') !== '') ignored.push('runtime: there is one runtime for all ONNX models');
-  noteOptimization(messageOf(message, 'optimization') ?? {}, ignored);
+  if (isCached) findings.leaveOut(`model '${name}': response_cache is not supported by this version`, cache);
+  if ((message.model_repository_agents?.agents ?? []).length > 0) {
+    const text = `model '${name}': model_repository_agents are not supported by this version`;
+    findings.leaveOut(text, message, 'model_repository_agents');
+  }
+  if (runtime !== '') findings.ignore('runtime: there is one runtime for all ONNX models', message, 'runtime');
+  noteOptimization(message.optimization ?? {}, findings);
 }
 
 /** Defaults are not reported, because the endpoint's answer contains them all. */
-function noteOptimization(optimization: ConfigMessage, ignored: string[]): void {
-  const note = (field: string, isAsked: boolean, reason: string): void => {
-    if (isAsked) ignored.push(`optimization.${field}: ${reason}`);
+function noteOptimization(optimization: ModelOptimizationPolicy, findings: Findings): void {
+  const note = (field: keyof ModelOptimizationPolicy, isAsked: boolean, reason: string): void => {
+    if (isAsked) findings.ignore(`optimization.${field}: ${reason}`, optimization, field);
   };
-  const isUnpinned = (field: string): boolean => {
-    const buffer = messageOf(optimization, field);
-    return buffer !== null && !flagOf(buffer, 'enable');
-  };
-  const priority = textOf(optimization, 'priority');
-  const threshold = numberOf(optimization, 'gather_kernel_buffer_threshold');
-  note('priority', priority !== '' && priority !== 'PRIORITY_DEFAULT', 'ONNX Runtime has no priorities between models');
-  note('cuda', has(optimization, 'cuda'), "for TensorRT models; the 'cuda' accelerator has enable_cuda_graph");
-  note(
-    'input_pinned_memory',
-    isUnpinned('input_pinned_memory'),
-    'inputs for a GPU are always gathered in pinned memory',
-  );
-  note(
-    'output_pinned_memory',
-    isUnpinned('output_pinned_memory'),
-    'outputs of a GPU are always read into pinned memory',
-  );
+  const { priority = 'PRIORITY_DEFAULT', cuda, gather_kernel_buffer_threshold: threshold = 0 } = optimization;
+  const { input_pinned_memory: pinnedInput, output_pinned_memory: pinnedOutput } = optimization;
+  const isUnpinned = (buffer: typeof pinnedInput): boolean => buffer !== undefined && buffer.enable !== true;
+  note('priority', priority !== 'PRIORITY_DEFAULT', 'ONNX Runtime has no priorities between models');
+  note('cuda', cuda !== undefined, "for TensorRT models; the 'cuda' accelerator has enable_cuda_graph");
+  note('input_pinned_memory', isUnpinned(pinnedInput), 'inputs for a GPU are always gathered in pinned memory');
+  note('output_pinned_memory', isUnpinned(pinnedOutput), 'outputs of a GPU are always read into pinned memory');
   note('gather_kernel_buffer_threshold', threshold > 0, 'batches are gathered on the host');
-  note('eager_batching', flagOf(optimization, 'eager_batching'), 'a batch is gathered by the instance that runs it');
+  note('eager_batching', optimization.eager_batching === true, 'a batch is gathered by the instance that runs it');
 }

@@ -4,90 +4,94 @@
  */
 
 import type { Findings } from '../findings.ts';
-import { has, messageOf, messagesOf, textMapOf, textOf } from '../schema/message-fields.ts';
-import type { ConfigMessage } from '../model-config.ts';
-
-export const ensemblePlatform = 'ensemble';
-
-export const isEnsemble = (message: ConfigMessage): boolean =>
-  textOf(message, 'platform') === ensemblePlatform || has(message, 'ensemble_scheduling');
+import { ensemblePlatform, isEnsemble } from '../platforms.ts';
+import type { ConfigMessage, ModelEnsembling } from '../schema/config-message.ts';
 
 export function checkEnsemble(message: ConfigMessage, findings: Findings): void {
   if (!isEnsemble(message)) return;
-  const model = textOf(message, 'name');
-  const { invalid } = findings;
-  const scheduling = messageOf(message, 'ensemble_scheduling');
-  if (textOf(message, 'platform') !== ensemblePlatform) {
-    invalid.push(`ensemble scheduling cannot be set for model '${model}' whose platform is not ensemble`);
-  } else if (textOf(message, 'backend') !== '') {
-    invalid.push(`Ensemble model '${model}' must have platform type 'ensemble' and empty backend type`);
+  const { name: model = '', platform, backend = '', ensemble_scheduling: scheduling } = message;
+  if (platform !== ensemblePlatform) {
+    const text = `ensemble scheduling cannot be set for model '${model}' whose platform is not ensemble`;
+    findings.refuse(text, message, 'ensemble_scheduling');
+  } else if (backend !== '') {
+    const text = `Ensemble model '${model}' must have platform type 'ensemble' and empty backend type`;
+    findings.refuse(text, message, 'backend');
   }
-  if (scheduling === null) {
-    invalid.push(`ensemble scheduling must be set for ensemble ${model} whose platform is ensemble`);
+  if (scheduling === undefined) {
+    const text = `ensemble scheduling must be set for ensemble ${model} whose platform is ensemble`;
+    findings.refuse(text, message, 'platform');
   }
-  if (messagesOf(message, 'instance_group').length > 0) {
-    invalid.push(`instance group should not be specified for ensemble '${model}'`);
+  if ((message.instance_group ?? []).length > 0) {
+    findings.refuse(`instance group should not be specified for ensemble '${model}'`, message, 'instance_group');
   }
-  if (has(message, 'optimization')) invalid.push(`optimization should not be specified for ensemble '${model}'`);
-  if (messagesOf(message, 'model_warmup').length > 0) {
-    invalid.push(`model_warmup can not be specified for ensemble '${model}'`);
+  if (message.optimization !== undefined) {
+    findings.refuse(`optimization should not be specified for ensemble '${model}'`, message, 'optimization');
   }
-  if (scheduling !== null) checkSteps(model, message, messagesOf(scheduling, 'step'), invalid);
-  findings.leftOut.push(`model '${model}': ensembles (ensemble_scheduling) are not supported by this version`);
+  if ((message.model_warmup ?? []).length > 0) {
+    findings.refuse(`model_warmup can not be specified for ensemble '${model}'`, message, 'model_warmup');
+  }
+  if (scheduling !== undefined) checkSteps(message, scheduling, findings);
+  const text = `model '${model}': ensembles (ensemble_scheduling) are not supported by this version`;
+  findings.leaveOut(text, message, scheduling === undefined ? 'platform' : 'ensemble_scheduling');
 }
 
-function checkSteps(model: string, message: ConfigMessage, steps: readonly ConfigMessage[], invalid: string[]): void {
-  if (steps.length === 0) invalid.push(`must specify 'step' for ensemble '${model}'`);
-  const written = new Set(messagesOf(message, 'input').map((tensor) => textOf(tensor, 'name')));
+function checkSteps(message: ConfigMessage, scheduling: ModelEnsembling, findings: Findings): void {
+  const model = message.name ?? '';
+  const steps = scheduling.step ?? [];
+  if (steps.length === 0) findings.refuse(`must specify 'step' for ensemble '${model}'`, scheduling);
+  const written = new Set(namesOf(message.input));
   const read = new Set<string>();
   for (const [index, step] of steps.entries()) {
-    const inputs = textMapOf(step, 'input_map');
-    const outputs = textMapOf(step, 'output_map');
-    if (textOf(step, 'model_name') === '') {
-      invalid.push(`must specify 'model_name' in step ${index} of ensemble '${model}'`);
+    const { model_name: name = '', input_map: inputs = {}, output_map: outputs = {} } = step;
+    const tensors = Object.values(outputs);
+    if (name === '') findings.refuse(`must specify 'model_name' in step ${index} of ensemble '${model}'`, step);
+    if (Object.keys(inputs).length === 0) {
+      findings.refuse(`must specify 'input_map' in step ${index} of ensemble '${model}'`, step);
     }
-    if (inputs.size === 0) invalid.push(`must specify 'input_map' in step ${index} of ensemble '${model}'`);
-    if (outputs.size === 0) invalid.push(`must specify 'output_map' in step ${index} of ensemble '${model}'`);
-    for (const tensor of inputs.values()) read.add(tensor);
-    for (const tensor of outputs.values()) {
+    if (tensors.length === 0) {
+      findings.refuse(`must specify 'output_map' in step ${index} of ensemble '${model}'`, step);
+    }
+    for (const tensor of Object.values(inputs)) read.add(tensor);
+    for (const tensor of tensors) {
       if (written.has(tensor)) {
-        invalid.push(
-          `ensemble tensor '${tensor}' can appear in an output map only once for ensemble '${model}' step ${index}`,
-        );
+        const text = `ensemble tensor '${tensor}' can appear in an output map only once for ensemble '${model}' step ${index}`;
+        findings.refuse(text, step, 'output_map');
       }
       written.add(tensor);
     }
   }
-  if (steps.length > 0) checkUse(model, message, written, read, invalid);
+  if (steps.length > 0) checkUse(message, written, read, findings);
 }
 
+const namesOf = (tensors: ConfigMessage['input'] | ConfigMessage['output']): readonly string[] =>
+  tensors?.map(({ name = '' }) => name) ?? [];
+
 function checkUse(
-  model: string,
   message: ConfigMessage,
   written: ReadonlySet<string>,
   read: ReadonlySet<string>,
-  invalid: string[],
+  findings: Findings,
 ): void {
-  const names = (side: string): readonly string[] => messagesOf(message, side).map((tensor) => textOf(tensor, 'name'));
-  const inputs = new Set(names('input'));
-  const outputs = new Set(names('output'));
+  const model = message.name ?? '';
+  const inputs = new Set(namesOf(message.input));
+  const outputs = new Set(namesOf(message.output));
   // The unbalanced quotes are Triton's.
   for (const input of inputs) {
-    if (!read.has(input)) invalid.push(`ensemble input '${input}' for ensemble ${model}' is not used`);
+    if (!read.has(input))
+      findings.refuse(`ensemble input '${input}' for ensemble ${model}' is not used`, message, 'input');
   }
   for (const output of outputs) {
-    if (!written.has(output)) invalid.push(`ensemble output '${output}' for ensemble ${model}' is not used`);
+    if (written.has(output)) continue;
+    findings.refuse(`ensemble output '${output}' for ensemble ${model}' is not used`, message, 'output');
   }
   for (const tensor of written) {
-    if (!read.has(tensor) && !outputs.has(tensor) && !inputs.has(tensor)) {
-      invalid.push(`ensemble tensor '${tensor}' is unused in ensemble '${model}'`);
-    }
+    if (read.has(tensor) || outputs.has(tensor) || inputs.has(tensor)) continue;
+    findings.refuse(`ensemble tensor '${tensor}' is unused in ensemble '${model}'`, message, 'ensemble_scheduling');
   }
   const unwritten = [...read].find((tensor) => !written.has(tensor));
   if (unwritten === undefined) return;
   for (const output of outputs) {
-    invalid.push(
-      `output '${output}' for ensemble '${model}' is not written: at least one of its depending tensors, '${unwritten}', is not connected`,
-    );
+    const text = `output '${output}' for ensemble '${model}' is not written: at least one of its depending tensors, '${unwritten}', is not connected`;
+    findings.refuse(text, message, 'output');
   }
 }

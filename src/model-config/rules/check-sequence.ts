@@ -4,12 +4,17 @@
  */
 
 import { datatypes } from '../../tensor/datatype.ts';
-import { unexpectedName } from './check-signature.ts';
-import { type Findings, isEnough } from '../findings.ts';
-import { listOf, messageOf, messagesOf, numberOf, numbersOf, textOf } from '../schema/message-fields.ts';
-import type { ConfigMessage } from '../model-config.ts';
+import type { Findings } from '../findings.ts';
 import { pathWithin } from '../relative-path.ts';
+import type {
+  ConfigMessage,
+  ModelSequenceBatching,
+  ModelSequenceBatchingControl,
+  ModelSequenceBatchingControlInput,
+  ModelSequenceBatchingState,
+} from '../schema/config-message.ts';
 import { type ModelSignature, type TensorSpec, tensorNamed } from '../signature.ts';
+import { unexpectedName } from './check-signature.ts';
 
 const correlationTypes: ReadonlySet<string> = new Set([
   'TYPE_UINT64',
@@ -25,123 +30,137 @@ const falseTrueFields = [
   { field: 'bool_false_true', datatype: 'TYPE_BOOL' },
 ] as const;
 
-const kindOf = (control: ConfigMessage): string => textOf(control, 'kind') || 'CONTROL_SEQUENCE_START';
+const kindOf = ({ kind = 'CONTROL_SEQUENCE_START' }: ModelSequenceBatchingControl): string => kind;
 
 export function checkSequenceBatching(message: ConfigMessage, signature: ModelSignature, findings: Findings): void {
-  const sequence = messageOf(message, 'sequence_batching');
-  if (sequence === null) return;
-  const model = textOf(message, 'name');
-  const { invalid } = findings;
-  checkStrategy(model, sequence, numberOf(message, 'max_batch_size'), invalid);
-  const controls = messagesOf(sequence, 'control_input');
+  const { name: model = '', max_batch_size: maxBatchSize = 0, sequence_batching: sequence } = message;
+  if (sequence === undefined) return;
+  checkStrategy(model, sequence, maxBatchSize, findings);
   const tensorsByKind = new Map<string, number>();
   const seen = new Set<string>();
-  for (const control of controls) {
-    const tensor = textOf(control, 'name');
-    const kinds = messagesOf(control, 'control');
-    if (tensor === '') invalid.push(`sequence batching control tensor must have a name for ${model}`);
+  for (const input of sequence.control_input ?? []) {
+    const { name: tensor = '', control: kinds = [] } = input;
+    if (tensor === '') {
+      findings.refuse(`sequence batching control tensor must have a name for ${model}`, input, 'name');
+    }
     if (kinds.length > 1 || seen.has(tensor)) {
-      invalid.push(`sequence batching control tensor '${tensor}' is specified for multiple control kinds for ${model}`);
+      const text = `sequence batching control tensor '${tensor}' is specified for multiple control kinds for ${model}`;
+      findings.refuse(text, input, 'name');
     }
     seen.add(tensor);
-    if (kinds.length === 0) invalid.push(`sequence batching control tensor '${tensor}' has no control for ${model}`);
-    for (const kind of kinds) {
-      tensorsByKind.set(kindOf(kind), (tensorsByKind.get(kindOf(kind)) ?? 0) + 1);
-      checkControl(model, tensor, kind, signature.inputs, invalid);
+    if (kinds.length === 0) {
+      findings.refuse(`sequence batching control tensor '${tensor}' has no control for ${model}`, input, 'control');
+    }
+    for (const control of kinds) {
+      const kind = kindOf(control);
+      tensorsByKind.set(kind, (tensorsByKind.get(kind) ?? 0) + 1);
+      checkControl(model, input, control, signature.inputs, findings);
     }
   }
   for (const [kind, count] of tensorsByKind) {
-    if (count > 1) invalid.push(`sequence batching specifies multiple ${kind} tensors for ${model}`);
+    if (count === 1) continue;
+    findings.refuse(`sequence batching specifies multiple ${kind} tensors for ${model}`, sequence, 'control_input');
   }
-  for (const state of messagesOf(sequence, 'state')) checkState(model, state, signature, invalid);
-  findings.leftOut.push(
-    `model '${model}': sequence_batching is not supported by this version; requests of a sequence would not reach their state`,
-  );
+  for (const state of sequence.state ?? []) checkState(model, state, signature, findings);
+  const text = `model '${model}': sequence_batching is not supported by this version; requests of a sequence would not reach their state`;
+  findings.leaveOut(text, message, 'sequence_batching');
 }
 
-function checkStrategy(model: string, sequence: ConfigMessage, maxBatchSize: number, invalid: string[]): void {
-  const oldest = messageOf(sequence, 'oldest');
-  const sizes = oldest === null ? [] : numbersOf(oldest, 'preferred_batch_size');
+function checkStrategy(model: string, sequence: ModelSequenceBatching, maxBatchSize: number, findings: Findings): void {
+  const { oldest = {}, direct = {} } = sequence;
+  const { preferred_batch_size: sizes = [] } = oldest;
   if (sizes.some((size) => size <= 0)) {
-    invalid.push(`sequence batching preferred batch size must be positive for ${model}`);
+    const text = `sequence batching preferred batch size must be positive for ${model}`;
+    findings.refuse(text, oldest, 'preferred_batch_size');
   }
   if (sizes.some((size) => size > maxBatchSize)) {
-    invalid.push(`sequence batching preferred batch size must be <= max batch size for ${model}`);
+    const text = `sequence batching preferred batch size must be <= max batch size for ${model}`;
+    findings.refuse(text, oldest, 'preferred_batch_size');
   }
-  const direct = messageOf(sequence, 'direct');
-  const utilization = direct === null ? 0 : numberOf(direct, 'minimum_slot_utilization');
+  const { minimum_slot_utilization: utilization = 0 } = direct;
   if (!(utilization >= 0 && utilization <= 1)) {
-    invalid.push(`sequence batching minimum slot utilization must be in range (0.0, 1.0] for ${model}`);
+    const text = `sequence batching minimum slot utilization must be in range (0.0, 1.0] for ${model}`;
+    findings.refuse(text, direct, 'minimum_slot_utilization');
   }
 }
 
 function checkControl(
   model: string,
-  tensor: string,
-  control: ConfigMessage,
+  input: ModelSequenceBatchingControlInput,
+  control: ModelSequenceBatchingControl,
   inputs: readonly TensorSpec[],
-  invalid: string[],
+  findings: Findings,
 ): void {
   const kind = kindOf(control);
-  const given = falseTrueFields.filter(({ field }) => listOf(control, field).length > 0);
+  const given = falseTrueFields.filter(({ field }) => (control[field] ?? []).length > 0);
+  const datatype = control.data_type ?? '';
   const isCorrelation = kind === 'CONTROL_SEQUENCE_CORRID';
   if (isCorrelation && given.length > 0) {
-    invalid.push(
+    findings.refuse(
       `sequence batching must not specify either 'int32_false_true', 'fp32_false_true' or 'bool_false_true' for ${kind} for ${model}`,
+      control,
     );
   }
-  if (isCorrelation && !correlationTypes.has(textOf(control, 'data_type'))) {
-    invalid.push(
+  if (isCorrelation && !correlationTypes.has(datatype)) {
+    findings.refuse(
       `unexpected data type for control CONTROL_SEQUENCE_CORRID for ${model}. Allowed data types are TYPE_UINT64, TYPE_INT64, TYPE_UINT32, TYPE_INT32 and TYPE_STRING`,
+      control,
+      'data_type',
     );
   }
   if (!isCorrelation && given.length === 0) {
-    invalid.push(
+    findings.refuse(
       `sequence batching must specify either 'int32_false_true', 'fp32_false_true' or 'bool_false_true' for ${kind} for ${model}`,
+      control,
     );
   }
   if (!isCorrelation && given.length > 1) {
-    invalid.push(
+    findings.refuse(
       `sequence batching specifies more than one from 'int32_false_true', 'fp32_false_true' and 'bool_false_true' for ${kind} for ${model}`,
+      control,
     );
   }
   for (const { field } of given) {
-    if (!isCorrelation && listOf(control, field).length !== 2) {
-      invalid.push(`sequence batching control '${field}' must have exactly 2 entries for ${kind} for ${model}`);
-    }
+    if (isCorrelation || control[field]?.length === 2) continue;
+    const text = `sequence batching control '${field}' must have exactly 2 entries for ${kind} for ${model}`;
+    findings.refuse(text, control, field);
   }
-  const datatype = isCorrelation ? textOf(control, 'data_type') : given.length === 1 ? (given[0]?.datatype ?? '') : '';
-  checkTensor(model, 'input', tensor, datatype, inputs, invalid);
+  const implied = given.length === 1 ? (given[0]?.datatype ?? '') : '';
+  const problem = tensorProblem(model, 'input', input.name ?? '', isCorrelation ? datatype : implied, inputs, findings);
+  if (problem !== null) findings.refuse(problem, input, 'name');
 }
 
-function checkState(model: string, state: ConfigMessage, signature: ModelSignature, invalid: string[]): void {
-  const datatype = textOf(state, 'data_type');
-  checkTensor(model, 'input', textOf(state, 'input_name'), datatype, signature.inputs, invalid);
-  checkTensor(model, 'output', textOf(state, 'output_name'), datatype, signature.outputs, invalid);
-  for (const initial of messagesOf(state, 'initial_state')) {
-    const file = textOf(initial, 'data_file');
-    if (file !== '' && pathWithin(file) === null) {
-      invalid.push(`initial state file '${file}' of ${model} must stay within the model's initial_state folder`);
-    }
+function checkState(
+  model: string,
+  state: ModelSequenceBatchingState,
+  signature: ModelSignature,
+  findings: Findings,
+): void {
+  const { input_name: input = '', output_name: output = '', data_type: datatype = '' } = state;
+  const inputProblem = tensorProblem(model, 'input', input, datatype, signature.inputs, findings);
+  if (inputProblem !== null) findings.refuse(inputProblem, state, 'input_name');
+  const outputProblem = tensorProblem(model, 'output', output, datatype, signature.outputs, findings);
+  if (outputProblem !== null) findings.refuse(outputProblem, state, 'output_name');
+  for (const initial of state.initial_state ?? []) {
+    const { data_file: file = '' } = initial;
+    if (file === '' || pathWithin(file) !== null) continue;
+    const text = `initial state file '${file}' of ${model} must stay within the model's initial_state folder`;
+    findings.refuse(text, initial, 'data_file');
   }
 }
 
-function checkTensor(
+function tensorProblem(
   model: string,
   side: 'input' | 'output',
   name: string,
   datatype: string,
   specs: readonly TensorSpec[],
-  invalid: string[],
-): void {
-  if (name === '') return;
+  { isEnough }: Findings,
+): string | null {
+  if (name === '') return null;
   const spec = tensorNamed(specs, name);
-  if (spec === undefined) {
-    if (!isEnough(invalid)) invalid.push(unexpectedName(side, name, specs));
-  } else if (datatype !== '' && datatypes[spec.datatype].configName !== datatype) {
-    const provided = datatypes[spec.datatype].configName;
-    invalid.push(
-      `unable to load model '${model}', configuration expects datatype ${datatype} for ${side} '${name}', model provides ${provided}`,
-    );
-  }
+  if (spec === undefined) return isEnough ? null : unexpectedName(side, name, specs);
+  const provided = datatypes[spec.datatype].configName;
+  if (datatype === '' || provided === datatype) return null;
+  return `unable to load model '${model}', configuration expects datatype ${datatype} for ${side} '${name}', model provides ${provided}`;
 }

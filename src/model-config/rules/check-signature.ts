@@ -5,58 +5,62 @@
 
 import { datatypes } from '../../tensor/datatype.ts';
 import { type Shape, shapeText } from '../../tensor/shape.ts';
-import { type Findings, isEnough } from '../findings.ts';
-import { flagOf, messageOf, messagesOf, numberOf, numbersOf, textOf, textsOf } from '../schema/message-fields.ts';
-import type { ConfigMessage } from '../model-config.ts';
+import type { Findings } from '../findings.ts';
+import type { ConfigMessage, ModelInput, ModelOutput } from '../schema/config-message.ts';
 import { type ModelSignature, type TensorSpec, tensorNamed } from '../signature.ts';
 import { didYouMean } from '../suggestion.ts';
 
 export function checkSignature(message: ConfigMessage, signature: ModelSignature, findings: Findings): void {
-  const check = new SignatureCheck(message, findings.invalid);
+  const check = new SignatureCheck(message, findings);
   check.inputs(signature.inputs);
   check.outputs(signature.outputs);
 }
+
+type Tensor = ModelInput | ModelOutput;
 
 class SignatureCheck {
   readonly #message: ConfigMessage;
   readonly #model: string;
   readonly #isBatching: boolean;
-  readonly #invalid: string[];
+  readonly #findings: Findings;
 
-  constructor(message: ConfigMessage, invalid: string[]) {
+  constructor(message: ConfigMessage, findings: Findings) {
     this.#message = message;
-    this.#model = textOf(message, 'name');
-    this.#isBatching = numberOf(message, 'max_batch_size') !== 0;
-    this.#invalid = invalid;
+    this.#model = message.name ?? '';
+    this.#isBatching = (message.max_batch_size ?? 0) !== 0;
+    this.#findings = findings;
   }
 
   inputs(specs: readonly TensorSpec[]): void {
-    const tensors = messagesOf(this.#message, 'input');
-    const given = new Set([...tensors.map((tensor) => textOf(tensor, 'name')), ...suppliedInputs(this.#message)]);
+    const tensors = this.#message.input ?? [];
+    const given = new Set([...tensors.map(({ name = '' }) => name), ...suppliedInputs(this.#message)]);
     const required = specs.filter((spec) => !spec.isOptional);
     const missing = required.filter(({ name }) => !given.has(name));
     const names = missing.map(({ name }) => `'${name}'`).join(', ');
     const provided = missing.length > 0 ? required.length : specs.length;
     if (given.size < required.length || given.size > specs.length) {
-      this.#invalid.push(
-        `unable to load model '${this.#model}', configuration expects ${given.size} inputs, model provides ${provided}`,
-      );
+      const text = `unable to load model '${this.#model}', configuration expects ${given.size} inputs, model provides ${provided}`;
+      this.#findings.refuse(text, this.#message, 'input');
     }
-    if (missing.length > 0) this.#invalid.push(`model '${this.#model}' needs inputs that are not configured: ${names}`);
+    if (missing.length > 0) {
+      const text = `model '${this.#model}' needs inputs that are not configured: ${names}`;
+      this.#findings.refuse(text, this.#message, 'input');
+    }
     for (const tensor of tensors) {
       const spec = this.#specOf('input', tensor, specs);
       if (spec === null) continue;
       this.#datatype('input', tensor, spec);
-      if (flagOf(tensor, 'allow_ragged_batch') && this.#isBatching) this.#ragged(spec);
+      if (tensor.allow_ragged_batch === true && this.#isBatching) this.#ragged(tensor, spec);
       else this.#shape(tensor, spec, false);
-      if (flagOf(tensor, 'optional')) this.#optional(spec);
+      if (tensor.optional === true) this.#optional(tensor, spec);
     }
   }
 
   outputs(specs: readonly TensorSpec[]): void {
-    const tensors = messagesOf(this.#message, 'output');
+    const tensors = this.#message.output ?? [];
     if (tensors.length === 0 && specs.length > 0) {
-      this.#invalid.push(`model '${this.#model}' must have at least one output in its configuration`);
+      const text = `model '${this.#model}' must have at least one output in its configuration`;
+      this.#findings.refuse(text, this.#message, 'output');
     }
     for (const tensor of tensors) {
       const spec = this.#specOf('output', tensor, specs);
@@ -66,47 +70,51 @@ class SignatureCheck {
     }
   }
 
-  #specOf(side: 'input' | 'output', tensor: ConfigMessage, specs: readonly TensorSpec[]): TensorSpec | null {
-    const name = textOf(tensor, 'name');
+  #specOf(side: 'input' | 'output', tensor: Tensor, specs: readonly TensorSpec[]): TensorSpec | null {
+    const { name = '' } = tensor;
     const spec = tensorNamed(specs, name);
     if (spec !== undefined) return spec;
-    if (name !== '' && !isEnough(this.#invalid)) this.#invalid.push(unexpectedName(side, name, specs));
+    if (name !== '' && !this.#findings.isEnough) {
+      this.#findings.refuse(unexpectedName(side, name, specs), tensor, 'name');
+    }
     return null;
   }
 
-  #datatype(side: 'input' | 'output', tensor: ConfigMessage, spec: TensorSpec): void {
-    const given = textOf(tensor, 'data_type');
+  #datatype(side: 'input' | 'output', tensor: Tensor, spec: TensorSpec): void {
+    const given = tensor.data_type ?? 'TYPE_INVALID';
     const expected = datatypes[spec.datatype].configName;
-    if (given !== '' && given !== 'TYPE_INVALID' && given !== expected) {
-      this.#invalid.push(
-        `unable to load model '${this.#model}', configuration expects datatype ${given} for ${side} '${spec.name}', model provides ${expected}`,
-      );
-    }
+    if (given === 'TYPE_INVALID' || given === expected) return;
+    const text = `unable to load model '${this.#model}', configuration expects datatype ${given} for ${side} '${spec.name}', model provides ${expected}`;
+    this.#findings.refuse(text, tensor, 'data_type');
   }
 
   /** An input may fix dimensions that the model leaves open; an output must equal the model's. */
-  #shape(tensor: ConfigMessage, spec: TensorSpec, isExact: boolean): void {
-    const reshape = messageOf(tensor, 'reshape');
-    const dims = reshape === null ? numbersOf(tensor, 'dims') : numbersOf(reshape, 'shape');
+  #shape(tensor: Tensor, spec: TensorSpec, isExact: boolean): void {
+    const { reshape } = tensor;
+    const dims = (reshape === undefined ? tensor.dims : reshape.shape)?.map(Number) ?? [];
     if (
       spec.shape === null ||
       spec.isShapeDisputed ||
-      (dims.length === 0 && reshape === null) ||
+      (dims.length === 0 && reshape === undefined) ||
       !dims.every(Number.isSafeInteger) ||
-      isEnough(this.#invalid)
+      this.#findings.isEnough
     )
       return;
     // One value for all rows: Triton compares no dimensions of it either.
     if (this.#isBatching && spec.shape.length === 0 && dims.every((dim) => dim === 1)) return;
+    const blamed = reshape === undefined ? 'dims' : 'reshape';
     if (this.#isBatching && spec.shape[0] !== -1) {
-      this.#invalid.push(
+      this.#findings.refuse(
         `${this.#subject(spec)}: for the model to support batching the shape should have at least 1 dimension and the first dimension must be -1; but shape expected by the model is ${shapeText(spec.shape)} (max_batch_size: 0 serves it without batching)`,
+        tensor,
+        blamed,
       );
       return;
     }
     const isScalar = spec.shape.length === 0 && dims.length === 1 && dims[0] === 1;
     const given = this.#isBatching ? [-1, ...dims] : dims;
-    if (!isScalar && !fits(given, spec.shape, isExact)) this.#invalid.push(this.#shapeProblem(spec, spec.shape, given));
+    if (isScalar || fits(given, spec.shape, isExact)) return;
+    this.#findings.refuse(this.#shapeProblem(spec, spec.shape, given), tensor, blamed);
   }
 
   #shapeProblem(spec: TensorSpec, expected: Shape, given: Shape): string {
@@ -120,21 +128,19 @@ class SignatureCheck {
     return `${this.#subject(spec)}: the model expects ${expected.length} dimensions (shape ${shapeText(expected)}) but the model configuration specifies ${given.length} dimensions (${explanation})${hint}`;
   }
 
-  #ragged(spec: TensorSpec): void {
-    if (spec.shape !== null && (spec.shape.length !== 1 || spec.shape[0] !== -1)) {
-      this.#invalid.push(
-        `${this.#subject(spec)}: an input with allow_ragged_batch must have the shape [-1] in the model; it has ${shapeText(spec.shape)}`,
-      );
-    }
+  #ragged(tensor: ModelInput, spec: TensorSpec): void {
+    if (spec.shape === null || (spec.shape.length === 1 && spec.shape[0] === -1)) return;
+    const text = `${this.#subject(spec)}: an input with allow_ragged_batch must have the shape [-1] in the model; it has ${shapeText(spec.shape)}`;
+    this.#findings.refuse(text, tensor, 'allow_ragged_batch');
   }
 
-  #optional(spec: TensorSpec): void {
+  #optional(tensor: ModelInput, spec: TensorSpec): void {
     if (this.#isBatching) {
-      this.#invalid.push(`optional input '${spec.name}' is not supported for models that support batching`);
+      const text = `optional input '${spec.name}' is not supported for models that support batching`;
+      this.#findings.refuse(text, tensor, 'optional');
     } else if (!spec.isOptional) {
-      this.#invalid.push(
-        `${this.#subject(spec)}: the input cannot be optional, the model has no initializer of that name`,
-      );
+      const text = `${this.#subject(spec)}: the input cannot be optional, the model has no initializer of that name`;
+      this.#findings.refuse(text, tensor, 'optional');
     }
   }
 
@@ -158,11 +164,12 @@ function fits(given: Shape, expected: Shape, isExact: boolean): boolean {
 }
 
 /** Inputs that a configured feature of the server would fill. */
-function suppliedInputs(message: ConfigMessage): readonly string[] {
-  const names = messagesOf(message, 'batch_input').flatMap((entry) => textsOf(entry, 'target_name'));
-  const sequence = messageOf(message, 'sequence_batching');
-  if (sequence === null) return names;
-  const controls = messagesOf(sequence, 'control_input').map((control) => textOf(control, 'name'));
-  const states = messagesOf(sequence, 'state').map((state) => textOf(state, 'input_name'));
+function suppliedInputs({
+  batch_input: batchInputs = [],
+  sequence_batching: sequence,
+}: ConfigMessage): readonly string[] {
+  const names = batchInputs.flatMap((entry) => entry.target_name ?? []);
+  const controls = sequence?.control_input?.map(({ name = '' }) => name) ?? [];
+  const states = sequence?.state?.map((state) => state.input_name ?? '') ?? [];
   return [...names, ...controls, ...states];
 }

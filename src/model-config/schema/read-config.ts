@@ -1,14 +1,15 @@
 /**
- * Converts a parsed tree (text format or JSON) to a ConfigMessage of the schema's fields. Only written fields are in
- * the result, so that `max_batch_size: 0` differs from no `max_batch_size`. `rules/check-config.ts` checks how fields
- * agree.
+ * Converts a parsed tree (text format or JSON) to a ConfigMessage, the typed message that everything else reads. Only
+ * written fields are in it, so that `max_batch_size: 0` differs from no `max_batch_size`; the position of each field is
+ * kept beside it. `rules/check-config.ts` checks how fields agree.
  */
 
-import { invalidArgument } from '../../errors.ts';
 import { parseJson } from '../syntax/json-format.ts';
-import type { ConfigMessage, ConfigValue } from '../model-config.ts';
+import type { ConfigMessage } from './config-message.ts';
+import { type AnyMessage, type ConfigValue, rememberField, rememberMessage } from './message.ts';
 import { type Dialect, readEnum, readMapKey, readScalar, ScalarProblem } from './read-scalar.ts';
 import { type FieldSchema, type FieldType, type MessageSchema, modelConfigSchema } from './schema.ts';
+import { type Problem, type SourcePosition, UnreadableConfigError } from '../syntax/source-position.ts';
 import {
   type MessageNode,
   nodeText,
@@ -23,7 +24,7 @@ import { parseTextFormat } from '../syntax/text-format.ts';
 /** The most problems in one error. */
 const mostProblems = 20;
 
-/** @throws InferenceError invalid_argument that names every fault as `label:line:column: …` */
+/** @throws UnreadableConfigError (invalid_argument) that names every fault as `label:line:column: …` */
 export const readTextConfig = (label: string, text: string | Uint8Array): ConfigMessage =>
   bindModelConfig(parseTextFormat(label, text), 'text');
 
@@ -33,15 +34,16 @@ export const readTextConfig = (label: string, text: string | Uint8Array): Config
 export const readJsonConfig = (label: string, text: string | Uint8Array): ConfigMessage =>
   bindModelConfig(parseJson(label, text), 'json');
 
-export function bindModelConfig(tree: SourceTree, dialect: Dialect): ConfigMessage {
-  const problems: string[] = [];
-  const binder = new Binder(dialect, (node, text) => {
+function bindModelConfig({ root, position }: SourceTree, dialect: Dialect): ConfigMessage {
+  const problems: Problem[] = [];
+  const report: Report = ({ at }, text) => {
     if (problems.length < mostProblems) {
-      problems.push(`${tree.position.text(node.at)}: ${typeof text === 'string' ? text : text()}`);
-    } else if (problems.length === mostProblems) problems.push('and more');
-  });
-  const message = binder.message(tree.root, modelConfigSchema());
-  if (problems.length > 0) throw invalidArgument(problems.join('; '));
+      problems.push({ text: typeof text === 'string' ? text : text(), place: { position, at } });
+    } else if (problems.length === mostProblems) problems.push({ text: 'and more', place: null });
+  };
+  // The fields and types of the schema are those of ConfigMessage, which is made from the same file.
+  const message = new Binder(dialect, position, report).message(root, modelConfigSchema(), null) as ConfigMessage;
+  if (problems.length > 0) throw new UnreadableConfigError(problems);
   return message;
 }
 
@@ -54,21 +56,26 @@ const newMessage = (): OpenMessage => Object.create(null) as OpenMessage;
 
 class Binder {
   readonly #dialect: Dialect;
+  readonly #position: SourcePosition;
   readonly #report: Report;
 
-  constructor(dialect: Dialect, report: Report) {
+  constructor(dialect: Dialect, position: SourcePosition, report: Report) {
     this.#dialect = dialect;
+    this.#position = position;
     this.#report = report;
   }
 
-  message(node: MessageNode, schema: MessageSchema): ConfigMessage {
+  /** @param at where its problems are told; null for the configuration as a whole */
+  message(node: MessageNode, schema: MessageSchema, at: number | null): AnyMessage {
     const message = newMessage();
+    rememberMessage(message, this.#position, at);
     const seen = new Map<string, SourceField>();
     const oneofs = new Map<string, string>();
     for (const field of node.fields) {
       const known = this.#find(field, schema);
       if (known === null || (this.#dialect === 'json' && isNull(field.value))) continue;
       if (this.#isSecond(field, known, seen) || this.#isRival(field, known, oneofs)) continue;
+      rememberField(message, known.name, field.at);
       if (known.mapKey !== null) this.#addEntries(message, field, known, known.mapKey);
       else if (known.isRepeated) this.#addItems(message, field, known);
       else {
@@ -122,7 +129,7 @@ class Binder {
       return null;
     }
     if (!this.#hasColon(field, known.type)) return null;
-    return this.#value(field.value, known);
+    return this.#value(field.value, known, field.at);
   }
 
   #hasColon(field: SourceField, type: FieldType): boolean {
@@ -136,7 +143,7 @@ class Binder {
     message[known.name] = items;
     if (!this.#hasColon(field, known.type)) return;
     for (const node of this.#nodes(field, known)) {
-      const value = this.#value(node, known);
+      const value = this.#value(node, known, startOf(node, field));
       if (value !== null) items.push(value);
     }
   }
@@ -150,10 +157,16 @@ class Binder {
 
   /** The last entry of a key wins, as in protobuf. */
   #addEntries(message: OpenMessage, field: SourceField, known: FieldSchema, keyType: 'string' | 'uint64'): void {
-    const map = (message[known.name] ?? newMessage()) as OpenMessage;
-    message[known.name] = map;
+    let map = message[known.name] as OpenMessage | undefined;
+    if (map === undefined) {
+      map = newMessage();
+      rememberMessage(map, this.#position, field.at);
+      message[known.name] = map;
+    }
     if (this.#dialect === 'json') this.#addMembers(map, field, known, keyType);
-    else for (const node of this.#nodes(field, known)) this.#addEntry(map, node, known, keyType);
+    else {
+      for (const node of this.#nodes(field, known)) this.#addEntry(map, node, known, keyType, startOf(node, field));
+    }
   }
 
   #addMembers(map: OpenMessage, field: SourceField, known: FieldSchema, keyType: 'string' | 'uint64'): void {
@@ -166,13 +179,15 @@ class Binder {
       if (key instanceof ScalarProblem) this.#report(member, () => `a key of '${known.name}' ${key.text()}`);
       else if (Object.hasOwn(map, key)) this.#report(member, `'${known.name}' has the key ${quoted(key)} twice`);
       else {
-        const value = this.#value(member.value, known);
-        if (value !== null) map[key] = value;
+        const value = this.#value(member.value, known, member.at);
+        if (value === null) continue;
+        map[key] = value;
+        rememberField(map, key, member.at);
       }
     }
   }
 
-  #addEntry(map: OpenMessage, node: SourceNode, known: FieldSchema, keyType: 'string' | 'uint64'): void {
+  #addEntry(map: OpenMessage, node: SourceNode, known: FieldSchema, keyType: 'string' | 'uint64', at: number): void {
     if (node.kind !== 'message') {
       this.#report(node, `'${known.name}' expects { key: … value: … }, got ${nodeText(node)}`);
       return;
@@ -190,13 +205,16 @@ class Binder {
       seen.add(part.name);
     }
     if (key instanceof ScalarProblem) this.#report(node, () => `a key of '${known.name}' ${key.text()}`);
-    else if (value !== null) map[key] = value;
+    else if (value !== null) {
+      map[key] = value;
+      rememberField(map, key, at);
+    }
   }
 
-  /** Null when a problem was reported. */
-  #value(node: SourceNode, { name, type }: FieldSchema): ConfigValue | null {
+  /** Null when a problem was reported. @param at of the name before a message, or of the message where none is */
+  #value(node: SourceNode, { name, type }: FieldSchema, at: number): ConfigValue | null {
     if (type.kind === 'message') {
-      if (node.kind === 'message') return this.message(node, type.message);
+      if (node.kind === 'message') return this.message(node, type.message, at);
       this.#report(node, `'${name}' expects a message (${type.message.name}), got ${nodeText(node)}`);
       return null;
     }
@@ -207,6 +225,9 @@ class Binder {
     return null;
   }
 }
+
+/** A message that is no item of a list begins with the name of its field. */
+const startOf = (node: SourceNode, field: SourceField): number => (node === field.value ? field.at : node.at);
 
 const isNull = (node: SourceNode): boolean => node.kind === 'word' && node.text === 'null';
 

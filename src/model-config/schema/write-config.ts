@@ -3,8 +3,8 @@
  * for a protobuf library.
  */
 
-import { has } from './message-fields.ts';
-import type { ConfigMessage, ConfigValue } from '../model-config.ts';
+import type { ConfigMessage } from './config-message.ts';
+import type { AnyMessage, ConfigValue } from './message.ts';
 import { type FieldSchema, type FieldType, type MessageSchema, modelConfigSchema } from './schema.ts';
 
 /**
@@ -13,10 +13,10 @@ import { type FieldSchema, type FieldType, type MessageSchema, modelConfigSchema
  */
 export const configJson = (message: ConfigMessage): string => messageJson(message, modelConfigSchema());
 
-function messageJson(message: ConfigMessage, schema: MessageSchema): string {
+function messageJson(message: AnyMessage, schema: MessageSchema): string {
   const members: string[] = [];
   for (const field of schema.fields.values()) {
-    const value = has(message, field.name) ? message[field.name] : undefined;
+    const value = Object.hasOwn(message, field.name) ? message[field.name] : undefined;
     if (value === undefined && (field.oneof !== null || (isSingle(field) && field.type.kind === 'message'))) continue;
     members.push(`${JSON.stringify(field.name)}:${fieldJson(value, field)}`);
   }
@@ -27,7 +27,7 @@ const isSingle = (field: FieldSchema): boolean => !field.isRepeated && field.map
 
 function fieldJson(value: ConfigValue | undefined, field: FieldSchema): string {
   if (field.mapKey !== null) {
-    const entries = Object.entries((value ?? {}) as ConfigMessage);
+    const entries = Object.entries((value ?? {}) as AnyMessage);
     return `{${entries.map(([key, entry]) => `${JSON.stringify(key)}:${valueJson(entry, field.type)}`).join(',')}}`;
   }
   if (field.isRepeated) {
@@ -38,7 +38,7 @@ function fieldJson(value: ConfigValue | undefined, field: FieldSchema): string {
 }
 
 function valueJson(value: ConfigValue, type: FieldType): string {
-  if (type.kind === 'message') return messageJson(value as ConfigMessage, type.message);
+  if (type.kind === 'message') return messageJson(value as AnyMessage, type.message);
   if (typeof value === 'bigint') return String(value);
   if (typeof value === 'number' && !Number.isFinite(value)) return JSON.stringify(String(value));
   return JSON.stringify(value);
@@ -59,7 +59,9 @@ export type GrpcConfig = { readonly [field: string]: GrpcValue };
 export type GrpcValue = string | number | boolean | readonly GrpcValue[] | GrpcConfig;
 
 /** A new object without shared parts; the caller may hand it to the library. */
-export function configForGrpc(message: ConfigMessage): GrpcConfig {
+export const configForGrpc = (message: ConfigMessage): GrpcConfig => grpcMessage(message);
+
+function grpcMessage(message: AnyMessage): GrpcConfig {
   return Object.fromEntries(Object.entries(message).map(([field, value]) => [field, grpcValue(value)]));
 }
 
@@ -67,5 +69,5 @@ function grpcValue(value: ConfigValue): GrpcValue {
   if (typeof value === 'bigint') return String(value);
   if (typeof value !== 'object') return value;
   if (Array.isArray(value)) return value.map((item) => grpcValue(item as ConfigValue));
-  return configForGrpc(value as ConfigMessage);
+  return grpcMessage(value as AnyMessage);
 }

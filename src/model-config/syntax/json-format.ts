@@ -6,8 +6,9 @@
 import { isUtf8 } from 'node:buffer';
 
 import { type InferenceError, invalidArgument } from '../../errors.ts';
+import { type LineAndColumn, SourcePosition } from './source-position.ts';
 import type { SourceField, SourceNode, SourceTree } from './source-tree.ts';
-import { NodeCounter, quoted, SourcePosition } from './source-tree.ts';
+import { NodeCounter, quoted } from './source-tree.ts';
 import { maxConfigBytes, maxDepth } from './text-format.ts';
 
 const numberPattern = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
@@ -100,8 +101,8 @@ class JsonParser {
     let value: string;
     try {
       value = String(JSON.parse(this.#text.slice(at, this.#at)));
-    } catch (error) {
-      throw invalidArgument(`${this.position.text(at)}: the string has an unknown escape`, error);
+    } catch {
+      throw this.position.error(at, 'the string has an unknown escape');
     }
     if (loneSurrogate.test(value)) throw this.position.error(at, 'the string has half of a surrogate pair');
     return value;
@@ -150,7 +151,7 @@ class JsonPosition extends SourcePosition {
     this.#source = text;
   }
 
-  override text(offset: number): string {
-    return super.text(Buffer.byteLength(this.#source.slice(0, offset), 'utf8'));
+  override find(offset: number): LineAndColumn {
+    return super.find(Buffer.byteLength(this.#source.slice(0, offset), 'utf8'));
   }
 }

@@ -3,7 +3,7 @@
  * without a schema. `read-config.ts` gives them meaning.
  */
 
-import { type InferenceError, invalidArgument } from '../../errors.ts';
+import type { SourcePosition } from './source-position.ts';
 
 /** A number as it was written; `text` has neither sign nor base prefix. */
 export interface NumberNode {
@@ -75,59 +75,6 @@ export class NodeCounter {
   add(at: number): void {
     if (++this.#count > maxNodes) throw this.#position.error(at, `a configuration has at most ${maxNodes} values`);
   }
-}
-
-/** Turns offsets into `label:line:column`, both counted from 1, columns in characters. */
-export class SourcePosition {
-  readonly #label: string;
-  readonly #bytes: Uint8Array;
-  #lineStarts: number[] | null = null;
-  #lineStart = 0;
-  #countedTo = 0;
-  #countedColumn = 1;
-
-  constructor(label: string, bytes: Uint8Array) {
-    this.#label = label;
-    this.#bytes = bytes;
-  }
-
-  text(offset: number): string {
-    this.#lineStarts ??= findLineStarts(this.#bytes);
-    const starts = this.#lineStarts;
-    let low = 0;
-    let high = starts.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >> 1;
-      if ((starts[middle] as number) <= offset) low = middle;
-      else high = middle - 1;
-    }
-    return `${this.#label}:${low + 1}:${this.#column(starts[low] as number, offset)}`;
-  }
-
-  /**
-   * Errors mostly come in the order of the text, and a line may be the whole text, so counting continues from the last
-   * error.
-   */
-  #column(lineStart: number, offset: number): number {
-    const isBehind = this.#lineStart === lineStart && this.#countedTo <= offset;
-    let at = isBehind ? this.#countedTo : lineStart;
-    let column = isBehind ? this.#countedColumn : 1;
-    for (; at < offset; at++) if (((this.#bytes[at] as number) & 0xc0) !== 0x80) column++;
-    this.#lineStart = lineStart;
-    this.#countedTo = offset;
-    this.#countedColumn = column;
-    return column;
-  }
-
-  error(offset: number, message: string): InferenceError {
-    return invalidArgument(`${this.text(offset)}: ${message}`);
-  }
-}
-
-function findLineStarts(bytes: Uint8Array): number[] {
-  const starts = [0];
-  for (let at = bytes.indexOf(10); at !== -1; at = bytes.indexOf(10, at + 1)) starts.push(at + 1);
-  return starts;
 }
 
 const longestQuote = 64;

@@ -7,7 +7,7 @@
 
 import { invalidArgument } from '../../errors.ts';
 import type { ListNode, MessageNode, SourceField, SourceNode, SourceTree } from './source-tree.ts';
-import { SourcePosition } from './source-tree.ts';
+import { SourcePosition } from './source-position.ts';
 import { TextScanner } from './text-scanner.ts';
 
 /** Far more than ModelConfig needs (7), far less than a stack holds. */

@@ -6,7 +6,8 @@
 import { isUtf8 } from 'node:buffer';
 
 import type { InferenceError } from '../../errors.ts';
-import type { NumberNode, SourcePosition, StringNode } from './source-tree.ts';
+import type { SourcePosition } from './source-position.ts';
+import type { NumberNode, StringNode } from './source-tree.ts';
 import { NodeCounter, quoted } from './source-tree.ts';
 
 const isDigit = (code: number): boolean => code >= 0x30 && code <= 0x39;

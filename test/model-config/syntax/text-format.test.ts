@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { InferenceError } from '../../../src/errors.ts';
-import { maxNodes, type SourceNode, SourcePosition } from '../../../src/model-config/syntax/source-tree.ts';
+import { SourcePosition } from '../../../src/model-config/syntax/source-position.ts';
+import { maxNodes, type SourceNode } from '../../../src/model-config/syntax/source-tree.ts';
 import { maxDepth, parseTextFormat } from '../../../src/model-config/syntax/text-format.ts';
 import { countedReads } from '../../frontends/counted-reads.ts';
 import { problemOf } from '../signatures.ts';

@@ -4,7 +4,9 @@
  * statistics carry the name of the alias.
  */
 
-import { aliasTarget, isAlias, resolveAliasConfig } from '../../../model-config/alias-config.ts';
+import { resolveAliasConfig } from '../../../model-config/alias-config.ts';
+import { aliasTarget } from '../../../model-config/alias-target.ts';
+import { isAlias } from '../../../model-config/platforms.ts';
 import { wrapScheduler } from '../../../scheduling/version-interceptor.ts';
 import { type ModelVersion, notReady } from '../../model-version.ts';
 import type { Servable, ServableKind, ServableTools, VersionTask } from '../../servable.ts';

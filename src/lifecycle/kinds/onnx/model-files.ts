@@ -5,7 +5,7 @@ import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 
 import type { CudaDevice, ModelFile } from '../../../engine/engine.ts';
 import { invalidArgument, unavailable } from '../../../errors.ts';
-import type { ConfigMessage } from '../../../model-config/model-config.ts';
+import type { ConfigMessage } from '../../../model-config/schema/config-message.ts';
 import { hintForVersion } from '../../../repository/misplaced-files.ts';
 
 /** The default name of the model file. */
@@ -49,14 +49,7 @@ export async function findModelFile(task: FileTask): Promise<ModelFile> {
 }
 
 function modelFilename({ message, cudaDevices }: FileTask): string {
-  const { cc_model_filenames: byCapability, default_model_filename: byDefault } = message;
-  const capability = cudaDevices[0]?.computeCapability.toFixed(1);
-  if (capability && isMessage(byCapability)) {
-    const name = byCapability[capability];
-    if (typeof name === 'string') return name;
-  }
-  return typeof byDefault === 'string' && byDefault !== '' ? byDefault : defaultModelFilename;
+  const { cc_model_filenames: byCapability = {}, default_model_filename: byDefault } = message;
+  const capability = cudaDevices[0]?.computeCapability.toFixed(1) ?? '';
+  return byCapability[capability] ?? (byDefault || defaultModelFilename);
 }
-
-const isMessage = (value: unknown): value is ConfigMessage =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);

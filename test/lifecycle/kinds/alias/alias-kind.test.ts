@@ -5,7 +5,8 @@ import { aliasKind } from '../../../../src/lifecycle/kinds/alias/alias-kind.ts';
 import { ModelVersion } from '../../../../src/lifecycle/model-version.ts';
 import type { Servable, ServableTools, VersionTask } from '../../../../src/lifecycle/servable.ts';
 import { silentLogger } from '../../../../src/logger.ts';
-import { newMessage } from '../../../../src/model-config/schema/message-fields.ts';
+import type { ConfigMessage } from '../../../../src/model-config/schema/config-message.ts';
+import { newMessage } from '../../../../src/model-config/schema/message.ts';
 import { compileAdmission } from '../../../../src/scheduling/admission/plan.ts';
 import { signatureOf } from '../../../fakes/make-model.ts';
 import { fp32, inferenceContext, inferenceRequest } from '../../../fakes/make-request.ts';
@@ -52,7 +53,7 @@ async function aliasOf(stage: Stage) {
     logger: silentLogger,
   } as unknown as ServableTools;
   const parameters = newMessage({ target_model: newMessage({ string_value: 'resnet' }) });
-  const message = newMessage({ name: 'stable', platform: 'alias', parameters });
+  const message: ConfigMessage = newMessage({ name: 'stable', platform: 'alias', parameters });
   const task = { model: 'stable', version: 3, message } as VersionTask;
   const alias = new ModelVersion('stable', 3, observer, clock);
   await alias.load((warming) => aliasKind.load(task, tools, warming, signal, [target]), signal, [target]);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { canBatch, shouldBatch } from '../../../src/model-config/typed/batching-rule.ts';
+import { canBatch, shouldBatch } from '../../../src/model-config/effective/batching-rule.ts';
 import type { TensorSpec } from '../../../src/model-config/signature.ts';
 import { signature, tensor } from '../signatures.ts';
 

@@ -55,7 +55,7 @@ describe('instance groups', () => {
 
   it('refuse GPUs that are not there', () => {
     expect(problemOf(() => groups('instance_group { kind: KIND_GPU gpus: [ 0, 7 ] }', gpus))).toBe(
-      'instance group m_0 of model m specifies invalid or unsupported gpu id 7. GPUs with at least the minimum required CUDA compute compatibility of 6.000000 are: 0 1',
+      'config.pbtxt:1:33: instance group m_0 of model m specifies invalid or unsupported gpu id 7. GPUs with at least the minimum required CUDA compute compatibility of 6.000000 are: 0 1',
     );
   });
 

@@ -1,6 +1,7 @@
 /** Parameters of the `tensorrt` accelerator → options of ONNX Runtime's TensorRT provider. */
 
 import type { Findings } from '../findings.ts';
+import type { ModelOptimizationPolicyExecutionAcceleratorsAccelerator } from '../schema/config-message.ts';
 
 const precisions: Readonly<Record<string, string | null>> = {
   FP32: null,
@@ -50,35 +51,47 @@ const texts: ReadonlySet<string> = new Set([
 ]);
 
 export function tensorrtOptions(
-  parameters: ReadonlyMap<string, string>,
+  { parameters = {} }: ModelOptimizationPolicyExecutionAcceleratorsAccelerator,
   findings: Findings,
 ): ReadonlyMap<string, string> {
   const options = new Map<string, string>();
-  for (const [key, value] of parameters) {
-    if (key === 'precision_mode') addPrecision(value, options, findings);
-    else if (texts.has(key)) options.set(key, value);
-    else if (flags.has(key)) addFlag(key, key, value, options, findings);
-    else {
-      const known = Object.hasOwn(renamed, key) ? renamed[key] : undefined;
-      if (known === undefined) {
-        findings.invalid.push(`unknown parameter '${key}' is provided for TensorRT Execution Accelerator`);
-      } else if (known.isFlag) addFlag(key, known.option, value, options, findings);
-      else options.set(known.option, value);
-    }
+  for (const [key, value] of Object.entries(parameters)) {
+    const problem = addOption(key, value, options);
+    if (problem !== null) findings.refuse(problem, parameters, key);
   }
   return options;
 }
 
-function addPrecision(value: string, options: Map<string, string>, findings: Findings): void {
-  const option = Object.hasOwn(precisions, value) ? precisions[value] : undefined;
-  if (option === undefined) {
-    findings.invalid.push(`TensorRT precision_mode expects FP32, FP16, BF16 or INT8, got '${value.slice(0, 64)}'`);
-  } else if (option !== null) options.set(option, '1');
+/** What is wrong with it; null when it was added. */
+function addOption(key: string, value: string, options: Map<string, string>): string | null {
+  if (key === 'precision_mode') return addPrecision(value, options);
+  if (flags.has(key)) return addFlag(key, key, value, options);
+  const known = texts.has(key)
+    ? { option: key, isFlag: false }
+    : Object.hasOwn(renamed, key)
+      ? renamed[key]
+      : undefined;
+  if (known === undefined) return `unknown parameter '${key}' is provided for TensorRT Execution Accelerator`;
+  if (known.isFlag) return addFlag(key, known.option, value, options);
+  options.set(known.option, value);
+  return null;
 }
 
-function addFlag(key: string, option: string, value: string, options: Map<string, string>, findings: Findings): void {
+function addPrecision(value: string, options: Map<string, string>): string | null {
+  const option = Object.hasOwn(precisions, value) ? precisions[value] : undefined;
+  if (option === undefined) {
+    return `TensorRT precision_mode expects FP32, FP16, BF16 or INT8, got '${value.slice(0, 64)}'`;
+  }
+  if (option !== null) options.set(option, '1');
+  return null;
+}
+
+function addFlag(key: string, option: string, value: string, options: Map<string, string>): string | null {
   const word = value.toLowerCase();
-  if (word === 'true' || word === '1') options.set(option, '1');
-  else if (word === 'false' || word === '0') options.set(option, '0');
-  else findings.invalid.push(`TensorRT parameter '${key}' expects true, false, 1 or 0, got '${value.slice(0, 64)}'`);
+  const isOn = word === 'true' || word === '1';
+  if (!isOn && word !== 'false' && word !== '0') {
+    return `TensorRT parameter '${key}' expects true, false, 1 or 0, got '${value.slice(0, 64)}'`;
+  }
+  options.set(option, isOn ? '1' : '0');
+  return null;
 }
