@@ -102,7 +102,7 @@ export const serveFlags = {
     group: 'HTTP',
     initial: 'nereid',
     choices: ['nereid', 'node'],
-    help: "Who speaks HTTP/1.1: our own implementation, or Node's, which costs several times the CPU per request.",
+    help: "Implementation of HTTP/1.1: our own, or Node's, which costs several times the CPU per request.",
   },
   'http-max-input-size': {
     ...wholeNumber,
@@ -137,7 +137,7 @@ export const serveFlags = {
     group: 'gRPC',
     initial: 'nereid',
     choices: ['nereid', 'grpc-js'],
-    help: 'Who speaks HTTP/2: our own implementation, or @grpc/grpc-js, which costs several times the CPU per request.',
+    help: 'Implementation of HTTP/2: our own, or @grpc/grpc-js, which costs several times the CPU per request.',
   },
   'grpc-max-message-size': {
     ...wholeNumber,
@@ -219,7 +219,7 @@ export const serveFlags = {
     group: 'Metrics',
     initial: '2000',
     min: 1,
-    help: 'Readings of CPU, memory and GPU are used again until they are half as old as this.',
+    help: 'Readings of CPU and memory are reused until they are half as old as this.',
   },
   'metrics-config': {
     ...text,

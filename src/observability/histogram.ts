@@ -16,7 +16,10 @@ export const firstResponseBucketsMs: readonly number[] = [100, 500, 2_000, 5_000
 
 export const batchSizeBucketsRows: readonly number[] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024];
 
-/** Sorts the bounds and drops duplicates and NaN: configurations may list bounds in any order. */
+/**
+ * Sorts the bounds and drops duplicates and NaN, for callers that are not checked; those of configurations are in
+ * order.
+ */
 function orderedBounds(bounds: readonly number[]): Float64Array {
   const finite = bounds.filter((bound) => Number.isFinite(bound));
   return Float64Array.from(new Set(finite)).sort();
