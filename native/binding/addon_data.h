@@ -19,8 +19,8 @@
 
 namespace nereid {
 
-/// Things by small numbers, which JavaScript holds instead of pointers; a number is used again after its
-/// thing is gone.
+/// Objects by small numbers, which JavaScript holds instead of pointers; a number is reused after its object
+/// is removed.
 template <typename Handle>
 class Table {
  public:
@@ -33,7 +33,7 @@ class Table {
     handles_.push_back(std::move(handle));
     return static_cast<int32_t>(handles_.size() - 1);
   }
-  /// Null for a number that names nothing.
+  /// Null for an unused number.
   auto* Find(int32_t id) const noexcept {
     const auto index = static_cast<size_t>(id);
     return id >= 0 && index < handles_.size() ? handles_[index].get() : nullptr;
@@ -68,7 +68,7 @@ struct AddonData {
   std::vector<std::span<const std::byte>> parts;
   std::vector<int32_t> dropped;
 
-  /// Runs `work` on a thread of its own; what it returns runs on the environment's thread afterwards.
+  /// Runs `work` on a thread of its own; its result runs on the environment's thread afterwards.
   void RunInBackground(std::function<Completions::Task()> work);
 
   /// Ends running batches early and waits for them; false when some still run after `wait_ms`.

@@ -1,5 +1,5 @@
-// From JavaScript values to plain structs. A wrong value throws a TypeError that names the field: the caller
-// is our own TypeScript, so this catches bugs, not users' mistakes.
+// Converts JavaScript values to plain structs. A wrong value throws a TypeError that names the field: the
+// caller is our own TypeScript, so this catches bugs, not users' mistakes.
 #ifndef NEREID_BINDING_ARGUMENTS_H_
 #define NEREID_BINDING_ARGUMENTS_H_
 

@@ -7,7 +7,7 @@
 namespace nereid {
 namespace {
 
-/// The numbers of a call; a missing or wrong one is -1, which names nothing.
+/// The numbers of a call; a missing or wrong one is -1, which is no id.
 template <size_t Count>
 struct Call {
   Call(napi_env env, napi_callback_info info) noexcept {
@@ -81,7 +81,7 @@ napi_value RunNow(napi_env env, napi_callback_info info) {
   return Nothing();
 }
 
-// submit(frameId, parts | null): onJobs tells when it is done.
+// submit(frameId, parts | null): onJobs reports when it is done.
 napi_value Submit(napi_env env, napi_callback_info info) {
   const Call<2> call(env, info);
   Instance* instance = nullptr;

@@ -21,7 +21,7 @@ class Completions : public JobListener, public LogSink {
  public:
   static constexpr size_t kMaxLogLines = 1024;
 
-  /// What to do with events, on the environment's thread.
+  /// Handles events, on the environment's thread.
   struct Receiver {
     std::function<void(Napi::Env, const std::vector<Job*>&)> jobs;
     std::function<void(Napi::Env, const LogLine&)> log;
@@ -31,12 +31,12 @@ class Completions : public JobListener, public LogSink {
   /// False when the environment refuses.
   bool Start(Napi::Env env, Receiver receiver) noexcept;
 
-  /// Announces one job or task that will come; the event loop stays alive until it has.
+  /// Announces one future job or task; the event loop stays alive until it has arrived.
   void Expect() noexcept;
 
   void JobDone(Instance* instance, Job* job) noexcept override;
   void Write(LogLine line) noexcept override;
-  /// `task` runs on the environment's thread; counts as one that was expected.
+  /// `task` runs on the environment's thread; it counts as an expected one.
   void Post(Task task) noexcept;
 
   /// Waits until nothing expected is outstanding (jobs done, tasks posted); false when that took longer.

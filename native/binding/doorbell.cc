@@ -8,7 +8,7 @@ namespace {
 /// Threads: any. Lifetime: the process's. Memory: one entry per open doorbell.
 class Registry {
  public:
-  /// The one of the process, never destroyed: threads may ring while the process ends.
+  /// The registry of the process, never destroyed: threads may ring while the process ends.
   static Registry& Get() noexcept {
     static Registry& registry = *std::make_unique<Registry>().release();
     return registry;
@@ -39,7 +39,7 @@ class Registry {
   int64_t last_id_ = 0;
 };
 
-/// The id of a call's first argument; 0, which names nothing, when it is none.
+/// The id in a call's first argument; 0, which is no id, for another value.
 int64_t IdOf(napi_env env, napi_callback_info info, void** context) noexcept {
   size_t count = 1;
   napi_value value = nullptr;

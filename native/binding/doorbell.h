@@ -14,7 +14,7 @@
 namespace nereid {
 
 /// Threads: `Ring` from any; everything else belongs to the thread of the environment that made it. Lifetime:
-/// until `Close` or the end of that environment; whoever still holds it then rings nothing. Memory: its
+/// until `Close` or the end of that environment; later rings do nothing. Memory: its
 /// thread-safe function holds the callback and the doorbell itself.
 class Doorbell {
  public:

@@ -8,7 +8,7 @@
 namespace nereid {
 
 /// Adds loadRuntime, describe, openSession, closeSession, createInstance, closeInstance, endBatch,
-/// createFrame, discardBuffer, endBatches and the tables for the parity tests to `exports`.
+/// createFrame, discardBuffer, endBatches, leaveProcess and the tables for the parity tests to `exports`.
 void DefineEngine(Napi::Env env, Napi::Object exports);
 
 }  // namespace nereid

@@ -17,7 +17,7 @@ class HostBuffers {
   /// An ArrayBuffer over the block. Undefined, with an exception pending, when the environment refuses.
   Napi::Value Wrap(Napi::Env env, const std::shared_ptr<HostBlock>& block);
 
-  /// Detaches the ArrayBuffer, so that its views become empty, and lets go of the block at once instead of at
+  /// Detaches the ArrayBuffer, so that its views become empty, and releases the block at once instead of at
   /// the next garbage collection.
   void Discard(const Napi::ArrayBuffer& buffer);
 

@@ -42,7 +42,7 @@ struct JobFrame {
 };
 
 /// Fills the frame's job from its control numbers. `parts` are the call's parts in order. Checks what memory
-/// safety needs. False when the numbers make no sense, which is a bug of the caller.
+/// safety needs. False when the numbers are inconsistent, which is a bug of the caller.
 bool ReadRequest(JobFrame* frame, std::span<const std::span<const std::byte>> parts) noexcept;
 
 /// Writes the finished job's answer into the control numbers.

@@ -7,8 +7,8 @@
 
 namespace nereid {
 
-/// Adds sharesPorts, openListener, closeSocket and duplicateSocket to `exports`; see
-/// src/threads/native-threads.ts. They keep nothing and need no runtime.
+/// Adds sharesPorts, openListener, closeSocket, duplicateSocket and setReceiveLowWater to `exports`; see
+/// src/threads/native-threads.ts. They have no state and need no runtime.
 void DefineListeners(Napi::Env env, Napi::Object exports);
 
 }  // namespace nereid

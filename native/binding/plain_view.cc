@@ -44,7 +44,7 @@ constexpr int kDiscard = MADV_DONTNEED;
 constexpr int kDiscard = MADV_FREE;
 #endif
 
-// discardMemory(bytes); what is no whole page of the system at either end stays as it is
+// discardMemory(bytes); incomplete pages of the system at either end stay as they are
 Napi::Value DiscardMemory(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   void* memory = nullptr;

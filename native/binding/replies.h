@@ -1,4 +1,4 @@
-// From the engine's structs to the objects that JavaScript gets; every field is set, absence is null.
+// Converts the engine's structs to objects for JavaScript; every field is set, absence is null.
 #ifndef NEREID_BINDING_REPLIES_H_
 #define NEREID_BINDING_REPLIES_H_
 
@@ -15,7 +15,7 @@ Napi::Object ErrorReply(Napi::Env env, const Status& status);
 /// { error: null, id }
 Napi::Object IdReply(Napi::Env env, int32_t id);
 
-/// { error: null, id, cudaOrdinal, fallbackReason, signature }
+/// { error: null, id, cudaOrdinal, fallbackReason, mappingProblem, signature }
 Napi::Object SessionReply(Napi::Env env, int32_t id, const Session& session);
 
 /// `NativeDescription`

@@ -10,10 +10,10 @@
 namespace nereid {
 namespace {
 
-/// How often the input slabs are looked at where batches do not need them.
+/// How often the input slabs are checked when batches do not need them.
 constexpr uint64_t kAgingTurns = 256;
 
-/// A slab made for the largest batch instead of this one is at most this large; beyond, memory matters more.
+/// The most bytes of a slab that is made for the largest batch instead of the current one.
 constexpr size_t kMaxGrownBytes = size_t{64} << 20;
 
 int64_t NowNs() noexcept {
@@ -43,7 +43,7 @@ Result<std::shared_ptr<PinnedAllocator>> MakePinned(const std::shared_ptr<Sessio
   return std::make_shared<PinnedAllocator>(std::move(allocator), session);
 }
 
-/// Has the runtime's arena of the host give free memory back to the system when the run is over. Its first
+/// Makes the runtime's arena of the host return free memory to the system when the run has ended. Its first
 /// region, which is small, stays.
 constexpr char kShrinkEntry[] = "memory.enable_memory_arena_shrinkage";
 constexpr char kHostArena[] = "cpu:0";
@@ -226,15 +226,15 @@ Status BatchRunner::CallSession(const ort::RunOptions* options) noexcept {
   return FromOrt(api.SynchronizeBoundOutputs(plan_->binding()));
 }
 
-/// Whether the outputs are bound to a slab before the run. A shape that is foretold wrongly is found out by a
-/// failure, and the batch is run again: not for one whose run has effects.
+/// Whether the outputs are bound to a slab before the run. A wrongly predicted shape makes
+/// the run fail, and the batch is run again, but not if its run has effects.
 bool BatchRunner::IsPredicted(const Job& job) const noexcept { return plan_->predicts() && !job.has_effects; }
 
 Status BatchRunner::RunOnce(Job* job) noexcept {
   Status status = RunSession(*job);
   if (status.ok() || !IsPredicted(*job) || is_terminated_.load()) return status;
   // An output whose shape depends on values does not fit the bound one. The runtime says so in many ways, so
-  // every failure is tried once more with outputs of the runtime's own: if that works, it was the prediction.
+  // every failure is retried once with outputs of the runtime's own: if that works, the prediction was wrong.
   ReleaseOutputSlab(job);
   NEREID_RETURN_IF_ERROR(plan_->BindOutputsToRuntime());
   Status again = RunSession(*job);

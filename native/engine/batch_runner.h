@@ -26,7 +26,7 @@ class BatchRunner {
   /// Fills the job's results. The inputs' bytes are not needed any more when it returns.
   void Run(Job* job) noexcept;
 
-  /// Fills the results of a job that was ended before it could run.
+  /// Fills the results of a job that was cancelled before it ran.
   static void Skip(Job* job) noexcept;
 
   /// Makes a run end at the next operator; sticks until cleared.
@@ -56,7 +56,7 @@ class BatchRunner {
 
   std::shared_ptr<Session> session_;
   std::shared_ptr<PinnedAllocator> pinned_;
-  /// Where gathered bytes lie; null for ordinary memory.
+  /// The memory of gathered bytes; null for ordinary memory.
   ort::OwnedMemoryInfo pinned_memory_;
   SlabPool input_pool_;
   SlabPool output_pool_;

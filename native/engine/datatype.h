@@ -37,10 +37,10 @@ inline constexpr std::array<DatatypeFacts, 14> kDatatypes = {{
     {"BYTES", ort::kString, 0},
 }};
 
-/// The facts of an element code, or null where the protocol has no such datatype.
+/// The facts of an element code, or null when the protocol has no such datatype.
 const DatatypeFacts* DatatypeOfCode(int code) noexcept;
 
-/// What an element code is called in ONNX, for messages about types that are not served.
+/// The name of an element code in ONNX, for messages about unsupported types.
 std::string ElementTypeName(int code);
 
 /// Product of the dimensions; nothing when one is negative or the product does not fit 63 bits.

@@ -1,5 +1,5 @@
-// The GPUs of this machine, and what is missing if there seem to be none. The driver's own libraries answer;
-// they are opened when first needed, so that neither the build nor the start needs CUDA.
+// The GPUs of this machine, and the missing pieces if there seem to be none. The driver's own libraries
+// answer; they are opened when first needed, so that neither the build nor the start needs CUDA.
 #ifndef NEREID_ENGINE_DEVICE_H_
 #define NEREID_ENGINE_DEVICE_H_
 

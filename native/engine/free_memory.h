@@ -5,10 +5,11 @@
 
 namespace nereid {
 
-/// Once per process, before the first model: has blocks the size of weights always mapped on their own.
+/// Once per process, before the first model: makes the allocator map blocks of the size of weights
+/// separately.
 void SettleAllocator() noexcept;
 
-/// Returns what is free in all of the allocator's arenas. Takes milliseconds, during which allocations of
+/// Returns the free memory in all of the allocator's arenas. Takes milliseconds, during which allocations of
 /// other threads may wait for one arena's lock, so: after opening or closing a model, and off the event
 /// loop.
 void ReturnFreeMemory() noexcept;

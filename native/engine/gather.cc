@@ -50,7 +50,7 @@ Status FillStrings(Parts parts, std::span<const int64_t> shape, const char* name
                    ort::OwnedValue* value) noexcept {
   const ort::Api& api = *ort::g_api;
   const auto count = ElementCount(shape);
-  // Also keeps a shape that claims more than was sent from making a huge tensor.
+  // Also prevents a huge tensor for a shape that claims more elements than were sent.
   if (!count || *count > TotalBytes(parts) / kPrefixBytes) return WrongCount(name, count.value_or(0));
   NEREID_RETURN_IF_ORT(
       api.CreateTensorAsOrtValue(allocator, shape.data(), shape.size(), ort::kString, ort::Out(*value)));

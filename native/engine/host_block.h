@@ -37,7 +37,7 @@ class PinnedAllocator {
   ort::OwnedAllocator allocator_;
 };
 
-/// Threads: the block may be freed on any thread; its bytes belong to whoever holds the slab. Lifetime:
+/// Threads: the block may be freed on any thread; its bytes belong to the holder of the slab. Lifetime:
 /// explicit. Memory: exactly `size()` bytes.
 class HostBlock {
  public:

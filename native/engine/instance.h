@@ -17,7 +17,7 @@ namespace nereid {
 
 class Instance;
 
-/// Told of finished jobs on the instance's thread.
+/// Receives finished jobs, on the instance's thread.
 class JobListener {
  public:
   virtual ~JobListener() = default;
@@ -37,20 +37,20 @@ class Instance {
   Instance(const Instance&) = delete;
   Instance& operator=(const Instance&) = delete;
 
-  /// Queues the job; it and the bytes it refers to belong to the instance until the listener is told.
+  /// Queues the job; it and the bytes it refers to belong to the instance until the listener is called.
   void Submit(Job* job) noexcept;
 
   /// Runs the job on the caller's thread. Only while no submitted job is unfinished.
   void RunNow(Job* job) noexcept;
 
   /// Makes the job with this ticket end early with `cancelled`: at its next operator when it runs, before it
-  /// runs when it waits. Nothing when it is done, told of or not; no other job is touched.
+  /// runs when it waits. Nothing when it is done, reported or not; no other job is affected.
   void End(uint64_t ticket) noexcept;
 
   /// Makes all unfinished jobs end early.
   void EndAll() noexcept;
 
-  /// Ends all unfinished jobs early, tells the listener of each, and joins the thread.
+  /// Cancels all unfinished jobs, reports each to the listener, and joins the thread.
   void Stop() noexcept;
 
   int32_t id() const noexcept { return id_; }

@@ -35,16 +35,16 @@ struct Job {
   size_t input_count = 0;
   /// Indexes in the signature's outputs.
   std::vector<size_t> wanted;
-  /// How many batches of this one's size the largest batch equals; sizes new slabs.
+  /// How many times larger the largest batch is; sizes new slabs.
   size_t growth = 1;
   /// The submitter's mark, untouched.
   int32_t tag = 0;
   /// The submitter's number of this batch, by which it can be ended; no other unfinished job of the instance
   /// has it.
   uint64_t ticket = 0;
-  /// Whether running it changes more than its outputs. Such a batch is run once at most.
+  /// Whether running it changes more than its outputs. Such a batch is run at most once.
   bool has_effects = false;
-  /// Whether the memory that its run takes from the system goes back when it is over.
+  /// Whether its run returns the memory that it took from the system.
   bool returns_memory = false;
 
   // Out. `outputs` in the order of `wanted`.

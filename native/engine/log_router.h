@@ -12,7 +12,7 @@ namespace nereid {
 struct LogLine {
   /// ort::Severity.
   int severity;
-  /// The session's label, or the process's own where a line belongs to no session.
+  /// The session's label, or that of the process when a line belongs to no session.
   std::string label;
   std::string message;
 };
@@ -43,9 +43,9 @@ class LogScope {
   LogSink* previous_;
 };
 
-/// What the runtime logs as an error on this thread while a call runs whose status is reported anyway. Such
-/// lines are held until the call is over: they only repeat the status of one that failed, and become
-/// information; those of one that went well are told by nobody else, and stay errors.
+/// Holds the error lines of the runtime on this thread during a call whose status is reported. If the call
+/// fails, its lines only repeat the status and are logged as information. If it succeeds, they are the only
+/// report and stay errors.
 ///
 /// Threads: one. Lifetime: the call's; scopes do not nest. Memory: the lines.
 class RepeatedErrors {
@@ -56,7 +56,7 @@ class RepeatedErrors {
   /// Passes the lines on.
   ~RepeatedErrors();
 
-  /// The call failed, and its caller is told.
+  /// The call failed, and its status is reported.
   void CallFailed() noexcept { is_failed_ = true; }
 
  private:

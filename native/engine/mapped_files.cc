@@ -22,7 +22,7 @@
 namespace nereid {
 namespace {
 
-/// Which files are being opened, by all threads.
+/// The files that are being opened, by all threads.
 struct Opening {
   std::mutex mutex;
   std::condition_variable changed;
@@ -76,7 +76,7 @@ std::vector<Mapping> MappingsOf(const std::string& path, const std::pair<uint64_
   return found;
 }
 
-/// Reads a part of a file; what lies behind its end stays as it is. Not through the mapping, where a file
+/// Reads a part of a file; bytes after its end stay as they are. Not through the mapping, where a file
 /// that is truncated meanwhile would be a SIGBUS.
 Status ReadPart(int fd, uint64_t offset, std::byte* to, size_t bytes, uint64_t file_bytes) noexcept {
   const auto wanted =
@@ -91,7 +91,7 @@ Status ReadPart(int fd, uint64_t offset, std::byte* to, size_t bytes, uint64_t f
   return {};
 }
 
-/// The new memory takes the place of the mapping in one step, so a reader sees the same bytes all the time.
+/// The new memory replaces the mapping in one step, so a reader always sees the same bytes.
 Status Replace(const Mapping& mapping, int fd, uint64_t file_bytes) noexcept {
   const size_t bytes = mapping.to - mapping.from;
   void* own = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -13,20 +13,20 @@
 
 namespace nereid {
 
-/// The weight files of one session while it is being opened. Of sessions that share a file one is opened at a
-/// time, because mappings are told apart by file only, and one that is being opened comes and goes.
+/// The weight files of one session while it is being opened. Sessions that share a file are opened one
+/// after the other, because mappings are identified by their file only.
 ///
 /// Threads: used by the one that made it. Lifetime: while the session is opened. Memory: names only.
 class MappedFiles {
  public:
-  /// Waits for other sessions that are opening one of these files. Files that are not there are passed over.
+  /// Waits for other sessions that are opening one of these files. Missing files are skipped.
   explicit MappedFiles(const std::vector<std::string>& paths) noexcept;
   MappedFiles(const MappedFiles&) = delete;
   MappedFiles& operator=(const MappedFiles&) = delete;
   ~MappedFiles();
 
-  /// Puts memory of this process, with the same bytes, in the place of every mapping of the files. Where that
-  /// fails the mappings stay, which work as long as nobody touches the files.
+  /// Replaces every mapping of the files by memory of this process with the same bytes. If that fails, the
+  /// mappings stay, which work as long as the files do not change.
   Status Detach() const noexcept;
 
  private:

@@ -20,7 +20,7 @@ class OutputPlacer {
   Status Measure(std::span<const ort::OwnedValue> values, std::span<const PlannedOutput> planned, Job* job,
                  size_t* total) noexcept;
 
-  /// Copies what was measured last into a slab of that size.
+  /// Copies the outputs that were measured last into a slab of that size.
   Status Copy(std::span<const ort::OwnedValue> values, std::span<const PlannedOutput> planned, const Job& job,
               std::byte* slab) noexcept;
 

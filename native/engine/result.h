@@ -1,4 +1,5 @@
-// How engine functions report failure: a code of the server's ten and one sentence. No exceptions.
+// Results of engine functions: a value, or a failure with one of the server's ten codes and one sentence.
+// There are no exceptions.
 #ifndef NEREID_ENGINE_RESULT_H_
 #define NEREID_ENGINE_RESULT_H_
 
@@ -25,7 +26,7 @@ enum class Code : int32_t {
   kInternal,
 };
 
-/// Names in the order of `Code`, without kOk; what the parity test reads.
+/// Names in the order of `Code`, without kOk; for the parity test.
 inline constexpr const char* kCodeNames[] = {
     "invalid_argument", "not_found",         "already_exists", "failed_precondition", "resource_exhausted",
     "unavailable",      "deadline_exceeded", "cancelled",      "unimplemented",       "internal",

@@ -7,7 +7,7 @@
 namespace nereid {
 namespace {
 
-/// What an empty tensor points to: the runtime wants an address even where there is nothing.
+/// The address of an empty tensor: the runtime wants one even if there are no bytes.
 alignas(kSlabAlignment) std::byte g_nothing[kSlabAlignment];
 
 std::string ShapeText(std::span<const int64_t> shape) {

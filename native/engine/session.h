@@ -28,7 +28,7 @@ struct SessionSpec {
   std::span<const std::byte> model_bytes;
   /// -1 for the CPU.
   int cuda_ordinal = -1;
-  /// Whether the CPU may stand in for the GPU.
+  /// False: the CPU may replace the GPU.
   bool require_device = false;
   /// 0: the process's pool when there is one, else the runtime's choice.
   int intra_op_threads = 0;
@@ -61,17 +61,17 @@ class Session {
   const Signature& signature() const noexcept { return signature_; }
   const Entries& run_entries() const noexcept { return run_entries_; }
   const std::string& label() const noexcept { return label_; }
-  /// Whether runs take memory of the host from an arena, which keeps what they give back.
+  /// Whether runs take memory of the host from an arena, which does not return it to the system.
   bool has_arena() const noexcept { return has_arena_; }
-  /// Why it is not on the GPU that was asked for; empty when it is.
+  /// Why the session is not on the requested GPU; empty when it is.
   const std::string& fallback_reason() const noexcept { return fallback_reason_; }
-  /// Why weights still lie in files that others may change; empty when none do.
+  /// Why weights are still mapped from files that others may change; empty when none are.
   const std::string& mapping_problem() const noexcept { return mapping_problem_; }
   /// -1 on the CPU.
   int cuda_ordinal() const noexcept { return cuda_ordinal_; }
 
-  /// Whether an output's shape may not be foretold: it is an input passed through, or a run disproved a
-  /// guess.
+  /// Whether an output's shape must not be predicted: it is an input passed through, or a run disproved a
+  /// prediction.
   bool IsOutputUnpredictable(size_t output) const noexcept { return unpredictable_[output].load(); }
   void MarkUnpredictable(size_t output) noexcept { unpredictable_[output].store(true); }
 
@@ -89,8 +89,8 @@ class Session {
 };
 
 /// Opens a model; slow, so never on an event loop. Errors: invalid_argument (the model is wrong),
-/// unimplemented (it uses what is not served), not_found, failed_precondition (the device is required and
-/// cannot be had), internal.
+/// unimplemented (it needs a missing feature), not_found, failed_precondition (a required device is not
+/// available), internal.
 Result<std::shared_ptr<Session>> OpenSession(const Runtime& runtime, const SessionSpec& spec) noexcept;
 
 }  // namespace nereid

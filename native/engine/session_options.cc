@@ -7,7 +7,7 @@
 namespace nereid {
 namespace {
 
-/// Keys and values as the runtime's provider options want them.
+/// Keys and values in the form of the runtime's provider options.
 struct OptionLists {
   explicit OptionLists(const Entries& entries) {
     for (const auto& [key, value] : entries) {
@@ -25,7 +25,7 @@ void SetDefault(Entries* entries, const char* key, std::string value) {
   if (!is_set) entries->emplace_back(key, std::move(value));
 }
 
-/// device_id is ours to say: what the configuration wrote is replaced.
+/// The server sets device_id: a configured one is replaced.
 Entries WithDevice(Entries entries, int ordinal) {
   std::erase_if(entries, [](const auto& entry) { return entry.first == "device_id"; });
   entries.emplace_back("device_id", std::to_string(ordinal));

@@ -1,4 +1,4 @@
-// From a session's spec to the runtime's options.
+// Converts a session's spec to the runtime's options.
 #ifndef NEREID_ENGINE_SESSION_OPTIONS_H_
 #define NEREID_ENGINE_SESSION_OPTIONS_H_
 
@@ -6,10 +6,10 @@
 
 namespace nereid {
 
-/// Everything but the device.
+/// All options but those of the device.
 Result<ort::OwnedSessionOptions> MakeSessionOptions(const Runtime& runtime, const SessionSpec& spec) noexcept;
 
-/// Appends TensorRT (where asked for) and CUDA. Fails where a library or a device is missing.
+/// Appends TensorRT (if configured) and CUDA. Fails when a library or a device is missing.
 Status AppendCuda(const SessionSpec& spec, ort::SessionOptions* options) noexcept;
 
 }  // namespace nereid

@@ -1,4 +1,4 @@
-// The slabs of one instance: blocks of host memory that hold the tensors of a batch, used again and again.
+// The slabs of one instance: blocks of host memory that hold the tensors of a batch, which are reused.
 #ifndef NEREID_ENGINE_SLAB_POOL_H_
 #define NEREID_ENGINE_SLAB_POOL_H_
 
@@ -17,18 +17,18 @@ struct Slab {
   std::shared_ptr<HostBlock> block;
 };
 
-/// Threads: any. Lifetime: one per instance and direction; blocks outlive it where JavaScript still looks at
+/// Threads: any. Lifetime: one per instance and direction; blocks outlive it while JavaScript has views of
 /// them. Memory: what is in use, plus at most `kMaxFree` free slabs of `kMaxFreeBytes` together; a free slab
-/// that many batches passed by is dropped, so that one odd batch does not keep its memory, and so is one that
-/// nobody chose between two calls of `Trim`.
+/// that many batches did not choose is dropped, so that one odd batch does not keep its memory, and so is one
+/// that was not chosen between two calls of `Trim`.
 class SlabPool {
  public:
   static constexpr size_t kMaxFree = 8;
   static constexpr size_t kMaxFreeBytes = size_t{256} << 20;
   /// Acquisitions after which a free slab that was never chosen is dropped.
   static constexpr uint64_t kMaxIdleTurns = 512;
-  /// A free slab this many times larger than wanted is passed by (unless it is small anyway), so that it
-  /// grows idle.
+  /// A free slab this many times larger than wanted is not chosen (unless it is small anyway), so that it is
+  /// dropped in the end.
   static constexpr size_t kMaxOversize = 8;
   static constexpr size_t kSmallBytes = size_t{1} << 20;
 
@@ -38,19 +38,19 @@ class SlabPool {
   /// batches will want.
   Result<Slab> Acquire(size_t bytes, size_t new_bytes) noexcept;
 
-  /// Takes a slab back and drops none, whoever may be looking at them.
+  /// Takes a slab back and drops none.
   void Return(int32_t id) noexcept;
 
-  /// Takes a slab back, drops what is too much, and appends the dropped ids to `dropped`. An id that is not
+  /// Takes a slab back, drops surplus slabs, and appends the dropped ids to `dropped`. An id that is not
   /// in use is ignored.
   void Release(int32_t id, std::vector<int32_t>* dropped) noexcept;
 
-  /// Counts `turns` batches that needed no slab, and drops the free slabs that too many batches passed by.
-  /// Only for a pool that nobody else looks at.
+  /// Counts `turns` batches that needed no slab, and drops the free slabs that too many batches did not
+  /// choose. Only for a pool without other users.
   void Age(uint64_t turns) noexcept;
 
   /// Drops the free slabs that were not chosen since the last call, appends their ids to `dropped`, and
-  /// returns how many slabs are left. Called now and then, so that an idle instance keeps no memory.
+  /// returns how many slabs are left. Called regularly, so that an idle instance keeps no memory.
   size_t Trim(std::vector<int32_t>* dropped) noexcept;
 
   /// The block of a slab in use, for the binding; null when there is none.

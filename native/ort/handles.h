@@ -1,4 +1,4 @@
-// Owning handles for what ONNX Runtime hands out: each frees itself through the table it came from.
+// Owning handles for objects of ONNX Runtime: each frees itself through the table it came from.
 #ifndef NEREID_ORT_HANDLES_H_
 #define NEREID_ORT_HANDLES_H_
 

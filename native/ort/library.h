@@ -1,5 +1,5 @@
-// Opens libonnxruntime and fills our table of its functions. Once per process; see engine/runtime.h for who
-// calls it.
+// Opens libonnxruntime and fills our table of its functions. Once per process; called by
+// engine/runtime.h.
 #ifndef NEREID_ORT_LIBRARY_H_
 #define NEREID_ORT_LIBRARY_H_
 
