@@ -1,5 +1,5 @@
-// The upper bound that a server is measured against: one session, whole batches that lie ready in memory, run
-// again and again on one thread. No queue, no protocol, no gathering. One input INPUT, one FP32 output OUTPUT
+// The upper bound that a server is measured against: one session, whole batches ready in memory, run
+// repeatedly on one thread. No queue, no protocol, no gathering. One input INPUT, one FP32 output OUTPUT
 // of fixed shape.
 //
 //   bare_loop LIBRARY MODEL ROWS_FILE THREADS DEVICE DATATYPE OUTPUT_ELEMENTS_PER_ROW DIM...
@@ -10,7 +10,7 @@
 //   bind MODE ROWS BATCHES   ->  ok
 //   run MILLISECONDS         ->  rows, seconds and CPU microseconds
 //   answers                  ->  every output element of every batch, in order; in mode host only
-// Modes: `resident` has inputs and outputs on the device from the beginning, so that a run is nothing but
+// Modes: `resident` has inputs and outputs on the device from the beginning, so that a run is only
 // computing. `host` uploads each batch from pinned memory and downloads its answer there. On the CPU nothing
 // is copied in either.
 
@@ -68,7 +68,7 @@ size_t ElementCount(const std::vector<int64_t>& shape) {
   return count;
 }
 
-// What the command line says.
+// The settings of the command line.
 struct Task {
   const char* library;
   const char* model;

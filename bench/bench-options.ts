@@ -5,11 +5,11 @@ import { parseArgs } from 'node:util';
 import type { BareDevice } from './process/bare-loop.ts';
 
 const generatorNames = ['auto', 'own', 'h2load'] as const;
-/** `auto` is h2load where it is installed, else our own. */
+/** `auto` is h2load if it is installed, else our own. */
 export type GeneratorName = (typeof generatorNames)[number];
 
 export interface BenchOptions {
-  /** How often every case is measured; the table holds medians. */
+  /** How often every case is measured; the table contains medians. */
   readonly rounds: number;
   /** Length of one measurement. */
   readonly windowMs: number;
@@ -17,7 +17,7 @@ export interface BenchOptions {
   readonly only: string;
   /** Further flags for the server that is measured. */
   readonly serverFlags: readonly string[];
-  /** What makes the load of `frontends` and `path`. */
+  /** The load generator of `frontends` and `path`. */
   readonly generator: GeneratorName;
   /** Where models run: `gpu` and `reload`. */
   readonly device: BareDevice;
@@ -51,7 +51,7 @@ const countList = (name: string, text: string): number[] => {
   throw new Error(`--${name}: expected numbers like 1,2,4, got '${text}'`);
 };
 
-/** Rounds and seconds of one measurement; what measures much has less time for each. */
+/** Rounds and seconds of one measurement; benches with many measurements have less time for each. */
 const usual = { rounds: '5', seconds: '2' };
 const usualOf: Readonly<Record<string, typeof usual>> = {
   gpu: { rounds: '1', seconds: '1' },
@@ -64,7 +64,7 @@ const generatorName = (text: string): GeneratorName => {
   return known;
 };
 
-/** Throws, with a sentence, on anything it does not know. */
+/** Throws, with a sentence, on unknown words. */
 export function readBenchCommand(args: readonly string[]): BenchCommand {
   const { values, positionals } = parseArgs({
     args: [...args],

@@ -19,7 +19,7 @@ export function comparedRows(a: Report, b: Report): ReportRow[] {
   return rows;
 }
 
-/** Prints what moved. Throws when the two are results of different benches. */
+/** Prints the changes. Throws when the two are results of different benches. */
 export function compareFiles(fileA: string, fileB: string): void {
   const [a, b] = [readReport(fileA), readReport(fileB)];
   if (a.bench !== b.bench) throw new Error(`compare: expected two results of one bench, got ${a.bench} and ${b.bench}`);

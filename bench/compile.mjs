@@ -1,6 +1,6 @@
 /**
  * Compiles the bench and the soak into build/bench: Node 20 does not run TypeScript. Takes about a second. On a machine
- * without the compiler, to which a built checkout was carried, what was compiled before is taken.
+ * without the compiler, to which a built checkout was copied, the earlier output is used.
  */
 
 import { spawnSync } from 'node:child_process';

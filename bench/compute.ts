@@ -1,7 +1,7 @@
 /**
- * `compute`: how much of the processor's arithmetic a compute-bound model gets through the server. Rows per second over gRPC
- * with enough requests waiting for full batches, against a bare C++ loop over the same library with the same batches, in
- * turn, round by round. Each side computes on one thread.
+ * `compute`: how much of the processor's arithmetic a compute-bound model gets through the server. Rows per second over
+ * gRPC with enough requests waiting for full batches, against a bare C++ loop over the same library with the same
+ * batches, in turn, round by round. Each side computes on one thread.
  */
 
 import { writeFileSync } from 'node:fs';
@@ -30,7 +30,7 @@ const batchCount = 4;
 const tolerance = 1e-3;
 const warmUpMs = 500;
 const target = 0.95;
-/** Four batches' worth: one runs, one waits whole, the rest is on its way. */
+/** Requests for four batches: one runs, one waits completely, the rest are in transit. */
 const load = { connections: 4, outstanding: 8 } as const;
 
 /** Rows of all batches, in order. */
@@ -40,7 +40,7 @@ function allRows(): Float32Array {
   return rows;
 }
 
-/** One request per row; the bare loop's answers are what is expected of the server. */
+/** One request per row; the bare loop's answers are the expected ones. */
 function casesOf(rows: Float32Array, answers: Float32Array): InferCase[] {
   return Array.from({ length: batchCount * computeBatchRows }, (_, i) => ({
     model: computeModel.name,

@@ -1,6 +1,6 @@
 /**
- * Several gRPC servers under the same load in turn, round by round, all of them alive: what `frontends` and `path` share.
- * Every server's answers are compared before anything is measured.
+ * Several gRPC servers under the same load in turn, round by round, all of them running: the common part of `frontends`
+ * and `path`. Every server's answers are compared before anything is measured.
  */
 
 import type { BenchOptions } from './bench-options.ts';
@@ -42,11 +42,11 @@ const warmUpMs = 500;
 const checkedRequests = 256;
 const checkTimeMs = 30_000;
 const checkEvery = 16;
-/** From here on the generator was at its limit. */
+/** From this value on the generator was at its limit. */
 const busyLimitPercent = 97;
 const generatorBusy = 'generator busy %';
 
-/** What a measurement says of a server, per request and over time. */
+/** The metrics of a server from a measurement, per request and over time. */
 export function metricsOf(result: LoadResult): Metrics {
   const busy = (us: number): number => (us / result.seconds / 1e6) * 100;
   return {

@@ -1,4 +1,4 @@
-// What one batch costs in the engine beyond ONNX Runtime's own run: JavaScript, the crossing, gathering, placing the
+// The cost of one batch in the engine beyond ONNX Runtime's own run: JavaScript, the crossing, gathering, placing the
 // outputs and, on the thread, the hop there and back. Needs the built server (npm run build).
 //
 //   node bench/engine.mjs            all rows, each mode in a process of its own
@@ -26,7 +26,8 @@ const rounds = 5;
 const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
 
 /**
- * Runs `count` batches one after the other, without growing the stack where they run inline. The batches are taken in turn;
+ * Runs `count` batches one after the other, without growing the stack where they run inline. The batches are taken in
+ * turn;
  * `held` results are kept back before the first is released, so that batches write to `held + 1` slabs in turn.
  */
 const runBatches = (instance, batches, count, times, held) =>
@@ -132,7 +133,9 @@ async function runMode(allowInline) {
   }
 }
 
-/** What it costs that a tensor lies elsewhere than in the batch before: a value of the runtime is made and bound anew. */
+/**
+ * The cost of a tensor that lies elsewhere than in the previous batch: a value of the runtime is made and bound anew.
+ */
 async function measureRebinding(session) {
   const rows = 256;
   const batches = Array.from({ length: 4 }, () => ({

@@ -1,5 +1,5 @@
 /**
- * `garbage`: how much each request leaves for the collector, and how long the event loop stands still for it. The figure is
+ * `garbage`: garbage per request, and the time in which the event loop is stopped to collect it. The figure is
  * of the server's main isolate; buffers outside V8's heap are not in it.
  */
 
@@ -29,7 +29,7 @@ const warmUpMs = 500;
 const recordTimeoutMs = 5000;
 
 async function recorded(server: ServedProcess, plan: LoadPlan, generator: Generator) {
-  // The server is warm before the record begins: what start-up and compilation allocate is not a request's.
+  // The server is warm before the record begins: allocations of start-up and compilation are not part of a request.
   await generator.run({ ...plan, warmUpMs: 0, windowMs: warmUpMs });
   const lineCount = linesOf(server).length;
   process.kill(server.pid, 'SIGUSR2');

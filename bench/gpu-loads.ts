@@ -1,4 +1,4 @@
-/** Which loads the models of `gpu` are put under. Pure. */
+/** The loads for the models of `gpu`. Pure. */
 
 import type { Protocol } from './load/load-plan.ts';
 import type { BareDevice } from './process/bare-loop.ts';
@@ -19,9 +19,9 @@ export interface GpuLoad {
   readonly instances: number;
   readonly connections: number;
   readonly outstanding: number;
-  /** Rows of the bare loop's batches that this load is compared with. */
+  /** Rows of the batches of the bare loop with which this load is compared. */
   readonly batch: number;
-  /** Null for a closed loop, else the share of what the largest closed loop answered that requests come at. */
+  /** Null for a closed loop, else the rate of requests as a share of the rate of the largest closed loop. */
   readonly openShare: number | null;
 }
 
@@ -63,9 +63,9 @@ export function gpuLoads(device: BareDevice, isShort: boolean): readonly GpuLoad
   return [...grpc, ...http, ...opened, ...(isShort ? [] : [closed('grpc', largest, largest, 2)])];
 }
 
-/** As the report names it. */
+/** The name in the report. */
 export const loadTitle = (model: string, load: GpuLoad): string => `${model}, ${load.name}`;
 
-/** The load whose rows per second are what the open loops' shares are of. */
+/** The load whose rows per second are the whole of the open loops' shares. */
 export const isCapacity = ({ protocol, openShare, instances, batch }: GpuLoad, device: BareDevice): boolean =>
   protocol === 'grpc' && openShare === null && instances === 1 && batch === largestBatch(device);

@@ -15,7 +15,7 @@ import type { ServedProcess } from './process/served-process.ts';
 import type { Metrics } from './ratios.ts';
 import { medianRow, type ReportRow } from './report.ts';
 
-/** What all models share. */
+/** The parts that all models share. */
 export interface GpuBench {
   readonly device: BareDevice;
   readonly isShort: boolean;
@@ -47,7 +47,7 @@ const servedName = (model: GpuModel, instances: number): string =>
 
 const bareKey = (mode: BareMode, batch: number): string => `${mode} ${batch}`;
 
-/** One request per row; the bare loop's answers are what is expected of the server. */
+/** One request per row; the bare loop's answers are the expected ones. */
 function casesOf(model: GpuModel, answers: Float32Array): InferCase[] {
   const size = model.outputElements;
   return model.rows.map((input, i) => ({
@@ -129,7 +129,7 @@ async function runServed(
   };
 }
 
-/** Beside the rate of the bare loop with batches of the same size; open loops answer what is asked, not what they can. */
+/** Adds ratios to the bare loop with batches of the same size. Open loops have none: they answer the given rate. */
 function compared(metrics: Metrics, load: GpuLoad, bareRates: ReadonlyMap<string, number>): Metrics {
   if (load.openShare !== null) return metrics;
   const ratio = (mode: BareMode): number =>

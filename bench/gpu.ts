@@ -1,6 +1,7 @@
 /**
- * `gpu`: how much of a GPU reaches the callers. Each model over gRPC and HTTP against a bare C++ loop over the same library
- * with whole batches, once with inputs and outputs that lie on the device and once with upload and download. With
+ * `gpu`: the share of a GPU's throughput that reaches callers. Each model over gRPC and HTTP against a bare C++ loop
+ * over the same library with whole batches, once with inputs and outputs that lie on the device and once with upload
+ * and download. With
  * --device=cpu the same with small models on the processor, to try the bench where there is no GPU.
  */
 
@@ -15,10 +16,10 @@ import { GpuSampler } from './process/nvidia-smi.ts';
 import { ServedProcess } from './process/served-process.ts';
 import { print, printTable, reportOf, type ReportRow, save } from './report.ts';
 
-/** From here on a generator was at its limit. */
+/** From this value on a generator was at its limit. */
 const busyLimitPercent = 97;
 
-/** A server that loads models when it is told to; another one where the last has died. */
+/** A server in mode explicit; replaced when it has died. */
 class Serving {
   readonly #start: () => Promise<ServedProcess>;
   #server: ServedProcess | null = null;
@@ -32,7 +33,7 @@ class Serving {
     return this.#server;
   }
 
-  /** Stops it, so that the next one begins anew; the end of its log. */
+  /** Stops it, so that the next one starts afresh; returns the end of its log. */
   async stop(): Promise<string> {
     const server = this.#server;
     this.#server = null;
@@ -41,7 +42,7 @@ class Serving {
   }
 }
 
-/** One model after the other. A model that fails is told of and left out. Resolves to whether none did. */
+/** One model after the other. A model that fails is reported and left out. Resolves to true if none failed. */
 export async function benchGpu(options: BenchOptions): Promise<boolean> {
   const whyNot = buildBareLoop();
   if (whyNot !== null) throw new Error(`gpu: the bare loop cannot be built: ${whyNot}`);
@@ -72,7 +73,7 @@ export async function benchGpu(options: BenchOptions): Promise<boolean> {
         const measured = await measureModel(bench, model, await serving.server());
         rows.push(...measured);
         printTable(measured);
-        // What is measured stays, whatever happens to the rest.
+        // Saved after each model, so that a later failure loses nothing.
         save(report());
       } catch (error) {
         failed.push(model.name);

@@ -1,8 +1,8 @@
 /**
- * CPU of the HTTP frontend alone, in µs per request: the compiled frontend with a server behind it that answers at once,
- * in a process of its own, loaded over loopback by keep-alive connections.
- * Usage: node bench/http.mjs [--dist=DIR] [--connections=32] [--pipeline=1] [--seconds=2] [--json]; DIR holds the compiled
- * server, `dist` by default.
+ * CPU of the HTTP frontend alone, in µs per request: the compiled frontend with a server behind it that answers at
+ * once, in a process of its own, loaded over loopback by keep-alive connections. Usage: node bench/http.mjs
+ * [--dist=DIR] [--connections=32] [--pipeline=1] [--seconds=2] [--json]; DIR holds the compiled server, `dist` by
+ * default.
  */
 
 import { fork } from 'node:child_process';
@@ -87,7 +87,7 @@ async function serve() {
   process.send(port);
 }
 
-/** The floor: `node:http` with a handler that collects the body and sends bytes of the same size back. */
+/** The lower bound: `node:http` with a handler that collects the body and sends bytes of the same size back. */
 async function serveBare() {
   const http = createServer((request, response) => {
     const chunks = [];

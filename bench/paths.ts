@@ -1,4 +1,4 @@
-/** Where things lie, as seen from the compiled bench in build/bench/bench/. Nothing but places. */
+/** Paths of files and folders, as seen from the compiled bench in build/bench/bench/. */
 
 import { fileURLToPath } from 'node:url';
 

@@ -1,7 +1,7 @@
 /**
- * `regression`: this build beside an earlier one, over both protocols and all shapes of load. Both are alive at once and
- * measured in turn, round by round, so ratios hold on a machine whose speed drifts. The earlier build runs twice: how far its
- * two processes differ is what chance does.
+ * `regression`: this build beside an earlier one, over both protocols and all shapes of load. Both are alive at once
+ * and measured in turn, round by round, so ratios hold on a machine whose speed drifts. The earlier build runs twice:
+ * the difference of its two processes shows the noise.
  */
 
 import { existsSync } from 'node:fs';
@@ -96,7 +96,7 @@ export async function benchRegression(folder: string, options: BenchOptions): Pr
     const measured = wanted.map(() => new Map<string, Metrics[]>(contenders.map(({ name }) => [name, []])));
     for (let round = 0; round < options.rounds; round += 1) {
       for (const [i, shape] of wanted.entries()) {
-        // Each is first as often as the others: what runs first after a pause finds other caches.
+        // Each is first as often as the others: the first one after a pause finds other caches.
         for (let k = 0; k < contenders.length; k += 1) {
           const { name, server } = contenders[(k + round) % contenders.length];
           measured[i].get(name)?.push(metricsOf(await run(generator, shape, server, options.windowMs)));

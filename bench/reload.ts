@@ -1,6 +1,6 @@
 /**
- * `reload`: latency of a model that is served while another is loaded and unloaded again and again, against the latency of
- * the same model in between, when nothing is loaded. Both are on the same device.
+ * `reload`: latency of a model that is served while another is loaded and unloaded again and again, against the latency
+ * of the same model in between, when nothing is loaded. Both are on the same device.
  */
 
 import type { BenchOptions } from './bench-options.ts';
@@ -17,7 +17,7 @@ import { ServedProcess } from './process/served-process.ts';
 import { medianRow, publish } from './report.ts';
 
 const cyclesWanted = { full: 20, short: 5 } as const;
-/** Loads may be slow. */
+/** The most rounds, because loads may be slow. */
 const mostRounds = 8;
 const target = 1.2;
 const load = { protocol: 'grpc', connections: 4, outstanding: 2, checkEvery: 16, tolerance: 0.01 } as const;
@@ -39,7 +39,7 @@ const cases: readonly InferCase[] = Array.from({ length: caseCount }, (_, i) => 
   expected: null,
 }));
 
-/** What was seen over all windows of one kind. */
+/** The results of all windows of one kind. */
 class Seen {
   readonly latencies = new LatencyHistogram();
   #answers = 0;
@@ -84,7 +84,7 @@ function beginCycles(server: ServedProcess): { stop: () => Promise<number> } {
     }
     return cycles;
   })();
-  // Looked at when it is stopped; until then a failure is nobody's unhandled rejection.
+  // `stop` reports a failure; until then it must not be an unhandled rejection.
   running.catch(() => undefined);
   return {
     stop: () => {
@@ -110,7 +110,7 @@ export async function benchReload(options: BenchOptions): Promise<void> {
     const quiet = new Seen();
     const loading = new Seen();
     let cycles = 0;
-    // Once before anything is measured: what a first load sets up for good is no part of a reload.
+    // Once before anything is measured: the one-time set-up of a first load is no part of a reload.
     await loadModel(server, comesAndGoes);
     await unloadModel(server, comesAndGoes);
     for (let round = 0; round < mostRounds && cycles < wanted; round += 1) {

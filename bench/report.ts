@@ -1,4 +1,4 @@
-/** Results: what a bench found, as a table on the terminal and as a JSON file that `compare` reads. */
+/** Results of a bench, as a table on the terminal and as a JSON file that `compare` reads. */
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -64,7 +64,7 @@ function machine(): Report['machine'] {
   };
 }
 
-/** What was not measured, or could not be, is NaN. */
+/** NaN: not measured. */
 const digits = (value: number): string => {
   if (Number.isNaN(value)) return '-';
   if (Math.abs(value) >= 100) return Math.round(value).toLocaleString('en-US');
@@ -81,7 +81,7 @@ export function printTable(rows: readonly ReportRow[]): void {
   }
 }
 
-/** Writes bench/results/<bench>-<date>.json, again where it is there already. Its path. */
+/** Writes bench/results/<bench>-<date>.json, or overwrites it. Returns its path. */
 export function save(report: Report): string {
   mkdirSync(resultsFolder, { recursive: true });
   const file = join(resultsFolder, `${report.bench}-${report.date.replaceAll(/[:.]/g, '-')}.json`);
@@ -89,7 +89,7 @@ export function save(report: Report): string {
   return file;
 }
 
-/** A report of now. */
+/** A report with the current time. */
 export const reportOf = (bench: string, settings: Report['settings'], rows: readonly ReportRow[]): Report => {
   return { bench, date: new Date().toISOString(), machine: machine(), settings, rows };
 };
@@ -107,6 +107,6 @@ export function print(report: Report): void {
   console.log(`written to ${save(report)}`);
 }
 
-/** JSON has no NaN: what was not measured is null there. */
+/** JSON has no NaN: unmeasured values are null there. */
 export const readReport = (file: string): Report =>
   JSON.parse(readFileSync(file, 'utf8'), (_, value: unknown) => (value === null ? Number.NaN : value)) as Report;

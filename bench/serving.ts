@@ -1,6 +1,6 @@
 /**
- * `serving`: what a request costs the server. A tiny model and an image tensor over both protocols, beside servers that only
- * echo on the same transports, all alive at once and measured in turn, round by round.
+ * `serving`: the cost of a request for the server. A tiny model and an image tensor over both protocols, beside servers
+ * that only echo on the same transports, all alive at once and measured in turn, round by round.
  */
 
 import { fileURLToPath } from 'node:url';

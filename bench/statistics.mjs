@@ -1,5 +1,6 @@
 /**
- * What counting costs per request, in CPU time: facts of batches of one and of eight, told as a scheduler tells them. Needs a build.
+ * The CPU time of counting per request: events of batches of one and of eight, as a scheduler reports them. Needs a
+ * build.
  *
  *   node bench/statistics.mjs [folder of the built server, default dist]
  */

@@ -1,4 +1,4 @@
-/** The load generator's process: takes plans from its parent, one at a time, and sends back what came of each. */
+/** The load generator's process: takes plans from its parent, one at a time, and sends back the result of each. */
 
 import type { LoadPlan } from './load-plan.ts';
 import { runLoad } from './run-load.ts';

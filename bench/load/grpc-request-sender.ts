@@ -1,6 +1,7 @@
 /**
- * The sending half of a gRPC load connection: turns requests into frames within the server's flow-control windows. Requests
- * sent in one go leave in one write; a large message shares its bytes with every other use of it and is never copied.
+ * The sending half of a gRPC load connection: turns requests into frames within the server's flow-control windows.
+ * Requests sent in one go leave in one write; a large message shares its bytes with every other use of it and is never
+ * copied.
  */
 
 import type { Socket } from 'node:net';
@@ -8,7 +9,7 @@ import type { Socket } from 'node:net';
 import { headerBlocks } from './grpc-header-block.ts';
 import { frame, frameFlag, frameHeadBytes, frameType, writeFrameHead } from './http2-frames.ts';
 
-/** What the server's SETTINGS say, with the defaults of RFC 9113, section 6.5.2. */
+/** The server's SETTINGS, with the defaults of RFC 9113, section 6.5.2. */
 export interface PeerSettings {
   headerTableBytes: number;
   maxStreams: number;

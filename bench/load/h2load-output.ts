@@ -1,8 +1,8 @@
-/** What h2load prints and logs, as numbers. Knows nothing of processes. */
+/** Parses the output and the log of h2load. Knows nothing of processes. */
 
 import { LatencyHistogram } from './latency-histogram.ts';
 
-/** It says when its window begins and ends, in lines of its own. */
+/** The lines by which h2load marks its window. */
 export const windowBegins = 'Main benchmark duration is started';
 export const windowEnds = 'Main benchmark duration is over';
 

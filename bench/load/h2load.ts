@@ -1,6 +1,6 @@
 /**
- * h2load as load generator: nghttp2's, in C, which costs a fraction of our own and so drives servers that ours cannot. It
- * repeats one request and looks at the HTTP status; whoever uses it lets our own generator compare answers first.
+ * h2load as load generator: nghttp2's, in C, which costs a fraction of our own and so drives servers that ours cannot.
+ * It repeats one request and looks at the HTTP status; its users let our own generator compare answers first.
  */
 
 import { spawn, spawnSync } from 'node:child_process';
@@ -17,7 +17,7 @@ import type { LoadPlan, LoadResult } from './load-plan.ts';
 /** gRPC's frame prefix. */
 const prefixBytes = 5;
 
-/** What /proc says at one end of the window. */
+/** The figures of /proc at one end of the window. */
 interface Reading {
   readonly serverUs: number;
   readonly threadsUs: ReadonlyMap<string, number>;

@@ -1,6 +1,6 @@
 /**
- * One inference as a load generator asks it: one tensor named INPUT in, one FP32 tensor named OUTPUT back. Which protocol
- * carries it is not said here.
+ * One inference as a load generator asks it: one tensor named INPUT in, one FP32 tensor named OUTPUT back. Independent
+ * of the protocol.
  */
 
 export const inputName = 'INPUT';
@@ -17,7 +17,7 @@ export interface InferCase {
   readonly shape: readonly number[];
   /** The input's elements, little-endian, row-major. */
   readonly input: Uint8Array;
-  /** What OUTPUT must hold; null where any answer of the right form will do. */
+  /** The expected OUTPUT; null when any well-formed answer is accepted. */
   readonly expected: Float32Array | null;
 }
 
@@ -29,8 +29,8 @@ export function fp32Bytes(values: Float32Array): Uint8Array {
 }
 
 /**
- * Null when `bytes` hold what is expected, else how they differ. The size of a batch decides which kernels run, so the last
- * bits may differ from run to run: `tolerance` is relative to the larger of 1 and the expected value.
+ * Null when `bytes` hold what is expected, else how they differ. The size of a batch decides which kernels run, so the
+ * last bits may differ from run to run: `tolerance` is relative to the larger of 1 and the expected value.
  */
 export function outputDifference(bytes: Uint8Array, expected: Float32Array, tolerance: number): string | null {
   if (bytes.byteLength !== expected.byteLength) {

@@ -1,11 +1,11 @@
-/** What the load runner needs of a connection, whatever the protocol. */
+/** A connection as the load runner needs it, for any protocol. */
 
 export interface LoadConnection {
   /** Requests sent and not yet answered. */
   readonly inFlight: number;
   /** True once it is closed, by whichever side. */
   readonly isBroken: boolean;
-  /** Sends what is due and has room; so does every answer that comes, while the recorder wants more. */
+  /** Sends due requests as far as there is room; so does every answer, while the recorder wants more. */
   send(): void;
   close(): void;
 }

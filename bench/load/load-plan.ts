@@ -1,4 +1,4 @@
-/** What a load run is told and what it reports. Plain values: they cross to the generator's process. */
+/** The plan of a load run, and its report. Plain values: they cross to the generator's process. */
 
 import type { InferCase } from './infer-case.ts';
 
@@ -9,11 +9,15 @@ export interface LoadPlan {
   /** On 127.0.0.1. */
   readonly port: number;
   readonly connections: number;
-  /** Requests under way per connection: HTTP/2 streams, or pipelined HTTP/1.1 requests. In an open loop, at most so many. */
+  /**
+   * Requests under way per connection: HTTP/2 streams, or pipelined HTTP/1.1 requests. In an open loop, at most so
+   * many.
+   */
   readonly outstanding: number;
   /**
-   * Absent: a closed loop, in which every answer is followed by the next request. A number: an open loop, in which so many
-   * requests a second are due at random moments, whether answers come or not, and latency counts from when one was due.
+   * Absent: a closed loop, in which every answer is followed by the next request. A number: an open loop, in which so
+   * many requests a second are due at random moments, whether answers come or not, and latency counts from when one was
+   * due.
    */
   readonly requestsPerSecond?: number;
   /** Asked in turn; several of them show whether answers reach the request they belong to. */
@@ -48,7 +52,9 @@ export interface LoadResult {
   readonly maxUs: number;
 }
 
-/** What our own generator reports beyond that: the whole distribution, so that several of them can be taken together. */
+/**
+ * What our own generator reports beyond that: the whole distribution, so that several of them can be taken together.
+ */
 export interface OwnLoadResult extends LoadResult {
   /** See `LatencyHistogram`. */
   readonly latencyCounts: Float64Array;

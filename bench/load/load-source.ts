@@ -1,4 +1,4 @@
-/** What makes load, seen from a bench: our own generator or h2load. */
+/** A source of load for a bench: our own generator or h2load. */
 
 import type { GeneratorName } from '../bench-options.ts';
 import type { Generator } from './generator.ts';
@@ -6,7 +6,7 @@ import { H2load } from './h2load.ts';
 import type { LoadPlan, LoadResult } from './load-plan.ts';
 
 export interface LoadSource {
-  /** For the record. */
+  /** The name in the report. */
   readonly name: string;
   /** Rejects when the server cannot be reached. */
   run(plan: LoadPlan): Promise<LoadResult>;

@@ -1,4 +1,6 @@
-/** When requests are due: at once where a caller waits for each answer, or at moments that nobody's answers change. */
+/**
+ * The times at which requests are due: at once in a closed loop, or at moments independent of answers in an open loop.
+ */
 
 export interface Pace {
   /** The moment at which a request was due, taken off; null while none is. Times are those of `performance.now()`. */
@@ -9,8 +11,8 @@ export interface Pace {
 export const closedLoop: Pace = { takeDue: (nowMs) => nowMs };
 
 /**
- * Requests at random moments, `requestsPerSecond` of them on average from `startMs` on (a Poisson process, as independent
- * callers make one). One that could not leave in time is due all the same and keeps its moment.
+ * Requests at random moments, `requestsPerSecond` of them on average from `startMs` on (a Poisson process, as
+ * independent callers make one). One that could not leave in time is due all the same and keeps its moment.
  */
 export function openLoop(requestsPerSecond: number, startMs: number, random: () => number = Math.random): Pace {
   const meanGapMs = 1000 / requestsPerSecond;

@@ -12,7 +12,7 @@ import type { LoadPlan, OwnLoadResult } from './load-plan.ts';
 import { LoadRecorder } from './load-recorder.ts';
 import { closedLoop, openLoop } from './pace.ts';
 
-/** How long answers may take that are still under way when the window ends. */
+/** The longest wait for open answers after the window. */
 const drainMs = 10_000;
 
 function openConnections(plan: LoadPlan, recorder: LoadRecorder): Promise<LoadConnection[]> {
@@ -43,7 +43,10 @@ function largestGrowth(before: ReadonlyMap<string, number>, after: ReadonlyMap<s
   return largest;
 }
 
-/** Has the connections send in turn whenever a request is due, until the recorder wants no more. Takes a whole processor. */
+/**
+ * Has the connections send in turn whenever a request is due, until the recorder wants no more. Takes a whole
+ * processor.
+ */
 function pump(connections: readonly LoadConnection[], recorder: LoadRecorder): void {
   let next = 0;
   const turn = (): void => {

@@ -1,6 +1,6 @@
 /**
- * A transformer's encoder as BERT-base is one (Devlin et al. 2018) with random weights: what it answers means nothing, what
- * it costs is the same. Sequences have one length and no mask.
+ * A transformer's encoder as BERT-base is one (Devlin et al. 2018) with random weights: its answers have no meaning,
+ * its cost is the same. Sequences have one length and no mask.
  */
 
 import { elem, initializer, int64s, model, node, tensorType, valueInfo } from '../../test/models/onnx-writer.ts';
@@ -70,7 +70,10 @@ function layer(graph: GrowingGraph, input: string, size: EncoderSize): string {
   return normalised(graph, graph.add('Add', [fed, attended]), hidden);
 }
 
-/** INPUT INT64 [batch, tokens], each below `vocabulary` → OUTPUT FP32 [batch, hidden]: the first token, pooled as BERT does. */
+/**
+ * INPUT INT64 [batch, tokens], each below `vocabulary` → OUTPUT FP32 [batch, hidden]: the first token, pooled as BERT
+ * does.
+ */
 export function encoder(size: EncoderSize, precision: Precision): Uint8Array {
   const graph = new GrowingGraph(precision, 60);
   const { hidden, tokens, vocabulary } = size;

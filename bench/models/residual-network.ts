@@ -1,6 +1,6 @@
 /**
- * A convolution network of residual bottlenecks as ResNet-50 is one (He et al. 2015, table 1), with batch normalisation folded
- * into the convolutions' biases and random weights: what it answers means nothing, what it costs is the same.
+ * A convolution network of residual bottlenecks as ResNet-50 is one (He et al. 2015, table 1), with batch normalisation
+ * folded into the convolutions' biases and random weights: its answers have no meaning, its cost is the same.
  */
 
 import { elem, model, node, tensorType, valueInfo } from '../../test/models/onnx-writer.ts';
@@ -20,15 +20,17 @@ export interface ResidualNetworkSize {
 
 export const resNet50: ResidualNetworkSize = { side: 224, blocks: [3, 4, 6, 3], width: 64, classes: 1000 };
 
-/** What images come as; UINT8 is cast and scaled in the model. */
+/** The datatype of images; UINT8 is cast and scaled in the model. */
 export type ImageDatatype = 'UINT8' | 'FP16' | 'FP32';
 
 const imageElements: Record<ImageDatatype, number> = { UINT8: elem.uint8, FP16: elem.float16, FP32: elem.float };
 const expansion = 4;
 const imageChannels = 3;
-/** The last convolution of a block adds little to what goes past it, or fifty layers would leave FP16's range. */
+/**
+ * The last convolution of a block adds little to the residual path; otherwise fifty layers would leave FP16's range.
+ */
 const branchGain = 0.3;
-/** Half of what goes through a Relu is lost. */
+/** A Relu removes half of the variance. */
 const reluGain = Math.SQRT2;
 
 /** Padded so that only the stride makes the image smaller. */
@@ -49,7 +51,7 @@ function convolution(
   });
 }
 
-/** A bottleneck: 1x1 narrows, 3x3 with the stride, 1x1 widens, added to what went past. */
+/** A bottleneck: 1x1 narrows, 3x3 with the stride, 1x1 widens, added to the residual path. */
 function block(graph: GrowingGraph, input: string, from: number, width: number, stride: number): string {
   const to = width * expansion;
   const narrow = convolution(graph, input, [from, width], { kernel: 1, gain: reluGain });

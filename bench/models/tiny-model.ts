@@ -1,4 +1,6 @@
-/** The tiny model: a perceptron 16-32-16 with 64 bytes in and 64 out, so small that only the way to it costs anything. */
+/**
+ * The tiny model: a perceptron 16-32-16 with 64 bytes in and 64 out, so small that a request costs only the path to it.
+ */
 
 import { elem, floats, initializer, model, node, tensorType, valueInfo } from '../../test/models/onnx-writer.ts';
 import { fp32Bytes, type InferCase, inputName, outputName } from '../load/infer-case.ts';

@@ -1,6 +1,6 @@
 /**
- * Random weights for models of a hundred megabytes, FP32 or FP16, in the time of copying them: every tensor is cut from one
- * pool of seeded numbers, at a place of its own.
+ * Random weights for models of a hundred megabytes, FP32 or FP16, in the time of copying them: every tensor is cut from
+ * one pool of seeded numbers, at a place of its own.
  */
 
 import { elem, initializer, type TensorBytes } from '../../test/models/onnx-writer.ts';
@@ -39,7 +39,7 @@ export class WeightPool {
     return this.precision === 'FP16' ? halfBytes(values) : fp32Bytes(values);
   }
 
-  /** A constant that holds `value` everywhere. */
+  /** A constant filled with `value`. */
   constant(name: string, dims: readonly number[], value: number): TensorBytes {
     const elements = dims.reduce((product, dim) => product * dim, 1);
     return initializer(name, this.elementType, dims, this.bytes(new Float32Array(elements).fill(value)));
@@ -61,7 +61,7 @@ export class WeightPool {
     return initializer(name, this.elementType, dims, bytes);
   }
 
-  /** Weights that keep the size of what goes through them, times `gain`; `fanIn` is how many products each sum has. */
+  /** Weights that keep the magnitude of activations, times `gain`; `fanIn` is the number of products in each sum. */
   weight(name: string, dims: readonly number[], fanIn: number, gain = 1): TensorBytes {
     return this.spread(name, dims, gain * Math.sqrt(3 / fanIn));
   }

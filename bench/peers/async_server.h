@@ -1,5 +1,5 @@
 // ModelInfer over grpc++'s asynchronous interface with one completion queue and one thread: the fastest way
-// to serve a unary call with it that needs no experimental interface. What a call answers is the caller's.
+// to serve a unary call with it that needs no experimental interface. The caller gives the handler.
 #ifndef NEREID_BENCH_PEERS_ASYNC_SERVER_H_
 #define NEREID_BENCH_PEERS_ASYNC_SERVER_H_
 

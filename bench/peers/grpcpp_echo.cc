@@ -1,4 +1,4 @@
-// What grpc++ costs without an inference server behind it: answers ModelInfer with the first bytes of the
+// grpc++ without an inference server, to measure its cost: answers ModelInfer with the first bytes of the
 // request's first raw tensor. Prints its port when it listens.
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// The whole path in C++ with nothing that is not needed: grpc++, protobuf, one run of ONNX Runtime per
+// The whole path in C++, reduced to what a request needs: grpc++, protobuf, one run of ONNX Runtime per
 // request on the queue's thread. No batching, no validation beyond what memory safety needs, no statistics,
 // one model of any name. Prints its port when it listens.
 //

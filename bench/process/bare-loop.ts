@@ -18,7 +18,10 @@ export function packagedLibrary(): string {
   return join(dirname(packageFile), 'bin', 'napi-v6', process.platform, process.arch, 'libonnxruntime.so.1');
 }
 
-/** Builds the loop where its sources are newer; needs no compiler where they are not. Null when that worked, else why not. */
+/**
+ * Builds the loop where its sources are newer; needs no compiler where they are not. Null when that worked, else why
+ * not.
+ */
 export const buildBareLoop = (): string | null =>
   isUpToDate(program, nativeBenchInputs) ? null : buildWithCmake(nativeBenchSources, nativeBenchBuild);
 
@@ -26,8 +29,8 @@ export const buildBareLoop = (): string | null =>
 export type BareDevice = 'cpu' | 'cuda';
 
 /**
- * `resident`: inputs and outputs are on the device from the beginning. `host`: each batch is uploaded from pinned memory, and
- * its answer downloaded there. On the CPU nothing is copied in either.
+ * `resident`: inputs and outputs are on the device from the beginning. `host`: each batch is uploaded from pinned
+ * memory, and its answer downloaded there. On the CPU nothing is copied in either.
  */
 export type BareMode = 'resident' | 'host';
 
@@ -60,7 +63,7 @@ export class BareLoop {
     this.#child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
     const { stdin, stdout } = this.#child;
     if (stdin === null || stdout === null) throw new Error('the bare loop has no standard streams');
-    // A loop that has ended is told of by its exit.
+    // The exit event reports a loop that has ended.
     stdin.on('error', () => undefined);
     this.#lines = createInterface({ input: stdout });
   }

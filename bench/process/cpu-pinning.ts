@@ -1,4 +1,6 @@
-/** Which processor each side of a measurement runs on, so that the load generator takes no time from what is measured. */
+/**
+ * Pins both sides of a measurement to processors, so that the load generator takes no time from the measured server.
+ */
 
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';

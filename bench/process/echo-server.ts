@@ -1,6 +1,6 @@
 /**
- * What the transports cost without an inference server: node:http and grpc-js that read a request to its end and answer
- * with the same bytes every time. A program of its own: echo-server HTTP_PORT GRPC_PORT.
+ * Transports without an inference server, to measure their cost: node:http and grpc-js that read a request to its end
+ * and answer with the same bytes every time. A program of its own: echo-server HTTP_PORT GRPC_PORT.
  */
 
 import { createServer } from 'node:http';

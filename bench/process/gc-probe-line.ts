@@ -1,4 +1,7 @@
-/** What the collector's probe writes and the bench reads. In a file of its own, because the probe acts when it is loaded. */
+/**
+ * The line that the garbage collection probe writes and the bench reads. In a file of its own, because the probe acts
+ * when it is loaded.
+ */
 
 export const gcLinePrefix = 'gc-probe ';
 

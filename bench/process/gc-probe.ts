@@ -1,6 +1,6 @@
 /**
  * Loaded into a server with `--import`: from the first SIGUSR2 to the second it records every collection of V8, then it
- * appends what they say to its standard output as one line. Reads only what V8 tells; allocates nothing per request.
+ * writes the results to standard output as one line. It only reads V8's records and allocates nothing per request.
  */
 
 import { GCProfiler, getHeapStatistics } from 'node:v8';

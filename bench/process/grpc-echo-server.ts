@@ -1,7 +1,7 @@
 /**
- * What a gRPC transport of ours costs without an inference server: the real codecs of ModelInfer around an echo of the
- * first bytes of the first input, the same work as peers/grpcpp_echo.cc. A program of its own: grpc-echo-server TRANSPORT;
- * prints its port when it listens.
+ * A gRPC transport of ours without an inference server, to measure its cost: the real codecs of ModelInfer around an
+ * echo of the first bytes of the first input, the same work as peers/grpcpp_echo.cc. A program of its own:
+ * grpc-echo-server TRANSPORT; prints its port when it listens.
  */
 
 import { createRequire } from 'node:module';

@@ -1,4 +1,4 @@
-/** What /proc says about a running process: CPU time and resident memory. */
+/** CPU time and resident memory of a running process, from /proc. */
 
 import { readdirSync, readFileSync } from 'node:fs';
 

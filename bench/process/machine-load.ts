@@ -1,4 +1,4 @@
-/** How busy the machine is before a bench starts anything: figures from a busy machine are not worth keeping. */
+/** The load of the machine before a bench starts: figures from a busy machine are useless. */
 
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';

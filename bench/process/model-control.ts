@@ -31,7 +31,7 @@ export async function loadModel(server: ControlledServer, name: string): Promise
   await postOk(server, `repository/models/${name}/load`);
 }
 
-/** Resolves when nothing of the model is left. */
+/** Resolves when the model is unloaded. */
 export async function unloadModel(server: ControlledServer, name: string): Promise<void> {
   await postOk(server, `repository/models/${name}/unload`);
   const untilMs = performance.now() + unloadTimeoutMs;

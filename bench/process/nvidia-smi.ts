@@ -1,4 +1,4 @@
-/** What nvidia-smi says of the first GPU: the memory in use, and how busy it is from moment to moment. */
+/** Figures of the first GPU from nvidia-smi: the memory in use, and the utilisation over time. */
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { createInterface } from 'node:readline';

@@ -12,7 +12,7 @@ const readyTimeoutMs = 60_000;
 const stopTimeoutMs = 40_000;
 const keptLogCharacters = 20_000;
 
-/** A port that was free a moment ago. */
+/** A port that was free at the time of the call. */
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const listener = createServer();
@@ -49,7 +49,10 @@ export class ServedProcess {
     }
   }
 
-  /** The built server over `repository`, ready to answer. `nodeFlags` are Node's own, `main` may be that of another checkout. */
+  /**
+   * The built server over `repository`, ready to answer. `nodeFlags` are Node's own, `main` may be that of another
+   * checkout.
+   */
   static async nereid(
     repository: string,
     cpu: number | null,
