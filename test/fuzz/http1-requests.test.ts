@@ -35,7 +35,8 @@ const headOf = (method: string, target: string, version: string, headers: readon
 
 /** What ours makes of the pieces. */
 function ours(pieces: readonly string[]): { readonly reading: Reading; readonly scene: Scene } {
-  const scene = new Scene();
+  // Nothing is answered, and no request waits for that.
+  const scene = new Scene({ limits: { expectedAnswerBytes: 0 } });
   for (const piece of pieces) scene.say(piece);
   const requests = scene.requests.map(({ request, content }) => {
     const { method, target, isHttp10, rawHeaders } = request.head;

@@ -100,7 +100,9 @@ export function readInput(reader: WireReader, modelName: string, later: TypedInp
     }
   }
   reader.leave(outer);
-  if (name === '') throw invalidArgument(`an input tensor of the request for model '${modelName}' has no name`);
+  if (name === '') {
+    throw invalidArgument(`unexpected inference input '' for model '${modelName}': an input tensor has no name`);
+  }
   const datatype = datatypeOf(datatypeName) ?? refuseDatatype(datatypeName, name);
   if (parameters !== null) refuseRegionOf(parameters.settle(name), name, contents !== null, modelName);
   if (contents === null) return { name, datatype, shape, data: rawAwaited };
