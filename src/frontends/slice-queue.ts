@@ -21,6 +21,11 @@ export class SliceQueue {
     this.#arm();
   }
 
+  /** Resolves in a later turn, for work that is written as an async function. */
+  turn(): Promise<void> {
+    return new Promise((resolve) => this.add(resolve));
+  }
+
   #arm(): void {
     if (this.#isArmed) return;
     this.#isArmed = true;

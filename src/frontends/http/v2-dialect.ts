@@ -1,6 +1,6 @@
 /** The v2 protocol as a dialect: from an endpoint of `routes.ts` to its handler. */
 
-import { type InferenceError, internal, unimplemented } from '../../errors.ts';
+import { type InferenceError, internal, invalidArgument, unimplemented } from '../../errors.ts';
 import { requestCoding } from './transport/compression.ts';
 import { type HttpDialect, type HttpHandler, methodRefusal } from './dialect.ts';
 import type { Exchange } from './exchange.ts';
@@ -101,19 +101,29 @@ async function reading(context: HttpContext, route: Route): Promise<Reply> {
   }
 }
 
+/**
+ * The most bytes of the body of a control call, which is read in one turn of the event loop. Loads, which may carry files,
+ * are read in slices.
+ */
+const maxControlBytes = 1024 * 1024;
+
+const oversizedControl = (bodyBytes: number, limit: number): InferenceError =>
+  invalidArgument(`the request body has ${bodyBytes} bytes, expected at most ${limit}`);
+
 function answerWithBody(context: HttpContext, exchange: Exchange, route: Route): void {
-  const { maxInputBytes } = context.config;
+  const isLoad = route.endpoint === 'load';
+  const limit = isLoad ? context.config.maxInputBytes : Math.min(context.config.maxInputBytes, maxControlBytes);
   if (requestCoding(exchange.request.head.header('content-encoding')) !== 'identity') {
     exchange.answerUnsupportedCoding('identity');
     return;
   }
   // These endpoints are rare, and loaded files may be views on the body.
   const memory = new CollectedMemory(context.memory.budget);
-  receiveBody(exchange.request, memory, maxInputBytes, {
+  receiveBody(exchange.request, memory, limit, {
     onBody(body, _block, receivedBytes, isComplete, reservedBytes) {
       if (!isComplete) exchange.closeAfterAnswer();
       if (body === null) {
-        exchange.answerError(oversizedJson(receivedBytes, maxInputBytes));
+        exchange.answerError(isLoad ? oversizedJson(receivedBytes, limit) : oversizedControl(receivedBytes, limit));
         return;
       }
       posting(context, route, body)
@@ -128,12 +138,13 @@ function answerWithBody(context: HttpContext, exchange: Exchange, route: Route):
 }
 
 /** Answers a POST of the control endpoints. */
-async function posting({ server }: HttpContext, route: Route, body: Buffer): Promise<Reply> {
+async function posting(context: HttpContext, route: Route, body: Buffer): Promise<Reply> {
+  const { server } = context;
   switch (route.endpoint) {
     case 'repositoryIndex':
       return repositoryIndexReply(server, body);
     case 'load':
-      return loadReply(server, route.model, route.hasRepository, body);
+      return loadReply(context, route.model, route.hasRepository, body);
     case 'unload':
       return unloadReply(server, route.model, route.hasRepository, body);
     case 'registerRegion':

@@ -50,6 +50,38 @@ describe('the control endpoints', () => {
     expect(http.server.unloads.at(-1)).toEqual({ name: 'm', unloadDependents: true });
   });
 
+  it('load large files and configurations as small ones', async () => {
+    const content = Buffer.alloc(700_001, 'content');
+    const config = JSON.stringify({ name: 'm', parameters: { text: { string_value: 'é\n'.repeat(100_000) } } });
+    const parameters = { config, 'file:1/model.onnx': content.toString('base64') };
+    const loaded = await http.send('POST', '/v2/repository/models/m/load', JSON.stringify({ parameters }));
+    expect(loaded.status).toBe(200);
+    const { options } = http.server.loads.at(-1)!;
+    expect(options.config).toBe(config);
+    expect(content.equals(options.files.get('1/model.onnx') as Buffer)).toBe(true);
+    const broken = JSON.stringify({ parameters: { 'file:f': `${'A'.repeat(400_000)}*` } });
+    const refused = await http.send('POST', '/v2/repository/models/m/load', broken);
+    expect([refused.status, json(refused).error]).toEqual([400, "load parameter 'file:f' is not valid base64"]);
+    const long = JSON.stringify({ parameters: { config: 'x'.repeat(9_000_000) } });
+    expect(json(await http.send('POST', '/v2/repository/models/m/load', long)).error).toMatch(/is longer than 8388608/);
+    const wrong = JSON.stringify({ parameters: { 'file:f': [`${'A'.repeat(400_000)}`] } });
+    expect((await http.send('POST', '/v2/repository/models/m/load', wrong)).status).toBe(400);
+  });
+
+  it.each([
+    '/v2/logging',
+    '/v2/trace/setting',
+    '/v2/repository/index',
+    '/v2/repository/models/m/unload',
+    '/v2/systemsharedmemory/region/r/register',
+  ])('%s refuses a body that would take long to read', async (path) => {
+    const answer = await http.send('POST', path, JSON.stringify({ key: 'x'.repeat(2 ** 20) }));
+    expect([answer.status, json(answer).error]).toEqual([
+      400,
+      'the request body has 1048586 bytes, expected at most 1048576',
+    ]);
+  });
+
   it('answer failures of a load and malformed load parameters with a reason', async () => {
     http.server.loadFailure = notFound('no such model');
     const failed = await http.send('POST', '/v2/repository/models/m/load');

@@ -1,6 +1,8 @@
 /** Index, load and unload: the parameters are checked here, everything else is the server's. Texts are Triton's. */
 
 import { type InferenceError, invalidArgument, unimplemented } from '../../../errors.ts';
+import { tooLong } from '../../../inference/request-limits.ts';
+import { maxConfigBytes } from '../../../model-config/syntax/text-format.ts';
 import type { LoadOptions } from '../../../server/inference-server.ts';
 import { controlMethod } from './control-method.ts';
 import { leavingError } from '../leaving.ts';
@@ -23,7 +25,10 @@ interface ModelControlRequest {
 const filePrefix = 'file:';
 
 /** Parameters of one load: a model has far fewer files, and each becomes an object. */
-const maxLoadFields = 10_000;
+const maxLoadParameters = 10_000;
+
+/** An entry of the map, its key, its value, and the value's one field. */
+const fieldsPerParameter = 4;
 
 export const repositoryTable: MethodTable = {
   api: 'model-repository',
@@ -45,7 +50,7 @@ export const repositoryTable: MethodTable = {
         await server.loadModel(request.model_name, loadOptions(request));
         return {};
       },
-      { check: refuseManyFields },
+      { check: refuseCostlyLoad },
     ),
     controlMethod(protocol, 'RepositoryModelUnload', async (request: ModelControlRequest) => {
       if (isLeaving()) throw leavingError();
@@ -88,11 +93,69 @@ function unloadsDependents({ parameters }: ModelControlRequest): boolean {
   throw invalidArgument(`invalid value type for '${key}' parameter, expected bool_param.`);
 }
 
-function refuseManyFields(message: Buffer): void {
+/**
+ * Refuses a load that would take long to decode. Only files may be large: they are views of the message.
+ *
+ * @throws InferenceError `invalid_argument`
+ */
+function refuseCostlyLoad(message: Buffer): void {
   const reader = new WireReader(message);
-  let fields = 0;
+  const left = { fields: maxLoadParameters * fieldsPerParameter, textBytes: maxConfigBytes };
+  let parameters = 0;
+  walkFields(reader, left, (field) => {
+    if (field !== requestParametersField) passText(reader, left);
+    else if (++parameters > maxLoadParameters) throw tooManyParameters();
+    else walkNested(reader, left, walkEntry);
+  });
+}
+
+const tooManyParameters = (): InferenceError => invalidArgument(`a load has at most ${maxLoadParameters} parameters`);
+
+/** What a load may still have. */
+interface LoadLimits {
+  fields: number;
+  /** Bytes of names and configuration together. */
+  textBytes: number;
+}
+
+/** Of RepositoryModelLoadRequest, of a map's entry, and of ModelRepositoryParameter. */
+const requestParametersField = 3;
+const entryValueField = 2;
+const bytesParameterField = 4;
+
+function walkEntry(reader: WireReader, left: LoadLimits, field: number): void {
+  if (field === entryValueField) walkNested(reader, left, walkParameter);
+  else passText(reader, left);
+}
+
+function walkParameter(reader: WireReader, left: LoadLimits, field: number): void {
+  if (field === bytesParameterField) reader.advance(reader.readLength());
+  else passText(reader, left);
+}
+
+/** Calls `visit` at each field that has a length; `visit` moves the reader to the end of the field. */
+function walkFields(reader: WireReader, left: LoadLimits, visit: (field: number) => void): void {
   while (reader.at < reader.limit) {
-    reader.skipUnknown(reader.readTag(), 0);
-    if (++fields > maxLoadFields) throw invalidArgument(`a load has at most ${maxLoadFields} parameters`);
+    if (--left.fields < 0) throw tooManyParameters();
+    const tag = reader.readTag();
+    if ((tag & 7) === 2) visit(tag >>> 3);
+    else reader.skipUnknown(tag, 0);
   }
+}
+
+function walkNested(
+  reader: WireReader,
+  left: LoadLimits,
+  visit: (reader: WireReader, left: LoadLimits, field: number) => void,
+): void {
+  const outer = reader.enter();
+  walkFields(reader, left, (field) => visit(reader, left, field));
+  reader.leave(outer);
+}
+
+function passText(reader: WireReader, left: LoadLimits): void {
+  const length = reader.readLength();
+  left.textBytes -= length;
+  if (left.textBytes < 0) throw tooLong('the text of the load request', maxConfigBytes);
+  reader.advance(length);
 }

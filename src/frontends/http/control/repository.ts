@@ -3,13 +3,23 @@
 import { type InferenceError, invalidArgument, unimplemented } from '../../../errors.ts';
 import type { ModelIndexEntry } from '../../../lifecycle/model-index.ts';
 import type { InferenceServer, LoadOptions } from '../../../server/inference-server.ts';
+import { shownName, tooLong } from '../../../inference/request-limits.ts';
+import { maxConfigBytes } from '../../../model-config/syntax/text-format.ts';
+import type { SliceQueue } from '../../slice-queue.ts';
+import type { HttpContext } from '../http-context.ts';
 import { decodeBase64 } from '../json/base64.ts';
+import { findLongTexts, LongText } from '../json/long-texts.ts';
 import { wrongKind } from '../json/reader.ts';
 import { booleanMember, type JsonObject, objectMember, readJsonObject, stringMember } from '../json/value.ts';
 import { emptyReply, jsonReply, type Reply } from '../reply.ts';
 
 const noObject: JsonObject = new Map();
 const filePrefix = 'file:';
+
+/** Larger bodies of load calls are read in slices. */
+const smallLoadBytes = 256 * 1024;
+/** The most bytes of a configuration as a JSON string: those that are allowed of its text, and as many for escapes. */
+const maxConfigLiteralBytes = 2 * maxConfigBytes;
 
 /** Every model of the repository as a JSON array. */
 export async function repositoryIndexReply(server: InferenceServer, body: Buffer): Promise<Reply> {
@@ -26,13 +36,24 @@ function parametersOf(hasRepository: boolean, body: Buffer): JsonObject {
 }
 
 export async function loadReply(
-  server: InferenceServer,
+  context: HttpContext,
   model: string,
   hasRepository: boolean,
   body: Buffer,
 ): Promise<Reply> {
-  const parameters = parametersOf(hasRepository, body);
-  await server.loadModel(model, loadOptions(parameters));
+  const { server, slices, memory } = context;
+  if (hasRepository) throw repositoryNamed();
+  const longTexts = body.length > smallLoadBytes ? await findLongTexts(body, slices) : undefined;
+  const parameters = objectMember(readJsonObject(body, longTexts), 'parameters') ?? noObject;
+  // Decoded files have memory of their own, beside the body.
+  const decodedBytes = longTexts === undefined ? 0 : body.length;
+  const { budget } = memory;
+  if (decodedBytes > 0 && !budget.reserve(decodedBytes, body.length)) throw budget.exhausted(decodedBytes);
+  try {
+    await server.loadModel(model, await loadOptions(parameters, slices));
+  } finally {
+    budget.release(decodedBytes);
+  }
   return emptyReply(200);
 }
 
@@ -50,21 +71,33 @@ export async function unloadReply(
 
 const repositoryNamed = (): InferenceError => unimplemented("'repository_name' specification is not supported");
 
-function loadOptions(parameters: JsonObject): LoadOptions {
+async function loadOptions(parameters: JsonObject, slices: SliceQueue): Promise<LoadOptions> {
   const files = new Map<string, Uint8Array>();
   for (const [key, value] of parameters) {
     if (key === 'config') continue;
     if (!key.startsWith(filePrefix)) {
       throw invalidArgument(
-        `unexpected error on creating Triton parameter: '${key}' is no load parameter, expected 'config' or 'file:<path>'`,
+        `unexpected error on creating Triton parameter: '${shownName(key)}' is no load parameter, expected 'config' or 'file:<path>'`,
       );
     }
-    if (typeof value !== 'string') throw wrongKind(key, 'string');
-    const content = decodeBase64(value);
-    if (content === null) throw invalidArgument(`load parameter '${key}' is not valid base64`);
+    if (typeof value !== 'string' && !(value instanceof LongText)) throw wrongKind(key, 'string');
+    const content = typeof value === 'string' ? decodeBase64(value) : await value.base64(slices);
+    if (content === null) throw invalidArgument(`load parameter '${shownName(key)}' is not valid base64`);
     files.set(key.slice(filePrefix.length), content);
   }
-  return { config: stringMember(parameters, 'config') ?? null, files };
+  return { config: configText(parameters), files };
+}
+
+/** Null when absent. */
+function configText(parameters: JsonObject): string | null {
+  const config = parameters.get('config');
+  if (!(config instanceof LongText)) return stringMember(parameters, 'config') ?? null;
+  if (config.literal.length > maxConfigLiteralBytes) throw tooLong("load parameter 'config'", maxConfigLiteralBytes);
+  try {
+    return config.text();
+  } catch {
+    throw invalidArgument("load parameter 'config' has an invalid escape");
+  }
 }
 
 /** A model that was never loaded has only a name. */

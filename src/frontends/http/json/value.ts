@@ -3,7 +3,8 @@
  * can touch a prototype; integers stay exact.
  */
 
-import { shownName, tooMany } from '../../../inference/request-limits.ts';
+import { requestLimits, shownName, tooLong, tooMany } from '../../../inference/request-limits.ts';
+import { LongText } from './long-texts.ts';
 import { depthExceeded, JsonReader, maxJsonDepth, wrongKind } from './reader.ts';
 
 export type JsonValue =
@@ -13,6 +14,7 @@ export type JsonValue =
   | bigint
   | string
   | { readonly double: number }
+  | LongText
   | readonly JsonValue[]
   | JsonObject;
 
@@ -22,11 +24,12 @@ export type JsonObject = ReadonlyMap<string, JsonValue>;
  * The object that is the whole body; an empty body is an empty object.
  *
  * @throws InferenceError `invalid_argument` for anything else, repeated members included.
+ * @param longTexts strings of the body that are not to be decoded, by the offset of their first quote.
  */
-export function readJsonObject(body: Buffer): JsonObject {
+export function readJsonObject(body: Buffer, longTexts: ReadonlyMap<number, LongText> = noLongTexts): JsonObject {
   const reader = new JsonReader(body);
   if (reader.peek() === -1) return new Map();
-  const object = readObject(reader, 0, 'request body', { left: maxValues });
+  const object = readObject(reader, 0, 'request body', { left: maxValues, longTexts });
   reader.end();
   return object;
 }
@@ -34,16 +37,23 @@ export function readJsonObject(body: Buffer): JsonObject {
 /** The most values of a body; no control call has nearly so many, and each becomes an object. */
 const maxValues = 65_536;
 
-/** The number of values that the body may still have. */
+const noLongTexts: ReadonlyMap<number, LongText> = new Map();
+
+/** How many values the body may still have, and those of them that are not decoded. */
 interface Budget {
   left: number;
+  readonly longTexts: ReadonlyMap<number, LongText>;
 }
 
 function readValue(reader: JsonReader, depth: number, budget: Budget): JsonValue {
   if (--budget.left < 0) throw tooMany('values', maxValues);
   switch (reader.peek()) {
-    case 0x22:
-      return reader.string('', Number.POSITIVE_INFINITY);
+    case 0x22: {
+      const long = budget.longTexts.get(reader.at);
+      if (long === undefined) return reader.string('', Number.POSITIVE_INFINITY);
+      reader.at += long.literal.length + 2;
+      return long;
+    }
     case 0x7b:
       return readObject(reader, depth, '', budget);
     case 0x5b: {
@@ -86,6 +96,7 @@ export function objectMember(object: JsonObject, key: string): JsonObject | unde
 export function stringMember(object: JsonObject, key: string): string | undefined {
   const value = object.get(key);
   if (value === undefined || typeof value === 'string') return value;
+  if (value instanceof LongText) throw tooLong(`'${shownName(key)}'`, requestLimits.textBytes);
   throw wrongKind(key, 'string');
 }
 

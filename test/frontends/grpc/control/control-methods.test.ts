@@ -22,6 +22,9 @@ const rawCall = (method: string, message: Buffer) =>
     );
   });
 
+/** Of a load. */
+const parameter = (key: string, value: Buffer) => wire.bytes(3, wire.join(wire.bytes(1, key), wire.bytes(2, value)));
+
 describe('health', () => {
   it('is what the server says', async () => {
     expect(await ask('ServerLive')).toEqual({ live: true });
@@ -183,6 +186,15 @@ describe('the repository', () => {
     const entry = wire.bytes(3, wire.bytes(1, 'k'));
     const { details } = await failure(rawCall('RepositoryModelLoad', Buffer.concat(new Array(10_001).fill(entry))));
     expect(details).toContain('at most 10000');
+  });
+
+  it.each([
+    ['a long name', wire.bytes(2, 'm'.repeat(5_000_000)), 'longer than 4194304'],
+    ['a long configuration', parameter('config', wire.bytes(3, 'c'.repeat(5_000_000))), 'longer than 4194304'],
+    ['fields that nobody knows', parameter('config', Buffer.alloc(3 * 40_000, wire.number(99, 1))), 'at most 10000'],
+  ])('refuses loads with %s before they are decoded', async (_what, fields, reason) => {
+    const { details } = await failure(rawCall('RepositoryModelLoad', fields));
+    expect(details).toContain(reason);
   });
 });
 
