@@ -105,7 +105,7 @@ esac
 
 part machine 15 bash -c machine
 part doctor 30 node dist/main.js doctor
-part tests 90 npx vitest run --project gpu
+part tests 90 node node_modules/vitest/vitest.mjs run --project gpu
 part reload 60 node bench/run.mjs reload "--device=$device" $short "--seconds=$reload"
 part bench 240 node bench/run.mjs gpu "--device=$device" $short "--seconds=$window"
 part threads 90 node bench/run.mjs threads $short "--threads=$threads" --rounds=1 "--seconds=$window"

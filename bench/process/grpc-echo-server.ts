@@ -12,6 +12,7 @@ import { noParameters } from '../../src/inference/request.ts';
 import type { InferenceResponse } from '../../src/inference/response.ts';
 import { type Logger, silentLogger } from '../../src/logger.ts';
 import type { GrpcConfig } from '../../src/server/server-config.ts';
+import { hostBytes } from '../../src/tensor/tensor-bytes.ts';
 import type { NativeThreads } from '../../src/threads/native-threads.ts';
 import { type Clock, systemClock } from '../../src/time.ts';
 import { modelInferPath } from '../load/grpc-infer.ts';
@@ -39,7 +40,7 @@ function echo(message: Buffer, call: UnaryCall): void {
   const { modelName, id, inputs } = decodeInferRequest(message, null);
   const [input] = inputs;
   if (input === undefined) throw new Error('expected an input');
-  const data = input.data.subarray(0, echoedBytes);
+  const data = hostBytes(input.data).subarray(0, echoedBytes);
   const response: InferenceResponse = {
     modelName,
     modelVersion: '1',
