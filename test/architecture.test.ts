@@ -185,7 +185,7 @@ describe('files', () => {
     ...nativeFiles(native),
   ];
 
-  it('are named for what they hold', () => {
+  it('are named for their contents', () => {
     const wrong = all.filter(
       ({ path }) => !namedElsewhere.includes(path) && path.split('/').some((part) => forbiddenWords.test(part)),
     );
@@ -207,7 +207,7 @@ describe('files', () => {
     expect(long.map((file) => `${file.path}: ${file.lineCount}`)).toEqual([]);
   });
 
-  it('open with a paragraph that says what lives there', () => {
+  it('open with a paragraph on their contents', () => {
     const wrong = all.filter((file) => file.path.startsWith('src/') && !/^(#!.*\n)?(\/\*\*|\/\/)/.test(file.text));
     expect(wrong.map((file) => file.path)).toEqual([]);
   });

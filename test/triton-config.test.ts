@@ -17,7 +17,7 @@ describe('readTritonConfig', () => {
     expect(Object.isFrozen(config)).toBe(true);
   });
 
-  it('completes from what the model declares', () => {
+  it('completes from the declarations of the model', () => {
     const { config, problems } = readTritonConfig({ modelName: 'm', text: null, signature: addSub });
     expect(problems).toEqual([]);
     expect(config?.outputs.map(({ name }) => name)).toEqual(['OUTPUT0', 'OUTPUT1']);
@@ -62,7 +62,7 @@ describe('readTritonConfig', () => {
     ]);
   });
 
-  it('serves what is only ignored', () => {
+  it('accepts fields without effect', () => {
     const { config, problems } = read(`runtime: "x" ${addSubIo}`);
     expect(config).not.toBeNull();
     expect(problems.map(({ kind }) => kind)).toEqual(['ignored']);

@@ -147,7 +147,7 @@ describe('checking a repository', () => {
     expect(notes.join()).toContain(cure);
   });
 
-  it('tells that what has the name of the model file is none', async () => {
+  it('reports an entry with the name of the model file that is no file', async () => {
     write('folder/1/model.onnx/');
     write('link/1/');
     symlinkSync('nowhere.onnx', join(repository, 'link/1/model.onnx'));
@@ -208,7 +208,7 @@ describe('checking a repository', () => {
       expect(problems).toContain(fault);
   });
 
-  it('tells what the configuration asks for and the model does not have', async () => {
+  it('reports tensors of the configuration that the model does not have', async () => {
     write('m/1/model.onnx');
     write('m/config.pbtxt', 'input { name: "z" data_type: TYPE_FP32 dims: 4 }');
     const [verdict] = await check();
@@ -228,7 +228,7 @@ describe('checking a repository', () => {
     await expect(checkRepository(join(repository, 'gone'), options, engine)).rejects.toThrow("'gone' cannot be read");
   });
 
-  it('knows what aliases stand for', async () => {
+  it('knows the targets of aliases', async () => {
     const alias = (name: string, target: string, rest = ''): void =>
       write(
         `${name}/config.pbtxt`,

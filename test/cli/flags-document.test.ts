@@ -3,7 +3,7 @@ import { allServeFlags } from '../../src/cli/serve-arguments.ts';
 import { flagsDocument } from './flags-document.ts';
 
 describe('docs/flags.md', () => {
-  it('says of every flag what the parser does with it', async () => {
+  it('lists every flag with its effect', async () => {
     await expect(flagsDocument(allServeFlags)).toMatchFileSnapshot('../../docs/flags.md');
   });
 });

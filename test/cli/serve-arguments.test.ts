@@ -156,7 +156,7 @@ describe('the serve command line', () => {
     },
   );
 
-  it('takes a negative number as a value and refuses it for what it is', () => {
+  it('takes a negative number as a value and refuses the value', () => {
     expect(problemsOf('--http-max-input-size', '-1')[0]).toContain("but '-1' was given");
   });
 

@@ -226,7 +226,7 @@ describe('doctor', () => {
     expect(text()).toContain('text models   locale en_US.UTF-8 is missing');
   });
 
-  it('says what is missing for the GPU and is content without', async () => {
+  it('names the missing parts for the GPU and succeeds without', async () => {
     const cudaProblem = 'libcudnn.so.9 was not found: install cuDNN 9';
     const { surroundings, text } = setting({ description: { cudaProblem } });
     expect(await doctorCommand([], surroundings, host)).toBe(0);

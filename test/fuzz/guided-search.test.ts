@@ -39,7 +39,7 @@ describe('withCounters', () => {
 });
 
 describe('a search', () => {
-  it('finds what lies behind several steps, once, and makes it short', async () => {
+  it('finds a fault behind several steps, once, and shortens its input', async () => {
     const steps = ['0x17', '0x2a', '0xf3', '0x61'].map((byte, i) => `if (a[i + ${i}] !== ${byte}) continue;`).join(' ');
     const text = `function run(a) { for (let i = 0; i + 3 < a.length; i++) { ${steps} throw new Error('there'); } }`;
     const { hits, count, run } = await counted(text);
@@ -61,7 +61,7 @@ describe('a search', () => {
     expect(findings[0].input).toEqual(Buffer.of(0x17, 0x2a, 0xf3, 0x61));
   });
 
-  it('keeps the shortest input for each thing that happens', () => {
+  it('keeps the shortest input for each feature', () => {
     const corpus = new Corpus(new Chance(1));
     const hits = new Uint8ClampedArray(4);
     const add = (text: string, ...counts: number[]) => {

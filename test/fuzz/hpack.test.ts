@@ -255,7 +255,7 @@ describe(`HPACK beside nghttp2 (FUZZ_SEED=${seed})`, () => {
   });
   afterAll(() => server.close());
 
-  it('reads what the client wrote, and writes what the client reads', async () => {
+  it('exchanges header blocks with the client of Node in both directions', async () => {
     const { port } = server.address() as AddressInfo;
     await fc.assert(
       fc.asyncProperty(session, async ({ exchanges, serverTableBytes, clientTableBytes }) => {

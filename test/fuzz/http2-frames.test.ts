@@ -689,11 +689,11 @@ describe(`an HTTP/2 connection (FUZZ_SEED=${seed})`, () => {
     await runs(connectionCount, 1, anyConnection);
   });
 
-  it('answers a client that keeps the rules whole and in order, whatever its windows', async () => {
+  it('answers a correct client completely and in order, for any windows', async () => {
     await runs(clientCount, 2, carefulClient);
   });
 
-  it('gives gRPC calls no more memory and window than come back', async () => {
+  it('gets back all memory and windows of gRPC calls', async () => {
     await runs(Math.ceil(connectionCount / 8), 3, anyCalls);
   });
 });

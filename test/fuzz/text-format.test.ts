@@ -98,7 +98,7 @@ parameters { key: "k" value: { string_value: 'v\\n\\u00e9' } } # comment
 model_warmup < name: "w" inputs { key: "a" value { zero_data: true } } >`;
 
 describe(`text format, seed ${seed}`, () => {
-  it('reads back what was printed', () => {
+  it('reads printed text back unchanged', () => {
     const property = fc.property(fields, ({ text, tree }) => {
       expect(fieldsOf(parseTextFormat('t', text).root)).toEqual(tree);
     });

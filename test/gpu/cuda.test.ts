@@ -58,7 +58,7 @@ describe.runIf(cudaProblem === null)('a session on a GPU', () => {
     });
   });
 
-  it('gives what the CPU gives, for batches of changing size, in one part and in many', async () => {
+  it('gives the same answers as the CPU, for batches of changing size, in one part and in many', async () => {
     const width = 256;
     const file = folder.write('layer.onnx', layerModel(width));
     await withSession(engine, cpuSpec(file), async (cpu) => {

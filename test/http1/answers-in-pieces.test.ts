@@ -132,7 +132,7 @@ describe('an answer in pieces', () => {
     expect([source.asked, source.dones]).toEqual([0, 1]);
   });
 
-  it('that fails half way cuts the connection, which is told to the server', () => {
+  it('that fails half way cuts the connection, and the server gets the error', () => {
     const scene = new Scene();
     scene.say(get('/a'));
     let dones = 0;
@@ -155,7 +155,7 @@ describe('an answer in pieces', () => {
     expect(scene.heard()).not.toContain('0\r\n\r\n');
   });
 
-  it('is asked no more when the client is gone', async () => {
+  it('is not asked for more when the client has left', async () => {
     const scene = new Scene();
     scene.say(get('/a') + post('/b', 'x'));
     const source = new ListedSource('one', 'later');

@@ -41,7 +41,7 @@ describe('a head', () => {
     expect(scene.hears()).toEqual(['200 a', '408 refused close']);
   });
 
-  it('is not late when it is we who do not read on', () => {
+  it('is not late while the server itself does not read', () => {
     const scene = new Scene({ limits: { ...limits, maxUnsentBytes: 100 }, onRequest: answers });
     scene.socket.isSlow = true;
     scene.say(`${get('/a')}GET /b`);
@@ -159,7 +159,7 @@ describe('a client that does not read', () => {
     expect(scene.socket.destroyed).toBe(true);
   });
 
-  it('is not, as long as it takes a part of what waits', () => {
+  it('is not, as long as it takes some of the waiting bytes', () => {
     const scene = sceneOf((request) => request.answer('', [Buffer.alloc(30_000)]));
     const handle = { writeQueueSize: 1_000_000 };
     Object.assign(scene.socket, { _handle: handle });
@@ -177,7 +177,7 @@ describe('a client that does not read', () => {
 });
 
 describe('the end', () => {
-  it('leaves the client a second to read it, and drops what it still sends', () => {
+  it('leaves the client a second to read it, and drops further bytes', () => {
     const scene = sceneOf();
     scene.say('NONSENSE\n');
     expect(scene.hears()).toEqual(['400 refused close']);

@@ -54,7 +54,7 @@ describe('a request', () => {
     expect(more).toEqual([]);
   });
 
-  it('whose body nobody wants has it dropped', () => {
+  it('has its body dropped if no handler wants it', () => {
     const scene = new Scene({ collects: false });
     scene.say(`${post('/a', 'hello')}${chunkedHead('/b')}1\r\nx\r\n0\r\n\r\n${get('/c')}`);
     expect(scene.targets).toEqual(['/a', '/b', '/c']);
@@ -92,7 +92,7 @@ describe('a request', () => {
     }
   });
 
-  it('is whole for whoever answers at its last byte', () => {
+  it('is complete for a handler that answers at its last byte', () => {
     const scene = new Scene({ collects: false });
     scene.say(post('/a', 'hello', expecting).slice(0, -5));
     const [recorded] = scene.requests;
@@ -245,7 +245,7 @@ describe('pipelined requests', () => {
     expect(scene.requests.every(({ releases }) => releases === 1)).toBe(true);
   });
 
-  it('behind one that ends the connection are gone with it', () => {
+  it('after one that ends the connection are dropped', () => {
     const scene = new Scene();
     scene.say(get('/a') + get('/b'), post('/c', 'hello').slice(0, -1));
     const [a, b, c] = scene.requests;
@@ -304,7 +304,7 @@ describe('an answer', () => {
     expect([scene.requests[0].releases, scene.heard().length < 300]).toEqual([1, true]);
   });
 
-  it('counts once, whoever gives a second', () => {
+  it('is given once; a second one is ignored', () => {
     const scene = new Scene();
     scene.say(get('/a'));
     scene.requests[0].answer('first');
@@ -327,7 +327,7 @@ describe('an answer', () => {
 describe('a client that waits for leave to send the body', () => {
   const head = post('/a', 'hello', expecting).slice(0, -5);
 
-  it('gets it once, when somebody wants the body', () => {
+  it('gets `100 Continue` once, when the body is wanted', () => {
     const scene = new Scene();
     scene.say(head);
     expect(scene.heard()).toBe(continued);
@@ -343,7 +343,7 @@ describe('a client that waits for leave to send the body', () => {
     expect(scene.heard()).toBe(continued);
   });
 
-  it('gets none while nobody wants the body, and the end with an answer', () => {
+  it('gets none while the body is not wanted, and the answer ends the connection', () => {
     const scene = new Scene({ collects: false });
     scene.say(head);
     expect(scene.heard()).toBe('');
@@ -393,7 +393,7 @@ describe('a client that waits for leave to send the body', () => {
   });
 });
 
-describe('what is no request', () => {
+describe('an invalid request', () => {
   it('is refused behind the answers that are due, and nothing behind it is looked at', () => {
     const scene = new Scene();
     scene.say(`${get('/a')}NONSENSE\r\n\r\n${get('/b')}`);
@@ -461,7 +461,7 @@ describe('a client that closes its side', () => {
     expect([scene.heard(), scene.socket.isEnded, scene.refusals]).toEqual(['', true, []]);
   });
 
-  it('is gone, and what it asked for with it', () => {
+  it('has left, and its requests are cancelled', () => {
     const scene = new Scene();
     scene.say(get('/a') + get('/b'));
     scene.requests[1].answer('b');
@@ -470,7 +470,7 @@ describe('a client that closes its side', () => {
     expect([scene.requests[1].releases, scene.heard(), scene.socket.isEnded]).toEqual([1, '', true]);
   });
 
-  it('still gets what was written for it in this turn', () => {
+  it('still gets the bytes written in this turn', () => {
     const scene = answering();
     scene.say(get('/a'));
     scene.connection.ended();

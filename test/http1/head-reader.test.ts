@@ -155,7 +155,7 @@ describe('a head that came before', () => {
     expect(heads.map(({ rawHeaders }) => rawHeaders.length)).toEqual([4, 6, 4, 2, 4, 2, 4, 6]);
   });
 
-  it('is the same wherever it is cut, and so is what follows', () => {
+  it('is the same wherever it is cut, and so are the bytes after it', () => {
     const other = head.replace('b', 'c');
     for (let at = 1; at < head.length; at++) {
       const reading = new Reading().say(head, head.slice(0, at), `${head.slice(at)}${other.slice(0, at)}`);

@@ -314,7 +314,7 @@ describe('draining', () => {
     expect(clock.waitingCount).toBe(0);
   });
 
-  it('leaves an idle connection its grace, and serves what comes in it', async () => {
+  it('keeps an idle connection open for the grace, and serves requests in it', async () => {
     const { keeper, server, clock, open, asked } = await serve();
     const [idle, busy] = [await open(), await open()];
     const drained = server.drain(graceMs);
@@ -383,7 +383,7 @@ describe('draining', () => {
     }
   });
 
-  it('is told to connections that come meanwhile', async () => {
+  it('also applies to connections that arrive meanwhile', async () => {
     const { keeper, server, open, asked } = await serve();
     const first = await open();
     const drained = server.drain(graceMs);

@@ -192,7 +192,7 @@ describe('a header block', () => {
 describe('keepalive', () => {
   const limits = { keepaliveTimeMs: 10_000, keepaliveTimeoutMs: 3000 };
 
-  it('asks a peer that is silent, and closes when nothing comes back', () => {
+  it('pings a silent peer, and closes the connection when no answer comes', () => {
     const scene = sceneOf(limits);
     scene.wait(1000);
     scene.wait(9000);
@@ -281,7 +281,7 @@ describe('a socket that takes nothing', () => {
 });
 
 describe('age', () => {
-  it('of a connection is within a tenth of what was asked for, then it goes away', () => {
+  it('of a connection is within a tenth of the setting; then GOAWAY is sent', () => {
     for (let i = 0; i < 20; i++) {
       const scene = sceneOf({ maxConnectionAgeMs: 100_000 });
       scene.ask(1);

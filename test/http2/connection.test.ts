@@ -182,7 +182,7 @@ describe('an early answer', () => {
     expect(calls).toEqual(['data 41']);
   });
 
-  it('that waits for windows hears nothing of what still comes', () => {
+  it('that waits for windows gets no events of later frames', () => {
     const scene = new Scene({ settings: [[setting.initialWindowSize, 0]] });
     const { stream, calls } = scene.ask(1);
     stream.sendHeaders(okHead, false);
@@ -294,7 +294,7 @@ describe('a frame that breaks the rules of a connection', () => {
 });
 
 describe('frames without meaning here', () => {
-  it('are ignored: unknown types, priorities, GOAWAY, resets and updates of streams that are gone', () => {
+  it('are ignored: unknown types, priorities, GOAWAY, resets and updates of ended streams', () => {
     const scene = new Scene();
     scene.ask(1, end).stream.sendHeaders(okHead, true);
     scene.heard();
@@ -324,7 +324,7 @@ describe('frames without meaning here', () => {
 describe('windows that we announce', () => {
   const small = { streamWindowBytes: 70_000, connectionWindowBytes: 80_000 };
 
-  it('are told in the first turn', () => {
+  it('are sent in the first turn', () => {
     const scene = new Scene({ limits: small, isOpen: false });
     const [first, second] = scene.heard();
     expect(told(first)).toBe('settings');
@@ -365,7 +365,7 @@ describe('windows that we announce', () => {
     expect(scene.hears()).toEqual(['windowUpdate 0 20000']);
   });
 
-  it('of the connection stay closed for what a handler has not taken', () => {
+  it('of the connection stay closed for bytes that a handler has not taken', () => {
     const scene = new Scene({ limits: small, takesAtOnce: false });
     const { stream } = scene.ask(1);
     for (let i = 0; i < 4; i++) scene.say(data(1, bytes(16_384)));
@@ -404,7 +404,7 @@ describe('windows that we announce', () => {
     expect(scene.hears()).toEqual([]);
   });
 
-  it('come back whole after content that nobody wants', () => {
+  it('reopen completely after content that is dropped', () => {
     const scene = new Scene({ limits: small });
     const { stream } = scene.ask(1);
     scene.ask(3, end);
@@ -433,7 +433,7 @@ describe('memory for messages that are put together', () => {
 });
 
 describe('a handler', () => {
-  it('that throws what nobody expected ends its connection and no more, and that is told', () => {
+  it('that throws unexpectedly ends only its connection, and the exception is reported', () => {
     const bug = new TypeError('not a function');
     const scene = new Scene({
       onRequest: () => {

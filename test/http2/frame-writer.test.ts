@@ -65,7 +65,7 @@ describe('FrameWriter', () => {
     expect(sent()).toBe(hex(frame(frameType.data, frameFlag.endStream, 1, body)));
   });
 
-  it('sends of a body what frame and window let through, and ends the stream with its last byte only', () => {
+  it('sends as much of a body as frame and window allow, and ends the stream only with its last byte', () => {
     const body = Buffer.alloc(20_000, 3);
     expect(writer.data(1, body, 0, 20_000, true)).toBe(16_384);
     writer.sendWindow = 3000;

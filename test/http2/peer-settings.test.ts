@@ -10,11 +10,11 @@ function apply(...pairs: readonly SettingPair[]): PeerSettings {
 }
 
 describe('PeerSettings', () => {
-  it('has the values of RFC 9113 until it is told others', () => {
+  it('has the defaults of RFC 9113 before SETTINGS', () => {
     expect(apply()).toMatchObject({ headerTableBytes: 4096, initialWindowBytes: 65_535, maxFrameBytes: 16_384 });
   });
 
-  it('takes what it is told, the last of several', () => {
+  it('takes the values of SETTINGS, the last of several', () => {
     const peer = apply(
       [setting.headerTableSize, 100],
       [setting.initialWindowSize, 1],
@@ -28,7 +28,7 @@ describe('PeerSettings', () => {
     expect(apply([setting.maxFrameSize, 2 ** 24 - 1]).maxFrameBytes).toBe(65_536);
   });
 
-  it('ignores what it does not know and what concerns servers only', () => {
+  it('ignores unknown settings and those for servers only', () => {
     const ignored: SettingPair[] = [
       [0, 9],
       [7, 9],

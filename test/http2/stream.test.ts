@@ -130,7 +130,7 @@ describe('a body that the windows do not let through', () => {
   });
 });
 
-describe('a peer that opens no window for what is held', () => {
+describe('a peer that opens no window for held bytes', () => {
   it('is cut after a while in which nothing left, and only then', () => {
     const { scene, stream } = closedWindow();
     stream.sendData(bytes(100), null);
@@ -149,7 +149,7 @@ describe('a peer that opens no window for what is held', () => {
   });
 });
 
-describe('what is held is forgotten', () => {
+describe('held bytes are dropped', () => {
   const paths: readonly (readonly [string, (held: ReturnType<typeof closedWindow>) => void])[] = [
     ['the peer resets the stream', ({ scene }) => scene.say(resetStream(1, errorCode.cancel))],
     ['we reset the stream', ({ stream }) => stream.reset(errorCode.internal)],
@@ -205,14 +205,14 @@ describe('what is held is forgotten', () => {
 });
 
 describe('a receiver', () => {
-  it('is told of the close once, when the answer had not ended', () => {
+  it('gets onClosed once, if the answer had not ended', () => {
     const { scene, calls } = closedWindow();
     scene.say(resetStream(1, errorCode.cancel));
     scene.connection.lost();
     expect(calls).toEqual(['end', 'closed']);
   });
 
-  it('is told nothing when it gave the stream up itself', () => {
+  it('gets no event after it has reset the stream itself', () => {
     const { scene, stream, calls } = closedWindow();
     stream.reset(errorCode.cancel);
     scene.connection.lost();
@@ -227,7 +227,7 @@ describe('answers of many streams', () => {
     amount: fc.oneof(fc.integer({ min: 1, max: 50 }), fc.integer({ min: 1, max: 40_000 })),
   });
 
-  it('never exceed a window, and what is held is what was given and has not left', () => {
+  it('never exceed a window, and the held bytes are those given and not sent', () => {
     fc.assert(
       fc.property(fc.nat(1000), fc.array(action, { maxLength: 60 }), (initial, actions) => {
         const scene = new Scene({ settings: [[setting.initialWindowSize, initial]] });

@@ -15,7 +15,7 @@ describe('MemoryBudget', () => {
     expect(() => budget.checkAnswer(3 * MiB, 2 * MiB)).not.toThrow();
   });
 
-  it('takes whatever is alone, and the growth of whatever is alone', () => {
+  it('accepts a request that is alone, and its growth', () => {
     const budget = new MemoryBudget(MiB);
     expect(budget.reserve(MiB)).toBe(true);
     expect(budget.reserve(5 * MiB, MiB)).toBe(true);
@@ -33,7 +33,7 @@ describe('MemoryBudget', () => {
     expect(budget.reserve(MiB, 5 * MiB)).toBe(false);
   });
 
-  it('sends small answers whatever waits', () => {
+  it('always sends small answers', () => {
     const budget = new MemoryBudget(MiB);
     budget.add(3 * MiB);
     expect(() => budget.checkAnswer(16 * KiB, 0)).not.toThrow();
@@ -56,7 +56,7 @@ describe('MemoryBudget', () => {
     expect(received).toBe(2 * 1024);
   });
 
-  it('says what is there, what is asked for and which flag bounds it', () => {
+  it('names the available bytes, the requested ones and the flag of the limit', () => {
     const budget = new MemoryBudget(1000);
     budget.add(900);
     expect(budget.exhausted(200)).toMatchObject({

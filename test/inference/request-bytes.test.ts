@@ -12,7 +12,7 @@ function bytesOf(rest: Parameters<typeof inferenceRequest>[0]): number {
   return draft.heldBytes - message.byteLength;
 }
 
-describe('what a request holds besides its message', () => {
+describe('memory of a request besides its message', () => {
   it('counts no tensor that lies in the message', () => {
     const view = tensor(new Uint8Array(message, 10, 900_000));
     expect(bytesOf({ inputs: [view] })).toBeLessThan(1000);

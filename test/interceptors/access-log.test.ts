@@ -39,7 +39,7 @@ function ringAround(logged: LoggedRequests, verb: Infer) {
 }
 
 describe('the access log', () => {
-  it('writes who asked what, how it went, how long it took and how many bytes there were', () => {
+  it('writes caller, request, outcome, duration and bytes', () => {
     const ring = ringAround('all', (request, _context, sink) => {
       ring.clock.advance(12.5);
       sink.next(response(request), true);

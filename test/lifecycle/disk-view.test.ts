@@ -157,7 +157,7 @@ describe('a start', () => {
     expect(await scan.models.get('m')?.lacks()).toEqual([]);
   });
 
-  it('tries what goes on lacking something after five seconds', async () => {
+  it('tries an incomplete folder after five seconds', async () => {
     const { repository, view, clock } = newView();
     put(repository, { 'm/1/': '', 'n/1/model.onnx': whole });
     const scan = await during(clock, view.scanForStart(true));
@@ -165,14 +165,14 @@ describe('a start', () => {
     expect(clock.now()).toBeLessThan(7000);
   });
 
-  it('does not wait for what time cannot mend', async () => {
+  it('does not wait for permanent faults', async () => {
     const { repository, view, clock } = newView();
     put(repository, { 'm/1/model.onnx': 'no model at all', 'n/1/model.onnx': whole, 'n/config.pbtxt': 'nonsense' });
     expect(names(await during(clock, view.scanForStart(true)))).toEqual(['m', 'n']);
     expect(clock.now()).toBeLessThan(1500);
   });
 
-  it('leaves what waits to the poll, where there is one', async () => {
+  it('leaves incomplete folders to the poll, if there is one', async () => {
     const { repository, view, clock } = newView();
     put(repository, { 'm/1/': '', 'n/1/model.onnx': whole });
     expect(names(await during(clock, view.scanForStart(false)))).toEqual(['n', 'm waits for 1/model.onnx']);
@@ -203,7 +203,7 @@ describe('a start', () => {
 });
 
 describe('a repository that vanishes', () => {
-  it('counts as it was, is told once, and counts again when there are folders', async () => {
+  it('counts as before, is logged once, and counts again when there are folders', async () => {
     const parent = temporary();
     const [one, two] = [join(parent, 'one'), join(parent, 'two')];
     put(parent, { 'one/a/1/model.onnx': 'x', 'one/b/1/model.onnx': 'x', 'two/c/1/model.onnx': 'x' });

@@ -184,7 +184,7 @@ class Scene {
 }
 
 describe('model control', () => {
-  it('fulfils wishes in the order in which they were asked, whatever fails, lags or is asked meanwhile', async () => {
+  it('fulfils wishes in the order in which they were asked, with any faults, delays and other wishes', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(anyStep, { minLength: 5, maxLength: 60 }), async (steps) => {
         const scene = new Scene('explicit');
@@ -242,7 +242,7 @@ describe('model control', () => {
     );
   });
 
-  it('serves in mode poll what lies in the folders, as soon as they rest', async () => {
+  it('serves the contents of the folders in mode poll, as soon as they stop changing', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(anyStep, { minLength: 5, maxLength: 60 }), async (steps) => {
         const scene = new Scene('poll');
@@ -275,7 +275,7 @@ describe('model control', () => {
     );
   });
 
-  it('lets no model serve without what it needs, and none wait for ever', async () => {
+  it('lets no model serve without its needed models, and none wait for ever', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(anyNeedyStep, { minLength: 5, maxLength: 60 }),

@@ -53,7 +53,7 @@ describe('start-up', () => {
     expect(control.isReady(true)).toBe(true);
   });
 
-  it('loads nothing in explicit mode but what was asked for', async () => {
+  it('loads only the requested models in explicit mode', async () => {
     const { control, view } = newControl({ startupModels: ['b'] });
     view.put('a', '1');
     view.put('b', '1');
@@ -121,7 +121,7 @@ describe('explicit control', () => {
     await expect(control.unload('ghost', false)).resolves.toBeUndefined();
   });
 
-  it('loads from what the call brings', async () => {
+  it('loads from the files of the call', async () => {
     const { control, view } = newControl();
     const brought = { config: '{}', files: new Map([['9/model.onnx', new Uint8Array(1)]]) };
     await control.load('m', brought);
@@ -191,7 +191,7 @@ describe('a repository that is not there at the start', () => {
 });
 
 describe('a model that is no longer there', () => {
-  it('is told apart from one that never was, also when its folder is gone', async () => {
+  it('differs from one that never existed, also when its folder has disappeared', async () => {
     const { control, view, clock } = newControl({ mode: 'poll' });
     const source = new FakeSource([1]);
     view.put('a', '1', async () => source);

@@ -81,7 +81,7 @@ describe('a model', () => {
     expect(states(life)).toEqual(['1 READY', '3 READY']);
   });
 
-  it('says what is wrong with a version that it does not serve', async () => {
+  it('names the fault of a version that does not serve', async () => {
     const { life } = newLife();
     expect(codeOf(() => life.table.find(''))).toBe(
       "not_found: Request for unknown model: 'm' has no available versions",
@@ -172,7 +172,7 @@ describe('a model', () => {
     expect(moves).toEqual(['1 loading', '1 warming', '1 ready']);
   });
 
-  it('refuses a source without versions and keeps what it has', async () => {
+  it('refuses a source without versions and keeps the serving ones', async () => {
     const { life } = newLife();
     await apply(life, new FakeSource([1]));
     await expect(apply(life, new FakeSource([]))).rejects.toThrow('at least one version must be available');
@@ -268,7 +268,7 @@ describe('a model', () => {
     expect(first.loaded.get(1)?.isClosed).toBe(true);
   });
 
-  it('is forgotten once nothing of it drains, unless somebody wishes for it by then', async () => {
+  it('is forgotten once no version drains, unless there is a new wish by then', async () => {
     const { life, moves } = newLife();
     const first = new FakeSource([1]);
     await apply(life, first);

@@ -68,7 +68,7 @@ class Story {
 }
 
 describe('a model that needs another one', () => {
-  it('waits for it at the start, whatever their names and however few may load at once', async () => {
+  it('waits for it at the start, for any names and with a single load slot', async () => {
     const story = new Story({ mode: 'none' });
     story.put('a', 'b');
     story.put('b', 'c');
@@ -189,7 +189,7 @@ describe('when a needed model changes', () => {
     expect(story.control.find('a', '1').state).toBe('ready');
   });
 
-  it('leaves service with it, with the reason, and comes back with it', async () => {
+  it('leaves service with it, with the reason, and returns with it', async () => {
     const story = await twoModels();
     story.put('top', 'a');
     await story.load('top');
@@ -211,7 +211,7 @@ describe('when a needed model changes', () => {
     expect(await story.states()).toEqual(['a 1 READY', 'b 1 READY', 'top 1 READY']);
   });
 
-  it('does not come back after it was unloaded itself', async () => {
+  it('does not return after it was unloaded itself', async () => {
     const story = await twoModels();
     await story.control.unload('b', false);
     await story.control.unload('a', false);
@@ -220,7 +220,7 @@ describe('when a needed model changes', () => {
     expect(() => story.control.find('a', '')).toThrow('no available versions');
   });
 
-  it('takes what it needs with it where that is asked for, but nothing that somebody else wants', async () => {
+  it('unloads the needed models if asked to, but none that others need', async () => {
     const story = await twoModels();
     story.put('other', 'b');
     await story.load('other');
@@ -235,7 +235,7 @@ describe('when a needed model changes', () => {
     expect(story.control.find('b', '').state).toBe('ready');
   });
 
-  it('is taken up by the poll when what it needs comes later', async () => {
+  it('is loaded by the poll when the needed model comes later', async () => {
     const story = new Story({ mode: 'poll' });
     story.put('a', 'b');
     expect(await story.control.start()).toEqual(['a']);
@@ -255,7 +255,7 @@ describe('when a needed model changes', () => {
     expect(story.control.readyVersions('a').map(({ version }) => version)).toEqual([4]);
   });
 
-  it('keeps nothing and nobody when the server stops', async () => {
+  it('holds no lease when the server stops', async () => {
     const story = await twoModels();
     const stopped = story.control.stop();
     for (const name of ['a', 'b']) {

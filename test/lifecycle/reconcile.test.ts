@@ -5,8 +5,8 @@ import { reconcile } from '../../src/lifecycle/reconcile.ts';
 
 const numbers = fc.uniqueArray(fc.integer({ min: 1, max: 6 })).map((list) => list.sort((a, b) => a - b));
 
-describe('the steps to what is aspired to', () => {
-  it('end in exactly the versions that were wished for, whatever served before', () => {
+describe('the steps to the wished state', () => {
+  it('end in exactly the wished versions, whichever served before', () => {
     fc.assert(
       fc.property(numbers, numbers, numbers, fc.boolean(), (versions, serving, changed, resizes) => {
         const reloads = (version: number): boolean => changed.includes(version);
@@ -22,7 +22,7 @@ describe('the steps to what is aspired to', () => {
     );
   });
 
-  it('take everything out for an unload, and forget what is gone', () => {
+  it('take all versions out for an unload, and forget a model whose folder has disappeared', () => {
     expect(reconcile({ kind: 'unloaded' }, [1, 2])).toEqual([{ kind: 'commit', stay: [], leave: [1, 2] }]);
     expect(reconcile({ kind: 'gone' }, [3])).toEqual([{ kind: 'commit', stay: [], leave: [3] }, { kind: 'forget' }]);
   });

@@ -73,7 +73,7 @@ describe('a watched repository', () => {
     expect(facts.slice(1)).toEqual(['m waits no more', 'changed m b']);
   });
 
-  it('waits for what a model lacks, tells it once, and loads the model when it is there', async () => {
+  it('waits for missing files, reports them once, and loads the model when they exist', async () => {
     const { view, clock, watch, facts } = newWatch(1000);
     view.put('m', 'no file', undefined, ['2/model.onnx']);
     watch.start();
@@ -89,7 +89,7 @@ describe('a watched repository', () => {
     expect(facts.slice(2)).toEqual(['m waits no more', 'changed m all']);
   });
 
-  it('loads what goes on lacking something, so that the error is told', async () => {
+  it('loads an incomplete model in the end, so that the error is reported', async () => {
     const { view, clock, watch, facts } = newWatch(1000);
     view.put('m', 'a', undefined, ['1/model.onnx']);
     watch.start();
@@ -97,7 +97,7 @@ describe('a watched repository', () => {
     expect(facts).toEqual(['m waits for 1/model.onnx', 'm waits no more', 'changed m a']);
   });
 
-  it('waits no more for what is gone', async () => {
+  it('does not wait for a model that has disappeared', async () => {
     const { view, clock, watch, facts } = newWatch(1000);
     view.put('m', 'a', undefined, ['1/model.onnx']);
     watch.start();
@@ -107,7 +107,7 @@ describe('a watched repository', () => {
     expect(facts).toEqual(['m waits for 1/model.onnx', 'm waits no more']);
   });
 
-  it('says nothing of what was acted upon before', async () => {
+  it('does not report unchanged models', async () => {
     const { view, clock, watch, facts } = newWatch();
     view.put('m', 'a');
     watch.remember(await view.scan());
@@ -129,7 +129,7 @@ describe('a watched repository', () => {
     expect(facts).toEqual(['changed m broken', 'changed m mended']);
   });
 
-  it('tells that a model is gone, and that it is back', async () => {
+  it('reports that a model has disappeared, and that it is back', async () => {
     const { view, clock, watch, facts } = newWatch(1000);
     view.put('m', 'a');
     watch.remember(await view.scan());

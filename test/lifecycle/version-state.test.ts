@@ -58,7 +58,7 @@ describe('version states', () => {
     expect(life.reason).toBe('no such operator');
   });
 
-  it('ends every life in gone', () => {
+  it('ends in the state gone on every path', () => {
     for (const state of states) {
       const reachable = new Set<VersionState>([state]);
       for (const known of reachable) for (const next of versionStates[known].movesTo) reachable.add(next);

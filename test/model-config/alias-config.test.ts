@@ -41,7 +41,7 @@ describe('the configuration of an alias', () => {
     expect(faultsWithoutModel(query(`platform: "alias" ${text}`)).join('; ')).toContain(reason);
   });
 
-  it('shows what callers see of the target, and nothing that it runs with', () => {
+  it('shows the tensors of the target, and none of its instances', () => {
     const target = resolveModelConfig({
       modelName: 'resnet',
       source: {

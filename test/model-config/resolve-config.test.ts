@@ -26,7 +26,7 @@ describe('resolving a configuration', () => {
     expect(sameAsJson.dynamicBatching).toEqual(text.dynamicBatching);
   });
 
-  it('accepts what it gives out, for every shape of model', () => {
+  it('accepts its own output, for every shape of model', () => {
     const dimension = fc.constantFrom<number | string>('', 'N', 'batch', 'seq', 0, 1, 3);
     const shape = fc.option(fc.array(dimension, { maxLength: 3 }));
     const tensors = (prefix: string) =>

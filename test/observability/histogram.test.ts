@@ -10,7 +10,7 @@ describe('a histogram', () => {
     expect(histogram.sum).toBe(22_002);
   });
 
-  it('orders the bounds that a configuration gives and drops repetitions and what is no number', () => {
+  it('orders bounds and drops duplicates and NaN', () => {
     expect([...new Histogram([10, 1, 10, Number.NaN, Number.POSITIVE_INFINITY, 5], 1).bounds]).toEqual([1, 5, 10]);
   });
 

@@ -24,7 +24,7 @@ describe('a latency window', () => {
     );
   });
 
-  it('forgets what is older than a minute and keeps the total', () => {
+  it('drops durations older than a minute and keeps the total', () => {
     const window = new LatencyWindow(0);
     window.observe(5_000_000, 0);
     expect(window.quantilesNs([0.5], windowMs - 1)[0]).toBeGreaterThan(4_900_000);

@@ -25,7 +25,7 @@ describe('a line writer', () => {
     expect(state.text).toBe('one\n');
   });
 
-  it('keeps what a full pipe does not take and goes on in order', () => {
+  it('keeps lines that a full pipe does not take, and continues in order', () => {
     const { state, writer } = pipe(5);
     writer.write('one\n');
     writer.write('two\n');
@@ -73,7 +73,7 @@ describe('a line writer', () => {
     expect(lines[4].dropped).toBe(6);
   });
 
-  it('forgets what a failing descriptor does not take, and never throws', () => {
+  it('drops lines that a failing descriptor does not take, and never throws', () => {
     const failures = ['EPIPE', 'ENOSPC'];
     let text = '';
     const writer = new LineWriter({

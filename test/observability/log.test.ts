@@ -21,7 +21,7 @@ async function logged(config: Partial<LogConfig>, write: (log: Awaited<ReturnTyp
 }
 
 describe('the log', () => {
-  it('is one JSON object per line where nobody looks at a terminal', async () => {
+  it('is one JSON object per line without a terminal', async () => {
     const text = await logged({}, ({ logger }) => {
       logger.info({ model: 'm', version: 2 }, 'ready');
       logger.warn({}, 'two\nlines');
@@ -41,7 +41,7 @@ describe('the log', () => {
     expect(text).not.toContain('hidden');
   });
 
-  it('leaves out what is below its level', async () => {
+  it('leaves out lines below its level', async () => {
     const write = ({ logger }: Awaited<ReturnType<typeof openLog>>) => {
       logger.debug({}, 'd');
       logger.info({}, 'i');

@@ -74,13 +74,13 @@ describe('the metrics of a version', () => {
     expect(types.get('nv_inference_request_duration_histogram_us')).toBe('histogram');
   });
 
-  it('vanish when the version is gone', async () => {
+  it('disappear when the version is unloaded', async () => {
     const metrics = metricsWith();
     metrics.createStatistics(identityOf()).retire();
     expect((await scrape(metrics)).samples.size).toBe(0);
   });
 
-  it('count what was told, in microseconds', async () => {
+  it('count the reported durations, in microseconds', async () => {
     const metrics = metricsWith();
     const version = metrics.createStatistics(identityOf());
     version.loaded(1.5);
@@ -195,7 +195,7 @@ describe('the metrics of a version', () => {
     expect((await scrape(metrics)).samples.get(median)).toBeNaN();
   });
 
-  it('are written once for all who ask at the same time, and anew for the next', async () => {
+  it('are written once for concurrent scrapes, and again for the next one', async () => {
     const metrics = metricsWith();
     const version = metrics.createStatistics(identityOf());
     const [first, second] = [metrics.render(), metrics.render()];
@@ -223,7 +223,7 @@ describe('the metrics of the machine', () => {
     expect((await scrape(unreadable)).samples.has('nv_cpu_utilization{}')).toBe(false);
   });
 
-  it('have a series per GPU for what its driver tells', async () => {
+  it('have a series per GPU for each reading of its driver', async () => {
     const reading = {
       uuid: 'GPU-7',
       utilization: 0.5,

@@ -102,7 +102,7 @@ describe('the statistics of a version', () => {
     expect(closeReasons.map((reason) => version.cells[closedCell(reason)])).toEqual([1, 2, 3, 4, 5]);
   });
 
-  it('add up to what was told, for any history', () => {
+  it('add up to the reported events, for any history', () => {
     const batch = fc.record({
       rows: fc.array(fc.integer({ min: 1, max: 64 }), { minLength: 1, maxLength: 8 }),
       inferNs: fc.integer({ min: 0, max: 10 ** 9 }),

@@ -81,7 +81,7 @@ describe('the facts of an ONNX file', () => {
     expect(inputs.map(({ dims }) => dims)).toEqual([[], null]);
   });
 
-  it('name what is no tensor', async () => {
+  it('name values that are no tensors', async () => {
     const float = tensorType(elem.float, [1]);
     const kinds = [
       valueInfo('s', sequenceType(float)),
@@ -288,7 +288,7 @@ describe('the example models', () => {
   const repository = join(import.meta.dirname, '../../model-repository');
   const names = existsSync(repository) ? readdirSync(repository) : [];
 
-  it('are all readable and declare what their expected answers have', async () => {
+  it('are all readable and declare the tensors of their expected answers', async () => {
     expect(names.length).toBeGreaterThan(5);
     for (const name of names) {
       const facts = await readOnnxFile(join(repository, name, '1/model.onnx'));

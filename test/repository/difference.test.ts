@@ -20,7 +20,7 @@ const content = (
 const base = 'max_batch_size: 8 instance_group { count: 1 } version_policy { all { } }';
 const difference = (now: ModelContent) => differenceBetween(content(base), now);
 
-describe('what changed', () => {
+describe('a difference', () => {
   it('is nothing when the configuration was only touched or written differently', () => {
     expect(isNoDifference(difference(content(base, { 1: 'a' }, 'o', 'later')))).toBe(true);
     const reordered = 'version_policy: < all { } >  max_batch_size: 8, instance_group: [ { count: 1 } ]';

@@ -18,14 +18,14 @@ describe('reading a file of a model', () => {
     expect((await read(path)).equals(bytes)).toBe(true);
   });
 
-  it('reads what is larger than one piece', async () => {
+  it('reads files larger than one piece', async () => {
     const path = join(temporary(), 'file');
     const bytes = Buffer.alloc(3_500_000, 'abcdefg');
     writeFileSync(path, bytes);
     expect((await read(path, 4_000_000)).equals(bytes)).toBe(true);
   });
 
-  it('follows links and refuses what is too large before it reads it', async () => {
+  it('follows links, and refuses a file that is too large before reading it', async () => {
     const folder = temporary();
     writeFileSync(join(folder, 'file'), 'x');
     symlinkSync(join(folder, 'file'), join(folder, 'link'));

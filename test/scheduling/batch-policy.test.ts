@@ -57,7 +57,7 @@ describe('the policy of dynamic batching', () => {
     expect(lone.arrived(queueOf([1]), idle, loneStreak)).toBe('now');
   });
 
-  it('hands a full batch over ahead once it has seen a run, and only where nobody expires meanwhile', () => {
+  it('hands a full batch over ahead once it has seen a run, and only if no request expires meanwhile', () => {
     const ahead = policy();
     expect(ahead.arrived(queueOf([2, 2]), busy, 0)).toBe('now');
     expect(ahead.decide(queueOf([2, 2]), busy, 0)).toEqual(nothing);
@@ -118,7 +118,7 @@ class PairPolicy implements BatchPolicy {
   }
 }
 
-describe('a scheduler with a policy of its own', () => {
+describe('a scheduler with another policy', () => {
   const withPairs = (policy: PairPolicy): ChooseScheduler => {
     return (config) => (plan, instances, tools) => {
       const scheduler = new DynamicBatcher({

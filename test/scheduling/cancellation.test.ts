@@ -41,7 +41,7 @@ describe('a caller who leaves', () => {
     expect(stage.send().isWaiting).toBe(true);
   });
 
-  it('while running counts as cancelled at once and is told when its batch reads the request no more', async () => {
+  it('while running counts as cancelled at once, and its sink is called when the batch no longer reads the request', async () => {
     const stage = new Stage();
     const [first, second] = stage.sendMany(2);
     await stage.turn();

@@ -208,7 +208,7 @@ describe('a model without a batch dimension', () => {
   });
 });
 
-describe('what the engine is given', () => {
+describe('the batch for the engine', () => {
   it('names each input once, with the parts in order and the rows added up', async () => {
     const stage = new Stage();
     stage.send([1, 2]);

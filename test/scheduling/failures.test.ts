@@ -236,7 +236,7 @@ describe('the slabs of a batch', () => {
     expect(run.releaseCount).toBe(1);
   });
 
-  it('do not wait for callers who left', async () => {
+  it('do not wait for callers who have left', async () => {
     const stage = new Stage();
     const [first, second] = stage.sendMany(2);
     await stage.turn();

@@ -90,7 +90,7 @@ describe('instances that come and go', () => {
 });
 
 describe('draining', () => {
-  it('finishes what was accepted, refuses what comes, and resolves when nothing is left', async () => {
+  it('finishes accepted requests, refuses new ones, and resolves when none is left', async () => {
     const stage = new Stage();
     const callers = stage.sendMany(10);
     await stage.turn();
@@ -149,7 +149,7 @@ describe('giving up', () => {
     expect(stage.instances.map((instance) => instance.terminateCount)).toEqual([0, 0]);
   });
 
-  it('fails all requests at once with the given error and ends what runs', async () => {
+  it('fails all requests at once with the given error and cancels running batches', async () => {
     const stage = new Stage({ instances: [new FakeInstance(), new FakeInstance()] });
     const callers = stage.sendMany(20);
     await stage.turn();

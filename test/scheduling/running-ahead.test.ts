@@ -39,7 +39,7 @@ describe('a full batch behind the running one', () => {
     expect(callers.map(({ values }) => values)).toEqual(callers.map((_, i) => [i]));
   });
 
-  it('is one at most: what comes then waits where it can get company', async () => {
+  it('is at most one: later requests wait in the queue, where others can join them', async () => {
     const stage = await busyStage();
     stage.sendMany(full * 3);
     await stage.turn();
@@ -138,7 +138,7 @@ describe('callers of a batch that waits behind another', () => {
     expect(callers.every(({ error }) => error?.code === 'cancelled')).toBe(true);
   });
 
-  it('are not harmed by callers of the other batch who leave, whatever the engine has done meanwhile', async () => {
+  it('are not harmed when callers of the other batch leave, whatever the engine does meanwhile', async () => {
     for (const hasEnded of [false, true]) {
       const instance = eager();
       instance.lags = true;
@@ -173,7 +173,7 @@ describe('callers of a batch that waits behind another', () => {
     expect(callers.every(({ response }) => response !== null)).toBe(true);
   });
 
-  it('are told at once when the version is given up', async () => {
+  it('fail at once when the version is aborted', async () => {
     const stage = await busyStage();
     const callers = stage.sendMany(full);
     await stage.turn();

@@ -153,7 +153,7 @@ describe('for every course of events', () => {
     }, 60);
   });
 
-  it('nobody who stays is told that the request was cancelled', async () => {
+  it('a caller who stays is never told that the request was cancelled', async () => {
     await check((_stage, sent) => {
       for (const { caller } of sent) {
         if (!caller.cancellation.cancelled) expect(caller.error?.code).not.toBe('cancelled');
@@ -206,7 +206,7 @@ describe('for every course of events', () => {
     }, 63);
   });
 
-  it('answers keep the order of arrival where that is asked, but for callers who left', async () => {
+  it('answers keep the order of arrival if configured, except for callers who left', async () => {
     await check((stage, sent, model) => {
       if (!model.keepsOrder) return;
       const refusedAtOnce = stage.observer.failures.filter((failure) => !failure.wasQueued).length;
@@ -217,7 +217,7 @@ describe('for every course of events', () => {
     }, 64);
   });
 
-  it('an idle instance leaves nobody waiting past the delay', async () => {
+  it('an idle instance leaves no request waiting past the delay', async () => {
     await fc.assert(
       fc.asyncProperty(anyCourse, async ([model, steps]) => {
         const stage = stageFor({ ...model, inline: true });

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { ProcessSignals } from '../../src/server/process-signals.ts';
 
 describe('the signals of the process', () => {
-  it('are kept until somebody asks for them, and given in their order', () => {
+  it('are kept until there is a receiver, and delivered in order', () => {
     const source = new EventEmitter();
     const signals = new ProcessSignals(source);
     source.emit('SIGINT');

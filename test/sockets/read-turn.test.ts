@@ -40,7 +40,7 @@ describe('ReadTurn', () => {
     expect(resumed).toEqual(['other', 'again']);
   });
 
-  it('leaves alone what was paused or closed meanwhile', async () => {
+  it('does not resume sockets that were paused or closed meanwhile', async () => {
     const resumed: string[] = [];
     const turn = new ReadTurn();
     const [paused, closed, open] = ['paused', 'closed', 'open'].map((name) => socketOf(name, resumed));

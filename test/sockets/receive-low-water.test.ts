@@ -34,7 +34,7 @@ async function wait(ms: number): Promise<void> {
 }
 
 describe('the mark of a socket', () => {
-  it('is raised for a large message once, to what is still to come in the end, and falls with its last byte', () => {
+  it('is raised once for a large message, then lowered to the missing bytes, and falls with its last byte', () => {
     const mark = markOf(7);
     mark.read(600_000);
     mark.read(400_000);

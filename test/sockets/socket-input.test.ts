@@ -45,7 +45,7 @@ async function until(holds: () => boolean): Promise<void> {
 }
 
 describe('readInto', () => {
-  it('leaves alone what is no accepted socket of Node', async () => {
+  it('does not touch anything but an accepted socket of Node', async () => {
     const { socket } = await connected();
     const take = () => undefined;
     const read = () => readInto(socket, buffer, take, new ReadTurn());
@@ -121,7 +121,7 @@ describe('readInto', () => {
     expect(seen).toBe(inTurn + 5);
   });
 
-  it('may be closed by whoever takes the bytes, in any read', async () => {
+  it('may be closed by the receiver of the bytes, in any read', async () => {
     for (let reads = 1; reads <= fullReadsPerTurn; reads++) {
       const { client, socket } = await connected();
       let seen = 0;

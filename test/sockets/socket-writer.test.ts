@@ -25,7 +25,7 @@ function put(text: string): Buffer {
 
 const sent = () => socket.writes.map((write) => write.toString('latin1'));
 
-describe('what is written in one turn', () => {
+describe('writes of one turn', () => {
   it('leaves in one write at its end', () => {
     put('a');
     put('bc');
@@ -67,7 +67,7 @@ describe('what is written in one turn', () => {
     expect(sent()).toEqual(['a', 'b']);
   });
 
-  it('uses no more than was committed of what was reserved', () => {
+  it('uses only the committed part of the reserved bytes', () => {
     writer.reserve(1000);
     const at = writer.reserve(10);
     writer.target.write('xy', at);
@@ -131,7 +131,7 @@ describe('a chunk', () => {
 });
 
 describe('onWritten', () => {
-  it('is called in order when the socket has taken what was there', () => {
+  it('is called in order when the socket has taken the earlier bytes', () => {
     socket.isSlow = true;
     const calls: number[] = [];
     put('a');
@@ -146,7 +146,7 @@ describe('onWritten', () => {
     expect(writer.unsentBytes).toBe(0);
   });
 
-  it('waits for what left before when there is nothing to write', async () => {
+  it('waits for earlier bytes when there is nothing to write', async () => {
     socket.isSlow = true;
     const calls: number[] = [];
     put('a');
@@ -160,7 +160,7 @@ describe('onWritten', () => {
     expect(calls).toEqual([1]);
   });
 
-  it('is not called when the connection is gone', async () => {
+  it('is not called when the connection is lost', async () => {
     socket.isSlow = true;
     const calls: number[] = [];
     socket.on('error', () => undefined);
@@ -178,7 +178,7 @@ describe('onWritten', () => {
 });
 
 describe('the end', () => {
-  it('follows what was written before, in the same turn', () => {
+  it('follows earlier writes, in the same turn', () => {
     put('a');
     writer.append(Buffer.from('b'));
     writer.end();
@@ -196,7 +196,7 @@ describe('the end', () => {
   });
 });
 
-describe('what waits for a socket', () => {
+describe('bytes that wait for a socket', () => {
   const counted = () => {
     let waiting = 0;
     const slow = new MemorySocket();
@@ -207,7 +207,7 @@ describe('what waits for a socket', () => {
     return { slow, counting, waiting: () => waiting };
   };
 
-  it('is told when it is more than the buffer of a socket, until it is taken', () => {
+  it('are counted above the buffer of a socket, until they are taken', () => {
     const { slow, counting, waiting } = counted();
     counting.append(Buffer.alloc(1000));
     turn.end();
@@ -220,7 +220,7 @@ describe('what waits for a socket', () => {
     expect(waiting()).toBe(0);
   });
 
-  it('is told within a turn that writes much', () => {
+  it('are counted within a turn that writes much', () => {
     const { counting, waiting } = counted();
     for (let i = 0; i < 10; i++) counting.append(Buffer.alloc(100_000));
     expect(waiting()).toBe(1_000_000);

@@ -13,7 +13,7 @@ const elementsOf = (data: Uint8Array): number[][] => [...bytesElements(data)].ma
 const anyElements = fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 20 });
 
 describe('elements of a BYTES tensor', () => {
-  it('come back as they were encoded, NUL bytes and empty ones included', () => {
+  it('are decoded as they were encoded, NUL bytes and empty ones included', () => {
     fc.assert(
       fc.property(anyElements, (elements) => {
         const data = encodeBytesElements(elements);
@@ -63,7 +63,7 @@ describe('broken BYTES data', () => {
     expect(countBytesElements(new Uint8Array([0, 0, 0, 128])).fault).toBe('length');
   });
 
-  it('never throws, and yields what was whole before the fault', () => {
+  it('never throws, and yields the complete elements before the fault', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 64 }), (data) => {
         const { count, fault, leftBytes } = countBytesElements(data);

@@ -31,7 +31,7 @@ describe('the datatypes', () => {
     expect(datatypeOf(name)).toBeNull();
   });
 
-  it('do not include what configurations and ONNX know beyond them', () => {
+  it('do not include further types of configurations and ONNX', () => {
     expect(datatypeOfConfigName('TYPE_INVALID')).toBeNull();
     expect(datatypeOfOnnxCode(0)).toBeNull();
     expect(datatypeOfOnnxCode(17)).toBeNull();

@@ -61,7 +61,7 @@ async function allRung(): Promise<void> {
 }
 
 describe('a doorbell', () => {
-  it('wakes the thread that made it, with what was written before', async () => {
+  it('wakes the thread that made it, which sees earlier writes', async () => {
     const words = sharedWords(2);
     const bell = counter();
     start({ what: 'ring', words, id: bell.id, times: 1 });
@@ -129,7 +129,7 @@ describe('a doorbell', () => {
     expect(native.createDoorbell(() => undefined)).toBeGreaterThan(id);
   });
 
-  it('makes what its callback throws an uncaught exception of its thread', async () => {
+  it('turns an exception of its callback into an uncaught exception of its thread', async () => {
     const worker = start({ what: 'throw' });
     native.ringDoorbell(await firstMessage(worker));
     const [error] = await once(worker, 'error');
@@ -184,7 +184,7 @@ describe('a doorbell', () => {
     native.closeDoorbell(mine.id);
   });
 
-  it('is not made or rung with what makes no sense', () => {
+  it('is not made or rung with invalid arguments', () => {
     expect(() => native.createDoorbell('bell' as unknown as () => void)).toThrow(TypeError);
     for (const id of [0, -1, 1e9, Number.NaN]) native.ringDoorbell(id);
     native.ringDoorbell('bell' as unknown as number);

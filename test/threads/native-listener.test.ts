@@ -143,7 +143,7 @@ describe('another descriptor of a socket', () => {
     expect(await answerer('127.0.0.1', port)).toBe('copy');
   });
 
-  it('is not to be had of what is none', () => {
+  it('is not made from an invalid descriptor', () => {
     expect(native.duplicateSocket(-1)).toBe(-1);
     expect(native.duplicateSocket(2 ** 30)).toBe(-1);
     expect(native.duplicateSocket('1' as unknown as number)).toBe(-1);

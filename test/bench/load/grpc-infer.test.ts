@@ -37,7 +37,7 @@ describe('grpcMessage', () => {
 describe('rawOutputOf', () => {
   const framed = (message: Uint8Array): Buffer => Buffer.concat([Buffer.alloc(5), message]);
 
-  it('finds the tensor in what the reference serialiser wrote', () => {
+  it('finds the tensor in the bytes of the reference serialiser', () => {
     const message = service.ModelInfer.responseSerialize({
       model_name: 'tiny',
       model_version: '1',

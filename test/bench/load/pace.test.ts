@@ -12,7 +12,7 @@ describe('openLoop', () => {
   /** Gaps of exactly the mean. */
   const evenly = () => 1 - Math.exp(-1);
 
-  it('has requests due at its own moments, whoever asks how often', () => {
+  it('has requests due at its own moments, however often it is asked', () => {
     const pace = openLoop(100, 0, evenly);
     expect(pace.takeDue(9.9)).toBeNull();
     expect(pace.takeDue(10.1)).toBeCloseTo(10);

@@ -64,7 +64,7 @@ describe('leaving', () => {
   });
   afterEach(() => running.stop());
 
-  it('finishes what was accepted and refuses what comes', async () => {
+  it('finishes accepted calls and refuses new ones', async () => {
     const held = deferred<InferenceResponse>();
     const echo = running.server.answer;
     running.server.answer = (request, context) => (request.id === 'held' ? held.promise : echo(request, context));

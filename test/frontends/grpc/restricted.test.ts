@@ -48,7 +48,7 @@ describe('a restricted protocol', () => {
 });
 
 describe('ModelReady', () => {
-  it('is false for what is unknown, comes or goes, and an error only for a name that cannot be', async () => {
+  it('is false for unknown models and those being loaded or unloaded, and an error only for an invalid name', async () => {
     running = await startFrontend();
     const { client, server } = running;
     const ready = (name: string, version = '') => call(client, 'ModelReady', { name, version });

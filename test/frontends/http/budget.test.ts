@@ -67,7 +67,7 @@ function held(): (() => void)[] {
 }
 
 describe('the memory of an HTTP request', () => {
-  it('is not taken for what is only announced, but for the head', async () => {
+  it('is not reserved for an announced body, except for the head', async () => {
     for (let i = 0; i < 4; i++) say(`Inference-Header-Content-Length: 10\r\nContent-Length: ${8 * MiB}`);
     expect((await http.infer(jsonOf([1]))).status).toBe(200);
     expect(budget.totalBytes).toBeLessThan(1024);
@@ -103,7 +103,7 @@ describe('the memory of an HTTP request', () => {
     expect(text()).not.toContain('Retry-After');
   });
 
-  it('is counted while the request waits: body, padding, id and what was decoded', async () => {
+  it('is counted while the request waits: body, padding, id and decoded tensors', async () => {
     const finish = held();
     const padded = binaryOf(Buffer.alloc(10), `"x":"${' '.repeat(MiB)}",`);
     const answers = [http.send('POST', path, padded.body, padded.headers)];

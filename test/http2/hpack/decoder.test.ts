@@ -47,7 +47,7 @@ describe('HpackDecoder', () => {
     });
   }
 
-  it('decodes the part of a plain Uint8Array that it is told to', () => {
+  it('decodes the given part of a plain Uint8Array', () => {
     const bytes = new Uint8Array(bytesOf('00 82 04 0e 2f73616d706c652f2f7061746858 86 00'));
     const fields = decoderOf().decode(bytes, 1, bytes.length - 1);
     expect(fields.map(({ value }) => value)).toEqual(['GET', '/sample//pathX', 'http']);
@@ -161,7 +161,7 @@ describe('HpackDecoder', () => {
   });
 
   describe('with a list that is too large', () => {
-    it('keeps what fits, exactly up to the limit', () => {
+    it('keeps fields exactly up to the limit', () => {
       const decoder = decoderOf(3 * 34);
       expect(decode(decoder, `${indexed('a', '1')}bebe`)).toHaveLength(3);
       expect(decoder.isTooLarge).toBe(false);

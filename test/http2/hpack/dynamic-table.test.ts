@@ -58,7 +58,7 @@ describe('DynamicTable', () => {
     expect(contents(table)).toEqual([]);
   });
 
-  it('behaves as a list with the newest in front, whatever is done to it', () => {
+  it('behaves as a list with the newest entry first, for any operations', () => {
     const step = fc.oneof(
       {
         weight: 8,

@@ -130,7 +130,7 @@ describe('HpackEncoder', () => {
       expect(encode(encoder, ok)).toBe('3e88');
     });
 
-    it('forgets what the smallest size evicted, and indexes nothing at size 0', () => {
+    it('evicts by the smallest size, and indexes nothing at size 0', () => {
       const { encoder, send } = pair();
       const field = repeated('a', 'b');
       send(field);
@@ -144,7 +144,7 @@ describe('HpackEncoder', () => {
     });
   });
 
-  it('is undone by the decoder, whatever is sent and however the table changes', () => {
+  it('is reversed by the decoder, for any fields and any changes of the table', () => {
     const text = fc.uint8Array({ maxLength: 60 }).map((bytes) => Buffer.from(bytes).toString('latin1'));
     const name = fc.oneof(fc.constantFrom(':status', 'content-type', 'grpc-status', 'vary'), text);
     const value = fc.oneof(

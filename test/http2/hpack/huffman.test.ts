@@ -58,7 +58,7 @@ describe('the Huffman code', () => {
     }
   });
 
-  it('reads and writes only the part that it is told to', () => {
+  it('reads and writes only the given part', () => {
     const bytes = Buffer.alloc(10, 0xaa);
     const end = huffmanEncode('302', bytes, 3);
     expect(bytes.toString('hex')).toBe('aaaaaa6402aaaaaaaaaa');

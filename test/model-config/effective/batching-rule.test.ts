@@ -112,7 +112,7 @@ describe('whether a model batches by itself', () => {
     expect(verdict(inputs, outputs)).toMatchObject({ batches: false, reason: expect.stringContaining(reason) });
   });
 
-  it('leaves to the configuration what only the names speak against', () => {
+  it('leaves the decision to the configuration when only names contradict', () => {
     const model = signature([tensor('x', ['N', 'N'])], [tensor('y', ['K', 4])]);
     expect(canBatch(model).batches).toBe(true);
     expect(shouldBatch(model).batches).toBe(false);

@@ -9,7 +9,7 @@ const accelerator = (name: string, parameters: string): string =>
   `optimization { execution_accelerators { gpu_execution_accelerator { name: "${name}" ${parameters} } } }`;
 const option = (key: string, value: string): string => `parameters { key: "${key}" value: "${value}" }`;
 
-describe('what the engine is asked for', () => {
+describe('the options for the engine', () => {
   it('is all defaults without parameters', () => {
     expect(engine('')).toMatchObject({
       intraOpThreads: 0,

@@ -241,7 +241,7 @@ describe('inputs and outputs', () => {
     expect([config.inputs[0]?.reshape, config.outputs[0]?.reshape]).toEqual([[-1, 6], [6]]);
   });
 
-  it('lets an input fix what the model leaves open, but not an output', () => {
+  it('lets an input fix open dimensions of the model, but not an output', () => {
     const model = signature([tensor('x', [''])], [tensor('y', [''])]);
     const text = (dims: string) =>
       `input { name: "x" data_type: TYPE_FP32 dims: 3 } output { name: "y" data_type: TYPE_FP32 dims: ${dims} }`;
@@ -287,7 +287,7 @@ describe('inputs and outputs', () => {
   });
 });
 
-describe('what this version leaves out', () => {
+describe('features that this version leaves out', () => {
   it.each([
     ['response_cache { enable: true }', 'response_cache is not supported'],
     ['model_transaction_policy { decoupled: true }', 'decoupled is not possible'],
@@ -554,7 +554,7 @@ describe('a configuration with very many entries', () => {
   });
 });
 
-describe('the place of what is refused', () => {
+describe('the place of a refused field', () => {
   const io = `max_batch_size: 4
 input {
   name: "INPUT0"
@@ -589,7 +589,7 @@ output { name: "OUTPUT1" data_type: TYPE_INT32 dims: 16 }
     expect(placeOf(text)).toBe(`config.pbtxt:${place}`);
   });
 
-  it('is found in JSON, and in what was completed', () => {
+  it('is found in JSON, and in completed fields', () => {
     const text = '{\n  "max_batch_size": 4,\n  "instance_group": [\n    {"count": -1}]}';
     const source = { kind: 'json', text } as const;
     const query = { modelName: 'm', source, signature: addSub, settings: cpuSettings };

@@ -8,7 +8,7 @@ const textProblem = (source: string): string => problemOf(() => text(source));
 const jsonProblem = (value: unknown): string => problemOf(() => json(value));
 
 describe('binding text format to ModelConfig', () => {
-  it('keeps only what was written', () => {
+  it('keeps only written fields', () => {
     expect(text('max_batch_size: 0')).toEqual({ max_batch_size: 0 });
     expect(text('')).toEqual({});
   });

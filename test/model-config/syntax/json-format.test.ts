@@ -23,7 +23,7 @@ function plain(node: SourceNode): unknown {
 }
 
 describe('JSON', () => {
-  it('reads what JSON.parse reads', () => {
+  it('reads the same as JSON.parse', () => {
     const property = fc.property(fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 5 })), (value) => {
       const text = JSON.stringify(value, null, 1);
       expect(plain(parseJson('config', text).root)).toEqual(JSON.parse(text));
@@ -51,7 +51,7 @@ describe('JSON', () => {
     expect(problem('{"a": 1} x')).toBe("config:1:10: expected the end of the text, got 'x'");
   });
 
-  it('refuses what JSON does not have', () => {
+  it('refuses text that is no JSON', () => {
     for (const text of [
       '',
       '[]',

@@ -89,7 +89,7 @@ describe('protobuf text format', () => {
     expect(problem('a: 1\r\nb 2')).toBe("config.pbtxt:2:3: expected ':' after 'b', got '2'");
   });
 
-  it('names where an open string, message or list began or what it lacks', () => {
+  it('names the beginning of an open string, message or list, or its missing end', () => {
     expect(problem('a: "b\nc"')).toBe('config.pbtxt:1:4: the string has no closing " on its line');
     expect(problem('a {\n b: 1\n')).toBe("config.pbtxt:1:3: '{' has no closing '}'");
     expect(problem('a < b: 1 }')).toContain("expected a field name, got '}'");

@@ -274,7 +274,7 @@ describe('a batch size that the server chose', () => {
   });
 });
 
-describe('a request that does not fit is told why', () => {
+describe('a request that does not fit is refused with the reason', () => {
   it.each([
     ['', '[request id: <id_unknown>] '],
     ['r 7', '[request id: r 7] '],
@@ -402,7 +402,7 @@ describe('a request that does not fit is told why', () => {
     expect(refusal([tensor('INPUT', 'BYTES', [1, 1], huge)], bytesModel)).toContain('expected 1 string elements');
   });
 
-  it('in a text of bounded length, whatever was sent', () => {
+  it('in a text of bounded length for any request', () => {
     const long = 'x'.repeat(100_000);
     expect(refusal([int32(long, [1]), good[1]]).length).toBeLessThan(2000);
     expect(refusal([int32('INPUT0', new Array(10_000).fill(1), 4), good[1]]).length).toBeLessThan(2000);

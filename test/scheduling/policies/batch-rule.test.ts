@@ -56,7 +56,7 @@ describe('example A: sizes 4 and 8 preferred, at most 8, a delay of 100 ms', () 
 describe('example B: a bare block', () => {
   const b = rule(8);
 
-  it('sends whatever waits when an instance is free', () => {
+  it('sends all waiting requests when an instance is free', () => {
     expect(decision(ones(1), b)).toEqual(take(1, 'idle_instance'));
     expect(decision(ones(7), b)).toEqual(take(7, 'idle_instance'));
     expect(decision(ones(8), b)).toEqual(take(8, 'full'));

@@ -48,7 +48,7 @@ describe('the deadline heap', () => {
     );
   });
 
-  it('always names the earliest of those that are in, whatever leaves', () => {
+  it('always names the earliest request in it, whichever ones leave', () => {
     const step = fc.oneof(
       fc.record({ push: fc.integer({ min: 0, max: 50 }) }),
       fc.record({ removeAt: fc.nat() }),

@@ -117,7 +117,7 @@ describe('a request that has waited too long', () => {
     expect(late.isWaiting).toBe(false);
   });
 
-  it("is told of the caller's deadline when that came first", async () => {
+  it("fails with the caller's deadline when that comes first", async () => {
     const stage = await busyStage(withPolicy({ defaultTimeoutUs: 50_000 }));
     const caller = stage.send([1], {}, { deadlineMs: stage.clock.now() + 10 });
     await stage.advance(11);
@@ -136,7 +136,7 @@ describe('a request that has waited too long', () => {
     expect(stage.instance.runs).toHaveLength(0);
   });
 
-  it('is answered all the same when it expires while it runs', async () => {
+  it('is still answered when it expires while it runs', async () => {
     const stage = new Stage();
     const caller = stage.send([5], { timeoutUs: 1_000 }, { deadlineMs: stage.clock.now() + 1 });
     await stage.turn();
@@ -206,7 +206,7 @@ describe('a full queue', () => {
     expect(stage.send().isWaiting).toBe(true);
   });
 
-  it('counts only what cannot start right now', async () => {
+  it('counts only requests that cannot start right now', async () => {
     const stage = new Stage(withPolicy({ maxQueueSize: 2 }));
     const callers = stage.sendMany(5);
     await stage.turn();

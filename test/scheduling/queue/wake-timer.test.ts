@@ -98,7 +98,7 @@ describe('the wake timer', () => {
     expect(wakes).toEqual([3]);
   });
 
-  it('may be armed again by what it wakes', () => {
+  it('may be armed again from its callback', () => {
     const clock = new FakeClock();
     const wakes: number[] = [];
     const timer: WakeTimer = new WakeTimer(clock, false, () => {

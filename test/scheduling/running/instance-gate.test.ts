@@ -125,7 +125,7 @@ describe('a limit on batches that run at once', () => {
     expect(late.error?.code).toBe('deadline_exceeded');
   });
 
-  it('is never exceeded, and in the end all are answered, whatever the course of events', async () => {
+  it('is never exceeded, and all requests are answered in the end, in any order of events', async () => {
     const step = fc.oneof(
       { weight: 5, arbitrary: fc.record({ kind: fc.constant('send' as const), model: fc.nat(2) }) },
       { weight: 2, arbitrary: fc.record({ kind: fc.constant('turn' as const), model: fc.nat(2) }) },
@@ -159,7 +159,7 @@ describe('a limit on batches that run at once', () => {
     );
   });
 
-  it('calls those who wait one after the other, and each once', () => {
+  it('calls waiting demands one after the other, each once', () => {
     const gate = new RunLimit(1);
     const called: string[] = [];
     const pass = gate.enter({ device: 'cpu' }, () => undefined) as GatePass;

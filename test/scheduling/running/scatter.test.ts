@@ -67,7 +67,7 @@ describe('scatter after gather', () => {
       ),
     );
 
-  it('gives every request what it sent, whatever its rows, shapes and strings', () => {
+  it('gives every request its own rows back, for any rows, shapes and strings', () => {
     fc.assert(
       fc.property(anyRequests, (sent) => {
         const requests = sent.map((inputs) => queued(config, inputs));

@@ -104,7 +104,7 @@ describe('the control plane over a link', () => {
     ]);
   });
 
-  it('is asked once for all who want to know of the server’s health at a time', async () => {
+  it('asks for the health of the server once for all concurrent questions', async () => {
     let asked = 0;
     link.fake.isLive = async () => {
       asked++;
@@ -133,7 +133,7 @@ describe('the control plane over a link', () => {
     expect(await link.server.isLive()).toBe(true);
   });
 
-  it('gives each call its own answer, in whatever order they come', async () => {
+  it('gives each call its own answer, in any order', async () => {
     const waiting: (() => void)[] = [];
     link.fake.isModelReady = (name) =>
       new Promise((resolve, reject) => {

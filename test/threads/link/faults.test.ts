@@ -69,7 +69,7 @@ describe('the memory of answers over a link', () => {
     expect(inflight()).toBe(0);
   });
 
-  it('bounds what a thread that reads nothing is sent', async () => {
+  it('bounds the bytes sent to a thread that reads nothing', async () => {
     limited.fake.answer = async (request) => limited.fake.respond(request, [output(bytes(100_000))]);
     limited.doorbells.isAwake = false;
     const outcomes = Array.from({ length: 50 }, () =>
@@ -102,7 +102,7 @@ describe('the memory of answers over a link', () => {
     expect(inflight()).toBe(0);
   });
 
-  it('counts what was copied of a request until its end', async () => {
+  it('counts the copies of a request until its end', async () => {
     const cancellation = new Cancellation();
     let end: (error: Error) => void = () => undefined;
     limited.fake.answer = () => new Promise((_, reject) => (end = reject));

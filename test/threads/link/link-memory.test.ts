@@ -85,7 +85,7 @@ describe('pages of a link', () => {
     expect(counted.pages).toBe(0);
   });
 
-  it('hold what the frontend received into them without another copy', async () => {
+  it('hold messages received by the frontend without another copy', async () => {
     link.fake.answer = async (request) => link.fake.respond(request, []);
     const block = link.server.arena.take(1000).fill(3);
     const request = inferenceRequest({ inputs: [tensor('IN', 'UINT8', [10], block.subarray(0, 10))] });
@@ -105,7 +105,7 @@ describe('the account of a link', () => {
     expect([link.budgets.host.totalBytes, link.budgets.frontend.totalBytes]).toEqual([0, 0]);
   };
 
-  it('returns to nothing whatever becomes of requests', async () => {
+  it('returns to zero for any outcome of requests', async () => {
     const ends = new Map<string, (request: InferenceRequest, context: InferenceContext) => Promise<InferenceResponse>>([
       ['answered', async (request) => link.fake.respond(request, [output(bytes(90_000, 1))])],
       ['refused', () => Promise.reject(new Error('no'))],
@@ -152,7 +152,7 @@ describe('the account of a link', () => {
 });
 
 describe('a thread that has ended', () => {
-  it('leaves no memory behind, once no batch reads what it sent', async () => {
+  it('leaves no memory behind, once no batch reads its requests', async () => {
     const end = deferred<InferenceResponse>();
     (await awaited(link.server.infer, inferenceRequest({ inputs: [bytes(9, 1)] }), inferenceContext())).release();
     link.fake.answer = () => end.promise;

@@ -210,7 +210,7 @@ describe('a caller that leaves', () => {
     expect(textOf(await second)).toBe('second');
   });
 
-  it('leaves the bytes of its request alone until the server says that nobody reads them', async () => {
+  it('does not reuse the bytes of its request before the server has stopped reading them', async () => {
     const end = deferred<InferenceResponse>();
     link.fake.answer = () => end.promise;
     const cancellation = new Cancellation();
@@ -254,7 +254,7 @@ describe('an answer over a link', () => {
     expect(hostBytes(third.outputs[0].data).every((byte) => byte === 'c'.charCodeAt(0))).toBe(true);
   });
 
-  it('that is empty needs its release all the same', async () => {
+  it('that is empty still needs its release', async () => {
     link.fake.answer = async (request) => link.fake.respond(request, []);
     const response = await awaited(link.server.infer, inferenceRequest({ id: 'empty' }), inferenceContext());
     expect(response.outputs).toEqual([]);
@@ -263,7 +263,7 @@ describe('an answer over a link', () => {
 });
 
 describe('the end of a link', () => {
-  it('cancels what is open', async () => {
+  it('cancels open requests', async () => {
     holdAnswers();
     for (const id of ['a', 'b']) void awaited(link.server.infer, inferenceRequest({ id }), inferenceContext());
     await link.settle();

@@ -142,7 +142,7 @@ describe('several responses of one request', () => {
     await expectNothingOpen();
   });
 
-  it('may end in a failure, and what came before stays valid', async () => {
+  it('may end in a failure, and earlier responses stay valid', async () => {
     const taker = new Taker('a');
     await link.settle();
     await give('a', 'one', false);
@@ -182,7 +182,7 @@ describe('several responses of one request', () => {
     expect(link.budgets.host.totalBytes).toBe(0);
   });
 
-  it('end with the reason when one cannot be sent, and the model is told to stop', async () => {
+  it('end with the reason when one cannot be sent, and the request is cancelled', async () => {
     use(linkFixture(true, 100_000));
     link.budgets.host.add(60_000);
     const taker = new Taker('a');

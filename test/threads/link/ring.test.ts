@@ -74,7 +74,7 @@ describe('a ring', () => {
     expect([some.length, firstFault(some, 0), wantsRoom]).toEqual([capacity, -1, true]);
   });
 
-  it('asks for word of room once, and gives what waited when it is flushed', () => {
+  it('asks once to be told of room, and writes waiting entries when it is flushed', () => {
     const { push, read, writer } = ringEnds();
     push(0, capacity + 10);
     read();
@@ -84,7 +84,7 @@ describe('a ring', () => {
     expect(read()).toEqual({ entries: entries(capacity, capacity + 10), wantsRoom: false });
   });
 
-  it('lets nothing overtake what waits', () => {
+  it('lets no entry overtake waiting ones', () => {
     const { push, read, writer } = ringEnds();
     push(0, capacity + 2);
     read();

@@ -57,7 +57,7 @@ describe('an arena of pages', () => {
     for (const [at, block] of blocks.entries()) expect(block.every((byte) => byte === at + 1)).toBe(true);
   });
 
-  it('puts many small things into one page', () => {
+  it('puts many small allocations into one page', () => {
     const pages = new Set(Array.from({ length: sharedPageBytes / 64 }, () => idOf(arena.take(60))));
     expect(pages.size).toBe(1);
     expect(idOf(arena.take(1))).not.toBe([...pages][0]);
@@ -77,7 +77,7 @@ describe('an arena of pages', () => {
     expect(arena.reserve(1).id).not.toBe(id);
   });
 
-  it('gives a thing that is larger than a quarter a page of its own', () => {
+  it('gives an allocation larger than a quarter a page of its own', () => {
     const small = idOf(arena.take(8));
     expect(idOf(arena.take(largestShared))).toBe(small);
     const large = arena.take(largestShared + 1);
@@ -139,7 +139,7 @@ describe('pages that were given back', () => {
     expect(announced.size).toBe(2);
   });
 
-  it('of one large thing are used again for a thing of the same power of two', () => {
+  it('of one large allocation are reused for one of the same power of two', () => {
     const first = arena.take(600_000);
     const id = idOf(first);
     arena.giveBack(first);
@@ -177,7 +177,7 @@ describe('pages that were given back', () => {
     expect(arena.idleBytes).toBe(0);
   });
 
-  it('count for what was written to them, not for their size', () => {
+  it('count by the bytes written to them, not by their size', () => {
     const block = arena.take(20_000_000);
     expect((arena.pageOf(block.buffer) as Page).bytes.length).toBe(2 ** 25);
     arena.giveBack(block);
@@ -206,7 +206,7 @@ describe('pages that were given back', () => {
 });
 
 describe('the account of an arena', () => {
-  it('is what was taken and not given back', () => {
+  it('is the number of unreleased allocations', () => {
     expect(arena.openCount).toBe(0);
     const blocks = [arena.take(8), arena.take(500_000), arena.take(50_000_000)];
     const page = arena.reserve(16);

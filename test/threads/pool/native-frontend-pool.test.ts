@@ -280,7 +280,7 @@ describe.runIf(native.sharesPorts)('a drain', () => {
       socket.once('error', (error: NodeJS.ErrnoException) => settle(error.code === 'ECONNREFUSED'));
     });
 
-  it('answers what was accepted and refuses what is new', async () => {
+  it('answers accepted requests and refuses new ones', async () => {
     const stage = await started();
     const { give } = holdAnswers(stage);
     const grpc = Array.from({ length: 6 }, () => grpcClient(stage.ports));

@@ -68,7 +68,7 @@ describe('a record', () => {
     expect(numbers.map(() => reader.number())).toEqual(numbers);
   });
 
-  it('begins where it is told to', () => {
+  it('begins at the given place', () => {
     const { writer, reader, begin, numbers } = recordSides();
     begin(1024);
     writer.name('here');

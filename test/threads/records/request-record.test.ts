@@ -85,7 +85,7 @@ const anyTimes: fc.Arbitrary<RequestTimes> = fc.record({
 });
 
 describe('a request that crosses threads', () => {
-  it('arrives as it was sent, whatever is in it', () => {
+  it('arrives unchanged, for any content', () => {
     fc.assert(
       fc.property(anyRequest, anyTimes, (request, times) => {
         expect(plain(roundTrip(request, times))).toEqual(plain({ ...withCopies(request), ...times }));
@@ -184,7 +184,7 @@ describe('the bytes of a request', () => {
     expect([0, 2].flatMap((i) => [...hostBytes(read.inputs[i].data)])).toEqual([6, 6, 6, 6, 6, 6, 6]);
   });
 
-  it('stay in their page until the record goes back, whoever gives them back before', () => {
+  it('stay in their page until the record is released, even if they are released before', () => {
     const block = sides.arena.take(100_000).fill(4);
     const record = written(inferenceRequest({ inputs: [tensor('A', 'INT8', [8], block.subarray(8, 16))] }));
     sides.arena.giveBack(block);

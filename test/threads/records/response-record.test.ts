@@ -74,7 +74,7 @@ const anyResponse: fc.Arbitrary<InferenceResponse> = fc.record({
 });
 
 describe('a response that crosses threads', () => {
-  it('arrives as it was sent, whatever is in it', () => {
+  it('arrives unchanged, for any content', () => {
     fc.assert(
       fc.property(anyResponse, (sent) => {
         expect(plain(roundTrip(sent))).toEqual(plain(sent));
@@ -131,7 +131,7 @@ describe('a response that crosses threads', () => {
     expect(sides.arena.openCount).toBe(1);
   });
 
-  it('brings labels to those who ask for classes', () => {
+  it('carries labels if classes are requested', () => {
     const labels = ['cat', '', 'Zürich', '犬'];
     const sent = tensor('SCORES', 'FP32', [4], new Uint8Array(16));
     const { outputs } = roundTrip(response([output(sent, 2, labels), output(sent, 0, labels), output(sent, 1)]));

@@ -26,7 +26,7 @@ const rawCall = (method: string, message: Buffer) =>
 const parameter = (key: string, value: Buffer) => wire.bytes(3, wire.join(wire.bytes(1, key), wire.bytes(2, value)));
 
 describe('health', () => {
-  it('is what the server says', async () => {
+  it('is the answer of the server', async () => {
     expect(await ask('ServerLive')).toEqual({ live: true });
     expect(await ask('ServerReady')).toEqual({ ready: true });
     running.server.ready = false;
@@ -35,7 +35,7 @@ describe('health', () => {
     expect(await ask('ServerLive')).toEqual({ live: false });
   });
 
-  it('of a model is ready, not found, or what the server throws', async () => {
+  it('of a model is ready, not found, or the error of the server', async () => {
     expect(await ask('ModelReady', { name: 'echo' })).toEqual({ ready: true });
     expect(await ask('ModelReady', { name: 'x' })).toEqual({ ready: false });
   });
@@ -198,7 +198,7 @@ describe('the repository', () => {
   });
 });
 
-describe('what the server does not have', () => {
+describe('missing features of the server', () => {
   const disabled = `Client shared memory is disabled. Start the server with '--allow-client-shm=true' to enable.`;
 
   it('is said after the form was checked', async () => {
@@ -237,7 +237,7 @@ describe('what the server does not have', () => {
     expect((await refused('CudaSharedMemoryStatus', { name: 'r' })).details).toContain('cuda shared memory region');
   });
 
-  it('includes trace and log settings, and methods nobody knows', async () => {
+  it('includes trace and log settings, and unknown methods', async () => {
     expect((await refused('TraceSetting')).code).toBe(grpc.status.UNIMPLEMENTED);
     expect((await refused('LogSettings')).code).toBe(grpc.status.UNIMPLEMENTED);
     expect((await failure(rawCall('NoSuchMethod', Buffer.alloc(0)))).code).toBe(grpc.status.UNIMPLEMENTED);

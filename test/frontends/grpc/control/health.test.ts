@@ -21,7 +21,7 @@ function watch() {
 }
 
 describe('grpc.health.v1', () => {
-  it('serves while the server is ready, whatever service is asked for', async () => {
+  it('serves while the server is ready, for any service', async () => {
     expect(await check()).toEqual({ status: 'SERVING' });
     expect(await check('inference.GRPCInferenceService')).toEqual({ status: 'SERVING' });
     running.server.ready = false;

@@ -39,7 +39,7 @@ describe('ModelInfer', () => {
     expect(running.server.unreleased).toBe(0);
   });
 
-  it('sends the text of an error as it is, whatever its characters', async () => {
+  it('sends the text of an error unchanged, for any characters', async () => {
     running.server.answer = () => Promise.reject(unavailable(`100 % größer\nals \ud800 'm'`));
     const { code, details } = await failure(infer(echoRequest('')));
     expect(code).toBe(grpc.status.UNAVAILABLE);
@@ -65,7 +65,7 @@ describe('ModelInfer', () => {
     expect(details).toMatch(/^ü{500,}…$/);
   });
 
-  it('refuses what it cannot parse as an invalid argument', async () => {
+  it('refuses malformed bytes as an invalid argument', async () => {
     const path = '/inference.GRPCInferenceService/ModelInfer';
     const asIs = (bytes: Buffer) => bytes;
     const answer = new Promise((resolve, reject) => {
@@ -87,7 +87,7 @@ describe('ModelInfer', () => {
     expect(running.server.last.context.deadlineMs).toBe(Infinity);
   });
 
-  it('takes a deadline beyond what timers reach for none', async () => {
+  it('ignores a deadline beyond the longest timer', async () => {
     running.server.answer = (request) =>
       new Promise((resolve) => setTimeout(() => resolve(running.server.respond(request, [])), 30));
     for (const days of [25, 30, 400]) {

@@ -147,7 +147,7 @@ describe('any response', () => {
     data: fc.uint8Array({ maxLength: 300 }),
   });
 
-  it('is decoded by protobufjs to what it was', () => {
+  it('is decoded by protobufjs to the same response', () => {
     fc.assert(
       fc.property(
         fc.array(output, { maxLength: 8 }),

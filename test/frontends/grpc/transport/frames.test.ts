@@ -249,7 +249,7 @@ describe('a stream of very many small messages in one chunk', () => {
 });
 
 describe('bytes that are no HTTP/2 or no gRPC', () => {
-  it('harm nobody else', async () => {
+  it('harm no other call', async () => {
     for (const bytes of [Buffer.from('GET / HTTP/1.1\r\n\r\n'), Buffer.alloc(1000, 0xff)]) {
       await new Promise((resolve) => {
         const socket = connect(running.listening.port, '127.0.0.1', () => socket.write(bytes));

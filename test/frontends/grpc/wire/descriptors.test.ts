@@ -46,7 +46,7 @@ const entryName = (field: string): string =>
   `${field.replace(/(?:^|_)([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())}Entry`;
 
 describe('the descriptors in the package', () => {
-  it('are what protoc makes of the files in proto/', (context) => {
+  it('equal those that protoc makes of the files in proto/', (context) => {
     const { status, stderr } = spawnSync(process.execPath, [script, '--check'], { encoding: 'utf8' });
     if (status === 77) context.skip(stderr.trim());
     expect(stderr).toBe('');
@@ -96,7 +96,7 @@ describe('the descriptors in the package', () => {
     expect(maps).toBeGreaterThan(10);
   });
 
-  it('are found by every symbol, with what a file imports behind it', () => {
+  it('are found by every symbol, with the imports of a file after it', () => {
     const descriptors = readDescriptors(bytes);
     const namesOf = (symbol: string): string[] | undefined => descriptors.bySymbol(symbol)?.map(({ name }) => name);
     for (const symbol of [

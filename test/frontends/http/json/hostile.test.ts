@@ -123,7 +123,7 @@ describe('a request', () => {
     expect([decoded.parameters.size, decoded.inputs.length, decoded.id.length]).toEqual([1000, 1000, textBytes]);
   });
 
-  it('says what it holds: its body, what was decoded, and its parameters', () => {
+  it('reports the bytes it holds: body, decoded tensors and parameters', () => {
     const text = request(`,"id":"${'i'.repeat(1000)}","parameters":{"k":"${'v'.repeat(500)}"}`);
     const { heldBytes } = decode(text).request;
     expect(heldBytes).toBeGreaterThanOrEqual(text.length + 8 + 1000 + 500);

@@ -13,7 +13,7 @@ function plain(value: JsonValue): unknown {
 }
 
 describe('readJsonObject', () => {
-  it('reads what JSON.parse reads', () => {
+  it('reads the same as JSON.parse', () => {
     const key = fc.string({ unit: 'grapheme' }).filter((name) => name !== '__proto__');
     fc.assert(
       fc.property(fc.dictionary(key, fc.jsonValue({ maxDepth: 4, stringUnit: 'grapheme' })), (object) => {

@@ -103,7 +103,7 @@ describe('an alias', () => {
     expect(failures[0]).toContain("'stable'");
   });
 
-  it('is gone when its last request is answered, and gives its target up then', async () => {
+  it('is unloaded when its last request is answered, and then releases its target', async () => {
     const stage = new Stage({ config: { maxBatchSize: 4 } });
     const { alias, target, ask, answers, counted } = await aliasOf(stage);
     ask([1]);

@@ -39,7 +39,7 @@ class SlowEngine extends FakeEngine {
 const closed = (instances: readonly FakeInstance[] = []): boolean[] => instances.map(({ isClosed }) => isClosed);
 
 describe('a set of instances', () => {
-  it('is what it was when a change is undone, and nothing of the change stays open', async () => {
+  it('is unchanged when a change is undone, and no new instance stays open', async () => {
     const engine = new SlowEngine();
     const set = await InstanceSet.open(engine, template, [group(1)], 4, never);
     const before = set.active;
@@ -54,7 +54,7 @@ describe('a set of instances', () => {
     expect(engine.sessions.every(({ isClosed }) => isClosed)).toBe(true);
   });
 
-  it('is what was asked for when a change is committed', async () => {
+  it('is the wished one when a change is committed', async () => {
     const engine = new SlowEngine();
     const set = await InstanceSet.open(engine, template, [group(1)], 4, never);
     const [first] = set.active;
@@ -68,7 +68,7 @@ describe('a set of instances', () => {
     await set.close();
   });
 
-  it('does not wait for an opening that was called off, and closes what comes of it', async () => {
+  it('does not wait for a cancelled opening, and closes its result', async () => {
     const engine = new SlowEngine();
     engine.isSlow = true;
     const abort = new AbortController();

@@ -137,7 +137,7 @@ describe('the automatic warm-up', () => {
     expect(story.clock.waitingCount).toBe(0);
   });
 
-  it('gives back the memory of the first run of a size, and keeps what was found to be little', async () => {
+  it('returns the memory of the first run of a size, and keeps it when it was little', async () => {
     const story = start({}, 2);
     await finishRuns(story, 1, 1000);
     expect(story.instances.map(returned)).toEqual([
@@ -329,7 +329,7 @@ describe('configured warm-up samples', () => {
     expect(story.outcome()).toBe("failed to run warmup sample 's': bad row");
   });
 
-  it('give a scalar of the model one value, whatever the rows', async () => {
+  it('give a scalar of the model one value, for any rows', async () => {
     const modelFolder = temporary();
     put(modelFolder, { 'warmup/data': 'four' });
     const signature = modelSignature([tensorSpec('INPUT', 'FP32', [])], [tensorSpec('OUTPUT', 'FP32', [-1, 1])]);

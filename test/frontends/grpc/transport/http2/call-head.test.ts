@@ -50,7 +50,7 @@ describe('timeoutMs', () => {
 });
 
 describe('CallHead', () => {
-  it('reads what concerns the transport', () => {
+  it('reads the fields for the transport', () => {
     const head = new CallHead();
     head.read(
       fieldsOf({

@@ -58,7 +58,7 @@ const idleStreams = (options: SceneOptions) =>
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('an answer that cannot be written', () => {
-  it('ends the connection and sends nothing of what others were told before', async () => {
+  it('ends the connection and sends no bytes of answers to other clients', async () => {
     const secret = 'told to somebody else';
     const scene = unaryCalls([
       async () => Buffer.from(secret.repeat(100)),
@@ -99,7 +99,7 @@ describe('the window of a connection', () => {
     expect(40 * bytes.length - given).toBeLessThan(65_536 / 4);
   });
 
-  it('comes back whole after unary calls that fail', async () => {
+  it('reopens completely after failed unary calls', async () => {
     const scene = unaryCalls([], { limits: { connectionWindowBytes: 65_536 } });
     for (let i = 0; i < 40; i++) {
       const id = 2 * i + 1;

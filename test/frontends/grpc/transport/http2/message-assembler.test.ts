@@ -66,7 +66,7 @@ describe('MessageAssembler', () => {
     );
   });
 
-  it('tells its connection what is still to come of a large message, and of no other', () => {
+  it('reports the missing bytes of a large message to its connection, and of no other', () => {
     const bytes = grpcMessage(filled(100_000, 0));
     assembler.push(bytes, 0, 5);
     expect(awaited()).toBe(100_000);
@@ -78,7 +78,7 @@ describe('MessageAssembler', () => {
     expect(awaited()).toBe(0);
   });
 
-  it('tells the flag of each message, and what is missing of it', () => {
+  it('gives the flag of each message, and its missing bytes', () => {
     const one = Buffer.concat([Buffer.of(1), grpcMessage(filled(10, 0)).subarray(1)]);
     expect(assembler.missingBytes).toBe(5);
     assembler.push(one, 0, 3);
@@ -103,7 +103,7 @@ describe('MessageAssembler', () => {
     expect([assembler.isReserved, reserved()]).toEqual([false, 0]);
   });
 
-  it('hands over the account with the message to whoever asks for it', () => {
+  it('hands over the reservation with the message on request', () => {
     assembler.push(grpcMessage(filled(70_000, 1)), 0, 70_005);
     expect(assembler.handOverReservation()).toBe(70_000);
     assembler.takeMessage();
@@ -156,7 +156,7 @@ describe('MessageAssembler', () => {
     expect(reserved()).toBe(0);
   });
 
-  it('takes no more memory for what is only announced than the largest block of the pool', () => {
+  it('takes for an announced length at most the largest block of the pool', () => {
     assembler.push(grpcMessage(Buffer.alloc(1), maxBytes), 0, 6);
     expect(assembler.handOverBlock()).toBeNull();
     expect(assembler.missingBytes).toBe(maxBytes - 1);

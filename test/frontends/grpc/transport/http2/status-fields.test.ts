@@ -13,7 +13,7 @@ const plain = (fields: readonly HeaderField[]) => fields.map(({ name, value }) =
 const encoded = (message: string) => trailersOf({ code: 13, message })[1].value;
 
 describe('grpc-message', () => {
-  it('is what decodeURIComponent gives back, for any text, and a field that may be sent', () => {
+  it('is reversed by decodeURIComponent for any text, and is a valid field', () => {
     const text = fc.oneof(
       fc.string({ unit: 'binary' }),
       fc.string({ unit: 'grapheme' }),
