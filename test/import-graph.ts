@@ -19,8 +19,6 @@ export interface Import {
   /** Path below src, or the name of a package. */
   readonly to: string;
   readonly isOurs: boolean;
-  /** Leaves no trace at run time. */
-  readonly isTypeOnly: boolean;
 }
 
 export function filesBelow(folder: string, extension: string): SourceFile[] {
@@ -34,18 +32,15 @@ export function filesBelow(folder: string, extension: string): SourceFile[] {
     });
 }
 
-const importPattern = /^(?:import|export)\s+(type\s+)?(?:[^'";]*?\sfrom\s+)?'([^']+)';/gm;
+/** Types included: an import that leaves no trace at run time ties files to each other all the same. */
+const importPattern = /^(?:import|export)\s+(?:type\s+)?(?:[^'";]*?\sfrom\s+)?'([^']+)';/gm;
 const dynamicPattern = /\b(?:import|require)\(\s*'([^']+)'\s*\)/g;
 
 function importsOf(file: SourceFile): Import[] {
-  const found = [
-    ...[...file.text.matchAll(importPattern)].map((match) => ({ to: match[2], isTypeOnly: match[1] !== undefined })),
-    ...[...file.text.matchAll(dynamicPattern)].map((match) => ({ to: match[1], isTypeOnly: false })),
-  ];
-  return found.map(({ to, isTypeOnly }) => {
+  const found = [...file.text.matchAll(importPattern), ...file.text.matchAll(dynamicPattern)];
+  return found.map(([, to]) => {
     const isOurs = to.startsWith('.');
-    const target = isOurs ? join(dirname(file.path), to).split(sep).join('/') : to;
-    return { from: file.path, to: target, isOurs, isTypeOnly };
+    return { from: file.path, to: isOurs ? join(dirname(file.path), to).split(sep).join('/') : to, isOurs };
   });
 }
 

@@ -7,10 +7,9 @@
 import { InferenceError, invalidArgument, toInferenceError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { unlessAborted } from './abortable.ts';
-import type { Lease } from './lease.ts';
 import { type ChangeSurroundings, ModelChange } from './model-change.ts';
 import type { ModelSource } from './model-source.ts';
-import type { ModelVersion } from './model-version.ts';
+import type { Lease, ModelVersion } from './model-version.ts';
 import type { NeededModels } from './needed-models.ts';
 import { reconcile } from './reconcile.ts';
 import type { Sighting } from './repository-view.ts';

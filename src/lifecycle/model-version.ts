@@ -8,13 +8,23 @@ import type { InferenceContext } from '../inference/context.ts';
 import type { ResponseSink } from '../inference/infer.ts';
 import type { InferenceRequest } from '../inference/request.ts';
 import type { ModelConfig } from '../model-config/model-config.ts';
-import { type AdmittedRequest, admit } from '../scheduling/admission/admission.ts';
+import { admit } from '../scheduling/admission/admission.ts';
+import type { AdmittedRequest } from '../scheduling/admission/admitted-request.ts';
 import type { Clock } from '../time.ts';
-import type { Lease } from './lease.ts';
-import type { LoadVersion, Servable } from './servable.ts';
+import type { LoadVersion, Servable, ServingVersion } from './servable.ts';
 import { type LifecycleObserver, VersionLife, type VersionState } from './version-state.ts';
 
-export class ModelVersion {
+/**
+ * Keeps a version in use for longer than a request: for another model that uses it, or for a cache of models. While it
+ * is held the version accepts requests of the holder, also after the version has left the table of its model.
+ */
+export interface Lease {
+  readonly version: ModelVersion;
+  /** Releases the lease; further calls do nothing. */
+  release(): void;
+}
+
+export class ModelVersion implements ServingVersion {
   readonly model: string;
   readonly version: number;
   readonly #life: VersionLife;

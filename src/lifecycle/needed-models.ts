@@ -6,8 +6,7 @@
 
 import { InferenceError, invalidArgument, toInferenceError, unavailable } from '../errors.ts';
 import { unlessAborted } from './abortable.ts';
-import type { Lease } from './lease.ts';
-import type { ModelVersion } from './model-version.ts';
+import type { Lease, ModelVersion } from './model-version.ts';
 import { longestChain, type NeedsGraph } from './needs-graph.ts';
 import type { ModelRef } from './servable.ts';
 import type { VersionTable } from './version-table.ts';

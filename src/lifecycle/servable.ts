@@ -11,13 +11,13 @@ import type { ModelConfig } from '../model-config/model-config.ts';
 import type { ConfigMessage } from '../model-config/schema/config-message.ts';
 import type { ConfigSource } from '../model-config/resolve-config.ts';
 import type { ModelSignature } from '../model-config/signature.ts';
-import type { AdmissionPlan } from '../scheduling/admission/admission.ts';
+import type { AdmissionPlan } from '../scheduling/admission/plan.ts';
 import type { ChooseScheduler } from '../scheduling/create-scheduler.ts';
 import type { InstanceGate } from '../scheduling/running/instance-gate.ts';
 import type { Scheduler } from '../scheduling/scheduler.ts';
 import type { AdmittedInfer, VersionInterceptor } from '../scheduling/version-interceptor.ts';
 import type { Clock } from '../time.ts';
-import type { ModelVersion } from './model-version.ts';
+import type { VersionState } from './version-state.ts';
 import type { StatisticsFactory, VersionStatistics } from './version-statistics.ts';
 
 /** One version that has been loaded. */
@@ -52,6 +52,15 @@ export interface InstanceChange {
   undo(): Promise<void>;
 }
 
+/** A version of another model that a servable needs. */
+export interface ServingVersion {
+  readonly model: string;
+  readonly version: number;
+  readonly state: VersionState;
+  /** Null once it has been closed. */
+  readonly loaded: Servable | null;
+}
+
 /**
  * Loads the version's parts and calls `warming` when they are there and warm-up begins. Undoes itself on failure;
  * rejects with the reason of `signal` soon after that is aborted.
@@ -59,7 +68,7 @@ export interface InstanceChange {
 export type LoadVersion = (
   warming: () => void,
   signal: AbortSignal,
-  needed: readonly ModelVersion[],
+  needed: readonly ServingVersion[],
 ) => Promise<Servable>;
 
 /** Another model that a model needs as long as it serves. */
@@ -126,7 +135,7 @@ export interface ServableKind {
     tools: ServableTools,
     warming: () => void,
     signal: AbortSignal,
-    needed: readonly ModelVersion[],
+    needed: readonly ServingVersion[],
   ): Promise<Servable>;
   /**
    * The configuration that a version with this signature gets from a task; asked where only instances differ. Absent

@@ -17,13 +17,13 @@ import type { InferenceContext } from '../inference/context.ts';
 import type { ResponseSink } from '../inference/infer.ts';
 import type { Logger } from '../logger.ts';
 import type { Clock } from '../time.ts';
-import type { AdmittedRequest } from './admission/admission.ts';
+import type { AdmittedRequest } from './admission/admitted-request.ts';
 import { Answers, elapsedNs } from './running/answers.ts';
 import { BatchDispatcher } from './running/batch-dispatcher.ts';
 import type { BatchPolicy } from './policies/batch-policy.ts';
 import type { ResponseIdentity } from './running/batch-response.ts';
 import type { InstanceGate } from './running/instance-gate.ts';
-import { timeoutMs } from './queue/queue-policy.ts';
+import { timeoutMs } from './policies/queue-policy.ts';
 import { QueuedRequest, type RequestKeeper } from './queue/queued-request.ts';
 import { RequestQueue, retryLevel } from './queue/request-queue.ts';
 import type { ScatterPlan } from './running/scatter.ts';
@@ -125,7 +125,7 @@ export class DynamicBatcher implements ElasticScheduler, RequestKeeper {
     if (state === 'waiting') this.#queue.remove(request);
     request.isReadOn = state === 'running';
     this.#answers.failNow(request, scheduleRefusal.cancelled(), 'CANCELED');
-    if (state === 'running' && batch !== null) this.#dispatcher.forget(batch);
+    if (state === 'running') batch?.forget();
     this.#noticeDrained();
   }
 

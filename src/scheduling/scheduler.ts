@@ -7,7 +7,7 @@ import type { EngineInstance } from '../engine/engine.ts';
 import type { InferenceError } from '../errors.ts';
 import type { InferenceContext } from '../inference/context.ts';
 import type { ResponseSink } from '../inference/infer.ts';
-import type { AdmittedRequest } from './admission/admission.ts';
+import type { AdmittedRequest } from './admission/admitted-request.ts';
 
 export interface Scheduler {
   /**

@@ -7,7 +7,7 @@ import type { InferenceContext } from '../inference/context.ts';
 import type { ResponseSink } from '../inference/infer.ts';
 import type { ModelConfig } from '../model-config/model-config.ts';
 import type { ModelSignature } from '../model-config/signature.ts';
-import type { AdmittedRequest } from './admission/admission.ts';
+import type { AdmittedRequest } from './admission/admitted-request.ts';
 
 /** Runs admitted requests; a scheduler is one. */
 export interface AdmittedInfer {

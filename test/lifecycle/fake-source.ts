@@ -4,7 +4,7 @@ import { type InferenceError, internal } from '../../src/errors.ts';
 import { unlessAborted } from '../../src/lifecycle/abortable.ts';
 import type { ModelSource, SourceChange } from '../../src/lifecycle/model-source.ts';
 import type { ModelVersion } from '../../src/lifecycle/model-version.ts';
-import type { LoadVersion, ModelRef, Servable } from '../../src/lifecycle/servable.ts';
+import type { LoadVersion, ModelRef, Servable, ServingVersion } from '../../src/lifecycle/servable.ts';
 import type { VersionStatistics } from '../../src/lifecycle/version-statistics.ts';
 import type { ModelConfig } from '../../src/model-config/model-config.ts';
 import type { Scheduler } from '../../src/scheduling/scheduler.ts';
@@ -98,7 +98,7 @@ export class FakeSource implements ModelSource {
   readonly versions: readonly number[];
   readonly needs: readonly ModelRef[];
   /** What the latest version that was loaded holds. */
-  needed: readonly ModelVersion[] = [];
+  needed: readonly ServingVersion[] = [];
   readonly loaded = new Map<number, FakeLoaded>();
   readonly config = { name: 'm' } as ModelConfig;
   loadCount = 0;

@@ -6,9 +6,8 @@
 import { type InferenceError, internal, invalidArgument, notFound } from '../../src/errors.ts';
 import { unlessAborted } from '../../src/lifecycle/abortable.ts';
 import type { ModelSource, SourceChange } from '../../src/lifecycle/model-source.ts';
-import type { ModelVersion } from '../../src/lifecycle/model-version.ts';
 import type { LoadFiles, RepositoryView, Sighting, StartScan } from '../../src/lifecycle/repository-view.ts';
-import type { LoadVersion, ModelRef, Servable } from '../../src/lifecycle/servable.ts';
+import type { LoadVersion, ModelRef, Servable, ServingVersion } from '../../src/lifecycle/servable.ts';
 import type { ModelConfig } from '../../src/model-config/model-config.ts';
 import { countingNothing } from './fake-source.ts';
 
@@ -103,7 +102,7 @@ class LaggingSource implements ModelSource {
     this.#held.sources--;
   }
 
-  #loaded(content: Content, needed: readonly ModelVersion[]): Servable {
+  #loaded(content: Content, needed: readonly ServingVersion[]): Servable {
     const gates = this.#gates;
     const held = this.#held;
     let isClosed = false;
@@ -143,11 +142,11 @@ class LaggingSource implements ModelSource {
   }
 }
 
-const configOf = (content: Content, needed: readonly ModelVersion[] = []): ModelConfig =>
+const configOf = (content: Content, needed: readonly ServingVersion[] = []): ModelConfig =>
   ({ message: { content: content.id }, content, needed }) as never;
 /** The versions of other models that a version was loaded with. */
-export const neededOf = (config: ModelConfig): readonly ModelVersion[] =>
-  (config as unknown as { needed: readonly ModelVersion[] }).needed;
+export const neededOf = (config: ModelConfig): readonly ServingVersion[] =>
+  (config as unknown as { needed: readonly ServingVersion[] }).needed;
 export const contentOf = (config: ModelConfig): Content => (config as unknown as { content: Content }).content;
 
 export class LaggingRepository implements RepositoryView {

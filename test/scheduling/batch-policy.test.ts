@@ -13,7 +13,7 @@ import { DynamicBatcher } from '../../src/scheduling/dynamic-batcher.ts';
 import { DynamicPolicy } from '../../src/scheduling/policies/dynamic-policy.ts';
 import { loneStreak } from '../../src/scheduling/policies/lone-arrivals.ts';
 import { OneRequestPolicy } from '../../src/scheduling/policies/one-request-policy.ts';
-import { ConfiguredOrder } from '../../src/scheduling/queue/queue-policy.ts';
+import { ConfiguredOrder } from '../../src/scheduling/policies/queue-policy.ts';
 import { compileScatter } from '../../src/scheduling/running/scatter.ts';
 import { FakeInstance } from '../fakes/fake-engine.ts';
 import { dynamicBatching } from '../fakes/make-model.ts';

@@ -8,7 +8,7 @@ import { type InferenceContext, TimedContext } from '../../inference/context.ts'
 import type { ResponseSink } from '../../inference/infer.ts';
 import type { InferenceResponse } from '../../inference/response.ts';
 import type { Logger } from '../../logger.ts';
-import type { AdmittedRequest } from '../../scheduling/admission/admission.ts';
+import type { AdmittedRequest } from '../../scheduling/admission/admitted-request.ts';
 import { loggedId } from '../logged-id.ts';
 import type { AdmittedInfer, VersionFacts, VersionInterceptor } from '../../scheduling/version-interceptor.ts';
 import type { Clock } from '../../time.ts';

@@ -6,91 +6,13 @@
 
 import type { InferenceRequest } from '../../inference/request.ts';
 import { countBytesElements } from '../../tensor/bytes-elements.ts';
-import type { Datatype } from '../../tensor/datatype.ts';
 import { elementCount, type Shape } from '../../tensor/shape.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
-import { hostBytes, type TensorBytes } from '../../tensor/tensor-bytes.ts';
+import { hostBytes } from '../../tensor/tensor-bytes.ts';
+import type { AdmittedInput, AdmittedOutput, AdmittedRequest } from './admitted-request.ts';
 import { refusal } from './errors.ts';
+import type { AdmissionPlan, InputPlan } from './plan.ts';
 import { reshaped } from './reshape.ts';
-
-/** One input of an admitted request, as the model wants it. */
-export interface AdmittedInput {
-  /** Index in the signature's inputs. */
-  readonly index: number;
-  /** Full shape as the model sees it: reshape applied, batch dimension included. */
-  readonly shape: Shape;
-  readonly data: TensorBytes;
-}
-
-export interface AdmittedOutput {
-  /** Index in the signature's outputs. */
-  readonly index: number;
-  readonly name: string;
-  readonly classificationCount: number;
-}
-
-/** A request that fits its model. All checks have passed, so an error of the engine is a fault of the model. */
-export interface AdmittedRequest {
-  readonly id: string;
-  /** Ascending by index; optional inputs that were left out are absent. */
-  readonly inputs: readonly AdmittedInput[];
-  /** Sorted by name; never empty unless the model has no outputs. */
-  readonly outputs: readonly AdmittedOutput[];
-  /** Rows that it adds to a batch: the extent of dimension 0 of a batching model, at least 1; 1 for other models. */
-  readonly rows: number;
-  /** Requests with equal keys may share a batch; '' where every request may. */
-  readonly batchKey: string;
-  readonly priority: number;
-  readonly timeoutUs: number;
-}
-
-/** One input of a model, in the form that admission needs. */
-export interface InputPlan {
-  readonly name: string;
-  /** Index in the signature's inputs, by which the engine knows it. */
-  readonly index: number;
-  /** Place in `AdmissionPlan.inputs`. */
-  readonly position: number;
-  readonly datatype: Datatype;
-  /** 0 for BYTES. */
-  readonly elementBytes: number;
-  /** Pattern without the batch dimension. */
-  readonly dims: Shape;
-  /** The model leaves even the rank open. */
-  readonly isAnyShape: boolean;
-  /** Elements of one row (of the whole tensor for a model that does not batch), or -1 when `dims` leaves it open. */
-  readonly fixedElements: number;
-  /** Null, or the pattern that replaces `dims` on the way to the model. */
-  readonly modelDims: Shape | null;
-  readonly isOptional: boolean;
-  /** The model sees it flattened, and requests may share a batch whatever its shape is. */
-  readonly isRagged: boolean;
-  /**
-   * A scalar of a model that batches: one value for all rows. Callers give it once per row, or once without a shape.
-   */
-  readonly isShared: boolean;
-}
-
-/** A model in the form that admission needs; made by `compileAdmission` when a version is loaded. */
-export interface AdmissionPlan {
-  readonly modelName: string;
-  /** 0: no batch dimension. */
-  readonly maxRows: number;
-  /** Ascending by `index`. */
-  readonly inputs: readonly InputPlan[];
-  readonly inputsByName: ReadonlyMap<string, InputPlan>;
-  readonly requiredCount: number;
-  /**
-   * A request with more rows than `maxRows` is accepted as a batch of its own if its inputs have no more bytes; 0:
-   * never.
-   */
-  readonly maxOversizeBytes: number;
-  /** Whether requests may differ in a way that keeps them out of one batch. */
-  readonly hasVariety: boolean;
-  /** Sorted by name; used as it is by every request that names no outputs. */
-  readonly allOutputs: readonly AdmittedOutput[];
-  readonly outputsByName: ReadonlyMap<string, AdmittedOutput>;
-}
 
 /**
  * Admits a request. A batch of zero rows is refused: models with a batch dimension are free to divide by it. Zero

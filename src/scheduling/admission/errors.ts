@@ -8,7 +8,7 @@ import { shownName as clipped } from '../../inference/request-limits.ts';
 import { requestPrefix } from '../../inference/request-prefix.ts';
 import { type Shape, shapeText } from '../../tensor/shape.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
-import type { AdmissionPlan, InputPlan } from './admission.ts';
+import type { AdmissionPlan, InputPlan } from './plan.ts';
 
 /** Lists come from outside and end up in headers, so longer ones are truncated, as names are. */
 const maxListed = 32;

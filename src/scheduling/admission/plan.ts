@@ -6,9 +6,57 @@
 import { internal } from '../../errors.ts';
 import type { InputConfig, ModelConfig } from '../../model-config/model-config.ts';
 import type { ModelSignature, TensorSpec } from '../../model-config/signature.ts';
-import { datatypes } from '../../tensor/datatype.ts';
+import { type Datatype, datatypes } from '../../tensor/datatype.ts';
 import { elementCount, type Shape } from '../../tensor/shape.ts';
-import type { AdmissionPlan, InputPlan } from './admission.ts';
+import type { AdmittedOutput } from './admitted-request.ts';
+
+/** One input of a model, in the form that admission needs. */
+export interface InputPlan {
+  readonly name: string;
+  /** Index in the signature's inputs, by which the engine knows it. */
+  readonly index: number;
+  /** Place in `AdmissionPlan.inputs`. */
+  readonly position: number;
+  readonly datatype: Datatype;
+  /** 0 for BYTES. */
+  readonly elementBytes: number;
+  /** Pattern without the batch dimension. */
+  readonly dims: Shape;
+  /** The model leaves even the rank open. */
+  readonly isAnyShape: boolean;
+  /** Elements of one row (of the whole tensor for a model that does not batch), or -1 when `dims` leaves it open. */
+  readonly fixedElements: number;
+  /** Null, or the pattern that replaces `dims` on the way to the model. */
+  readonly modelDims: Shape | null;
+  readonly isOptional: boolean;
+  /** The model sees it flattened, and requests may share a batch whatever its shape is. */
+  readonly isRagged: boolean;
+  /**
+   * A scalar of a model that batches: one value for all rows. Callers give it once per row, or once without a shape.
+   */
+  readonly isShared: boolean;
+}
+
+/** A model in the form that admission needs; made by `compileAdmission` when a version is loaded. */
+export interface AdmissionPlan {
+  readonly modelName: string;
+  /** 0: no batch dimension. */
+  readonly maxRows: number;
+  /** Ascending by `index`. */
+  readonly inputs: readonly InputPlan[];
+  readonly inputsByName: ReadonlyMap<string, InputPlan>;
+  readonly requiredCount: number;
+  /**
+   * A request with more rows than `maxRows` is accepted as a batch of its own if its inputs have no more bytes; 0:
+   * never.
+   */
+  readonly maxOversizeBytes: number;
+  /** Whether requests may differ in a way that keeps them out of one batch. */
+  readonly hasVariety: boolean;
+  /** Sorted by name; used as it is by every request that names no outputs. */
+  readonly allOutputs: readonly AdmittedOutput[];
+  readonly outputsByName: ReadonlyMap<string, AdmittedOutput>;
+}
 
 /**
  * A default batch size must not make the server refuse the first real request of a user: with up to these bytes of

@@ -17,7 +17,7 @@ import type {
 import { type BatchRule, batchRuleOf, decide, nothing } from './batch-rule.ts';
 import { LoneArrivals } from './lone-arrivals.ts';
 import { decideForOne } from './one-request-policy.ts';
-import { ConfiguredOrder } from '../queue/queue-policy.ts';
+import { ConfiguredOrder } from './queue-policy.ts';
 
 /** A batch is handed over ahead only if no waiting request expires within so many runs of the model. */
 const runsBeforeExpiry = 4;

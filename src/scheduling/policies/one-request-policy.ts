@@ -12,7 +12,7 @@ import type {
 } from './batch-policy.ts';
 import { nothing } from './batch-rule.ts';
 import { LoneArrivals } from './lone-arrivals.ts';
-import { ConfiguredOrder } from '../queue/queue-policy.ts';
+import { ConfiguredOrder } from './queue-policy.ts';
 
 const takeOne: Decision = { kind: 'take', requestCount: 1, closedBy: 'full' };
 

@@ -2,10 +2,14 @@
 
 import { cancelled, deadlineExceeded, type InferenceError, unavailable } from '../../errors.ts';
 import { requestPrefix } from '../../inference/request-prefix.ts';
-import type { ResponseIdentity } from '../running/batch-response.ts';
+
+interface VersionIdentity {
+  readonly modelName: string;
+  readonly modelVersion: string;
+}
 
 export const scheduleRefusal = {
-  closed: ({ modelName, modelVersion }: ResponseIdentity): InferenceError =>
+  closed: ({ modelName, modelVersion }: VersionIdentity): InferenceError =>
     unavailable(
       `version ${modelVersion} of model '${modelName}' is being unloaded: its scheduler has stopped accepting new ` +
         'inference requests',
@@ -15,7 +19,7 @@ export const scheduleRefusal = {
 
   timeout: (): InferenceError => unavailable('Request timeout expired'),
 
-  deadline: ({ modelName }: ResponseIdentity): InferenceError =>
+  deadline: ({ modelName }: VersionIdentity): InferenceError =>
     deadlineExceeded(`Deadline Exceeded: the deadline passed before model '${modelName}' could run the request`),
 
   /** The caller has left; nobody reads a message. */

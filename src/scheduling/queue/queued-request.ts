@@ -7,10 +7,9 @@ import type { InferenceError } from '../../errors.ts';
 import type { InferenceContext } from '../../inference/context.ts';
 import type { ResponseSink } from '../../inference/infer.ts';
 import type { InferenceResponse } from '../../inference/response.ts';
-import type { AdmittedRequest } from '../admission/admission.ts';
-import type { Batch } from '../running/batch.ts';
-import type { RequestList } from './request-list.ts';
-import type { FailureReason } from '../scheduler.ts';
+import type { AdmittedRequest } from '../admission/admitted-request.ts';
+import type { BatchDurations, FailureReason } from '../scheduler.ts';
+import type { ListLinks, RequestList } from './request-list.ts';
 
 /**
  * waiting in the queue → running in a batch → ended (and held until earlier requests are answered, where order is kept)
@@ -23,7 +22,18 @@ export interface RequestKeeper {
   leave(request: QueuedRequest): void;
 }
 
-export class QueuedRequest {
+/** The batch in which a request runs, as far as that request is concerned. */
+export interface RequestBatch {
+  /** On the clock of `queuedAtMs`. */
+  readonly startedAtMs: number;
+  readonly durations: BatchDurations;
+  readonly rows: number;
+  readonly requestCount: number;
+  /** The caller of one of its requests has left and was told; a batch without waiting callers is cancelled. */
+  forget(): void;
+}
+
+export class QueuedRequest implements ListLinks<QueuedRequest> {
   readonly request: AdmittedRequest;
   readonly context: InferenceContext;
   readonly queuedAtMs: number;
@@ -38,10 +48,10 @@ export class QueuedRequest {
   /** As in `AdmittedRequest`, until the request is retried alone: then a unique key. */
   batchKey: string;
   state: QueuedState = 'waiting';
-  batch: Batch | null = null;
+  batch: RequestBatch | null = null;
 
   // Links of the list that holds it.
-  list: RequestList | null = null;
+  list: RequestList<QueuedRequest> | null = null;
   previous: QueuedRequest | null = null;
   next: QueuedRequest | null = null;
   /** Place in the deadline heap, -1 when it has none. */

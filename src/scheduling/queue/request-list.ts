@@ -1,13 +1,18 @@
 /** A first-in-first-out list through the requests themselves: any of them leaves it in constant time. */
 
-import type { QueuedRequest } from './queued-request.ts';
+/** Changed by the list that holds the request. */
+export interface ListLinks<Request extends ListLinks<Request>> {
+  list: RequestList<Request> | null;
+  previous: Request | null;
+  next: Request | null;
+}
 
-export class RequestList {
-  #head: QueuedRequest | null = null;
-  #tail: QueuedRequest | null = null;
+export class RequestList<Request extends ListLinks<Request>> {
+  #head: Request | null = null;
+  #tail: Request | null = null;
   #length = 0;
 
-  get head(): QueuedRequest | null {
+  get head(): Request | null {
     return this.#head;
   }
 
@@ -16,7 +21,7 @@ export class RequestList {
   }
 
   /** The request must be in no list. */
-  push(request: QueuedRequest): void {
+  push(request: Request): void {
     request.list = this;
     request.previous = this.#tail;
     request.next = null;
@@ -27,7 +32,7 @@ export class RequestList {
   }
 
   /** The request must be in this list. */
-  remove(request: QueuedRequest): void {
+  remove(request: Request): void {
     if (request.previous === null) this.#head = request.next;
     else request.previous.next = request.next;
     if (request.next === null) this.#tail = request.previous;

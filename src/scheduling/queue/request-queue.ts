@@ -7,16 +7,16 @@
 import type { QueuePolicy } from '../../model-config/model-config.ts';
 import type { RequestOrder, WaitingRequests } from '../policies/batch-policy.ts';
 import { DeadlineHeap } from './deadline-heap.ts';
-import { openPolicy } from './queue-policy.ts';
+import { openPolicy } from '../policies/queue-policy.ts';
 import type { QueuedRequest } from './queued-request.ts';
 import { RequestList } from './request-list.ts';
 
 interface Level {
   readonly level: number;
   readonly policy: QueuePolicy;
-  readonly inTime: RequestList;
+  readonly inTime: RequestList<QueuedRequest>;
   /** Timed out under the DELAY action: served after `inTime`, still counted, no further timeout. */
-  readonly late: RequestList;
+  readonly late: RequestList<QueuedRequest>;
 }
 
 /** The lane of requests that are tried again alone, ahead of all levels. */

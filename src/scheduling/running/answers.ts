@@ -11,8 +11,7 @@ import type { RequestTimings } from '../../inference/context.ts';
 import type { InferenceResponse } from '../../inference/response.ts';
 import type { Logger } from '../../logger.ts';
 import type { Clock } from '../../time.ts';
-import type { Batch } from './batch.ts';
-import type { QueuedRequest } from '../queue/queued-request.ts';
+import type { QueuedRequest, RequestBatch } from '../queue/queued-request.ts';
 import type { FailureReason, SchedulingObserver } from '../scheduler.ts';
 
 const nsPerMs = 1e6;
@@ -20,13 +19,13 @@ const nsPerMs = 1e6;
 /** Whole nanoseconds between two instants; a clock that was read in another order gives 0. */
 export const elapsedNs = (fromMs: number, toMs: number): number => Math.max(0, Math.round((toMs - fromMs) * nsPerMs));
 
-function fillTimings(timings: RequestTimings, queueNs: number, { durations, rows, requests }: Batch): void {
+function fillTimings(timings: RequestTimings, queueNs: number, { durations, rows, requestCount }: RequestBatch): void {
   timings.queueNs = queueNs;
   timings.computeInputNs = durations.computeInputNs;
   timings.computeInferNs = durations.computeInferNs;
   timings.computeOutputNs = durations.computeOutputNs;
   timings.batchRows = rows;
-  timings.batchRequests = requests.length;
+  timings.batchRequests = requestCount;
 }
 
 export class Answers {
@@ -123,7 +122,7 @@ export class Answers {
     request.context.cancellation.remove(request);
     const totalNs = elapsedNs(request.context.receivedAtMs, nowMs);
     if (request.response !== null) {
-      const batch = request.batch as Batch;
+      const batch = request.batch as RequestBatch;
       const { durations } = batch;
       const queueNs = elapsedNs(request.queuedAtMs, batch.startedAtMs);
       this.#observer.requestSucceeded(totalNs, queueNs, durations, request.rows);

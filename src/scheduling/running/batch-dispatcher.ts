@@ -8,11 +8,11 @@ import { type InferenceError, toInferenceError } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
 import type { Clock } from '../../time.ts';
 import type { Answers } from './answers.ts';
-import { Batch, engineBatchOf } from './batch.ts';
+import { Batch, engineBatchOf, type InstanceSlot } from './batch.ts';
 import type { BatchPolicy, RunProfile } from '../policies/batch-policy.ts';
 import { answerBatch, type ResponseIdentity } from './batch-response.ts';
 import type { Demand, InstanceGate } from './instance-gate.ts';
-import { InstancePool, type InstanceSlot } from './instance-pool.ts';
+import { InstancePool } from './instance-pool.ts';
 import { failedResult, Isolation, mayRunAgain } from './isolation.ts';
 import type { QueuedRequest } from '../queue/queued-request.ts';
 import { outputFault, rowsFault, type ScatterPlan } from './scatter.ts';
@@ -124,12 +124,6 @@ export class BatchDispatcher implements RunProfile {
     } catch (error) {
       this.#completed(batch, failedResult(toInferenceError(error)));
     }
-  }
-
-  /** The caller of a running request has left and was told; a batch without waiting callers is cancelled. */
-  forget(batch: Batch): void {
-    batch.liveCount--;
-    if (batch.liveCount === 0) batch.ticket?.end();
   }
 
   /** Fails every request that runs, at once, and asks the engine to stop. */

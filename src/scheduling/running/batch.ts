@@ -3,17 +3,37 @@
  * gathers the parts.
  */
 
-import type { BatchInput, EngineBatch, Ticket } from '../../engine/engine.ts';
+import type { BatchInput, EngineBatch, EngineInstance, Ticket } from '../../engine/engine.ts';
 import type { Shape } from '../../tensor/shape.ts';
 import type { TensorBytes } from '../../tensor/tensor-bytes.ts';
-import type { AdmittedInput, AdmittedOutput } from '../admission/admission.ts';
-import type { InstanceSlot } from './instance-pool.ts';
-import type { QueuedRequest } from '../queue/queued-request.ts';
+import type { AdmittedInput, AdmittedOutput } from '../admission/admitted-request.ts';
+import type { QueuedRequest, RequestBatch } from '../queue/queued-request.ts';
 import type { BatchDurations, CloseReason } from '../scheduler.ts';
+import type { Demand, GatePass } from './instance-gate.ts';
 
 const notYet: BatchDurations = { computeInputNs: 0, computeInferNs: 0, computeOutputNs: 0 };
 
-export class Batch {
+/** An instance with its batches. */
+export class InstanceSlot {
+  readonly engine: EngineInstance;
+  /** The running batch. */
+  batch: Batch | null = null;
+  /** The batch that the engine runs next. */
+  next: Batch | null = null;
+  /** Set while the instance is to be retired after its batch. */
+  whenRetired: (() => void) | null = null;
+  /** For the gate; null where there is none. */
+  readonly demand: Demand | null;
+  /** Permission of the gate to run `batch`; null without a gate. */
+  pass: GatePass | null = null;
+
+  constructor(engine: EngineInstance, demand: Demand | null) {
+    this.engine = engine;
+    this.demand = demand;
+  }
+}
+
+export class Batch implements RequestBatch {
   /** In the order of their rows. At least one; all with one batchKey. */
   readonly requests: readonly QueuedRequest[];
   readonly rows: number;
@@ -43,6 +63,15 @@ export class Batch {
     this.startedAtMs = startedAtMs;
     this.instance = instance;
     this.liveCount = requests.length;
+  }
+
+  get requestCount(): number {
+    return this.requests.length;
+  }
+
+  forget(): void {
+    this.liveCount--;
+    if (this.liveCount === 0) this.ticket?.end();
   }
 }
 

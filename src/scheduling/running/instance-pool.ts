@@ -4,27 +4,8 @@
  */
 
 import type { EngineInstance } from '../../engine/engine.ts';
-import type { Batch } from './batch.ts';
-import type { Demand, GatePass } from './instance-gate.ts';
-
-export class InstanceSlot {
-  readonly engine: EngineInstance;
-  /** The running batch. */
-  batch: Batch | null = null;
-  /** The batch that the engine runs next. */
-  next: Batch | null = null;
-  /** Set while the instance is to be retired after its batch. */
-  whenRetired: (() => void) | null = null;
-  /** For the gate; null where there is none. */
-  readonly demand: Demand | null;
-  /** Permission of the gate to run `batch`; null without a gate. */
-  pass: GatePass | null = null;
-
-  constructor(engine: EngineInstance, demand: Demand | null) {
-    this.engine = engine;
-    this.demand = demand;
-  }
-}
+import { type Batch, InstanceSlot } from './batch.ts';
+import type { Demand } from './instance-gate.ts';
 
 /**
  * Free instances are taken most recently used first: its thread, caches and slabs are warm, and at low load the others

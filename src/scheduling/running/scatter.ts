@@ -11,7 +11,7 @@ import type { ModelSignature, TensorSpec } from '../../model-config/signature.ts
 import { skipBytesElements } from '../../tensor/bytes-elements.ts';
 import type { Datatype } from '../../tensor/datatype.ts';
 import { elementCount, type Shape, shapeText } from '../../tensor/shape.ts';
-import type { AdmittedOutput } from '../admission/admission.ts';
+import type { AdmittedOutput } from '../admission/admitted-request.ts';
 import { isScalarShownAsOne } from '../admission/plan.ts';
 import type { QueuedRequest } from '../queue/queued-request.ts';
 import { shownShape } from '../admission/reshape.ts';

@@ -4,7 +4,8 @@ import { InferenceError } from '../../../src/errors.ts';
 import type { InferenceRequest } from '../../../src/inference/request.ts';
 import type { ModelConfig } from '../../../src/model-config/model-config.ts';
 import type { ModelSignature } from '../../../src/model-config/signature.ts';
-import { type AdmittedRequest, admit } from '../../../src/scheduling/admission/admission.ts';
+import { admit } from '../../../src/scheduling/admission/admission.ts';
+import type { AdmittedRequest } from '../../../src/scheduling/admission/admitted-request.ts';
 import { compileAdmission } from '../../../src/scheduling/admission/plan.ts';
 import type { Tensor } from '../../../src/tensor/tensor.ts';
 import {

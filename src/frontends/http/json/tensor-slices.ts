@@ -5,7 +5,7 @@
  */
 
 import type { JsonReader } from './reader.ts';
-import { type NestedElements, PassedText } from './tensor-elements.ts';
+import { type NestedElements, PassedText } from './nested-elements.ts';
 
 /** Bytes of tensor text per turn, which take two to four milliseconds. */
 const turnBytes = 128 * 1024;

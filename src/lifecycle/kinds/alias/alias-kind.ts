@@ -8,8 +8,8 @@ import { resolveAliasConfig } from '../../../model-config/alias-config.ts';
 import { aliasTarget } from '../../../model-config/alias-target.ts';
 import { isAlias } from '../../../model-config/platforms.ts';
 import { wrapScheduler } from '../../../scheduling/version-interceptor.ts';
-import { type ModelVersion, notReady } from '../../model-version.ts';
-import type { Servable, ServableKind, ServableTools, VersionTask } from '../../servable.ts';
+import { notReady } from '../../model-version.ts';
+import type { Servable, ServableKind, ServableTools, ServingVersion, VersionTask } from '../../servable.ts';
 import { AliasScheduler } from './alias-scheduler.ts';
 
 export const aliasKind: ServableKind = {
@@ -25,7 +25,7 @@ async function loadAlias(
   { model, version, message }: VersionTask,
   { statistics: newStatistics, interceptors, clock, logger }: ServableTools,
   warming: () => void,
-  target: ModelVersion | undefined,
+  target: ServingVersion | undefined,
 ): Promise<Servable> {
   const served = target?.loaded;
   if (!target || !served) throw notReady(aliasTarget(message).model, aliasTarget(message).version ?? '');

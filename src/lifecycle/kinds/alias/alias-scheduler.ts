@@ -8,7 +8,7 @@ import { type InferenceContext, TimedContext } from '../../../inference/context.
 import type { ResponseSink } from '../../../inference/infer.ts';
 import type { Parameters } from '../../../inference/request.ts';
 import type { InferenceResponse, OutputTensor } from '../../../inference/response.ts';
-import type { AdmittedRequest } from '../../../scheduling/admission/admission.ts';
+import type { AdmittedRequest } from '../../../scheduling/admission/admitted-request.ts';
 import { elapsedNs } from '../../../scheduling/running/answers.ts';
 import type { FailureReason, Scheduler, SchedulingObserver } from '../../../scheduling/scheduler.ts';
 import type { Clock } from '../../../time.ts';

@@ -4,7 +4,7 @@ import type { EngineInstance } from '../../../engine/engine.ts';
 import type { Logger } from '../../../logger.ts';
 import type { ModelConfig } from '../../../model-config/model-config.ts';
 import type { ModelSignature } from '../../../model-config/signature.ts';
-import type { AdmissionPlan } from '../../../scheduling/admission/admission.ts';
+import type { AdmissionPlan } from '../../../scheduling/admission/plan.ts';
 import type { ElasticScheduler } from '../../../scheduling/scheduler.ts';
 import type { AdmittedInfer } from '../../../scheduling/version-interceptor.ts';
 import type { Clock } from '../../../time.ts';

@@ -4,7 +4,6 @@ import type { Socket } from 'node:net';
 import { defaultLimits } from '../../../../http1/limits.ts';
 import { responseHead } from '../../../../http1/response-head.ts';
 import type { Clock } from '../../../../time.ts';
-import type { NodeRequest } from './request.ts';
 import { errorText, jsonHeaders } from '../transport.ts';
 
 export interface ConnectionOwner {
@@ -14,12 +13,25 @@ export interface ConnectionOwner {
   lookIfIdle(): void;
 }
 
+/** A request of the connection, as far as that knows it. */
+export interface OpenRequest {
+  /** It has no answer yet. */
+  readonly isOpen: boolean;
+  /** Its body has come completely. */
+  readonly isReceived: boolean;
+  /** The connection ends with its answer. */
+  mustClose: boolean;
+  respond(status: number, headers: readonly string[], text: string): void;
+  /** The connection is lost. */
+  abandon(): void;
+}
+
 export class NodeConnection {
   readonly #socket: Socket;
   readonly #clock: Clock;
   readonly #owner: ConnectionOwner;
-  readonly #requests = new Set<NodeRequest>();
-  #newest: NodeRequest | null = null;
+  readonly #requests = new Set<OpenRequest>();
+  #newest: OpenRequest | null = null;
   /** Written after the last answer; then the connection ends. */
   #refusal: string | null = null;
 
@@ -33,19 +45,19 @@ export class NodeConnection {
     return this.#requests.size > 0;
   }
 
-  add(request: NodeRequest): NodeRequest {
+  add<Request extends OpenRequest>(request: Request): Request {
     this.#requests.add(request);
     this.#newest = request;
     return request;
   }
 
   /** Whether the connection is to end with the answer of this request. */
-  closesAfter(request: NodeRequest): boolean {
+  closesAfter(request: OpenRequest): boolean {
     return this.#owner.isDraining && request === this.#newest;
   }
 
   /** The answer of the request has been written. */
-  answered(request: NodeRequest): void {
+  answered(request: OpenRequest): void {
     if (!this.#requests.delete(request) || this.#requests.size > 0) return;
     this.#socket.setTimeout(0);
     if (this.#refusal !== null) this.#end(this.#refusal);

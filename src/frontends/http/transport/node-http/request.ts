@@ -5,7 +5,7 @@ import type { AnswerSource } from '../../../../http1/answer-source.ts';
 import type { BodySink } from '../../../../http1/body-sink.ts';
 import type { CountWaiting } from '../../../../sockets/socket-writer.ts';
 import type { RequestListener } from '../../../../http1/request.ts';
-import type { NodeConnection } from './connection.ts';
+import type { NodeConnection, OpenRequest } from './connection.ts';
 import type { ReceivedHead, ReceivedRequest } from '../transport.ts';
 
 class NodeHead implements ReceivedHead {
@@ -29,7 +29,7 @@ class NodeHead implements ReceivedHead {
   }
 }
 
-export class NodeRequest implements ReceivedRequest {
+export class NodeRequest implements ReceivedRequest, OpenRequest {
   readonly head: ReceivedHead;
   listener: RequestListener | null = null;
   mustClose = false;

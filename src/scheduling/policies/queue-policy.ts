@@ -4,7 +4,7 @@
  */
 
 import type { DynamicBatchingConfig, QueuePolicy } from '../../model-config/model-config.ts';
-import type { RequestOrder } from '../policies/batch-policy.ts';
+import type { RequestOrder } from './batch-policy.ts';
 
 /** The policy of models that configure none. */
 export const openPolicy: QueuePolicy = {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import type { QueuePolicy } from '../../../src/model-config/model-config.ts';
-import { ConfiguredOrder, timeoutMs } from '../../../src/scheduling/queue/queue-policy.ts';
+import { ConfiguredOrder, timeoutMs } from '../../../src/scheduling/policies/queue-policy.ts';
 import { dynamicBatching, queuePolicy } from '../../fakes/make-model.ts';
 import { fp32Values } from '../../fakes/make-request.ts';
 import { type Caller, Stage, type StageOptions } from '../stage.ts';
