@@ -100,7 +100,8 @@ export class AnswerQueue {
         return;
       }
       const bytes = this.#writer.write(first, isLast ? null : this.#limits.idleTimeoutMs);
-      this.#answerBytes = Math.max(bytes, this.#answerBytes - this.#answerBytes / forgotten);
+      // A whole number: a fraction would be an object on the heap for each answer.
+      this.#answerBytes = Math.max(bytes, this.#answerBytes - Math.ceil(this.#answerBytes / forgotten));
       this.#leave(first, isLast);
     }
     this.#owner.advanced();

@@ -312,6 +312,7 @@ export class Http1Connection implements RequestConnection, AnswerOwner, SocketUs
   }
 
   #setHeld(held: Buffer | null): void {
+    if (held === this.#held) return;
     this.#surroundings.countWaiting?.((held?.length ?? 0) - (this.#held?.length ?? 0));
     this.#held = held;
   }

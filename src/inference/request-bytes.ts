@@ -14,24 +14,33 @@ const ownBufferBytes = 64 * 1024;
 
 /** Counts what a request holds that was read from this message. */
 export function countHeldBytes(draft: RequestDraft, message: Buffer): void {
-  draft.heldBytes = message.length + decodedBytes(draft, message.buffer);
+  // To ask an array for its buffer is a call into the runtime, which makes the buffer of a small array first.
+  const dataBytes = draft.hasOnlyViews ? 0 : ownTensorBytes(draft, message.buffer);
+  draft.heldBytes = message.length + dataBytes + decodedBytes(draft);
 }
 
-/** @param message Where the message lies: tensors that are views on it take nothing. */
-function decodedBytes(request: InferenceRequest, message: ArrayBufferLike): number {
+function decodedBytes(request: InferenceRequest): number {
   const { id, inputs, outputs, parameters } = request;
   let bytes = id.length * characterBytes + outputs.length * outputBytes;
   for (let i = 0; i < inputs.length; i++) {
-    const { shape, data } = inputs[i] as (typeof inputs)[number];
-    bytes += tensorBytes + shape.length * dimensionBytes;
+    bytes += tensorBytes + (inputs[i] as (typeof inputs)[number]).shape.length * dimensionBytes;
+  }
+  for (let i = 0; i < outputs.length; i++) bytes += (outputs[i]?.name.length ?? 0) * characterBytes;
+  if (parameters.size > 0) for (const [key, value] of parameters) bytes += parameterSize(key, value);
+  return bytes;
+}
+
+/** @param message Where the message lies: tensors that are views on it take nothing. */
+function ownTensorBytes({ inputs }: InferenceRequest, message: ArrayBufferLike): number {
+  let bytes = 0;
+  for (let i = 0; i < inputs.length; i++) {
+    const { data } = inputs[i] as (typeof inputs)[number];
     // Memory of a region is counted by whoever manages it.
     if (!(data instanceof Uint8Array)) continue;
     const { buffer } = data;
     // A view keeps all of its buffer.
     if (buffer !== message) bytes += buffer.byteLength >= ownBufferBytes ? buffer.byteLength : data.length;
   }
-  for (let i = 0; i < outputs.length; i++) bytes += (outputs[i]?.name.length ?? 0) * characterBytes;
-  if (parameters.size > 0) for (const [key, value] of parameters) bytes += parameterSize(key, value);
   return bytes;
 }
 

@@ -63,6 +63,8 @@ export class RequestDraft implements InferenceRequest {
   timeoutUs = 0;
   sequence: SequenceControl | null = null;
   heldBytes = 0;
+  /** Whether all tensors are known to be views on the message; false where it is not known. */
+  hasOnlyViews = false;
   /** Bytes of the names and values of custom parameters, which are bounded together. */
   parameterBytes = 0;
   /** Of HTTP: whether outputs that do not say it themselves are wanted in binary. Does not leave the frontend. */

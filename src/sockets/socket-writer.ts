@@ -145,7 +145,8 @@ export class SocketWriter {
     if (this.#parts === null) this.#writeRun(written);
     else this.#writeParts(this.#parts, written);
     if (this.#isEnding) socket.end();
-    this.count();
+    // Most writes are taken at once, and then nothing waits.
+    if (this.#countedBytes > 0 || socket.writableLength > 0) this.count();
   }
 
   #writeRun(written: (() => void)[] | null): void {

@@ -27,6 +27,13 @@ describe('memory of a request besides its message', () => {
     expect(isViewedBy(inferenceRequest({ inputs: [own] }), message)).toBe(false);
   });
 
+  it('does not ask tensors that are known to be views', () => {
+    const draft = Object.assign(new RequestDraft(), inferenceRequest({ inputs: [tensor(new Uint8Array(500_000))] }));
+    draft.hasOnlyViews = true;
+    countHeldBytes(draft, Buffer.from(message));
+    expect(draft.heldBytes).toBeLessThan(message.byteLength + 1000);
+  });
+
   it('counts the id, requested outputs and parameters', () => {
     const nothing = bytesOf({});
     expect(bytesOf({ id: 'x'.repeat(50_000) })).toBeGreaterThanOrEqual(nothing + 50_000);

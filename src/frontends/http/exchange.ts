@@ -77,6 +77,7 @@ export class Exchange implements RequestListener, InferenceContext {
   /**
    * @param bytes   The body after the text.
    * @param release Called once, when the bytes are no longer read.
+   * @param textBytes Of the text in UTF-8.
    */
   answerText(
     status: number,
@@ -84,9 +85,10 @@ export class Exchange implements RequestListener, InferenceContext {
     text: string,
     bytes: readonly Uint8Array[] = noBytes,
     release: (() => void) | null = null,
+    textBytes: number = Buffer.byteLength(text),
   ): void {
     // Usually each character is one byte, and the text needs no buffer of its own.
-    if (Buffer.byteLength(text) === text.length) this.request.respond(status, headers, text, bytes, release);
+    if (textBytes === text.length) this.request.respond(status, headers, text, bytes, release);
     else this.request.respond(status, headers, '', [Buffer.from(text), ...bytes], release);
   }
 }

@@ -27,13 +27,18 @@ export const v2Dialect: HttpDialect = {
   name: 'v2',
   open(context) {
     const infer = new InferHandler(context);
+    const known = new KnownTargets();
     return {
       route(method, target) {
+        if (method === 'POST') {
+          const inference = known.get(target);
+          if (inference !== undefined) return inference;
+        }
         const route = routeOf(target);
         if (route === null) return null;
         const { api, get, post } = endpoints[route.endpoint];
         if (method === 'POST' && post) {
-          if (route.endpoint === 'infer') return new InferRoute(infer, route.model, route.version);
+          if (route.endpoint === 'infer') return known.add(target, new InferRoute(infer, route.model, route.version));
           return { api, handle: (exchange) => answerWithBody(context, exchange, route) };
         }
         if (method === 'GET' && get) return { api, handle: (exchange) => answerReading(context, exchange, route) };
@@ -43,7 +48,26 @@ export const v2Dialect: HttpDialect = {
   },
 };
 
-/** One inference, the only frequent route: its target and its handler are one object. */
+/** Targets of inference are few and come again and again: finding one costs less than taking it apart. */
+class KnownTargets {
+  static readonly #max = 64;
+  static readonly #maxLength = 512;
+  readonly #routes = new Map<string, InferRoute>();
+
+  get(target: string): InferRoute | undefined {
+    return this.#routes.get(target);
+  }
+
+  add(target: string, route: InferRoute): InferRoute {
+    if (target.length > KnownTargets.#maxLength) return route;
+    if (this.#routes.size === KnownTargets.#max) this.#routes.clear();
+    // A copy: the target is a part of the text of its head, which it would keep as a whole.
+    this.#routes.set(Buffer.from(target, 'latin1').toString('latin1'), route);
+    return route;
+  }
+}
+
+/** Inference at one target, the only frequent route: its target and its handler are one object. */
 class InferRoute implements HttpHandler, InferTarget {
   readonly api = 'inference';
   readonly modelName: string;

@@ -103,6 +103,7 @@ function decodeUpToContents(
   settleRaw(inputs, early, modelName);
   refuseRepeated(inputs, 'input', request.id);
   request.inputs = inputs;
+  request.hasOnlyViews = typedName === null;
   if (outputs !== null) {
     refuseRepeated(outputs, 'output', request.id);
     request.outputs = outputs;

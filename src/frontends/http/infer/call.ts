@@ -207,8 +207,9 @@ export class InferCall implements BodyReceiver, ResponseSink {
         this.#release();
         exchange.answer(jsonReply(json));
       } else {
-        const headers = bodyHeaders(Buffer.byteLength(json), answer.binaryBytes);
-        exchange.answerText(200, headers, json, answer.binary, this.#release);
+        const jsonBytes = Buffer.byteLength(json);
+        const headers = bodyHeaders(jsonBytes, answer.binaryBytes);
+        exchange.answerText(200, headers, json, answer.binary, this.#release, jsonBytes);
       }
     } catch (error) {
       this.#release();

@@ -90,6 +90,7 @@ export function decodeInferRequest(
   const { requested, binaryNames } = outputs ?? allOutputs;
   if (requested.length > 0) refuseRepeated(requested, 'output', request.id);
   request.outputs = requested;
+  request.hasOnlyViews = binary.taken === inputs.length;
   countHeldBytes(request, body);
   return { request, isBinaryByDefault: request.isBinaryOutput, binaryNames };
 }

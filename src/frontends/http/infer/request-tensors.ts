@@ -19,6 +19,8 @@ export class BinaryPart {
   readonly #isAbsent: boolean;
   readonly #modelName: string;
   #at: number;
+  /** Inputs that have their bytes from here. */
+  taken = 0;
 
   /** @param start where it begins; null when the whole body is JSON. */
   constructor(body: Buffer, start: number | null, modelName: string) {
@@ -43,6 +45,7 @@ export class BinaryPart {
     }
     const data = this.#body.subarray(this.#at, end);
     this.#at = end;
+    this.taken++;
     return data;
   }
 
