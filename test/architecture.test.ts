@@ -1,6 +1,6 @@
 /**
- * The house rules that a machine can check: who may import whom, where foreign packages may enter, how files are named
- * and how long they are. The table of floors is the documentation of the architecture that cannot rot.
+ * The rules of the architecture that a machine can check: allowed imports, where foreign packages may be used, names
+ * and lengths of files. The table of floors is the part of the documentation that cannot become outdated.
  */
 
 import { readFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-/** An alias in the real process: nothing is lost while its target reloads, and both planes know it by its own name. */
+/** An alias in the real process: no request is lost while its target reloads, and both planes use its own name. */
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

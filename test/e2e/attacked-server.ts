@@ -1,4 +1,4 @@
-/** A server process that is attacked, with one who stands by: what it served meanwhile, and how far the server grew. */
+/** A server process under attack, with a bystander that counts answered calls, and the growth of the server. */
 
 import { placeWideModel } from '../models/wide-model.ts';
 import { Bystander, MemoryWatch } from './bystander.ts';

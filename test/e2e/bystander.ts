@@ -1,4 +1,4 @@
-/** Who stands by while a server is attacked: a well-behaved gRPC client, and the server's resident memory. */
+/** A bystander during an attack: a well-behaved gRPC client, and a watch of the server's resident memory. */
 
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -69,7 +69,7 @@ export function residentBytes(pid: number): number {
   return Number(kib) * 1024;
 }
 
-/** What the threads of a process have computed so far, however long others kept them from it; in steps of 10 ms. */
+/** The CPU time of all threads of a process, in steps of 10 ms. */
 export function processorMs(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'latin1')
     .replace(/^.*\) /s, '')

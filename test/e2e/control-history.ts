@@ -1,6 +1,7 @@
 /**
- * What was asked of one model and when, and what it may have served at any time. Calls go over connections of their own, so
- * two that overlap may have come in either order: the reference knows only which had ended before another was sent.
+ * The calls for one model with their times, and the contents that it may have served at any time. Calls go over
+ * connections of their own, so two that overlap may have come in either order: the reference knows only which had ended
+ * before another was sent.
  */
 
 /** What an answer shows: the number that the model of the folder, or of the call, adds; null where nothing serves. */

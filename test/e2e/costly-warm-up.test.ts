@@ -1,4 +1,4 @@
-/** What the warm-up that nobody asked for leaves behind, with the real engine. */
+/** The memory that the automatic warm-up leaves behind, with the real engine. */
 
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
 /**
- * With how many frontend threads tests run that are about memory and attacks: `FRONTEND_THREADS=1,2,4` for all that matter,
+ * The numbers of frontend threads for tests of memory and attacks: `FRONTEND_THREADS=1,2,4` for all that matter,
  * else those that a test has time for in CI.
  */
 

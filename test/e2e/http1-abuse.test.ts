@@ -1,7 +1,7 @@
 /**
- * What a hostile HTTP/1.1 client can do to the HTTP port, and where it ends. Every attack is bounded; each test asks that the
- * server reacts as it should, that its memory stays within a stated bound, and that others are served all the while and
- * afterwards.
+ * Attacks of a hostile HTTP/1.1 client on the HTTP port, and their limits. Every attack is bounded; each test asks that
+ * the server reacts as it should, that its memory stays within a stated bound, and that others are served all the while
+ * and afterwards.
  */
 
 import { once } from 'node:events';
@@ -64,8 +64,8 @@ class Attacker {
   }
 
   /**
-   * Says the text up to `count` times, until the server closes or takes nothing for `blockedMs`. Resolves to how many times
-   * it was handed over.
+   * Says the text up to `count` times, until the server closes or takes nothing for `blockedMs`. Resolves to how many
+   * times it was handed over.
    */
   async flood(text: string, count: number, blockedMs = 1000): Promise<number> {
     const perPart = Math.max(1, Math.floor(partBytes / text.length));

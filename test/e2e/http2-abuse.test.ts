@@ -1,5 +1,5 @@
 /**
- * What a hostile HTTP/2 client can do to the gRPC port, and where it ends. Every attack is bounded; each test asks that
+ * Attacks of a hostile HTTP/2 client on the gRPC port, and their limits. Every attack is bounded; each test asks that
  * the server reacts as it should, that its memory stays within a stated bound, and that another connection is served
  * all the while and afterwards.
  */

@@ -1,4 +1,4 @@
-/** Clients that send without pause until told to stop, over HTTP and gRPC, and keep what went wrong. */
+/** Clients that send without pause until told to stop, over HTTP and gRPC, and record failures. */
 
 import { Agent, request } from 'node:http';
 import { fileURLToPath } from 'node:url';

@@ -1,6 +1,7 @@
 /**
- * What clients can make the server hold: bodies that stop half way on one frontend thread and on two, and answers that nobody
- * reads on one. Memory stays near the budget, others are served, and the account is empty when the clients have left.
+ * Memory that clients can make the server hold: bodies that stop half way on one frontend thread and on two, and
+ * answers that are not read on one. Memory stays near the budget, others are served, and the account is empty when the
+ * clients have left.
  */
 
 import { once } from 'node:events';
@@ -23,7 +24,9 @@ import { ServerProcess, temporaryFolder } from './server-process.ts';
 
 const MiB = 1024 * 1024;
 const budgetMiB = 96;
-/** Beyond the budget: buffers that are kept, garbage that the collector has not seen, and what a young heap grows by. */
+/**
+ * Beyond the budget: buffers that are kept, garbage that the collector has not seen, and what a young heap grows by.
+ */
 const slackMiB = 160;
 /** Two megabytes of answer for a request of some bytes. */
 const wide = { name: 'wide', columns: 524_288 };

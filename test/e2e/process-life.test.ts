@@ -1,4 +1,4 @@
-/** Signals at every time of the server's life, and ends that nothing may hold up. */
+/** Signals at every time of the server's life cycle, and shutdowns that nothing may delay. */
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

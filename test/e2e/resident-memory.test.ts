@@ -1,7 +1,7 @@
 /**
- * The server's resident memory while large messages come and go in every way that they can: answered, refused, compressed,
- * given up half way. What one round takes has to be there for the next: over many rounds the process does not grow by more
- * than a small part of what went through it.
+ * The server's resident memory while large messages come and go in every way that they can: answered, refused,
+ * compressed, given up half way. The memory of one round has to be reused by the next: over many rounds the process
+ * grows by only a small part of the bytes that went through it.
  */
 
 import { once } from 'node:events';

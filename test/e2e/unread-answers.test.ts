@@ -1,6 +1,6 @@
 /**
- * Clients that ask for much and read nothing of it: the server's memory stays near `--max-inflight-bytes`, however many
- * connections they have, others are answered, and all of it is given back when they leave.
+ * Clients that ask for large answers and do not read them: the server's memory stays near `--max-inflight-bytes`,
+ * however many connections they have, others are answered, and all of it is given back when they leave.
  */
 
 import { once } from 'node:events';

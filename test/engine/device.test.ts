@@ -1,4 +1,4 @@
-/** What happens when a GPU is asked for on a machine where none can be used, and what the engine says of the machine. */
+/** Requests for a GPU on a machine without a usable one, and the description of the machine by the engine. */
 
 import { existsSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';

@@ -1,4 +1,4 @@
-/** Where batches run, how they end early, and what stays behind. */
+/** Where batches run, how they are cancelled, and the memory that they leave behind. */
 
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';

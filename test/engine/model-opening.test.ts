@@ -1,4 +1,4 @@
-/** What must not decide whether a model opens, and on what a model that is open must not depend any more. */
+/** Settings that must not decide whether a model can be opened, and files on which an open model must not depend. */
 
 import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -41,7 +41,9 @@ const logger: Logger = {
 };
 const engine = engineForTests(logger);
 
-/** Two quantized LSTMs with the same weights: with session.x64quantprecision=1 ONNX Runtime 1.30 replaces them twice. */
+/**
+ * Two quantized LSTMs with the same weights: with session.x64quantprecision=1 ONNX Runtime 1.30 replaces them twice.
+ */
 function sharedQuantizedLstm(): Uint8Array {
   const scale = (name: string) => initializer(name, elem.float, [1], floats([0.01]));
   const zero = (name: string) => initializer(name, elem.int8, [1], Uint8Array.of(0));

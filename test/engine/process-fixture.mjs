@@ -1,4 +1,4 @@
-// A process or a worker that uses the built engine; what it does is told by its first argument or its worker data.
+// A process or a worker that uses the built engine; its first argument or its worker data selects the action.
 
 import { execFileSync } from 'node:child_process';
 import { open } from 'node:fs';

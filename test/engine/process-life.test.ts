@@ -1,4 +1,4 @@
-/** The addon in processes and worker threads that come and go, with batches under way. Uses the built server. */
+/** The addon in processes and worker threads that start and end, with running batches. Uses the built server. */
 
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-/** Which lines of the runtime reach the log as faults, and that an idle instance gives its memory back. */
+/** The lines of the runtime that are logged as faults, and the release of memory by an idle instance. */
 
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { idleSlabMs } from '../../src/engine/idle-slabs.ts';

@@ -1,4 +1,7 @@
-/** ONNX Runtime's telemetry writes files as soon as its library is opened, unless it is told not to before. Uses the built server. */
+/**
+ * ONNX Runtime's telemetry writes files as soon as its library is opened, unless it is switched off before. Uses the
+ * built server.
+ */
 
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';

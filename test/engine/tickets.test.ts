@@ -1,4 +1,4 @@
-/** Who is ended when a ticket is used: the batch that it names, whatever the addon's thread has done meanwhile. */
+/** A ticket ends the batch that it names and no other, whatever the addon's thread has done meanwhile. */
 
 import { afterAll, describe, expect, it } from 'vitest';
 import type { EngineInstance } from '../../src/engine/engine.ts';

@@ -1,6 +1,6 @@
 /**
- * An `InferenceServer` whose answers a test writes down: it remembers what it was asked and counts what was released.
- * Without further words it serves one model, `echo`, which gives every input back as an output of the same name.
+ * An `InferenceServer` with programmable answers: it records requests and counts releases. By default it serves one
+ * model, `echo`, which gives every input back as an output of the same name.
  */
 
 import { notFound, toInferenceError } from '../../src/errors.ts';

@@ -1,5 +1,5 @@
 /**
- * What tests of the HTTP frontend talk to it with: a frontend on a free port over a fake server, one request by
+ * The fixture for tests of the HTTP frontend: a frontend on a free port over a fake server, one request by
  * `node:http`, and the raw bytes of a connection.
  */
 

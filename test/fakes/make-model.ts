@@ -1,4 +1,4 @@
-/** Small configurations and signatures: what a test does not name has the value of a model without surprises. */
+/** Small configurations and signatures: fields that a test does not name have the values of an ordinary model. */
 
 import type {
   DynamicBatchingConfig,

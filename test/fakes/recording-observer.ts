@@ -1,4 +1,4 @@
-/** Writes down the facts a scheduler tells. */
+/** Records the events of a scheduler. */
 
 import type { BatchDurations, CloseReason, FailureReason, SchedulingObserver } from '../../src/scheduling/scheduler.ts';
 

@@ -1,4 +1,4 @@
-/** Bytes that count how often they are looked at: what a reader costs, told without a clock. */
+/** Bytes that count their reads: the cost of a reader, measured without a clock. */
 
 export interface CountedReads {
   readonly bytes: Buffer;

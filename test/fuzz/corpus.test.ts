@@ -1,6 +1,6 @@
 /**
- * The inputs that the guided search kept, each once through its target: what was found stays found, and what was reached is
- * reached. How they came about is told in docs/fuzzing.md.
+ * The inputs that the guided search kept, each once through its target: known findings do not return, and known
+ * branches are reached. See docs/fuzzing.md.
  */
 
 import { describe, expect, it } from 'vitest';

@@ -1,6 +1,6 @@
 /**
- * What a server sent, read as strictly as the most suspicious client would: frames, header blocks, and the order in which a
- * stream may say things. Windows are the business of whoever announced them.
+ * What a server sent, read as strictly as the most suspicious client would: frames, header blocks, and the order in
+ * which a stream may say things. Windows are not checked here.
  */
 
 import type { HeaderField } from '../../src/http2/header-field.ts';

@@ -1,4 +1,4 @@
-/** Repositories that a test writes by hand. */
+/** Repositories that a test fills by hand. */
 
 import { notFound } from '../../src/errors.ts';
 import type { LoadFiles, RepositoryView, Sighting, StartScan } from '../../src/lifecycle/repository-view.ts';

@@ -1,4 +1,4 @@
-/** Models whose one small row of zeros costs much time or memory; for tests of what nobody asked for. */
+/** Models whose one small row of zeros costs much time or memory; for tests of the automatic warm-up. */
 
 import {
   elem,
@@ -13,7 +13,9 @@ import {
   valueInfo,
 } from './onnx-writer.ts';
 
-/** FP32 x [batch, 4] → y [batch, 1], one configuration-free batching model around some nodes from `x` to `z` [batch, n]. */
+/**
+ * FP32 x [batch, 4] → y [batch, 1], one configuration-free batching model around some nodes from `x` to `z` [batch, n].
+ */
 function rows(nodes: readonly NodeBytes[], initializers: Parameters<typeof model>[0]['initializers'] = []): Uint8Array {
   return model({
     nodes: [...nodes, node('ReduceMax', ['z'], ['y'], { axes: { ints: [1] }, keepdims: { int: 1 } })],

@@ -1,4 +1,4 @@
-/** Reads the text exposition format back, strictly: what it accepts a scraper accepts. */
+/** Parses the text exposition format strictly, so that every text it accepts is accepted by scrapers. */
 
 const labelPattern = /([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\["\\n])*)"/y;
 const linePattern = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)$/;

@@ -1,4 +1,4 @@
-/** Which external data files a model may point to. Files are real, in a folder of their own. */
+/** The external data files to which a model may point. Files are real, in a folder of their own. */
 
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,4 @@
-/** What the reader tells of ONNX files, well-formed and not. Bytes come from the tests' own writer. */
+/** The facts and errors of the reader for ONNX files, well-formed and not. Bytes come from the tests' own writer. */
 
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

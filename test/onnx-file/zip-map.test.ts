@@ -1,4 +1,4 @@
-/** The rewriting of classifiers that end in a ZipMap: what changes, what stays, what is left alone. */
+/** The rewriting of classifiers that end in a ZipMap: the changed and the unchanged parts of a model. */
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

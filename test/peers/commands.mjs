@@ -1,4 +1,4 @@
-// Whether a program is there.
+// Checks whether a program is installed.
 
 import { spawnSync } from 'node:child_process';
 

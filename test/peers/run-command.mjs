@@ -1,4 +1,4 @@
-// A program and what it says.
+// Runs a program and collects its output.
 
 import { spawn } from 'node:child_process';
 

@@ -1,4 +1,4 @@
-/** Arrival patterns, departures and completions at random; what must hold holds for all of them. */
+/** Properties of schedulers under random arrivals, departures and completions. */
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';

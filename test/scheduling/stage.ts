@@ -23,7 +23,7 @@ import { modelConfig, signatureOf } from '../fakes/make-model.ts';
 import { fp32, fp32Values, inferenceContext, inferenceRequest } from '../fakes/make-request.ts';
 import { RecordingObserver } from '../fakes/recording-observer.ts';
 
-/** A caller and what it has been told so far. */
+/** A caller and its answer so far. */
 export class Caller {
   readonly cancellation = new Cancellation();
   response: InferenceResponse | null = null;
@@ -55,7 +55,7 @@ export interface StageOptions {
   readonly chooseScheduler?: ChooseScheduler;
   /** One for all models on the stage. */
   readonly clock?: FakeClock;
-  /** What stands around the scheduler. */
+  /** The interceptors around the scheduler. */
   readonly ring?: (clock: FakeClock) => readonly VersionInterceptor[];
 }
 

@@ -1,4 +1,4 @@
-/** The soak's command line; what it does is in reload-cycles.ts and steady-traffic.ts. */
+/** The soak's command line; the tests are in reload-cycles.ts and steady-traffic.ts. */
 
 import { parseArgs } from 'node:util';
 

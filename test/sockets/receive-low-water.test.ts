@@ -1,4 +1,4 @@
-/** When the kernel is asked to wait for more, with descriptors that are only numbers and a clock of the test's own. */
+/** Changes of the low-water mark, with fake descriptors and a fake clock. */
 
 import type { Socket } from 'node:net';
 import { beforeEach, describe, expect, it } from 'vitest';

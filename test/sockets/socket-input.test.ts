@@ -1,4 +1,4 @@
-/** On real sockets, whose reading is the subject. */
+/** Reading of real sockets. */
 
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';

@@ -1,4 +1,4 @@
-// A worker at one of the ends of doorbells; what it does is told by its data. `words` is shared: [0] is the number that
+// A worker at one of the ends of doorbells; its data selects the action. `words` is shared: [0] is the number that
 // goes to and fro, [1] becomes 1 when the ringer is done or has to stop, from [2] on there are ids.
 
 import { parentPort, workerData } from 'node:worker_threads';

@@ -1,6 +1,6 @@
 /**
- * The corpus of malformed messages that others wrote, as far as a frontend by itself can refuse them: what asks whether a
- * request fits its model is behind the fake server and accepted here. Needs ../shared beside the checkout.
+ * The corpus of malformed messages that others wrote, as far as a frontend by itself can refuse them: the check
+ * whether a request fits its model is behind the fake server, which accepts it. Needs ../shared beside the checkout.
  */
 
 import { existsSync, readFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-/** The schema through protobufjs: what our hand-written codec is compared with. */
+/** The schema through protobufjs: the oracle of our hand-written codec. */
 
 import { fileURLToPath } from 'node:url';
 import protobuf from 'protobufjs';

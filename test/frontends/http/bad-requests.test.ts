@@ -1,6 +1,7 @@
 /**
- * The corpus of malformed requests that others wrote, as bytes on connections, as far as a frontend by itself can refuse
- * them: what asks whether a request fits its model is behind the fake server. Needs ../shared beside the checkout.
+ * The corpus of malformed requests that others wrote, as bytes on connections, as far as a frontend by itself can
+ * refuse them: the check whether a request fits its model is behind the fake server. Needs ../shared beside the
+ * checkout.
  */
 
 import { existsSync, readFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-/** What HTTP requests take of the server's memory is counted, bounded, and given back however they end. */
+/** Memory of HTTP requests is counted, bounded, and released however they end. */
 
 import { connect, type Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';

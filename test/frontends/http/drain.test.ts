@@ -1,4 +1,4 @@
-/** Leaving: nobody who sent a request goes without an answer. */
+/** The drain: every request that was sent gets an answer. */
 
 import { Agent } from 'node:http';
 import { connect } from 'node:net';

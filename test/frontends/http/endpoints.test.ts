@@ -1,4 +1,4 @@
-/** Everything but inference: health, metadata, repository, and what is not there. */
+/** All endpoints but inference: health, metadata, repository, and unknown paths. */
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { notFound } from '../../../src/errors.ts';

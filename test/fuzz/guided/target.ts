@@ -1,4 +1,4 @@
-/** What is fuzzed: something that reads bytes, and what it must not do with them. */
+/** A fuzz target: a function that reads bytes, and the rules that it must not break. */
 
 import type { Chance } from './chance.ts';
 

@@ -1,4 +1,4 @@
-/** What must not go wrong over a link: memory that is not counted, entries that cannot be, errors that nobody sees. */
+/** Faults that must not happen on a link: uncounted memory, accepted impossible entries, lost errors. */
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { internal } from '../../../src/errors.ts';

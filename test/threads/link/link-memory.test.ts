@@ -1,4 +1,4 @@
-/** What a link needs for long service: bounded pages, call numbers that are used again. */
+/** Long use of a link: bounded pages, reused call numbers. */
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { seededNumbers } from '../../../bench/models/seeded-numbers.ts';

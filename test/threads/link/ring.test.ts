@@ -1,4 +1,4 @@
-/** Both ends of a ring in one thread: order, overflow, and what the reader tells the writer. */
+/** Both ends of a ring in one thread: order, overflow, and signals from the reader to the writer. */
 
 import { describe, expect, it } from 'vitest';
 import { seededNumbers } from '../../../bench/models/seeded-numbers.ts';
@@ -26,7 +26,10 @@ function ringEnds() {
   return { writer, reader, read, push };
 }
 
-/** Many entries at once: where they first differ from those numbered `from` on, or -1. Much cheaper than a deep comparison. */
+/**
+ * Many entries at once: where they first differ from those numbered `from` on, or -1. Much cheaper than a deep
+ * comparison.
+ */
 const firstFault = (seen: readonly Entry[], from: number): number =>
   seen.findIndex((each, at) => entry(from + at).some((number, i) => number !== each[i]));
 

@@ -1,4 +1,4 @@
-/** Memory of a link from the writer's side: where blocks lie, when pages are used again, and what the reader is told. */
+/** Memory of a link on the writer's side: places of blocks, reuse of pages, and announcements to the reader. */
 
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type Page, PageArena } from '../../../src/threads/pages/page-arena.ts';

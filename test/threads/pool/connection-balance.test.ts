@@ -1,4 +1,4 @@
-/** Which thread serves a new connection, with sockets that are only claimed to be some. */
+/** The choice of the thread for a new connection, with fake sockets. */
 
 import type { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';

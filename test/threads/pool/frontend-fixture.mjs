@@ -1,4 +1,4 @@
-// The entry of a frontend thread that tells who accepts what, and that fails when it is told to, or as the environment
+// The entry of a frontend thread that reports accepted connections, and that fails on command or as the environment
 // says: `fail` before anything, `leave` likewise but without an error, `half` when one of two sockets is taken.
 
 import { subscribe } from 'node:diagnostics_channel';

@@ -1,4 +1,4 @@
-/** Frontends in real threads before a fake server in the test's thread, and what a test sees of the threads. */
+/** Frontends in real threads before a fake server in the test's thread, and observations of the threads. */
 
 import { once } from 'node:events';
 import { readdirSync, readlinkSync } from 'node:fs';

@@ -1,4 +1,4 @@
-/** Numbers, texts and names in a page, and what of them is remembered between records. */
+/** Numbers, texts and names in a page, and the names that are remembered between records. */
 
 import { describe, expect, it } from 'vitest';
 import { RecordReader, RecordWriter, textNumbers } from '../../../src/threads/records/record.ts';

@@ -1,4 +1,4 @@
-/** Messages with so many typed elements that reading them in one go would keep everybody waiting. */
+/** Messages with so many typed elements that reading them in one turn would block the event loop. */
 
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';

@@ -1,4 +1,4 @@
-/** JSON requests so large that reading them in one go would keep everybody waiting. */
+/** JSON requests so large that reading them in one turn would block the event loop. */
 
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

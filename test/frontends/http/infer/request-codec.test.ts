@@ -1,4 +1,4 @@
-/** What the decoder itself decides, without a connection. */
+/** The decoder alone, without a connection. */
 
 import { describe, expect, it } from 'vitest';
 import { type DecodedInfer, decodeInferRequest } from '../../../../src/frontends/http/infer/request-codec.ts';

@@ -1,4 +1,4 @@
-/** JSON that is small for what it could cost: every count, length and depth of a request ends somewhere. */
+/** JSON that is small but expensive: every count, length and depth of a request has a limit. */
 
 import { describe, expect, it } from 'vitest';
 import { decodeInferRequest } from '../../../../src/frontends/http/infer/request-codec.ts';

@@ -1,4 +1,4 @@
-/** Who may write into the memory of a body, and when: a block is used again only if nobody can read the body any more. */
+/** Reuse of the memory of a body: a block is reused only when the body can no longer be read. */
 
 import { connect, type Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';

@@ -1,4 +1,4 @@
-/** What clients can do to a connection: break off, send nonsense behind a request, upload in pieces, not read. */
+/** Clients that break off, send invalid bytes after a request, upload in pieces, or do not read. */
 
 import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

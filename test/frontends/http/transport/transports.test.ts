@@ -1,4 +1,4 @@
-/** Both transports beside each other: what a client sees is the same. */
+/** Both transports side by side: clients get the same answers. */
 
 import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
