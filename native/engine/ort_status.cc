@@ -87,7 +87,9 @@ Status FromOrt(ort::Status* raw) noexcept {
   if (raw == nullptr) return {};
   const ort::OwnedStatus status(raw);
   const std::string_view message = ort::g_api->GetErrorMessage(raw);
-  return {CodeOf(ort::g_api->GetErrorCode(raw), message), WithoutSourceLocation(message)};
+  const int code = ort::g_api->GetErrorCode(raw);
+  return {CodeOf(code, message),
+          "onnx runtime error " + std::to_string(code) + ": " + WithoutSourceLocation(message)};
 }
 
 }  // namespace nereid

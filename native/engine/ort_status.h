@@ -1,4 +1,5 @@
-// Turns the runtime's statuses into ours. The text stays the runtime's, without places in its source code.
+// Turns the runtime's statuses into ours. The text is Triton's: the number of the runtime's error, then the
+// runtime's own words without places in its source code.
 #ifndef NEREID_ENGINE_ORT_STATUS_H_
 #define NEREID_ENGINE_ORT_STATUS_H_
 

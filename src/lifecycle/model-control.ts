@@ -214,7 +214,7 @@ export class ModelControl {
 
   /** A model that waits for files has an entry that says so: beside its serving versions, or alone. */
   #entriesOf(name: string): readonly ModelIndexEntry[] {
-    const known = this.#lives.get(name)?.table.index() ?? [];
+    const known = (this.#lives.get(name)?.table ?? this.#departed.get(name))?.index() ?? [];
     const waiting = this.#waiting.get(name);
     if (waiting === undefined) return known.length > 0 ? known : [{ name, version: '', state: '', reason: '' }];
     if (known.length === 0) return [{ name, version: '', state: 'UNAVAILABLE', reason: waiting }];
@@ -307,6 +307,10 @@ export class ModelControl {
         if (life.table.unloaded.size > 0) this.#rememberDeparted(life);
       },
     });
+    // The index goes on to list what served before, whatever it was loaded from.
+    const departed = this.#departed.get(name);
+    if (departed !== undefined) life.table.unloaded = departed.unloaded;
+    this.#departed.delete(name);
     this.#lives.set(name, life);
     return life;
   }

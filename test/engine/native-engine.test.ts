@@ -232,6 +232,27 @@ describe('a session', () => {
     });
   });
 
+  it("begins the reason of a run or load that failed with Triton's words and the number of the runtime's error", async () => {
+    const bytes = model({
+      nodes: [node('Add', ['x', 'bias'], ['y'])],
+      inputs: [valueInfo('x', tensorType(elem.float, ['n']))],
+      outputs: [valueInfo('y', tensorType(elem.float, ['n']))],
+      initializers: [initializer('bias', elem.float, [2], floats([3, 4]))],
+    });
+    await withSession(engine, cpuSpec(folder.write('two.onnx', bytes)), async (instance) => {
+      const three = { index: 0, shape: [3], parts: [bytesOf(Float32Array.of(1, 2, 3))] };
+      const { error } = await infer(instance, [three], [0]);
+      expect(error?.message).toMatch(/^onnx runtime error \d+: Non-zero status code returned while running Add node/);
+    });
+    const unknown = model({
+      nodes: [node('Nothing', ['x'], ['y'])],
+      inputs: [valueInfo('x', tensorType(elem.float, ['n']))],
+      outputs: [valueInfo('y', tensorType(elem.float, ['n']))],
+    });
+    const file = folder.write('unknown.onnx', unknown);
+    await expect(engine.openSession(cpuSpec(file))).rejects.toThrow(/^onnx runtime error \d+: /);
+  });
+
   it('reports a wrong batch and serves the next one', async () => {
     await withSession(engine, cpuSpec(folder.write('double.onnx', doublingModel(3))), async (instance) => {
       const row = bytesOf(Float32Array.of(1, 2, 3));

@@ -37,6 +37,9 @@ const brokenConfig = async (): Promise<FakeSource> => {
   throw invalidArgument("config.pbtxt:1:1: unknown field 'nmae'");
 };
 
+/** Versions without requests have drained when the turn of the event loop is over. */
+const drained = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 async function indexLines(control: ModelControl, readyOnly = false): Promise<string[]> {
   const entries = await control.index(readyOnly);
   return entries.map(({ name, version, state, reason }) => [name, version, state, reason].join('|'));
@@ -127,6 +130,24 @@ describe('explicit control', () => {
     await control.load('m', brought);
     expect(view.broughtFiles).toBe(brought);
     expect(await indexLines(control)).toEqual(['m|9|READY|']);
+  });
+
+  it('keeps the lines of all versions of a folder that was served from files of a call, as Triton does', async () => {
+    const { control, view } = newControl();
+    view.put('m', '1');
+    await control.load('m', nothingBrought);
+    const brought = { config: '{}', files: new Map([['9/model.onnx', new Uint8Array(1)]]) };
+    await control.load('m', brought);
+    await control.load('only-brought', brought);
+    await control.unload('m', false);
+    await control.unload('only-brought', false);
+    await drained();
+    expect(await indexLines(control)).toEqual(['m|1|UNAVAILABLE|unloaded', 'm|9|UNAVAILABLE|unloaded']);
+    await control.load('m', nothingBrought);
+    expect(await indexLines(control)).toEqual(['m|1|READY|', 'm|9|UNAVAILABLE|unloaded']);
+    await control.unload('m', false);
+    await drained();
+    expect(await indexLines(control)).toEqual(['m|1|UNAVAILABLE|unloaded', 'm|9|UNAVAILABLE|unloaded']);
   });
 
   it.each(['', '..', 'a/b'])('refuses the model name %j', async (name) => {
