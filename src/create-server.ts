@@ -50,8 +50,8 @@ export interface RunningServer {
   /** Where each frontend listens, by its name. */
   readonly addresses: ReadonlyMap<string, string>;
   /**
-   * The orderly end: health turns negative, the frontends take no new connections and answer what they accepted, models
-   * are unloaded. Resolves to false when the time limit passed and the rest was cut.
+   * The orderly shutdown: health turns negative, the frontends accept no new connections and answer accepted requests,
+   * models are unloaded. Resolves to false when the time limit passed and the rest was cut.
    */
   stop(): Promise<boolean>;
 }

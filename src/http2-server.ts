@@ -1,7 +1,7 @@
 /**
- * `nereid/http2`: the HTTP/2 server by itself, for programs that serve something else than models. It takes sockets that
- * were accepted elsewhere and calls a handler for each request; one object per request, no streams of Node's. It gives out
- * no more than this file says, and imports nothing of inference. Example: docs/examples/http2-server.mjs.
+ * `nereid/http2`: the HTTP/2 server by itself, for programs that serve something else than models. It takes sockets
+ * that were accepted elsewhere and calls a handler for each request; one object per request, no streams of Node's. It
+ * gives out no more than this file says, and imports nothing of inference. Example: docs/examples/http2-server.mjs.
  */
 
 import type { Duplex } from 'node:stream';
@@ -14,11 +14,11 @@ export { errorCode } from './http2/error-code.ts';
 export { HeaderField, type HeaderIndexing } from './http2/header-field.ts';
 export { defaultLimits, type Http2Limits } from './http2/limits.ts';
 
-/** What a request does to its handler. Nothing is called after `onClosed`, and nothing after the answer has ended. */
+/** Receives the events of a request. Nothing is called after `onClosed`, and nothing after the answer has ended. */
 export interface Http2RequestReceiver {
   /**
-   * A piece of the request's body, never empty: bytes `start` to `end` of a buffer that is read into again after the call.
-   * Copy what you keep, then call `take` and `replenish`, or the peer's windows stay shut.
+   * A piece of the request's body, never empty: bytes `start` to `end` of a buffer that is read into again after the
+   * call. Copy what you keep, then call `take` and `replenish`, or the peer's windows stay shut.
    */
   onData(bytes: Buffer, start: number, end: number): void;
   /** The request is complete. */
@@ -27,7 +27,7 @@ export interface Http2RequestReceiver {
   onClosed(): void;
 }
 
-/** One request and its answer (RFC 9113, section 5). What is sent after the answer has ended is dropped. */
+/** One request and its answer (RFC 9113, section 5). Bytes that are sent after the end of the answer are dropped. */
 export interface Http2Request {
   /** The stream's number, odd. */
   readonly id: number;

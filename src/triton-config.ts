@@ -1,6 +1,7 @@
 /**
- * `nereid/triton-config`: reads, completes and checks the `config.pbtxt` of a model as Triton defines it, without a server,
- * an engine or a file system. It gives out no more than this file says. Example: docs/examples/check-config.mjs.
+ * `nereid/triton-config`: reads, completes and checks the `config.pbtxt` of a model as Triton defines it, without a
+ * server, an engine or a file system. It gives out no more than this file says. Example:
+ * docs/examples/check-config.mjs.
  */
 
 import type { ConfigSettings } from './model-config/config-settings.ts';
@@ -42,7 +43,7 @@ export interface TritonConfigQuery {
   readonly text: string | Uint8Array | null;
   /** Absent is `text`. */
   readonly format?: 'text' | 'json';
-  /** What the model file declares. Absent: whether the configuration fits the model is not judged. */
+  /** The declarations of the model file. Absent: the configuration is not compared with a model. */
   readonly signature?: ModelSignature;
   /** The server and machine it is for. Absent: auto-complete, batches of at most 4 rows by default, and no GPU. */
   readonly settings?: Partial<ConfigSettings>;
@@ -50,12 +51,14 @@ export interface TritonConfigQuery {
 
 export interface ConfigProblem {
   /**
-   * `invalid`: contradicts itself, the schema or the model. `unsupported`: correct, but asks for a feature that Nereid does
-   * not have. `ignored`: accepted without effect; a configuration with no other problems can be served.
+   * `invalid`: contradicts itself, the schema or the model. `unsupported`: correct, but asks for a feature that Nereid
+   * does not have. `ignored`: accepted without effect; a configuration with no other problems can be served.
    */
   readonly kind: 'invalid' | 'unsupported' | 'ignored';
   readonly text: string;
-  /** Of the field that is at fault, or of the message that lacks it, counted from 1; null where the text has neither. */
+  /**
+   * Of the field that is at fault, or of the message that lacks it, counted from 1; null where the text has neither.
+   */
   readonly place: LineAndColumn | null;
 }
 
@@ -63,8 +66,8 @@ export interface TritonConfigReading {
   /** As written, with `name`, `backend`, `platform` and the file's name completed; null when it cannot be read. */
   readonly message: ConfigMessage | null;
   /**
-   * With every default filled in, frozen. Null when there is a problem that is not just `ignored`, and for a model of the
-   * platform `alias`, whose configuration is its target's.
+   * With every default filled in, frozen. Null when there is a problem that is not just `ignored`, and for a model of
+   * the platform `alias`, whose configuration is its target's.
    */
   readonly config: ModelConfig | null;
   /** All of them, so that a file can be repaired in one go; empty when there is none. */

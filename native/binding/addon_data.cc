@@ -12,7 +12,7 @@ void AddonData::RunInBackground(std::function<Completions::Task()> work) {
   const auto run = [this, id, work = std::make_shared<std::function<Completions::Task()>>(std::move(work))] {
     const LogScope scope(&completions);
     auto report = (*work)();
-    // What the work captured may free a session; that belongs to this thread too.
+    // The captures of the work may free a session, which must happen on this thread too.
     *work = nullptr;
     // Each of these threads gets one of the allocator's arenas (8 per core), which would keep what the model
     // left there: with 8 MiB of weights 40 to 120 MiB after some hundred loads and unloads, with this 7 to 9.
@@ -29,7 +29,7 @@ void AddonData::RunInBackground(std::function<Completions::Task()> work) {
   try {
     threads_[id] = std::thread(run);
   } catch (const std::system_error&) {
-    // Out of threads: rather hold up the event loop once than fail.
+    // Out of threads: to block the event loop once is better than to fail.
     threads_.erase(id);
     run();
   }

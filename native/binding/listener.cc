@@ -109,7 +109,7 @@ Opened Open(const std::string& host, int port, int backlog, Sharing sharing) noe
   return OpenAt(*address, backlog, sharing);
 }
 
-/// What errno is called; glibc has a function for it, others have not.
+/// The name of an errno; only glibc has a function for it.
 std::string NameOf(int error) {
   constexpr std::array<std::pair<int, const char*>, 13> kNames{{{EADDRINUSE, "EADDRINUSE"},
                                                                 {EADDRNOTAVAIL, "EADDRNOTAVAIL"},

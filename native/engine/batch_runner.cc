@@ -245,8 +245,8 @@ Status BatchRunner::RunOnce(Job* job) noexcept {
 }
 
 /// The runtime may answer with a tensor of its own instead of writing to the bound one (an output that is a
-/// constant, for example). The first run with foretold outputs finds out; what it does with one batch it does
-/// with all.
+/// constant, for example). The first run with predicted outputs detects this; the runtime does the same with
+/// all batches.
 Status BatchRunner::CheckPrediction(Job* job) noexcept {
   if (!plan_->TakeFirstPrediction()) return {};
   auto values = BoundOutputs();

@@ -148,8 +148,8 @@ std::string NotBeside(const std::filesystem::path& library) {
 }
 
 /// Lets the runtime open its CUDA provider. Empty when that works, else the loader's reason. The runtime has
-/// to do it: the provider's initialisers call back into it, and in a provider that anybody else opens first
-/// they find nobody there and end the process.
+/// to do it: the provider's initialisers call back into it, and if anything else opens the provider first,
+/// they end the process.
 std::string ProviderProblem() {
   constexpr std::string_view kLoaderSpeaks = "with error: ";
   const ort::Api& api = *ort::g_api;

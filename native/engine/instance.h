@@ -70,7 +70,7 @@ class Instance {
   JobListener* listener_;
   LogSink* log_;
 
-  /// Guards what is below, and `is_ended` of the jobs in the inbox.
+  /// Guards the members below, and `is_ended` of the jobs in the inbox.
   std::mutex mutex_;
   std::condition_variable wake_;
   /// Unfinished jobs; the one at the front runs while `is_running_`.

@@ -14,7 +14,7 @@
 
 namespace nereid {
 
-/// What identifies a kind of batch: numbers that are equal exactly when the batches are of the same kind.
+/// The identity of a kind of batch: numbers that are equal exactly when the batches are of the same kind.
 using PlanKey = std::vector<int64_t>;
 void WritePlanKey(const Job& job, PlanKey* key) noexcept;
 
@@ -39,8 +39,8 @@ struct PlannedOutput {
 /// handles.
 class RunPlan {
  public:
-  /// Checks what is the same for all batches of this kind: indexes, required inputs, dimensions. `memory` is
-  /// where gathered bytes lie; `binds_always` is for devices that copy when an input is bound.
+  /// Checks the properties that all batches of this kind share: indexes, required inputs, dimensions.
+  /// `memory` is where gathered bytes lie; `binds_always` is for devices that copy when an input is bound.
   static Result<std::unique_ptr<RunPlan>> Create(const Session& session, const Job& job, PlanKey key,
                                                  const ort::MemoryInfo* memory, bool binds_always) noexcept;
 

@@ -18,7 +18,7 @@ struct Slab {
 };
 
 /// Threads: any. Lifetime: one per instance and direction; blocks outlive it while JavaScript has views of
-/// them. Memory: what is in use, plus at most `kMaxFree` free slabs of `kMaxFreeBytes` together; a free slab
+/// them. Memory: slabs in use, plus at most `kMaxFree` free slabs of `kMaxFreeBytes` together; a free slab
 /// that many batches did not choose is dropped, so that one odd batch does not keep its memory, and so is one
 /// that was not chosen between two calls of `Trim`.
 class SlabPool {

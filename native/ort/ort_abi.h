@@ -233,7 +233,7 @@ static_assert(Slot::ReleaseModelMetadata == Slot{118} &&
               Slot::GetBuildInfoString == Slot{kLastSlotOfApiVersion});
 static_assert(sizeof(int) == 4 && sizeof(size_t) == 8, "the ABI was read on a 64-bit platform");
 
-/// What OrtGetApiBase returns.
+/// The result of OrtGetApiBase.
 struct ApiBase {
   const void* (*GetApi)(uint32_t version);
   const char* (*GetVersionString)();

@@ -1,4 +1,4 @@
-// What needs no session: arithmetic, slabs, the runtime's texts, frames.
+// Code that needs no session: arithmetic, slabs, the runtime's texts, frames.
 #include <cstring>
 #include <limits>
 

@@ -1,6 +1,6 @@
 /**
- * The seam between scheduling and the runtime: an `Engine` opens model files as sessions, a session has instances, an
- * instance runs one batch at a time. The engine is ONNX Runtime in production and a fake in unit tests. Engines know
+ * The interface between scheduling and the runtime: an `Engine` opens model files as sessions, a session has instances,
+ * an instance runs one batch at a time. The engine is ONNX Runtime in production and a fake in unit tests. Engines know
  * nothing of configurations; callers give them specs.
  */
 
@@ -28,7 +28,7 @@ export interface SessionSpec {
   readonly label: string;
   readonly file: ModelFile;
   readonly device: Device;
-  /** True: fail when the device cannot be had. False: fall back to the CPU and say why in `fallbackReason`. */
+  /** True: fail when the device is not available. False: fall back to the CPU, with the cause in `fallbackReason`. */
   readonly requireDevice: boolean;
   /** Instances that will share the session; they also share the cores. 1 unless given. */
   readonly instanceCount?: number;
@@ -53,7 +53,7 @@ export interface SessionSpec {
   readonly customOpLibraries: readonly string[];
 }
 
-/** What of a `SessionSpec` decides whether a model opens at all: inspecting needs the same as serving. */
+/** The part of a `SessionSpec` that decides whether a model can be opened; the same for inspecting and serving. */
 export type InspectionSpec = Partial<
   Pick<SessionSpec, 'device' | 'sessionEntries' | 'cudaOptions' | 'tensorrtOptions' | 'customOpLibraries'>
 >;
@@ -80,13 +80,13 @@ export interface EngineBatch {
   /** Indexes in the signature's outputs to fetch; the others are not computed where that can be avoided, nor copied. */
   readonly outputs: readonly number[];
   /**
-   * Whether running it changes more than its outputs, such as the state of a sequence; no unless given. A batch whose run
-   * has begun is then never run again, by the engine or by a scheduler, whatever became of it.
+   * Whether running it changes more than its outputs, such as the state of a sequence; no unless given. A batch whose
+   * run has begun is then never run again, by the engine or by a scheduler, whatever its outcome.
    */
   readonly hasEffects?: boolean;
   /**
-   * Whether the memory that the run takes from the system goes back when it is over, which the next run pays for; no unless
-   * given.
+   * Whether the run returns its memory to the system at its end, so that the next run has to allocate it again; no
+   * unless given.
    */
   readonly returnsMemory?: boolean;
 }
@@ -99,7 +99,7 @@ export interface EngineOutput {
   readonly data: Uint8Array;
 }
 
-/** How a batch went. Exactly one of `error` and `outputs` (same order as asked) means something. */
+/** The result of a batch. Exactly one of `error` and `outputs` (in the order of the request) is meaningful. */
 export interface EngineResult {
   readonly error: InferenceError | null;
   readonly outputs: readonly EngineOutput[];
@@ -113,11 +113,11 @@ export interface EngineResult {
   release(): void;
 }
 
-/** What was handed over to an instance: the means to end it, and nothing else. */
+/** A batch that was handed over to an instance: the means to cancel this batch and no other. */
 export interface Ticket {
   /**
-   * Asks that this batch end early; its `done` then gets a `cancelled` error. One that waits behind another ends before it
-   * runs. Nothing happens when it is done, whether `done` was called yet or not, and never to another batch.
+   * Cancels this batch; its `done` then gets a `cancelled` error. A batch that waits behind another one ends before it
+   * runs. Nothing happens when the batch has ended, whether `done` was called yet or not, and never to another batch.
    */
   end(): void;
 }
@@ -126,13 +126,15 @@ export interface Ticket {
  * One loaded copy of a model on one device; runs one batch at a time.
  *
  * The bytes of `batch` must not change until `done` was called, which happens exactly once and on the event loop –
- * possibly before `submit` returns, when the engine finds it cheaper to run inline. A batch may be done, and the next one
- * running, long before `done` is called.
+ * possibly before `submit` returns, when the engine finds it cheaper to run inline. A batch may be done, and the next
+ * one running, long before `done` is called.
  */
 export interface EngineInstance {
   /** Where it really is. */
   readonly device: Device;
-  /** Whether it takes a second batch while it runs one. It runs that one next, without waiting for anybody. */
+  /**
+   * Whether it accepts a second batch while it runs one. It runs that one next, without a round trip to the event loop.
+   */
   readonly takesAhead: boolean;
   submit(batch: EngineBatch, done: (result: EngineResult) => void): Ticket;
   /** Waits for the running batch, then frees what the instance owns. */
@@ -162,7 +164,7 @@ export interface Engine {
   openSession(spec: SessionSpec): Promise<EngineSession>;
   /** Usable accelerators, by ordinal; empty on a machine without. Asked once and remembered. */
   cudaDevices(): readonly CudaDevice[];
-  /** What was found on this machine, for `nereid doctor` and the log. */
+  /** A description of this machine, for `nereid doctor` and the log. */
   describe(): EngineDescription;
 }
 
@@ -185,6 +187,9 @@ export interface EngineDescription {
   /** Null, or one sentence that says which piece is missing for CUDA and what to do. */
   readonly cudaProblem: string | null;
   readonly driverVersion: string | null;
-  /** Whether the locale is there that ONNX Runtime needs for operators on text (StringNormalizer, Tokenizer): en_US.UTF-8. */
+  /**
+   * Whether the locale is there that ONNX Runtime needs for operators on text (StringNormalizer, Tokenizer):
+   * en_US.UTF-8.
+   */
   readonly hasTextLocale: boolean;
 }

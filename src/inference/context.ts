@@ -4,8 +4,9 @@
 export type CancellationListener = (() => void) | { callerLeft(): void };
 
 /**
- * Tells listeners that the caller has left. The first listener is in a field, because usually the scheduler that holds the
- * request is the only one; further ones (interceptors) are in a list. It is much cheaper than an AbortController (measured
+ * Tells listeners that the caller has left. The first listener is in a field, because usually the scheduler that holds
+ * the request is the only one; further ones (interceptors) are in a list. It is much cheaper than an AbortController
+ * (measured
  * 3.7 µs against 0.01 µs per request).
  */
 export class Cancellation {
@@ -50,7 +51,7 @@ function tell(listener: CancellationListener): void {
   else listener.callerLeft();
 }
 
-/** Who called, for logs. One object per connection. */
+/** The caller, for logs. One object per connection. */
 export interface Caller {
   readonly protocol: 'http' | 'grpc';
   /** The address of the peer without its port; '' if the connection is gone. */

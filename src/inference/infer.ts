@@ -11,9 +11,9 @@ import type { InferenceResponse } from './response.ts';
  * Receives the answers of one request, on the event loop. A request ends exactly once, with a final response or with a
  * failure; no call follows. A sink does not throw.
  *
- * After the end nobody reads the bytes of the request, so their owner may use the memory again. Therefore the sink of a
- * request that is cancelled while its batch runs is called only when the batch has ended. (Only a server that gives up at
- * its exit ends requests whose batches still run, because it accepts no new ones.)
+ * After the end the bytes of the request are not read any more, so their owner may reuse the memory. Therefore the sink
+ * of a request that is cancelled while its batch runs is called only when the batch has ended. (Only a server that
+ * gives up at its exit ends requests whose batches still run, because it accepts no new ones.)
  *
  * The call object of a protocol is its own sink, so that a request costs neither a promise nor a closure.
  */
@@ -34,7 +34,9 @@ export interface ResponseSink {
  */
 export type Infer = (request: InferenceRequest, context: InferenceContext, sink: ResponseSink) => void;
 
-/** Wraps inference: caches, limits, traces, shadow traffic. To see the answers, an interceptor wraps the sink as well. */
+/**
+ * Wraps inference: caches, limits, traces, shadow traffic. To see the answers, an interceptor wraps the sink as well.
+ */
 export type Interceptor = (next: Infer) => Infer;
 
 /** The first interceptor becomes the outermost; without any, `infer` itself is returned and nothing is paid. */

@@ -1,5 +1,5 @@
 /**
- * The limit on the memory of all requests and answers together: received bytes, what is decoded from them, and answers
+ * The limit on the memory of all requests and answers together: received bytes, decoded requests, and answers
  * that wait for their clients. Memory is counted where it is taken, so nothing is held without being counted.
  *
  * Each thread has its own account, which costs an addition, and publishes it in memory that all threads share.
@@ -73,7 +73,7 @@ export class MemoryBudget {
     return new SharedArrayBuffer(threads * accountStride * Int32Array.BYTES_PER_ELEMENT);
   }
 
-  /** What is taken, by all threads: exact for this one, within 64 KiB for each other one. */
+  /** The bytes taken by all threads: exact for this one, within 64 KiB for each other one. */
   get totalBytes(): number {
     let total = this.#ownBytes;
     const accounts = this.#accounts;
@@ -92,7 +92,7 @@ export class MemoryBudget {
    * Takes memory for a request; false when there is not enough. A request that has all but its head to itself always
    * gets it, so that requests which wait for each other's memory cannot all fail.
    *
-   * @param ownBytes What the same request has taken before.
+   * @param ownBytes Bytes that the same request has taken before.
    */
   reserve(bytes: number, ownBytes = 0): boolean {
     const total = this.totalBytes;
@@ -103,7 +103,7 @@ export class MemoryBudget {
 
   /**
    * The same for bytes of a message or of its headers. Small ones may pass the limit, until they alone are an eighth of
-   * it. What was decoded from them may not.
+   * it. Decoded contents may not.
    */
   reserveMessage(bytes: number, ownBytes = 0): boolean {
     if (bytes + ownBytes > freeMessageBytes) return this.reserve(bytes, ownBytes);
@@ -116,10 +116,10 @@ export class MemoryBudget {
    * Whether an answer may be kept until its client has taken it. Reserves nothing: waiting answers are counted where
    * they wait.
    *
-   * @param ownBytes What its request has taken and is about to give back.
+   * @param ownBytes Bytes that its request has taken and is about to release.
    * @param isBehind Whether more answers wait for this client than for one that reads; then only half of the limit
    * counts.
-   * @throws InferenceError `resource_exhausted` when answers that nobody reads have taken the memory.
+   * @throws InferenceError `resource_exhausted` when answers that clients do not read have taken the memory.
    */
   checkAnswer(bytes: number, ownBytes: number, isBehind = false): void {
     if (bytes <= freeAnswerBytes) return;

@@ -35,7 +35,7 @@ function ownTensorBytes({ inputs }: InferenceRequest, message: ArrayBufferLike):
   let bytes = 0;
   for (let i = 0; i < inputs.length; i++) {
     const { data } = inputs[i] as (typeof inputs)[number];
-    // Memory of a region is counted by whoever manages it.
+    // Memory of a region is counted by its owner.
     if (!(data instanceof Uint8Array)) continue;
     const { buffer } = data;
     // A view keeps all of its buffer.

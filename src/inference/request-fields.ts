@@ -29,7 +29,9 @@ export interface ParameterField<T> {
 }
 
 export interface RequestField extends ParameterField<RequestDraft> {
-  /** The value, or null where the request has none: what crosses to the thread that schedules. Null: it does not cross. */
+  /**
+   * The value, or null where the request has none: what crosses to the thread that schedules. Null: it does not cross.
+   */
   readonly get: ((request: InferenceRequest) => FieldValue | null) | null;
 }
 
@@ -109,7 +111,7 @@ export const requestFields: readonly RequestField[] = [
   },
 ];
 
-/** What the parameters of one input or output said; made only for tensors that have any. Null: not given. */
+/** The parameters of one input or output; made only for tensors that have any. Null: not given. */
 export class TensorParameters {
   binaryBytes: number | null = null;
   isBinary: boolean | null = null;
@@ -121,7 +123,7 @@ export class TensorParameters {
 
 export type TensorField = ParameterField<TensorParameters>;
 
-/** A tensor in shared memory: read so that a request is told what is wrong with it; no region is kept. */
+/** A tensor in shared memory: read only to report faults of the reference, because there are no regions. */
 const regionFields: readonly TensorField[] = [
   {
     key: 'shared_memory_region',

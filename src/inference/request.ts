@@ -1,6 +1,6 @@
 /**
  * One inference request, independent of the protocol: plain data that can cross a thread. A frontend makes it,
- * admission checks it against a model, and nobody changes it.
+ * admission checks it against a model, and it never changes.
  */
 
 import type { Tensor } from '../tensor/tensor.ts';
@@ -42,7 +42,7 @@ export interface InferenceRequest {
   /** Null where the request says nothing of sequences. */
   readonly sequence: SequenceControl | null;
   /**
-   * Bytes of memory that the request keeps in use until it has ended: its message and what was decoded from it
+   * Bytes of memory that the request keeps in use until it has ended: its message and its decoded contents
    * (`request-bytes.ts`).
    */
   readonly heldBytes: number;

@@ -27,7 +27,7 @@ const changingMs = 5000;
 /** At start-up a folder that lacks something is tried anyway when nothing in it has changed for so long. */
 const startPatienceMs = 5000;
 
-/** How long a start that has no poll behind it waits for models that lack something. */
+/** How long a start without a later poll waits for models that lack something. */
 const mostPatienceMs = 60_000;
 
 /** The same with a poll, which loads them later: enough for two scans. */

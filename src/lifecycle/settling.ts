@@ -1,7 +1,7 @@
 /**
  * Decides when a folder that changed may be loaded: two scans find the same files, and no file that it refers to is
  * missing or incomplete. Files are copied one after the other, and a half-copied model must not be loaded. The wait is
- * bounded: a folder that has not changed for a while is loaded as it is, and the error says what is wrong.
+ * bounded: a folder that has not changed for a while is loaded as it is, and the error names the fault.
  */
 
 import type { Clock } from '../time.ts';

@@ -1,6 +1,6 @@
 /**
- * The configuration in force of `platform: "alias"`: another name for a version of another model. What they are and how
- * they batch is their target's; only the name, the choice of the target and the labels of metrics are their own.
+ * The configuration in force of `platform: "alias"`: another name for a version of another model. An alias has the
+ * tensors and the batching of its target; only the name, the target and the labels of metrics are its own.
  */
 
 import type { ModelConfig } from './model-config.ts';
@@ -9,7 +9,7 @@ import type { ConfigMessage } from './schema/config-message.ts';
 import { withFields } from './schema/message.ts';
 import { metricTagsOf, versionPolicyOf } from './effective/build-config.ts';
 
-/** What of the target's configuration its callers see of it. */
+/** The part of the target's configuration that callers see. */
 const sharedFields: readonly (keyof ConfigMessage)[] = [
   'max_batch_size',
   'input',

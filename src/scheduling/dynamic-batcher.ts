@@ -193,7 +193,7 @@ export class DynamicBatcher implements ElasticScheduler, RequestKeeper {
 
   /** Refuses expired requests, starts batches, and sets the timers for the rest. */
   #pump(): void {
-    // A run that ends before `start` returns comes back here; the loop below goes on for it.
+    // A run that ends before `start` returns calls this again; then the running loop below continues.
     if (this.#isPumping) return;
     this.#isPumping = true;
     try {

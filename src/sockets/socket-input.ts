@@ -23,7 +23,7 @@ interface SocketInternals {
   server?: unknown;
 }
 
-/** What `onread` means to `connect`; the constructor of Socket takes it as well. */
+/** The option `onread` of `connect`, which the constructor of Socket accepts too. */
 interface ReadingOptions extends SocketConstructorOpts {
   handle: unknown;
   onread: { readonly buffer: Buffer; readonly callback: (length: number, buffer: Buffer) => boolean };

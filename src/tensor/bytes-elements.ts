@@ -16,7 +16,7 @@ const lengthAt = (data: Uint8Array, at: number): number =>
 export interface BytesCount {
   /** Whole elements found. */
   readonly count: number;
-  /** What is wrong after them: nothing, a cut length prefix, or a length that runs past the end. */
+  /** The fault after them: none, a cut length prefix, or a length that runs past the end. */
   readonly fault: 'none' | 'prefix' | 'length';
   /** Bytes left where the fault is. */
   readonly leftBytes: number;

@@ -1,6 +1,6 @@
 /**
- * Where the bytes of a tensor lie: in this thread as a view, or in a region, which is memory that somebody else
- * manages. Whoever carries tensors needs only their `length`; whoever reads them calls `hostBytes`
+ * The place of the bytes of a tensor: a view in this thread, or a part of a region, which is memory with another owner.
+ * Code that passes tensors on needs only their `length`; code that reads them calls `hostBytes`
  * (docs/decisions/0022-a-tensor-has-a-place.md).
  */
 

@@ -63,7 +63,7 @@ export class FileSource implements ByteSource {
     this.#window = new Uint8Array(Math.min(windowBytes, Math.max(sizeBytes, 1)));
   }
 
-  /** Rejects `not_found`, `unavailable`, or `invalid_argument` for what is no regular file. */
+  /** Rejects `not_found`, `unavailable`, or `invalid_argument` for anything but a regular file. */
   static async open(path: string): Promise<FileSource> {
     const name = basename(path);
     let handle: FileHandle;

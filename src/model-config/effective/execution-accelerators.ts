@@ -62,7 +62,7 @@ export function tensorrtOptions(
   return options;
 }
 
-/** What is wrong with it; null when it was added. */
+/** The fault of the option; null when it was added. */
 function addOption(key: string, value: string, options: Map<string, string>): string | null {
   if (key === 'precision_mode') return addPrecision(value, options);
   if (flags.has(key)) return addFlag(key, key, value, options);

@@ -22,6 +22,6 @@ export const scheduleRefusal = {
   deadline: ({ modelName }: VersionIdentity): InferenceError =>
     deadlineExceeded(`Deadline Exceeded: the deadline passed before model '${modelName}' could run the request`),
 
-  /** The caller has left; nobody reads a message. */
+  /** The caller has left, so there is no message. */
   cancelled: (): InferenceError => cancelled(''),
 };

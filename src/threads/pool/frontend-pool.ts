@@ -95,7 +95,7 @@ export class FrontendPool {
     return this.#drained;
   }
 
-  /** Cuts what is left. */
+  /** Cuts the remaining connections. */
   close(): void {
     this.#stop();
     for (const place of this.#places) {

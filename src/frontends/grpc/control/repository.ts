@@ -111,7 +111,7 @@ function refuseCostlyLoad(message: Buffer): void {
 
 const tooManyParameters = (): InferenceError => invalidArgument(`a load has at most ${maxLoadParameters} parameters`);
 
-/** What a load may still have. */
+/** The remaining limits of a load. */
 interface LoadLimits {
   fields: number;
   /** Bytes of names and configuration together. */

@@ -119,7 +119,7 @@ export class InferDecoding {
   readonly #typed: TypedInput[] = [];
   #next = 0;
   #request: RequestDraft | null = null;
-  /** Of the budget, for what is decoded. */
+  /** Bytes reserved in the budget for decoded contents. */
   #reservedBytes = 0;
 
   /** @param reserve takes memory of the budget that the request has besides its message, or throws. */

@@ -6,8 +6,9 @@ import type { WireReader } from '../wire/reader.ts';
 /**
  * Reads a varint and writes it to `data` at `to`.
  *
- * @returns where the next element goes, or -1 when the number is out of the datatype's range: Triton takes the low bits,
- *          but a value that does not fit is a mistake of the caller that should not pass in silence.
+ * @returns where the next element goes, or -1 when the number is out of the datatype's range: Triton takes the low
+ * bits,
+ *          but a value that does not fit is refused.
  */
 export function writeVarintElement(
   reader: WireReader,

@@ -150,7 +150,7 @@ export class InferCall implements BodyReceiver, ResponseSink {
     }
   }
 
-  /** @throws InferenceError `resource_exhausted` when the budget has no memory for what was decoded. */
+  /** @throws InferenceError `resource_exhausted` when the budget has no memory for the decoded request. */
   #run(decoded: DecodedInfer, body: Buffer): void {
     const { request } = decoded;
     // A request without views on its body does not need the body any more.
@@ -160,7 +160,7 @@ export class InferCall implements BodyReceiver, ResponseSink {
     this.#context.server.infer(request, this.#exchange, this);
   }
 
-  /** @param bytes what is decoded so far holds besides the body. @throws InferenceError `resource_exhausted` */
+  /** @param bytes memory of the decoded parts besides the body. @throws InferenceError `resource_exhausted` */
   #reserveDecoded(bytes: number): void {
     const { budget } = this.#context.memory;
     const more = bytes - this.#decodedBytes;

@@ -10,7 +10,7 @@ const comma = 0x2c;
 const openBracket = 0x5b;
 const openBrace = 0x7b;
 
-/** Takes elements one after the other; `read` consumes one element and leaves the reader behind it. */
+/** Takes elements one after the other; `read` consumes one element. */
 export abstract class ElementSink {
   readonly name: string;
   readonly datatype: Datatype;

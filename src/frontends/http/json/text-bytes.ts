@@ -37,14 +37,14 @@ export class JsonBytes {
     return this.at + this.#pending.length;
   }
 
-  /** What was written, as one string. */
+  /** The written text as one string. */
   wholeText(): string {
     if (this.at === 0) return this.#pending;
     this.#encode();
     return this.bytes.toString('utf8', 0, this.at);
   }
 
-  /** A copy of what was written. */
+  /** A copy of the written bytes. */
   copy(): Buffer {
     this.#encode();
     return Buffer.from(this.bytes.subarray(0, this.at));

@@ -67,7 +67,7 @@ const hints: ReadonlyMap<string, string> = new Map([
 
 const otherProtocol = /^\/v1(\/|$)/;
 
-/** Slashes at the end do not change what is meant. Null when there is no hint. */
+/** Trailing slashes are ignored. Null when there is no hint. */
 function hintFor(path: string): HttpHandler | null {
   const meant = path.replace(/\/{1,8}$/, '');
   const hint = hints.get(meant) ?? (otherProtocol.test(meant) ? otherProtocolHint : slashHint(path, meant));
