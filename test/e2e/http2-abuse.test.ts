@@ -75,6 +75,14 @@ async function expectEnd(connection: RawConnection, code: number): Promise<void>
   expect(await connection.closedWithin(patienceMs), 'closed after GOAWAY').toBe(true);
 }
 
+/** Inferences of a model that have succeeded. */
+async function answered(model: string): Promise<number> {
+  const text = await (await fetch(`http://127.0.0.1:${server.metricsPort}/metrics`)).text();
+  return Number(
+    new RegExp(`^nv_inference_request_success\\{model="${model}",version="1"\\} (\\d+)`, 'm').exec(text)?.[1],
+  );
+}
+
 /** Sends up to `count` frames and expects to be told to calm down before the last is taken. */
 async function expectCalmedFlood(count: number, frames: (i: number) => Uint8Array, before: Uint8Array[] = []) {
   await attack(flatMiB, async () => {
@@ -282,12 +290,19 @@ describe.each(frontendThreadCounts('1,2'))('with %d frontend threads', (threads)
           connection.stopReading();
         }
         const message = wideInfer(wide.name);
+        const before = await answered(wide.name);
+        let isTaken = true;
         for (let wave = 0; wave < waves && !connection.isClosed; wave++) {
           const calls = Array.from({ length: perWave }, (_, i) =>
             unaryCall(streamOf(wave * perWave + i), inferBlock, message),
           );
           await connection.write(...calls);
-          await connection.closedWithin(30);
+          // The next one when this one has its answers, or has none because the server takes no more.
+          const count = before + (wave + 1) * perWave;
+          for (let tries = 0; isTaken && (await answered(wide.name)) < count; tries++) {
+            isTaken = tries < 100;
+            await connection.closedWithin(30);
+          }
         }
         await connection.closedWithin(300);
         connection.destroy();

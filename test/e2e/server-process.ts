@@ -111,7 +111,7 @@ export class ServerProcess {
   }
 }
 
-async function freePorts(count: number): Promise<number[]> {
+export async function freePorts(count: number): Promise<number[]> {
   const listeners = await Promise.all(
     Array.from(
       { length: count },
