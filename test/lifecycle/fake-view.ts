@@ -8,6 +8,8 @@ export class FakeView implements RepositoryView {
   /** What the folders hold now, by model name. */
   readonly models = new Map<string, Sighting>();
   broughtFiles: LoadFiles | null = null;
+  /** What was read of files that calls brought. */
+  readonly broughtSources: FakeSource[] = [];
   /** Configurations that were brought for the files of the repository. */
   readonly overrides: string[] = [];
   /** What every scan fails with. */
@@ -63,7 +65,12 @@ export class FakeView implements RepositoryView {
       this.overrides.push(config);
       return { ...(await this.look(name)), override: config };
     }
-    return { ...sighting('brought', async () => new FakeSource([9])), isInRepository: false };
+    const source = async (): Promise<FakeSource> => {
+      const read = new FakeSource([9]);
+      this.broughtSources.push(read);
+      return read;
+    };
+    return { ...sighting('brought', source), isInRepository: false };
   }
 }
 

@@ -37,9 +37,6 @@ const brokenConfig = async (): Promise<FakeSource> => {
   throw invalidArgument("config.pbtxt:1:1: unknown field 'nmae'");
 };
 
-/** Versions without requests have drained when the turn of the event loop is over. */
-const drained = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
 async function indexLines(control: ModelControl, readyOnly = false): Promise<string[]> {
   const entries = await control.index(readyOnly);
   return entries.map(({ name, version, state, reason }) => [name, version, state, reason].join('|'));
@@ -134,11 +131,22 @@ describe('explicit control', () => {
 
   it('keeps the lines of all versions of a folder that was served from files of a call, as Triton does', async () => {
     const { control, view } = newControl();
-    view.put('m', '1');
+    const sources: FakeSource[] = [];
+    view.put('m', '1', async () => {
+      const source = new FakeSource([1]);
+      sources.push(source);
+      return source;
+    });
     await control.load('m', nothingBrought);
     const brought = { config: '{}', files: new Map([['9/model.onnx', new Uint8Array(1)]]) };
     await control.load('m', brought);
     await control.load('only-brought', brought);
+    const drained = async (): Promise<void> => {
+      for (const { loaded } of [...sources, ...view.broughtSources]) {
+        for (const version of loaded.values()) version.finishDrain();
+      }
+      await new Promise((resolve) => setImmediate(resolve));
+    };
     await control.unload('m', false);
     await control.unload('only-brought', false);
     await drained();
