@@ -1,7 +1,7 @@
 /**
  * `nereid/http2`: the HTTP/2 server by itself, for programs that serve something else than models. It takes sockets
- * that were accepted elsewhere and calls a handler for each request; one object per request, no streams of Node's. It
- * gives out no more than this file says, and imports nothing of inference. Example: docs/examples/http2-server.mjs.
+ * that were accepted elsewhere and calls a handler for each request; one object per request, no streams of Node's. Its
+ * API is this file, and it imports nothing of inference. Example: docs/examples/http2-server.mjs.
  */
 
 import type { Duplex } from 'node:stream';
@@ -17,13 +17,13 @@ export { defaultLimits, type Http2Limits } from './http2/limits.ts';
 /** Receives the events of a request. Nothing is called after `onClosed`, and nothing after the answer has ended. */
 export interface Http2RequestReceiver {
   /**
-   * A piece of the request's body, never empty: bytes `start` to `end` of a buffer that is read into again after the
-   * call. Copy what you keep, then call `take` and `replenish`, or the peer's windows stay shut.
+   * A piece of the request's body, never empty: bytes `start` to `end` of a buffer that is reused after the
+   * call. Copy the bytes, then call `take` and `replenish`, or the peer's windows stay closed.
    */
   onData(bytes: Buffer, start: number, end: number): void;
   /** The request is complete. */
   onEnd(): void;
-  /** The peer reset the stream, or the connection is gone, before the answer had ended. */
+  /** The peer reset the stream, or the connection was lost, before the answer had ended. */
   onClosed(): void;
 }
 
@@ -31,9 +31,9 @@ export interface Http2RequestReceiver {
 export interface Http2Request {
   /** The stream's number, odd. */
   readonly id: number;
-  /** Told of the body and of the end. Set in `onRequest`, unless the answer has ended by then. */
+  /** Receives the body and the end. Set in `onRequest`, unless the answer has ended by then. */
   receiver: Http2RequestReceiver | null;
-  /** Address of the peer; '' when it is gone. */
+  /** Address of the peer; '' when the connection is lost. */
   readonly peerAddress: string;
   /** `content-length`, or -1. A body of another length is refused with a reset. */
   readonly announcedBytes: number;
@@ -49,16 +49,16 @@ export interface Http2Request {
    * Sends a part of the body as the peer's windows open.
    *
    * @param bytes owned by the server from now on
-   * @param onWritten called when the bytes have left, for backpressure; not called when the stream is reset
+   * @param onWritten called when the bytes were sent, for backpressure; not called when the stream is reset
    */
   sendData(bytes: Buffer, onWritten: (() => void) | null): void;
   /** Ends the answer with these bytes; at least one. */
   sendLastData(bytes: Buffer): void;
   /** Ends the answer with trailers. */
   sendTrailers(fields: readonly HeaderField[]): void;
-  /** Gives the stream up. Nothing is called on its receiver any more. @param code one of `errorCode` */
+  /** Resets the stream. Nothing is called on its receiver any more. @param code one of `errorCode` */
   reset(code: number): void;
-  /** These received bytes need no memory any more: the window of the connection opens for other requests. */
+  /** The handler has taken these received bytes: the window of the connection opens by them. */
   take(bytes: number): void;
   /** Opens the window of this request to its full size, less the bytes of it that are still held. */
   replenish(heldBytes: number): void;
@@ -71,7 +71,7 @@ export interface Http2RequestHandler {
    * @param fields well formed, with `:method`, `:scheme` and `:path`; may be kept
    */
   onRequest(request: Http2Request, fields: readonly HeaderField[]): void;
-  /** Something threw that never should, the handler itself included. Its connection has been ended; others go on. */
+  /** An unexpected exception, also of the handler. Its connection was ended; other connections are not affected. */
   onUnexpected(error: unknown): void;
 }
 
@@ -79,14 +79,17 @@ export interface Http2RequestHandler {
 export interface Http2ServerClock {
   /** Monotonic milliseconds. */
   now(): number;
-  /** Calls `fire` once, not before `atMs`, and returns what prevents it. Does not keep the process alive. */
+  /**
+   * Calls `fire` once, not before `atMs`, and returns a function that prevents the call. Does not keep the process
+   * alive.
+   */
   schedule(atMs: number, fire: () => void): () => void;
 }
 
 export interface Http2ServerOptions {
   /** Each has a default that withstands hostile peers: `defaultLimits`. */
   readonly limits?: Partial<Http2Limits>;
-  /** Absent is the system's. */
+  /** Absent: the system clock. */
   readonly clock?: Http2ServerClock;
 }
 
@@ -97,7 +100,7 @@ export interface Http2Server {
    * `pauseOnConnect`, or one of TLS that agreed on `h2`.
    */
   accept(socket: Duplex): void;
-  /** Asks all peers to end (GOAWAY), those too that come later. Resolves when the last connection is closed. */
+  /** Asks all peers to end (GOAWAY), also later ones. Resolves when the last connection is closed. */
   leave(): Promise<void>;
   /** Cuts all connections. */
   destroy(): void;

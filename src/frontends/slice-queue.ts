@@ -1,6 +1,6 @@
 /**
- * Long work of a frontend in slices, one in each turn of the event loop however many requests have such work: what else is to
- * be done never waits for more than one slice. Requests take turns.
+ * Runs long work of a frontend in slices, one in each turn of the event loop for all requests together, so that other
+ * work never waits for more than one slice. Requests take turns.
  */
 
 import type { Clock } from '../time.ts';

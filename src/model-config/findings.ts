@@ -14,8 +14,8 @@ const mostTold = 100;
 type FieldOf<Subject> = keyof Subject & string;
 
 /**
- * Each method takes a sentence and what it blames: a message and, unless the whole message is at fault, one of its fields.
- * A field that was not written stands where its message does.
+ * Each method takes a sentence and its subject: a message and, unless the whole message is at fault, one of its fields.
+ * An unwritten field has the position of its message.
  */
 export class Findings {
   /** Contradictions and values out of range. */
@@ -46,7 +46,9 @@ export class Findings {
     this.ignored.push({ text, place: placeOf(subject, field) });
   }
 
-  /** @throws InferenceError invalid_argument with everything found, or unimplemented when only left-out features were */
+  /**
+   * @throws InferenceError invalid_argument with everything found, or unimplemented when only left-out features were
+   */
   throwIfAny(): void {
     const all = toldOf([...this.invalid, ...this.leftOut]).map(problemText);
     if (this.invalid.length > 0) throw invalidArgument(all.join('; '));

@@ -19,7 +19,7 @@ import type { UnaryCall, UnaryMethod } from '../transport/transport.ts';
 export interface InferDependencies {
   readonly server: InferenceServer;
   readonly clock: Clock;
-  /** For work that takes longer than a turn of the event loop should. */
+  /** For work that is too long for one turn of the event loop. */
   readonly slices: SliceQueue;
   readonly logger: Logger;
   readonly isLeaving: IsLeaving;
@@ -53,7 +53,7 @@ export const inferMethod = (dependencies: InferDependencies): UnaryMethod => {
     },
   };
 
-  /** Reads a large request, and lets others go on in between. */
+  /** Reads a large request in slices, so that other requests are served in between. */
   function decode(decoding: InferDecoding, call: UnaryCall): void {
     if (call.cancellation.cancelled) return;
     try {

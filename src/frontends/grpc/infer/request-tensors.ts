@@ -48,14 +48,14 @@ export class TypedInput {
   }
 }
 
-/** Stands in an input whose typed contents are not read yet. */
+/** A placeholder in an input whose typed contents are not read yet. */
 const typedAwaited = new Uint8Array(0);
 
 /**
  * Reads the InferInputTensor whose length follows.
  *
  * @param modelName For error messages.
- * @param later Where inputs go whose `contents` are to be read later; null reads them at once.
+ * @param later gets inputs whose `contents` are to be read later; null reads them at once.
  * @returns `data` is `rawAwaited`, or new bytes made from `contents`.
  */
 export function readInput(reader: WireReader, modelName: string, later: TypedInput[] | null): DecodedTensor {

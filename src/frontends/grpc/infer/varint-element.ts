@@ -6,9 +6,8 @@ import type { WireReader } from '../wire/reader.ts';
 /**
  * Reads a varint and writes it to `data` at `to`.
  *
- * @returns where the next element goes, or -1 when the number is out of the datatype's range: Triton takes the low
- * bits,
- *          but a value that does not fit is refused.
+ * @returns the position of the next element, or -1 when the number is out of the datatype's range. (Triton uses the low
+ *          bits of such a number.)
  */
 export function writeVarintElement(
   reader: WireReader,
