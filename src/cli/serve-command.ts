@@ -8,7 +8,7 @@ import { cpuCores } from '../engine/cpu-cores.ts';
 import { leaveProcess } from '../engine/leave-process.ts';
 import type { Logger } from '../logger.ts';
 import { openLog } from '../observability/log.ts';
-import { ProcessLife } from '../server/process-life.ts';
+import { ProcessLifecycle } from '../server/process-life.ts';
 import type { ProcessSignals } from '../server/process-signals.ts';
 import type { ServerConfig } from '../server/server-config.ts';
 import { parseServeArguments } from './serve-arguments.ts';
@@ -36,12 +36,12 @@ export async function serveCommand(words: readonly string[], { version, signals 
     memoryBytes: Math.min(process.constrainedMemory() || Number.POSITIVE_INFINITY, totalmem()),
   });
   const log = await openLog(config.log);
-  const life = new ProcessLife(log.logger);
-  signals.deliver((signal) => life.receive(signal));
+  const lifecycle = new ProcessLifecycle(log.logger);
+  signals.deliver((signal) => lifecycle.receive(signal));
   log.logger.info({ version, config }, 'starting with these settings');
   // The timers of the server do not keep the process alive; without this one it could end while idle.
   setInterval(() => undefined, 1000);
-  const exitCode = await serve(config, life, log.logger).catch((error: unknown) => {
+  const exitCode = await serve(config, lifecycle, log.logger).catch((error: unknown) => {
     process.stderr.write(`nereid: ${error instanceof Error ? error.message : String(error)}\n`);
     return 1;
   });
@@ -49,17 +49,17 @@ export async function serveCommand(words: readonly string[], { version, signals 
   return leaveProcess(exitCode);
 }
 
-async function serve(config: ServerConfig, life: ProcessLife, logger: Logger): Promise<number> {
-  const isOrderly = await serveUntilStopped(config, life, logger);
+async function serve(config: ServerConfig, lifecycle: ProcessLifecycle, logger: Logger): Promise<number> {
+  const isOrderly = await serveUntilStopped(config, lifecycle, logger);
   logger.info({}, isOrderly ? 'stopped' : 'stopped before everything was finished');
   return isOrderly ? 0 : 1;
 }
 
-async function serveUntilStopped(config: ServerConfig, life: ProcessLife, logger: Logger): Promise<boolean> {
+async function serveUntilStopped(config: ServerConfig, lifecycle: ProcessLifecycle, logger: Logger): Promise<boolean> {
   try {
-    const server = await createServer(config, { logger, stopping: life.stopping });
-    if (life.beginServing()) logger.info(Object.fromEntries(server.addresses), readyText(server.addresses));
-    await life.untilStopping();
+    const server = await createServer(config, { logger, stopping: lifecycle.stopping });
+    if (lifecycle.beginServing()) logger.info(Object.fromEntries(server.addresses), readyText(server.addresses));
+    await lifecycle.untilStopping();
     return await server.stop();
   } catch (error) {
     if (error instanceof StartEndedError) return error.isOrderly;

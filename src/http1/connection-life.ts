@@ -7,7 +7,7 @@ import type { Http1Limits } from './limits.ts';
 import { Refusal } from './refusal.ts';
 
 /** The part of a connection that its life cycle needs. */
-export interface LivingConnection {
+export interface LifecycleOwner {
   readonly isReceivingHead: boolean;
   readonly isReceivingBody: boolean;
   /** No request is open. */
@@ -16,8 +16,8 @@ export interface LivingConnection {
   refuse(refusal: Refusal): void;
 }
 
-export class ConnectionLife {
-  readonly #connection: LivingConnection;
+export class ConnectionLifecycle {
+  readonly #connection: LifecycleOwner;
   readonly #socket: Duplex;
   readonly #output: SocketWriter;
   readonly #limits: Http1Limits;
@@ -31,7 +31,7 @@ export class ConnectionLife {
   #isEnding = false;
   #endingSinceMs = -1;
 
-  constructor(connection: LivingConnection, socket: Duplex, output: SocketWriter, limits: Http1Limits, nowMs: number) {
+  constructor(connection: LifecycleOwner, socket: Duplex, output: SocketWriter, limits: Http1Limits, nowMs: number) {
     this.#connection = connection;
     this.#socket = socket;
     this.#output = output;

@@ -14,7 +14,7 @@ import type { Clock } from '../time.ts';
 import { type AnswerOwner, AnswerQueue } from './answer-queue.ts';
 import { AnswerWriter } from './answer-writer.ts';
 import { ChunkedReader } from './chunked-reader.ts';
-import { ConnectionLife } from './connection-life.ts';
+import { ConnectionLifecycle } from './connection-life.ts';
 import { HeadReader } from './head-reader.ts';
 import type { Http1Limits } from './limits.ts';
 import { badRequest, Refusal } from './refusal.ts';
@@ -45,7 +45,7 @@ export interface ConnectionSurroundings {
 const refusedHead = new RequestHead('', '', false, [], new Map(), 0);
 
 export class Http1Connection implements RequestConnection, AnswerOwner, SocketUser {
-  readonly life: ConnectionLife;
+  readonly lifecycle: ConnectionLifecycle;
   readonly #socket: Duplex;
   readonly #surroundings: ConnectionSurroundings;
   readonly #writer: AnswerWriter;
@@ -74,7 +74,7 @@ export class Http1Connection implements RequestConnection, AnswerOwner, SocketUs
     this.#writer = new AnswerWriter(output);
     this.#heads = new HeadReader(limits.maxHeadBytes);
     this.#answers = new AnswerQueue(this.#writer, limits, clock, this, countWaiting);
-    this.life = new ConnectionLife(this, socket, output, limits, clock.now());
+    this.lifecycle = new ConnectionLifecycle(this, socket, output, limits, clock.now());
   }
 
   get peerAddress(): string {
@@ -117,7 +117,7 @@ export class Http1Connection implements RequestConnection, AnswerOwner, SocketUs
     }
     this.#isReading = false;
     this.#abandonAll();
-    this.life.end();
+    this.lifecycle.end();
   }
 
   /**
@@ -161,7 +161,7 @@ export class Http1Connection implements RequestConnection, AnswerOwner, SocketUs
 
   tick(nowMs: number): void {
     this.#writer.output.count();
-    this.life.tick(nowMs);
+    this.lifecycle.tick(nowMs);
   }
 
   wanted(request: Http1Request): void {
@@ -188,7 +188,7 @@ export class Http1Connection implements RequestConnection, AnswerOwner, SocketUs
     this.#resumed = held;
     this.#parse(held, 0, held.length);
     this.#resumed = null;
-    if (this.#held === null) this.life.readOn();
+    if (this.#held === null) this.lifecycle.readOn();
   }
 
   #parse(bytes: Buffer, from: number, end: number): void {
@@ -226,7 +226,7 @@ export class Http1Connection implements RequestConnection, AnswerOwner, SocketUs
   #hold(bytes: Buffer, from: number, end: number): void {
     const rest = bytes.subarray(from, end);
     this.#setHeld(bytes === this.#resumed ? rest : Buffer.from(rest));
-    this.life.stopReading();
+    this.lifecycle.stopReading();
   }
 
   #isFull(): boolean {
@@ -272,7 +272,7 @@ export class Http1Connection implements RequestConnection, AnswerOwner, SocketUs
   #completed(request: Http1Request): void {
     request.isReceived = true;
     this.#receiving = null;
-    this.life.received();
+    this.lifecycle.received();
     if (!request.head.keepsAlive) this.#isReading = false;
   }
 
@@ -285,7 +285,7 @@ export class Http1Connection implements RequestConnection, AnswerOwner, SocketUs
       return;
     }
     if (this.#isReading) this.#goOn();
-    else this.life.end();
+    else this.lifecycle.end();
   }
 
   broken(error: unknown): void {

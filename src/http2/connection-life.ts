@@ -21,7 +21,7 @@ const closeGraceMs = 1000;
 const maxUnreadReplies = 1000;
 
 /** The part of a connection that its life cycle needs. */
-export interface LivingConnection {
+export interface LifecycleOwner {
   readonly writer: FrameWriter;
   readonly streams: StreamCounts;
   readonly hasHandshake: boolean;
@@ -33,12 +33,12 @@ export interface LivingConnection {
 
 type StreamCounts = Pick<StreamTable, 'lastId' | 'size' | 'heldBytes' | 'pumpedBytes'>;
 
-export class ConnectionLife {
+export class ConnectionLifecycle {
   /** Received bytes are no longer read. */
   isFailed = false;
   /** Streams with a higher id are not accepted. */
   lastAcceptedId = maxStreamId;
-  readonly #connection: LivingConnection;
+  readonly #connection: LifecycleOwner;
   readonly #socket: Duplex;
   readonly #limits: Http2Limits;
   readonly #stall: StallWatch;
@@ -57,7 +57,7 @@ export class ConnectionLife {
   #pumpedBytes = 0;
   #pumpedAtMs: number;
 
-  constructor(connection: LivingConnection, socket: Duplex, limits: Http2Limits, nowMs: number) {
+  constructor(connection: LifecycleOwner, socket: Duplex, limits: Http2Limits, nowMs: number) {
     this.#connection = connection;
     this.#socket = socket;
     this.#limits = limits;

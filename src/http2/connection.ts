@@ -9,7 +9,7 @@ import { AbuseGuard } from './abuse-guard.ts';
 import type { ChunkPool } from '../sockets/chunk-pool.ts';
 import type { Http2Clock } from './clock.ts';
 import { ConnectionIntake } from './connection-intake.ts';
-import { ConnectionLife } from './connection-life.ts';
+import { ConnectionLifecycle } from './connection-life.ts';
 import type { SocketUser } from '../sockets/socket-keeper.ts';
 import { type CountWaiting, SocketWriter } from '../sockets/socket-writer.ts';
 import { ControlFrames } from './control-frames.ts';
@@ -47,7 +47,7 @@ export class Http2Connection implements FrameSink, SocketUser {
   readonly writer: FrameWriter;
   readonly streams: StreamTable;
   readonly limits: Http2Limits;
-  readonly life: ConnectionLife;
+  readonly lifecycle: ConnectionLifecycle;
   readonly intake: ConnectionIntake;
   readonly peer = new PeerSettings();
   readonly #surroundings: ConnectionSurroundings;
@@ -69,9 +69,9 @@ export class Http2Connection implements FrameSink, SocketUser {
     this.#decoder = new HpackDecoder(headerTableBytes, limits.maxHeaderListBytes);
     this.#guard = new AbuseGuard(limits, clock.now());
     this.intake = new ConnectionIntake(this.writer, limits);
-    this.life = new ConnectionLife(this, socket, limits, clock.now());
+    this.lifecycle = new ConnectionLifecycle(this, socket, limits, clock.now());
     this.#control = new ControlFrames(this, this.#guard);
-    this.life.greet();
+    this.lifecycle.greet();
   }
 
   get hasHandshake(): boolean {
@@ -85,8 +85,8 @@ export class Http2Connection implements FrameSink, SocketUser {
 
   /** Takes bytes from the socket. They may be overwritten when this returns. */
   receive(bytes: Buffer, from: number, end: number): void {
-    if (this.life.isFailed) return;
-    this.life.heard();
+    if (this.lifecycle.isFailed) return;
+    this.lifecycle.heard();
     try {
       this.#reader.push(bytes, from, end);
     } catch (error) {
@@ -94,7 +94,7 @@ export class Http2Connection implements FrameSink, SocketUser {
       if (known === null) this.#surroundings.handler.onUnexpected(error);
       this.fail(known ?? new ConnectionError(errorCode.internalError, 'the server failed on this connection'));
     }
-    this.life.pauseIfBehind();
+    this.lifecycle.pauseIfBehind();
   }
 
   get missingBytes(): number {
@@ -103,7 +103,7 @@ export class Http2Connection implements FrameSink, SocketUser {
 
   drained(): void {
     this.writer.output.count();
-    this.life.readOn();
+    this.lifecycle.readOn();
   }
 
   ended(): void {
@@ -112,14 +112,14 @@ export class Http2Connection implements FrameSink, SocketUser {
 
   /** Tells the peer and ends the connection; its streams are closed. */
   fail(error: ConnectionError): void {
-    if (this.life.isFailed) return;
-    this.life.fail(error);
+    if (this.lifecycle.isFailed) return;
+    this.lifecycle.fail(error);
     this.lost();
   }
 
   /** The socket is closed, or its bytes are no longer read. */
   lost(): void {
-    this.life.isFailed = true;
+    this.lifecycle.isFailed = true;
     this.#reader.stop();
     this.streams.closeAll();
     this.writer.output.count();
@@ -128,13 +128,13 @@ export class Http2Connection implements FrameSink, SocketUser {
   /** Whether the peer has not opened that stream. Streams after our last GOAWAY count as opened, and are ignored. */
   isIdle(streamId: number): boolean {
     if (streamId === 0 || (streamId & 1) === 0) return true;
-    return streamId > this.streams.lastId && streamId <= this.life.lastAcceptedId;
+    return streamId > this.streams.lastId && streamId <= this.lifecycle.lastAcceptedId;
   }
 
   tick(nowMs: number): void {
     this.writer.output.count();
     this.#guard.refill(nowMs);
-    this.life.tick(nowMs);
+    this.lifecycle.tick(nowMs);
   }
 
   // ---- received frames ----
@@ -270,7 +270,7 @@ export class Http2Connection implements FrameSink, SocketUser {
 
   #onRequest(streamId: number, fields: HeaderField[], isStreamEnd: boolean): void {
     // The last GOAWAY has told the peer that this stream is not accepted; it retries elsewhere.
-    if (streamId > this.life.lastAcceptedId) return;
+    if (streamId > this.lifecycle.lastAcceptedId) return;
     this.streams.lastId = streamId;
     this.#guard.newStream();
     if (this.streams.size >= this.limits.maxConcurrentStreams || this.streams.heldBytes > this.limits.maxHeldBytes) {
@@ -341,7 +341,7 @@ export class Http2Connection implements FrameSink, SocketUser {
 
   #remove(stream: Http2Stream, isResetByUs: boolean): void {
     this.streams.remove(stream, isResetByUs);
-    if (this.streams.size === 0) this.life.idle();
+    if (this.streams.size === 0) this.lifecycle.idle();
   }
 }
 

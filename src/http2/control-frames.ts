@@ -4,7 +4,7 @@
  */
 
 import type { AbuseGuard } from './abuse-guard.ts';
-import type { ConnectionLife } from './connection-life.ts';
+import type { ConnectionLifecycle } from './connection-life.ts';
 import { ConnectionError, errorCode, frameSizeError, protocolError } from './error-code.ts';
 import { frameFlag, frameType, maxWindowBytes, readUint31 } from './frame-format.ts';
 import type { FrameWriter } from './frame-writer.ts';
@@ -16,7 +16,7 @@ import type { StreamTable } from './stream-table.ts';
 export interface ControlledConnection {
   readonly writer: FrameWriter;
   readonly streams: StreamTable;
-  readonly life: ConnectionLife;
+  readonly lifecycle: ConnectionLifecycle;
   readonly peer: PeerSettings;
   /** Whether the peer has not opened that stream. */
   isIdle(streamId: number): boolean;
@@ -96,12 +96,12 @@ export class ControlFrames {
     if ((end - start) % 6 !== 0) throw frameSizeError('SETTINGS is not a multiple of 6 bytes long');
     if (this.hasSettings) this.#guard.idleFrame();
     this.hasSettings = true;
-    const { peer, writer, life } = this.#connection;
+    const { peer, writer, lifecycle } = this.#connection;
     const windowBefore = peer.initialWindowBytes;
     peer.apply(bytes, start, end);
     writer.encoder.setMaxTableBytes(peer.smallestTableBytes);
     writer.encoder.setMaxTableBytes(peer.headerTableBytes);
-    life.acknowledgeSettings();
+    lifecycle.acknowledgeSettings();
     if (peer.initialWindowBytes !== windowBefore) this.#moveWindows(peer.initialWindowBytes - windowBefore);
   }
 
@@ -119,8 +119,8 @@ export class ControlFrames {
     if (streamId !== 0) throw protocolError('PING names a stream');
     if (end - start !== 8) throw frameSizeError('PING is not 8 bytes long');
     this.#guard.idleFrame();
-    if ((flags & frameFlag.ack) !== 0) this.#connection.life.pingAnswered();
-    else this.#connection.life.answerPing(bytes, start);
+    if ((flags & frameFlag.ack) !== 0) this.#connection.lifecycle.pingAnswered();
+    else this.#connection.lifecycle.answerPing(bytes, start);
   }
 
   #onWindowUpdate(streamId: number, bytes: Buffer, start: number, end: number): void {

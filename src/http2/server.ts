@@ -49,7 +49,7 @@ export class Http2Server {
   accept(accepted: Duplex): void {
     this.#sockets.accept(accepted, (socket) => {
       const connection = new Http2Connection(socket, this.#surroundings);
-      if (this.#isLeaving) connection.life.goAway(this.#surroundings.clock.now());
+      if (this.#isLeaving) connection.lifecycle.goAway(this.#surroundings.clock.now());
       return connection;
     });
   }
@@ -58,7 +58,7 @@ export class Http2Server {
   leave(): Promise<void> {
     this.#isLeaving = true;
     const nowMs = this.#surroundings.clock.now();
-    for (const connection of this.connections()) connection.life.goAway(nowMs);
+    for (const connection of this.connections()) connection.lifecycle.goAway(nowMs);
     return new Promise((resolve) => {
       this.#onNoConnections = resolve;
       this.#tellIfNone();

@@ -41,7 +41,7 @@ export interface StreamConnection {
     readonly heldBytes: number;
     hold(stream: Http2Stream, bytes: number): void;
   };
-  readonly life: {
+  readonly lifecycle: {
     /** '' when the connection is lost. */
     readonly peerAddress: string;
   };
@@ -90,7 +90,7 @@ export class Http2Stream {
 
   /** '' when the connection is lost. */
   get peerAddress(): string {
-    return this.connection.life.peerAddress;
+    return this.connection.lifecycle.peerAddress;
   }
 
   get hasHeld(): boolean {

@@ -1,7 +1,7 @@
 /**
  * All models of the server, and the wishes for them: from start-up, from the poll of the repositories, and from load
- * and unload calls. It keeps the table of models and gives each wish to the `ModelLife` of its model, so trouble with
- * one model does not touch another. Queries change nothing; an entry leaves the table only when its `ModelLife` says
+ * and unload calls. It keeps the table of models and gives each wish to the `ModelLifecycle` of its model, so trouble with
+ * one model does not touch another. Queries change nothing; an entry leaves the table only when its `ModelLifecycle` says
  * so.
  */
 
@@ -9,7 +9,7 @@ import { type InferenceError, invalidArgument, notFound, toInferenceError, unava
 import type { Logger } from '../logger.ts';
 import { checkModelName } from '../repository/model-name.ts';
 import type { ModelIndexEntry } from './model-index.ts';
-import { type LifeSurroundings, ModelLife } from './model-life.ts';
+import { type LifecycleSurroundings, ModelLifecycle } from './model-life.ts';
 import type { ModelVersion } from './model-version.ts';
 import { NeededModels } from './needed-models.ts';
 import { NeedsGraph } from './needs-graph.ts';
@@ -29,7 +29,7 @@ export interface ControlSettings {
   readonly waitsForRepository: boolean;
 }
 
-export interface ControlParts extends Omit<LifeSurroundings, 'needed'> {
+export interface ControlParts extends Omit<LifecycleSurroundings, 'needed'> {
   readonly settings: ControlSettings;
   readonly view: RepositoryView;
   readonly logger: Logger;
@@ -44,7 +44,7 @@ const nothingBrought = (brought: LoadFiles): boolean => brought.config === null 
 
 export class ModelControl {
   readonly #parts: ControlParts;
-  readonly #lives = new Map<string, ModelLife>();
+  readonly #lifecycles = new Map<string, ModelLifecycle>();
   /**
    * Models that served once and were forgotten, the latest of them: a request for one gets the error that the model has
    * no version.
@@ -52,7 +52,7 @@ export class ModelControl {
   readonly #departed = new Map<string, VersionTable>();
   readonly #watch: RepositoryWatch;
   readonly #needs = new NeedsGraph();
-  readonly #around: LifeSurroundings;
+  readonly #around: LifecycleSurroundings;
   /** Loaded because another model needs them, and by no call. */
   readonly #implicit = new Set<string>();
   /** Models that start-up had to load and could not; a later load or unload removes them. */
@@ -67,7 +67,7 @@ export class ModelControl {
     this.#parts = parts;
     const needed = new NeededModels({
       graph: this.#needs,
-      life: (name) => this.#lives.get(name),
+      lifecycle: (name) => this.#lifecycles.get(name),
       load: parts.settings.mode === 'explicit' ? (name) => this.#loadNeeded(name) : null,
       onServing: (name) => void this.#startupFailures.delete(name),
     });
@@ -145,23 +145,23 @@ export class ModelControl {
     this.#stopping ??= unavailable('Server exiting');
     const reason = this.#stopping;
     await Promise.all(
-      [...this.#lives.values()].map(async (life) => {
-        life.endLoads(reason);
-        await life.fulfil({ kind: 'unload', by: 'shutdown' });
-        await life.settled();
+      [...this.#lifecycles.values()].map(async (lifecycle) => {
+        lifecycle.endLoads(reason);
+        await lifecycle.fulfil({ kind: 'unload', by: 'shutdown' });
+        await lifecycle.settled();
       }),
     );
   }
 
   /** Fails waiting requests and cancels running batches of all models. */
   abort(error: InferenceError): void {
-    for (const life of this.#lives.values()) life.abort(error);
+    for (const lifecycle of this.#lifecycles.values()) lifecycle.abort(error);
   }
 
   /** Accepted requests of all models that are not answered yet. */
   get pendingCount(): number {
     let count = 0;
-    for (const { table } of this.#lives.values()) {
+    for (const { table } of this.#lifecycles.values()) {
       for (const { loaded } of [...table.serving.values(), ...table.leaving])
         count += loaded?.scheduler.pendingCount ?? 0;
     }
@@ -170,7 +170,7 @@ export class ModelControl {
 
   /** The version that serves such a request; throws `not_found`, `unavailable` or `invalid_argument`. */
   find(name: string, version: string): ModelVersion {
-    const table = this.#lives.get(name)?.table ?? this.#departed.get(name);
+    const table = this.#lifecycles.get(name)?.table ?? this.#departed.get(name);
     if (table) return table.find(version);
     if (version !== '') versionNumber(version);
     throw notFound(`Request for unknown model: '${name}' is not found`);
@@ -178,12 +178,13 @@ export class ModelControl {
 
   /** Ready versions of one model, ascending; empty for an unknown one. */
   readyVersions(name: string): readonly ModelVersion[] {
-    return this.#lives.get(name)?.table.ready ?? [];
+    return this.#lifecycles.get(name)?.table.ready ?? [];
   }
 
   /** Statistics of ready versions: of all models for '', of one, or of one version. */
   statistics(name: string, version: string): readonly ModelStatistics[] {
-    if (name === '') return [...this.#lives.keys()].sort().flatMap((each) => this.#snapshots(this.readyVersions(each)));
+    if (name === '')
+      return [...this.#lifecycles.keys()].sort().flatMap((each) => this.#snapshots(this.readyVersions(each)));
     const versions = this.readyVersions(name);
     if (versions.length === 0) throw invalidArgument(`requested model '${name}' is not available`);
     if (version === '') return this.#snapshots(versions);
@@ -204,7 +205,7 @@ export class ModelControl {
   /** One entry per known version, and one per folder that was never loaded; by name. */
   async index(readyOnly: boolean): Promise<readonly ModelIndexEntry[]> {
     const names = new Set(await this.#parts.view.names());
-    for (const [name, { table }] of this.#lives) if (!table.isIdle) names.add(name);
+    for (const [name, { table }] of this.#lifecycles) if (!table.isIdle) names.add(name);
     const entries: ModelIndexEntry[] = [];
     for (const name of [...names].sort()) {
       entries.push(...this.#entriesOf(name));
@@ -214,7 +215,7 @@ export class ModelControl {
 
   /** A model that waits for files has an entry that says so: beside its serving versions, or alone. */
   #entriesOf(name: string): readonly ModelIndexEntry[] {
-    const known = (this.#lives.get(name)?.table ?? this.#departed.get(name))?.index() ?? [];
+    const known = (this.#lifecycles.get(name)?.table ?? this.#departed.get(name))?.index() ?? [];
     const waiting = this.#waiting.get(name);
     if (waiting === undefined) return known.length > 0 ? known : [{ name, version: '', state: '', reason: '' }];
     if (known.length === 0) return [{ name, version: '', state: 'UNAVAILABLE', reason: waiting }];
@@ -240,7 +241,7 @@ export class ModelControl {
     this.#startupFailures.delete(name);
     this.#implicit.delete(name);
     const needed = withNeeded ? this.#needs.needsOf(name) : [];
-    await this.#lives.get(name)?.fulfil({ kind: 'unload', by: 'call' });
+    await this.#lifecycles.get(name)?.fulfil({ kind: 'unload', by: 'call' });
     await this.#around.needed.dependentsSettled(name);
     for (const { model } of needed) {
       if (this.#implicit.has(model) && this.#needs.dependentsOf(model).length === 0) await this.unload(model, true);
@@ -248,7 +249,7 @@ export class ModelControl {
   }
 
   async #loadNeeded(name: string): Promise<void> {
-    const isKnown = (this.#lives.get(name)?.table.serving.size ?? 0) > 0;
+    const isKnown = (this.#lifecycles.get(name)?.table.serving.size ?? 0) > 0;
     await this.#loadFromDisk(name, 'needs');
     if (!isKnown) this.#implicit.add(name);
   }
@@ -259,7 +260,7 @@ export class ModelControl {
     const { view } = this.#parts;
     const look = async (): Promise<Sighting> => {
       const sighting = await view.look(name, by === 'start');
-      const current = this.#lives.get(name)?.sighting;
+      const current = this.#lifecycles.get(name)?.sighting;
       const config = current?.override ?? null;
       if (config === null || current?.configFingerprint !== sighting.configFingerprint) return sighting;
       return view.brought(name, { config, files: new Map() });
@@ -276,7 +277,7 @@ export class ModelControl {
 
   async #fulfil(name: string, wish: LoadWish): Promise<void> {
     if (this.#stopping) throw this.#stopping;
-    await this.#life(name).fulfil(wish);
+    await this.#lifecycle(name).fulfil(wish);
     this.#startupFailures.delete(name);
   }
 
@@ -284,7 +285,7 @@ export class ModelControl {
   async #gone(name: string): Promise<void> {
     this.#startupFailures.delete(name);
     if (this.#stopping) return;
-    await this.#lives.get(name)?.fulfil({ kind: 'forget', by: 'poll' });
+    await this.#lifecycles.get(name)?.fulfil({ kind: 'forget', by: 'poll' });
   }
 
   #tellWaiting(name: string, lacks: readonly string[] | null): void {
@@ -296,26 +297,26 @@ export class ModelControl {
     this.#parts.logger.info({ model: name }, waitingText(lacks));
   }
 
-  #life(name: string): ModelLife {
-    const known = this.#lives.get(name);
+  #lifecycle(name: string): ModelLifecycle {
+    const known = this.#lifecycles.get(name);
     if (known) return known;
-    const life: ModelLife = new ModelLife(name, this.#around, {
+    const lifecycle: ModelLifecycle = new ModelLifecycle(name, this.#around, {
       forget: () => {
-        // A `ModelLife` reports this each time it has no more wishes, even if another one has taken its place.
-        if (this.#lives.get(name) !== life) return;
-        this.#lives.delete(name);
-        if (life.table.unloaded.size > 0) this.#rememberDeparted(life);
+        // A `ModelLifecycle` reports this each time it has no more wishes, even if another one has taken its place.
+        if (this.#lifecycles.get(name) !== lifecycle) return;
+        this.#lifecycles.delete(name);
+        if (lifecycle.table.unloaded.size > 0) this.#rememberDeparted(lifecycle);
       },
     });
     // The index goes on to list what served before, whatever it was loaded from.
     const departed = this.#departed.get(name);
-    if (departed !== undefined) life.table.unloaded = departed.unloaded;
+    if (departed !== undefined) lifecycle.table.unloaded = departed.unloaded;
     this.#departed.delete(name);
-    this.#lives.set(name, life);
-    return life;
+    this.#lifecycles.set(name, lifecycle);
+    return lifecycle;
   }
 
-  #rememberDeparted({ name, table }: ModelLife): void {
+  #rememberDeparted({ name, table }: ModelLifecycle): void {
     this.#departed.delete(name);
     this.#departed.set(name, table);
     const [oldest] = this.#departed.keys();

@@ -6,7 +6,7 @@
  */
 
 import { cancelled, type InferenceError } from '../errors.ts';
-import { type LoadedLife, type LoadSurroundings, ModelLoading } from './model-loading.ts';
+import { type LoadedModel, type LoadSurroundings, ModelLoading } from './model-loading.ts';
 import type { ModelSource } from './model-source.ts';
 import type { ModelVersion } from './model-version.ts';
 import { reconcile } from './reconcile.ts';
@@ -14,13 +14,13 @@ import type { Sighting } from './repository-view.ts';
 import { VersionTable } from './version-table.ts';
 import type { EndWish, Wish, WishOrigin } from './wish.ts';
 
-export interface LifeSurroundings extends LoadSurroundings {
+export interface LifecycleSurroundings extends LoadSurroundings {
   /** Called when something could not be closed or released, which leaves memory or files behind. */
   readonly onReleaseError: (error: unknown) => void;
 }
 
 /** Events of one model for the owner of the table of models. */
-export interface LifeListener {
+export interface LifecycleListener {
   /** The `forget` step: no version serves or drains, no wish waits, and no failure has to be remembered. */
   forget(): void;
 }
@@ -33,10 +33,10 @@ interface Turn {
   fingerprint: string | null;
 }
 
-export class ModelLife implements LoadedLife {
+export class ModelLifecycle implements LoadedModel {
   readonly table: VersionTable;
-  readonly #around: LifeSurroundings;
-  readonly #listener: LifeListener;
+  readonly #around: LifecycleSurroundings;
+  readonly #listener: LifecycleListener;
   readonly #loading: ModelLoading;
   /** In the order of asking; the first one is being fulfilled. */
   readonly #turns: Turn[] = [];
@@ -48,7 +48,7 @@ export class ModelLife implements LoadedLife {
   /** The entry of the model is to leave the table when it is at rest. */
   #isToBeForgotten = false;
 
-  constructor(name: string, around: LifeSurroundings, listener: LifeListener) {
+  constructor(name: string, around: LifecycleSurroundings, listener: LifecycleListener) {
     this.table = new VersionTable(name);
     this.#around = around;
     this.#listener = listener;

@@ -23,7 +23,7 @@ export interface LoadSurroundings extends ChangeSurroundings {
 }
 
 /** The model that is loaded. */
-export interface LoadedLife {
+export interface LoadedModel {
   readonly table: VersionTable;
   /** The source and the scan of the serving versions; null when nothing serves. */
   readonly source: ModelSource | null;
@@ -48,24 +48,24 @@ interface Waiting {
 }
 
 export class ModelLoading {
-  readonly #life: LoadedLife;
+  readonly #lifecycle: LoadedModel;
   readonly #around: LoadSurroundings;
   #waiting: Waiting | null = null;
   /** The versions of other models with which the serving versions were loaded. */
   #neededBefore: readonly ModelVersion[] = [];
 
-  constructor(life: LoadedLife, around: LoadSurroundings) {
-    this.#life = life;
+  constructor(lifecycle: LoadedModel, around: LoadSurroundings) {
+    this.#lifecycle = lifecycle;
     this.#around = around;
   }
 
   get #name(): string {
-    return this.#life.table.model;
+    return this.#lifecycle.table.model;
   }
 
   /** The models that the serving or waiting source needs. */
   get needs(): readonly ModelRef[] {
-    return [...(this.#life.source?.needs ?? []), ...(this.#waiting?.needs ?? [])];
+    return [...(this.#lifecycle.source?.needs ?? []), ...(this.#waiting?.needs ?? [])];
   }
 
   /** The model was taken out of service, and waits for nothing. */
@@ -98,7 +98,7 @@ export class ModelLoading {
   async follow(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     if (this.#waiting && (await this.#tryWaiting(this.#waiting, signal))) return;
-    const { source, sighting } = this.#life;
+    const { source, sighting } = this.#lifecycle;
     if (!source || !sighting || source.needs.length === 0) return;
     try {
       await this.#become(source, sighting, 'follow', signal);
@@ -122,8 +122,8 @@ export class ModelLoading {
   /** Takes the model out of service without the needed models; it serves again as soon as they do. */
   #strand(source: ModelSource, sighting: Sighting, error: InferenceError): void {
     this.#around.logger.error({ model: this.#name, by: 'follow' }, `out of service: ${error.message}`);
-    this.#life.replace(new Map(), null, null, 'follow');
-    this.#life.table.failures = new Map(source.versions.map((version) => [version, error.message]));
+    this.#lifecycle.replace(new Map(), null, null, 'follow');
+    this.#lifecycle.table.failures = new Map(source.versions.map((version) => [version, error.message]));
     this.#neededBefore = [];
     if (sighting.isInRepository) this.#waiting ??= { sighting, needs: source.needs };
   }
@@ -136,7 +136,7 @@ export class ModelLoading {
       if (!signal.aborted) throw pollFailed(this.#name, error);
       // Files that a call brought may still be being written; they have to be removed.
       if (peek === null)
-        void this.#life.depart(
+        void this.#lifecycle.depart(
           looking.then(
             (sighting) => sighting.discard(),
             () => undefined,
@@ -154,13 +154,13 @@ export class ModelLoading {
 
   async #read(sighting: Sighting, by: WishOrigin, signal: AbortSignal): Promise<ModelSource> {
     try {
-      return await unlessAborted(sighting.source(), signal, (late) => this.#life.depart(late.release()));
+      return await unlessAborted(sighting.source(), signal, (late) => this.#lifecycle.depart(late.release()));
     } catch (error) {
       if (signal.aborted) throw error;
       const { code, message } = toInferenceError(error);
       // With two folders of one name it is undefined which one should serve: neither does, as in Triton.
-      if (code === 'already_exists') this.#life.replace(new Map(), null, null, by);
-      if (sighting.isInRepository) this.#life.table.failures = new Map([[0, message]]);
+      if (code === 'already_exists') this.#lifecycle.replace(new Map(), null, null, by);
+      if (sighting.isInRepository) this.#lifecycle.table.failures = new Map([[0, message]]);
       throw pollFailed(this.#name, error);
     }
   }
@@ -172,7 +172,7 @@ export class ModelLoading {
    */
   async #become(source: ModelSource, sighting: Sighting, by: WishOrigin, signal: AbortSignal): Promise<void> {
     const { clock, logger } = this.#around;
-    const { table } = this.#life;
+    const { table } = this.#lifecycle;
     const startedMs = clock.now();
     const change = new ModelChange(source, table, this.#around, signal);
     const before = table.ready.map(({ version }) => version);
@@ -183,8 +183,8 @@ export class ModelLoading {
       if (source.needs.length > 0) held = await this.#lease(source, sighting, by, signal);
       const needed = held.map(({ version }) => version);
       const isMoved = needed.some((version, i) => version !== this.#neededBefore[i]);
-      if (source === this.#life.source && !isMoved) return;
-      const difference = this.#life.source && source.changeSince(this.#life.source);
+      if (source === this.#lifecycle.source && !isMoved) return;
+      const difference = this.#lifecycle.source && source.changeSince(this.#lifecycle.source);
       const steps = reconcile(
         {
           kind: 'serve',
@@ -199,14 +199,14 @@ export class ModelLoading {
           logger.info({ model: this.#name, versions: step.versions, by }, 'loading');
           await change.load(step.versions, needed);
         } else if (step.kind === 'resize') await change.resize(step.versions);
-        else if (step.kind === 'commit') this.#life.replace(change.commit(step.stay), source, sighting, by);
+        else if (step.kind === 'commit') this.#lifecycle.replace(change.commit(step.stay), source, sighting, by);
       }
       this.#neededBefore = needed;
     } catch (error) {
       // Also when the repository has no folder for the model: then the reason is no longer of use.
       if (!sighting.isInRepository && table.isIdle) table.failures = new Map();
-      void this.#life.depart(change.undo());
-      void this.#life.seeOff(change.fresh, source === this.#life.source ? null : source);
+      void this.#lifecycle.depart(change.undo());
+      void this.#lifecycle.seeOff(change.fresh, source === this.#lifecycle.source ? null : source);
       throw error;
     } finally {
       for (const lease of held) lease.release();
@@ -230,10 +230,10 @@ export class ModelLoading {
       return await needed.lease(this.#name, source.needs, by !== 'follow', signal);
     } catch (error) {
       signal.throwIfAborted();
-      if (source !== this.#life.source) {
+      if (source !== this.#lifecycle.source) {
         if (sighting.isInRepository) this.#waiting = { sighting, needs: source.needs };
         const { message } = toInferenceError(error);
-        this.#life.table.failures = new Map(source.versions.map((version) => [version, message]));
+        this.#lifecycle.table.failures = new Map(source.versions.map((version) => [version, message]));
       }
       throw error;
     }
@@ -243,7 +243,7 @@ export class ModelLoading {
     const error = invalidArgument(
       `at least one version must be available under the version policy of model '${this.#name}'`,
     );
-    this.#life.table.failures = new Map([[0, error.message]]);
+    this.#lifecycle.table.failures = new Map([[0, error.message]]);
     return error;
   }
 }

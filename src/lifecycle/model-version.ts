@@ -12,7 +12,7 @@ import { admit } from '../scheduling/admission/admission.ts';
 import type { AdmittedRequest } from '../scheduling/admission/admitted-request.ts';
 import type { Clock } from '../time.ts';
 import type { LoadVersion, Servable, ServingVersion } from './servable.ts';
-import { type LifecycleObserver, VersionLife, type VersionState } from './version-state.ts';
+import { type LifecycleObserver, VersionLifecycle, type VersionState } from './version-state.ts';
 
 /**
  * Keeps a version in use for longer than a request: for another model that uses it, or for a cache of models. While it
@@ -27,7 +27,7 @@ export interface Lease {
 export class ModelVersion implements ServingVersion {
   readonly model: string;
   readonly version: number;
-  readonly #life: VersionLife;
+  readonly #lifecycle: VersionLifecycle;
   readonly #clock: Clock;
   readonly #leases = new Set<Lease>();
   #whenUnleased: (() => void) | null = null;
@@ -39,16 +39,16 @@ export class ModelVersion implements ServingVersion {
   constructor(model: string, version: number, observer: LifecycleObserver, clock: Clock) {
     this.model = model;
     this.version = version;
-    this.#life = new VersionLife(model, version, observer);
+    this.#lifecycle = new VersionLifecycle(model, version, observer);
     this.#clock = clock;
   }
 
   get state(): VersionState {
-    return this.#life.state;
+    return this.#lifecycle.state;
   }
 
   get reason(): string {
-    return this.#life.reason;
+    return this.#lifecycle.reason;
   }
 
   /** The parts of a version that has been loaded and not yet closed; null otherwise. */
@@ -62,21 +62,21 @@ export class ModelVersion implements ServingVersion {
    * @param needed versions of other models, leased until this one is gone
    */
   async load(load: LoadVersion, signal: AbortSignal, needed: readonly ModelVersion[] = []): Promise<void> {
-    this.#life.move('loading');
+    this.#lifecycle.move('loading');
     const startedMs = this.#clock.now();
     const held = needed.map((version) => version.lease());
     try {
-      const loaded = await load(() => this.#life.move('warming'), signal, needed);
+      const loaded = await load(() => this.#lifecycle.move('warming'), signal, needed);
       this.#loaded = loaded;
       this.#held = held;
       loaded.statistics.loaded((this.#clock.now() - startedMs) / 1000);
     } catch (error) {
       for (const lease of held) lease.release();
       const reason = toInferenceError(error);
-      this.#life.move('failed', reason.message);
+      this.#lifecycle.move('failed', reason.message);
       throw reason;
     }
-    this.#life.move('ready');
+    this.#lifecycle.move('ready');
   }
 
   /** Admits and schedules. The caller has found this version ready in the same turn of the event loop. */
@@ -141,24 +141,24 @@ export class ModelVersion implements ServingVersion {
   async #retire(): Promise<void> {
     const loaded = this.#loaded;
     if (this.state === 'failed' || !loaded) {
-      this.#life.move('gone');
+      this.#lifecycle.move('gone');
       return;
     }
-    this.#life.move('draining');
+    this.#lifecycle.move('draining');
     if (this.#leases.size > 0) {
       await new Promise<void>((resolve) => {
         this.#whenUnleased = resolve;
       });
     }
     await loaded.scheduler.drain();
-    this.#life.move('unloading');
+    this.#lifecycle.move('unloading');
     this.#loaded = null;
     try {
       await loaded.close();
     } finally {
       for (const lease of this.#held) lease.release();
       loaded.statistics.retire();
-      this.#life.move('gone', 'unloaded');
+      this.#lifecycle.move('gone', 'unloaded');
     }
   }
 }

@@ -12,7 +12,7 @@ import type { ModelRef } from './servable.ts';
 import type { VersionTable } from './version-table.ts';
 
 /** A model as those that need it see it. */
-export interface NeededLife {
+export interface NeededModel {
   readonly table: VersionTable;
   /** Makes the model follow its needed models again; rejects when that is cancelled. */
   follow(): Promise<void>;
@@ -22,7 +22,7 @@ export interface NeededLife {
 
 export interface NeededModelsParts {
   readonly graph: NeedsGraph;
-  readonly life: (name: string) => NeededLife | undefined;
+  readonly lifecycle: (name: string) => NeededModel | undefined;
   /** Loads a model that another one needs; null where models come from the repository only. */
   readonly load: ((name: string) => Promise<void>) | null;
   /** A model serves after it has followed another one. */
@@ -43,9 +43,9 @@ export class NeededModels {
 
   /** Other versions of this model serve than before: those that need it follow. */
   moved(model: string): void {
-    const { graph, life, onServing } = this.#parts;
+    const { graph, lifecycle, onServing } = this.#parts;
     for (const name of graph.dependentsOf(model)) {
-      const dependent = life(name);
+      const dependent = lifecycle(name);
       void dependent?.follow().then(
         () => {
           if (dependent.table.serving.size > 0) onServing(name);
@@ -61,7 +61,7 @@ export class NeededModels {
     for (const name of this.#parts.graph.dependentsOf(model)) {
       if (seen.has(name)) continue;
       seen.add(name);
-      await this.#parts.life(name)?.idle();
+      await this.#parts.lifecycle(name)?.idle();
       await this.dependentsSettled(name, seen);
     }
   }
@@ -98,8 +98,8 @@ export class NeededModels {
   async #await(model: string, ref: ModelRef, mayLoad: boolean, signal: AbortSignal): Promise<void> {
     this.#refuseCycle(model);
     if (this.#find(ref)) return;
-    const life = this.#parts.life(ref.model);
-    if (life) await unlessAborted(life.idle(), signal);
+    const lifecycle = this.#parts.lifecycle(ref.model);
+    if (lifecycle) await unlessAborted(lifecycle.idle(), signal);
     if (this.#find(ref)) return;
     let cause: InferenceError | null = null;
     if (mayLoad && this.#parts.load) {
@@ -109,7 +109,7 @@ export class NeededModels {
         signal.throwIfAborted();
         cause = toInferenceError(error);
         // A newer load may have ended it.
-        const after = this.#parts.life(ref.model);
+        const after = this.#parts.lifecycle(ref.model);
         if (after) await unlessAborted(after.idle(), signal);
       }
     }
@@ -117,7 +117,7 @@ export class NeededModels {
   }
 
   #find({ model, version }: ModelRef): ModelVersion | undefined {
-    const ready = this.#parts.life(model)?.table.ready;
+    const ready = this.#parts.lifecycle(model)?.table.ready;
     return version === null ? ready?.at(-1) : ready?.find((each) => each.version === version);
   }
 
@@ -128,7 +128,7 @@ export class NeededModels {
 
   /** Triton's sentence for an ensemble, and why. */
   #missing(model: string, ref: ModelRef, cause: InferenceError | null): InferenceError {
-    const table = this.#parts.life(ref.model)?.table;
+    const table = this.#parts.lifecycle(ref.model)?.table;
     const loaded = table?.ready.map(({ version }) => version) ?? [];
     const which = ref.version === null ? '' : ` ${ref.version}`;
     const sentence = `model '${model}' depends on '${ref.model}' which has no loaded version${which}`;

@@ -1,5 +1,5 @@
 /**
- * The life cycle of a model version as a table. `VersionLife` is the only writer of a state; every move is reported
+ * The life cycle of a model version as a table. `VersionLifecycle` is the only writer of a state; every move is reported
  * once.
  *
  *  found ─► loading ─► warming ─► ready ─► draining ─► unloading ─► gone
@@ -38,7 +38,7 @@ export interface LifecycleObserver {
 }
 
 /** Holds the state of one version and refuses moves that the table does not have: those are bugs of ours. */
-export class VersionLife {
+export class VersionLifecycle {
   readonly model: string;
   readonly version: number;
   readonly #observer: LifecycleObserver;

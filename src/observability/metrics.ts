@@ -112,7 +112,7 @@ export class ServerMetrics {
   readonly createStatistics: StatisticsFactory = (identity) => {
     const options = { histograms: this.#config.histogramLatencies, summaries: this.#config.summaryLatencies };
     const series = this.#seriesOf(identity);
-    const counters = new VersionCounters(identity, this.#clock, options, (life) => this.#retire(life));
+    const counters = new VersionCounters(identity, this.#clock, options, (load) => this.#retire(load));
     series.add(counters);
     return counters;
   };
@@ -145,10 +145,10 @@ export class ServerMetrics {
     return series;
   }
 
-  #retire(life: VersionCounters): void {
-    const { key } = new VersionSeries(life.identity);
+  #retire(load: VersionCounters): void {
+    const { key } = new VersionSeries(load.identity);
     const series = this.#series.get(key);
-    series?.retire(life);
+    series?.retire(load);
     if (series?.isEmpty) this.#series.delete(key);
   }
 }

@@ -37,7 +37,7 @@ export class VersionSeries {
   readonly labels: Labels;
   /** Equal for identities whose labels are equal. */
   readonly key: string;
-  readonly #lives: VersionCounters[] = [];
+  readonly #loads: VersionCounters[] = [];
   readonly #retiredCells = new Float64Array(cellCount);
   readonly #retiredHistograms: Partial<Record<keyof Histograms, Histogram>> = {};
 
@@ -47,19 +47,19 @@ export class VersionSeries {
   }
 
   get isEmpty(): boolean {
-    return this.#lives.length === 0;
+    return this.#loads.length === 0;
   }
 
-  add(life: VersionCounters): void {
-    this.#lives.push(life);
+  add(load: VersionCounters): void {
+    this.#loads.push(load);
   }
 
-  retire(life: VersionCounters): void {
-    const index = this.#lives.indexOf(life);
+  retire(load: VersionCounters): void {
+    const index = this.#loads.indexOf(load);
     if (index < 0) return;
-    this.#lives.splice(index, 1);
-    for (const [at, count] of life.cells.entries()) (this.#retiredCells[at] as number) += count;
-    for (const key of Object.keys(life.histograms ?? {}) as (keyof Histograms)[]) this.#keep(key, life);
+    this.#loads.splice(index, 1);
+    for (const [at, count] of load.cells.entries()) (this.#retiredCells[at] as number) += count;
+    for (const key of Object.keys(load.histograms ?? {}) as (keyof Histograms)[]) this.#keep(key, load);
   }
 
   /** Sum of one cell over all loads of the version, unloaded ones included. */
@@ -69,23 +69,23 @@ export class VersionSeries {
 
   /** Sum of one cell over the loads that still exist; for gauges. */
   current(cell: number): number {
-    return this.#lives.reduce((sum, life) => sum + (life.cells[cell] as number), 0);
+    return this.#loads.reduce((sum, load) => sum + (load.cells[cell] as number), 0);
   }
 
   /** The latest load that has finished; 0 before the first. */
   get loadSeconds(): number {
-    return this.#lives.findLast((life) => life.loadSeconds !== null)?.loadSeconds ?? 0;
+    return this.#loads.findLast((load) => load.loadSeconds !== null)?.loadSeconds ?? 0;
   }
 
   /** Null when histograms are off. Loads with other buckets than those of the newest one are left out. */
   histogram(key: keyof Histograms): Histogram | null {
-    const newest = this.#lives.at(-1)?.histograms?.[key];
+    const newest = this.#loads.at(-1)?.histograms?.[key];
     if (newest === undefined) return null;
     const sum = newest.emptied();
     const retired = this.#retiredHistograms[key];
     if (retired?.hasBoundsOf(sum)) sum.add(retired);
-    for (const life of this.#lives) {
-      const histogram = life.histograms?.[key];
+    for (const load of this.#loads) {
+      const histogram = load.histograms?.[key];
       if (histogram?.hasBoundsOf(sum)) sum.add(histogram);
     }
     return sum;
@@ -93,11 +93,11 @@ export class VersionSeries {
 
   /** The windows of each load, newest first; empty if summaries are off. */
   windows(key: keyof Windows): readonly LatencyWindow[] {
-    return this.#lives.flatMap((life) => life.windows?.[key] ?? []).reverse();
+    return this.#loads.flatMap((load) => load.windows?.[key] ?? []).reverse();
   }
 
-  #keep(key: keyof Histograms, life: VersionCounters): void {
-    const histogram = life.histograms?.[key];
+  #keep(key: keyof Histograms, load: VersionCounters): void {
+    const histogram = load.histograms?.[key];
     if (histogram === undefined) return;
     const kept = this.#retiredHistograms[key];
     if (kept?.hasBoundsOf(histogram)) kept.add(histogram);

@@ -8,7 +8,7 @@ import type { ProcessSignal } from './process-signals.ts';
 
 export type ProcessState = 'starting' | 'serving' | 'stopping';
 
-export class ProcessLife {
+export class ProcessLifecycle {
   readonly #logger: Logger;
   readonly #stopping = new AbortController();
   #state: ProcessState = 'starting';

@@ -326,7 +326,7 @@ function anyConnection(chance: Chance): void {
   const source = new FrameSource(chance);
   push(connection, Buffer.concat([preface, bytesOf.settings()]), chance);
   const steps = 5 + chance.below(100);
-  for (let i = 0; i < steps && !connection.life.isFailed; i++) {
+  for (let i = 0; i < steps && !connection.lifecycle.isFailed; i++) {
     const batch = Array.from({ length: 1 + chance.below(3) }, () => source.next());
     counts.frames += batch.length;
     push(connection, Buffer.concat(batch), chance);
@@ -334,7 +334,7 @@ function anyConnection(chance: Chance): void {
     if (chance.is(0.5)) listen();
     socket.isSlow = chance.is(0.2);
     if (!socket.isSlow) socket.takeAll();
-    if (chance.is(0.02)) connection.life.goAway(clock.now());
+    if (chance.is(0.02)) connection.lifecycle.goAway(clock.now());
     if (chance.is(0.1)) {
       clock.advance(1000);
       connection.tick(clock.now());
@@ -344,7 +344,7 @@ function anyConnection(chance: Chance): void {
   socket.isSlow = false;
   socket.takeAll();
   listen();
-  if (connection.life.isFailed) counts.failed++;
+  if (connection.lifecycle.isFailed) counts.failed++;
   if (!socket.destroyed) expect(sent.restBytes).toBe(0);
   connection.lost();
   for (const answer of answers) answer.giveUp();

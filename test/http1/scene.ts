@@ -147,7 +147,7 @@ export class Scene {
   wait(ms: number): void {
     for (let left = ms; left > 0; left -= 1000) {
       this.clock.advance(Math.min(1000, left));
-      this.connection.life.tick(this.clock.now());
+      this.connection.lifecycle.tick(this.clock.now());
       this.turn.end();
     }
   }

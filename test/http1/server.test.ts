@@ -284,7 +284,7 @@ describe('Http1Server in memory', () => {
     expect(server.connectionCount).toBe(0);
   });
 
-  it('lives on when a socket breaks', async () => {
+  it('goes on serving when a socket breaks', async () => {
     const { keeper, server, socket } = inMemory();
     socket.push(get('/'));
     await until(() => keeper.requests.length === 1);

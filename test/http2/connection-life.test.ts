@@ -25,7 +25,7 @@ describe('going away', () => {
   it('takes two steps: streams that cross the first are served, and the last says which they were', () => {
     const scene = new Scene();
     const open = scene.ask(1, end);
-    scene.connection.life.goAway(scene.clock.now());
+    scene.connection.lifecycle.goAway(scene.clock.now());
     expect(scene.hears()).toEqual([first, 'ping']);
     const crossing = scene.ask(3, end);
     scene.say(pong);
@@ -39,8 +39,8 @@ describe('going away', () => {
 
   it('of an idle connection ends it when the peer has read that', () => {
     const scene = new Scene();
-    scene.connection.life.goAway(scene.clock.now());
-    scene.connection.life.goAway(scene.clock.now());
+    scene.connection.lifecycle.goAway(scene.clock.now());
+    scene.connection.lifecycle.goAway(scene.clock.now());
     expect(scene.hears()).toEqual([first, 'ping']);
     scene.say(pong);
     expect(scene.hears()).toEqual(['goAway last 0 code 0']);
@@ -50,7 +50,7 @@ describe('going away', () => {
   it('goes on after a second with a peer that answers no PING', () => {
     const scene = new Scene();
     scene.ask(1, end);
-    scene.connection.life.goAway(scene.clock.now());
+    scene.connection.lifecycle.goAway(scene.clock.now());
     scene.heard();
     scene.wait(1000);
     expect(scene.hears()).toEqual(['goAway last 1 code 0']);
@@ -61,7 +61,7 @@ describe('going away', () => {
   it('ignores a request that comes too late, with all its frames, and serves those that were taken', () => {
     const scene = new Scene();
     const taken = scene.ask(1);
-    scene.connection.life.goAway(scene.clock.now());
+    scene.connection.lifecycle.goAway(scene.clock.now());
     scene.say(pong);
     scene.heard();
     scene.say(headers(3, block), data(3, Buffer.alloc(5), end), data(1, Buffer.alloc(5), end));
@@ -75,7 +75,7 @@ describe('going away', () => {
   it('never raises the last stream that it named', () => {
     const scene = new Scene();
     scene.ask(1);
-    scene.connection.life.goAway(scene.clock.now());
+    scene.connection.lifecycle.goAway(scene.clock.now());
     scene.say(pong, headers(3, block, end), ping(0, Buffer.alloc(7)));
     expect(scene.hears().at(-1)).toBe(`goAway last 1 code ${errorCode.frameSize}`);
   });
@@ -83,7 +83,7 @@ describe('going away', () => {
   it('tells the peer of the reset of its last stream', () => {
     const scene = new Scene();
     const { stream } = scene.ask(1);
-    scene.connection.life.goAway(scene.clock.now());
+    scene.connection.lifecycle.goAway(scene.clock.now());
     scene.say(pong);
     scene.heard();
     stream.reset(errorCode.cancel);
@@ -93,7 +93,7 @@ describe('going away', () => {
   it('tells a peer that still sends that its last stream was answered early', () => {
     const scene = new Scene();
     const { stream } = scene.ask(1);
-    scene.connection.life.goAway(scene.clock.now());
+    scene.connection.lifecycle.goAway(scene.clock.now());
     scene.say(pong);
     scene.heard();
     stream.sendHeaders(okHead, true);
@@ -116,7 +116,7 @@ describe('going away', () => {
     const scene = new Scene({ settings: [[setting.initialWindowSize, 2 ** 30]] });
     scene.wait(1000);
     const { stream } = scene.ask(1, end);
-    scene.connection.life.goAway(scene.clock.now());
+    scene.connection.lifecycle.goAway(scene.clock.now());
     scene.say(pong);
     scene.heard();
     scene.socket.isSlow = true;
@@ -271,7 +271,7 @@ describe('a socket that takes nothing', () => {
     const scene = sceneOf({ idleFrameBurst: 1e6 });
     scene.socket.isSlow = true;
     let count = 0;
-    for (; count < 5000 && !scene.connection.life.isFailed; count++) {
+    for (; count < 5000 && !scene.connection.lifecycle.isFailed; count++) {
       scene.say(bytes);
       scene.turn.end();
     }

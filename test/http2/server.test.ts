@@ -163,7 +163,7 @@ describe('Http2Server', () => {
     expect(server.connectionCount).toBe(0);
   });
 
-  it('closes the streams of a socket that is lost, and lives on', async () => {
+  it('closes the streams of a lost socket, and goes on serving', async () => {
     const { server } = serverOf();
     const socket = new MemorySocket();
     server.accept(socket);

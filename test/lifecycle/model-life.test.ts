@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { InferenceError, invalidArgument, unavailable } from '../../src/errors.ts';
 import { loadSlots } from '../../src/lifecycle/load-slots.ts';
-import { ModelLife } from '../../src/lifecycle/model-life.ts';
+import { ModelLifecycle } from '../../src/lifecycle/model-life.ts';
 import type { VersionState } from '../../src/lifecycle/version-state.ts';
 import { versionNumber } from '../../src/lifecycle/version-table.ts';
 import { NeededModels } from '../../src/lifecycle/needed-models.ts';
@@ -13,13 +13,13 @@ import { FakeSource } from './fake-source.ts';
 import { sighting } from './fake-view.ts';
 
 interface Story {
-  readonly life: ModelLife;
+  readonly lifecycle: ModelLifecycle;
   readonly moves: string[];
 }
 
 function newLife(retryCount = 0): Story {
   const moves: string[] = [];
-  const life = new ModelLife(
+  const lifecycle = new ModelLifecycle(
     'm',
     {
       clock: systemClock,
@@ -28,7 +28,7 @@ function newLife(retryCount = 0): Story {
       retryCount,
       needed: new NeededModels({
         graph: new NeedsGraph(),
-        life: () => undefined,
+        lifecycle: () => undefined,
         load: null,
         onServing: () => undefined,
       }),
@@ -42,21 +42,21 @@ function newLife(retryCount = 0): Story {
     },
     { forget: () => moves.push('forget') },
   );
-  return { life, moves };
+  return { lifecycle, moves };
 }
 
 let looks = 0;
 
 /** A wish to serve this source, which is unlike all others. */
-function apply(life: ModelLife, source: FakeSource): Promise<void> {
+function apply(lifecycle: ModelLifecycle, source: FakeSource): Promise<void> {
   const seen = sighting(String(looks++), async () => source);
-  return life.fulfil({ kind: 'load', by: 'call', look: async () => seen, peek: async () => seen.fingerprint });
+  return lifecycle.fulfil({ kind: 'load', by: 'call', look: async () => seen, peek: async () => seen.fingerprint });
 }
 
 const unload = { kind: 'unload', by: 'call' } as const;
 
-const states = (life: ModelLife): string[] =>
-  life.table.index().map(({ version, state, reason }) => `${version} ${state} ${reason}`.trim());
+const states = (lifecycle: ModelLifecycle): string[] =>
+  lifecycle.table.index().map(({ version, state, reason }) => `${version} ${state} ${reason}`.trim());
 
 async function turns(): Promise<void> {
   for (let i = 0; i < 20; i++) await Promise.resolve();
@@ -74,46 +74,48 @@ function codeOf(action: () => unknown): string {
 
 describe('a model', () => {
   it('serves the newest version when none is asked for', async () => {
-    const { life } = newLife();
-    await apply(life, new FakeSource([1, 3]));
-    expect(life.table.find('').version).toBe(3);
-    expect(life.table.find('1').version).toBe(1);
-    expect(states(life)).toEqual(['1 READY', '3 READY']);
+    const { lifecycle } = newLife();
+    await apply(lifecycle, new FakeSource([1, 3]));
+    expect(lifecycle.table.find('').version).toBe(3);
+    expect(lifecycle.table.find('1').version).toBe(1);
+    expect(states(lifecycle)).toEqual(['1 READY', '3 READY']);
   });
 
   it('names the fault of a version that does not serve', async () => {
-    const { life } = newLife();
-    expect(codeOf(() => life.table.find(''))).toBe(
+    const { lifecycle } = newLife();
+    expect(codeOf(() => lifecycle.table.find(''))).toBe(
       "not_found: Request for unknown model: 'm' has no available versions",
     );
-    await apply(life, new FakeSource([1]));
-    expect(codeOf(() => life.table.find('2'))).toBe("not_found: Request for unknown model: 'm' version 2 is not found");
-    expect(codeOf(() => life.table.find('0'))).toContain('not_found');
-    expect(codeOf(() => life.table.find('abc'))).toContain('invalid_argument: failed to get model version');
+    await apply(lifecycle, new FakeSource([1]));
+    expect(codeOf(() => lifecycle.table.find('2'))).toBe(
+      "not_found: Request for unknown model: 'm' version 2 is not found",
+    );
+    expect(codeOf(() => lifecycle.table.find('0'))).toContain('not_found');
+    expect(codeOf(() => lifecycle.table.find('abc'))).toContain('invalid_argument: failed to get model version');
   });
 
   it('keeps the old version serving until the new one is ready, and drains it then', async () => {
-    const { life, moves } = newLife();
+    const { lifecycle, moves } = newLife();
     const first = new FakeSource([1]);
-    await apply(life, first);
+    await apply(lifecycle, first);
     const second = new FakeSource([2], { holds: true });
-    const applied = apply(life, second);
+    const applied = apply(lifecycle, second);
     await turns();
-    expect(life.table.find('').version).toBe(1);
-    expect(states(life)).toEqual(['1 READY', '2 LOADING']);
+    expect(lifecycle.table.find('').version).toBe(1);
+    expect(states(lifecycle)).toEqual(['1 READY', '2 LOADING']);
 
     second.continueLoading();
     await applied;
-    expect(life.table.find('').version).toBe(2);
-    expect(states(life)).toEqual(['1 UNLOADING', '2 READY']);
+    expect(lifecycle.table.find('').version).toBe(2);
+    expect(states(lifecycle)).toEqual(['1 UNLOADING', '2 READY']);
     expect(first.loaded.get(1)?.isClosed).toBe(false);
     expect(first.isReleased).toBe(false);
 
     first.loaded.get(1)?.finishDrain();
-    await life.settled();
+    await lifecycle.settled();
     expect(first.loaded.get(1)?.isClosed).toBe(true);
     expect(first.isReleased).toBe(true);
-    expect(states(life)).toEqual(['1 UNAVAILABLE unloaded', '2 READY']);
+    expect(states(lifecycle)).toEqual(['1 UNAVAILABLE unloaded', '2 READY']);
     expect(moves).toEqual([
       '1 loading',
       '1 warming',
@@ -128,110 +130,110 @@ describe('a model', () => {
   });
 
   it('keeps the old version serving when the new one fails, and tells the reason', async () => {
-    const { life } = newLife();
-    await apply(life, new FakeSource([1]));
+    const { lifecycle } = newLife();
+    await apply(lifecycle, new FakeSource([1]));
     const broken = new FakeSource([1, 2], { failing: new Map([[2, invalidArgument('no such operator')]]) });
-    await expect(apply(life, broken)).rejects.toThrow(
+    await expect(apply(lifecycle, broken)).rejects.toThrow(
       "load failed for model 'm': version 2 is at UNAVAILABLE state: Invalid argument: no such operator;",
     );
-    expect(life.table.find('').version).toBe(1);
-    expect(states(life)).toEqual(['1 READY', '2 UNAVAILABLE Invalid argument: no such operator']);
+    expect(lifecycle.table.find('').version).toBe(1);
+    expect(states(lifecycle)).toEqual(['1 READY', '2 UNAVAILABLE Invalid argument: no such operator']);
     expect(broken.isReleased).toBe(true);
   });
 
   it('drops the good half of a load whose other half failed', async () => {
-    const { life } = newLife();
+    const { lifecycle } = newLife();
     const source = new FakeSource([1, 2], { failing: new Map([[1, invalidArgument('broken')]]) });
-    const applied = expect(apply(life, source)).rejects.toThrow('version 1 is at UNAVAILABLE state');
+    const applied = expect(apply(lifecycle, source)).rejects.toThrow('version 1 is at UNAVAILABLE state');
     await turns();
     source.loaded.get(2)?.finishDrain();
     await applied;
     expect(source.loaded.get(2)?.isClosed).toBe(true);
-    expect(life.table.ready).toEqual([]);
-    expect(codeOf(() => life.table.find('1'))).toContain('unavailable');
+    expect(lifecycle.table.ready).toEqual([]);
+    expect(codeOf(() => lifecycle.table.find('1'))).toContain('unavailable');
   });
 
   it('reloads only the versions whose files changed', async () => {
-    const { life } = newLife();
-    await apply(life, new FakeSource([1, 2]));
-    const [one, two] = life.table.ready;
+    const { lifecycle } = newLife();
+    await apply(lifecycle, new FakeSource([1, 2]));
+    const [one, two] = lifecycle.table.ready;
     const next = new FakeSource([1, 2], { changed: [2] });
-    await apply(life, next);
+    await apply(lifecycle, next);
     expect(next.loadCount).toBe(1);
-    expect(life.table.find('1')).toBe(one);
-    expect(life.table.find('2')).not.toBe(two);
+    expect(lifecycle.table.find('1')).toBe(one);
+    expect(lifecycle.table.find('2')).not.toBe(two);
   });
 
-  it('changes instances in place without a new life', async () => {
-    const { life, moves } = newLife();
+  it('changes instances in place without a reload', async () => {
+    const { lifecycle, moves } = newLife();
     const first = new FakeSource([1]);
-    await apply(life, first);
+    await apply(lifecycle, first);
     const next = new FakeSource([1], { adjustsInstances: true });
-    await apply(life, next);
+    await apply(lifecycle, next);
     expect(first.loaded.get(1)?.adjustedTo).toBe(next.config);
     expect(moves).toEqual(['1 loading', '1 warming', '1 ready']);
   });
 
   it('refuses a source without versions and keeps the serving ones', async () => {
-    const { life } = newLife();
-    await apply(life, new FakeSource([1]));
-    await expect(apply(life, new FakeSource([]))).rejects.toThrow('at least one version must be available');
-    expect(life.table.find('').version).toBe(1);
+    const { lifecycle } = newLife();
+    await apply(lifecycle, new FakeSource([1]));
+    await expect(apply(lifecycle, new FakeSource([]))).rejects.toThrow('at least one version must be available');
+    expect(lifecycle.table.find('').version).toBe(1);
   });
 
   it('is out of service when unload returns, while accepted requests are finished', async () => {
-    const { life } = newLife();
+    const { lifecycle } = newLife();
     const source = new FakeSource([1]);
-    await apply(life, source);
-    await life.fulfil(unload);
-    expect(codeOf(() => life.table.find(''))).toContain('has no available versions');
-    expect(states(life)).toEqual(['1 UNLOADING']);
+    await apply(lifecycle, source);
+    await lifecycle.fulfil(unload);
+    expect(codeOf(() => lifecycle.table.find(''))).toContain('has no available versions');
+    expect(states(lifecycle)).toEqual(['1 UNLOADING']);
     expect(source.loaded.get(1)?.isDraining).toBe(true);
     source.loaded.get(1)?.finishDrain();
-    await life.settled();
-    expect(states(life)).toEqual(['1 UNAVAILABLE unloaded']);
+    await lifecycle.settled();
+    expect(states(lifecycle)).toEqual(['1 UNAVAILABLE unloaded']);
     expect(source.isReleased).toBe(true);
   });
 
   it('tries a failed load again as often as it was told to', async () => {
-    const { life } = newLife(2);
+    const { lifecycle } = newLife(2);
     const source = new FakeSource([1], { failing: new Map([[1, unavailable('not yet')]]) });
-    await expect(apply(life, source)).rejects.toThrow('not yet');
+    await expect(apply(lifecycle, source)).rejects.toThrow('not yet');
     expect(source.loadCount).toBe(3);
   });
 
   it('ends a load that an unload makes pointless, and is unloaded', async () => {
-    const { life } = newLife();
+    const { lifecycle } = newLife();
     const slow = new FakeSource([1], { holds: true });
-    const applied = expect(apply(life, slow)).rejects.toMatchObject({
+    const applied = expect(apply(lifecycle, slow)).rejects.toMatchObject({
       code: 'cancelled',
       message: expect.stringContaining('unloaded meanwhile'),
     });
     await turns();
-    await life.fulfil(unload);
+    await lifecycle.fulfil(unload);
     await applied;
-    await life.settled();
-    expect(life.table.ready).toEqual([]);
+    await lifecycle.settled();
+    expect(lifecycle.table.ready).toEqual([]);
     expect(slow.isReleased).toBe(true);
   });
 
   it('ends a load of other files than a newer wish wants, and serves those', async () => {
-    const { life } = newLife();
+    const { lifecycle } = newLife();
     const slow = new FakeSource([1], { holds: true });
-    const ended = expect(apply(life, slow)).rejects.toMatchObject({ code: 'cancelled' });
+    const ended = expect(apply(lifecycle, slow)).rejects.toMatchObject({ code: 'cancelled' });
     await turns();
-    await apply(life, new FakeSource([2]));
+    await apply(lifecycle, new FakeSource([2]));
     await ended;
-    expect(life.table.find('').version).toBe(2);
+    expect(lifecycle.table.find('').version).toBe(2);
     expect(slow.isReleased).toBe(true);
   });
 
   it('lets a load of the same files go on', async () => {
-    const { life } = newLife();
+    const { lifecycle } = newLife();
     const slow = new FakeSource([1], { holds: true });
     const seen = sighting('same', async () => slow);
     const wish = { kind: 'load', by: 'call', look: async () => seen, peek: async () => 'same' } as const;
-    const both = [life.fulfil(wish), life.fulfil(wish)];
+    const both = [lifecycle.fulfil(wish), lifecycle.fulfil(wish)];
     await turns();
     slow.continueLoading();
     await Promise.all(both);
@@ -239,24 +241,24 @@ describe('a model', () => {
   });
 
   it('takes other instances into use for all versions or for none', async () => {
-    const { life } = newLife();
+    const { lifecycle } = newLife();
     const first = new FakeSource([1, 2]);
-    await apply(life, first);
+    await apply(lifecycle, first);
     const next = new FakeSource([1, 2], { adjustsInstances: true });
     first.loaded.get(2)?.failResize(invalidArgument('no room'));
-    await expect(apply(life, next)).rejects.toThrow('no room');
-    await life.settled();
+    await expect(apply(lifecycle, next)).rejects.toThrow('no room');
+    await lifecycle.settled();
     expect([first.loaded.get(1)?.adjustedTo, first.loaded.get(2)?.adjustedTo]).toEqual([null, null]);
     expect(first.loaded.get(1)?.undoCount).toBe(1);
-    expect(states(life)).toEqual(['1 READY no room', '2 READY no room']);
+    expect(states(lifecycle)).toEqual(['1 READY no room', '2 READY no room']);
   });
 
   it('keeps a version that is leased until the lease is given up', async () => {
-    const { life } = newLife();
+    const { lifecycle } = newLife();
     const first = new FakeSource([1]);
-    await apply(life, first);
-    const lease = life.table.find('').lease();
-    await apply(life, new FakeSource([2]));
+    await apply(lifecycle, first);
+    const lease = lifecycle.table.find('').lease();
+    await apply(lifecycle, new FakeSource([2]));
     await turns();
     expect(first.loaded.get(1)?.isDraining).toBe(false);
     lease.release();
@@ -264,22 +266,22 @@ describe('a model', () => {
     await turns();
     expect(first.loaded.get(1)?.isDraining).toBe(true);
     first.loaded.get(1)?.finishDrain();
-    await life.settled();
+    await lifecycle.settled();
     expect(first.loaded.get(1)?.isClosed).toBe(true);
   });
 
   it('is forgotten once no version drains, unless there is a new wish by then', async () => {
-    const { life, moves } = newLife();
+    const { lifecycle, moves } = newLife();
     const first = new FakeSource([1]);
-    await apply(life, first);
-    await life.fulfil({ kind: 'forget', by: 'poll' });
-    await apply(life, new FakeSource([1]));
+    await apply(lifecycle, first);
+    await lifecycle.fulfil({ kind: 'forget', by: 'poll' });
+    await apply(lifecycle, new FakeSource([1]));
     first.loaded.get(1)?.finishDrain();
-    await life.settled();
+    await lifecycle.settled();
     await turns();
     expect(moves).not.toContain('forget');
-    const second = life.table.find('');
-    await life.fulfil({ kind: 'forget', by: 'poll' });
+    const second = lifecycle.table.find('');
+    await lifecycle.fulfil({ kind: 'forget', by: 'poll' });
     expect(second.state).toBe('draining');
     expect(moves).not.toContain('forget');
   });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import {
   type LifecycleObserver,
-  VersionLife,
+  VersionLifecycle,
   type VersionState,
   versionStates,
 } from '../../src/lifecycle/version-state.ts';
@@ -23,10 +23,10 @@ const wayTo: Record<VersionState, VersionState[]> = {
 
 const ignoring: LifecycleObserver = { versionMoved: () => undefined };
 
-function lifeIn(state: VersionState): VersionLife {
-  const life = new VersionLife('m', 1, ignoring);
-  for (const step of wayTo[state]) life.move(step);
-  return life;
+function lifeIn(state: VersionState): VersionLifecycle {
+  const lifecycle = new VersionLifecycle('m', 1, ignoring);
+  for (const step of wayTo[state]) lifecycle.move(step);
+  return lifecycle;
 }
 
 describe('version states', () => {
@@ -35,27 +35,27 @@ describe('version states', () => {
     versionStates[from].movesTo.includes(to);
 
   it.each(pairs.filter(isLegal))('lets a version move from $from to $to', ({ from, to }) => {
-    const life = lifeIn(from);
-    life.move(to);
-    expect(life.state).toBe(to);
+    const lifecycle = lifeIn(from);
+    lifecycle.move(to);
+    expect(lifecycle.state).toBe(to);
   });
 
   it.each(pairs.filter((pair) => !isLegal(pair)))('refuses the move from $from to $to', ({ from, to }) => {
-    const life = lifeIn(from);
-    expect(() => life.move(to)).toThrow(`version 1 of model 'm' cannot move from ${from} to ${to}`);
-    expect(life.state).toBe(from);
+    const lifecycle = lifeIn(from);
+    expect(() => lifecycle.move(to)).toThrow(`version 1 of model 'm' cannot move from ${from} to ${to}`);
+    expect(lifecycle.state).toBe(from);
   });
 
   it('announces every move once, with its reason', () => {
     const moves: unknown[] = [];
-    const life = new VersionLife('m', 7, { versionMoved: (...fact) => moves.push(fact) });
-    life.move('loading');
-    life.move('failed', 'no such operator');
+    const lifecycle = new VersionLifecycle('m', 7, { versionMoved: (...fact) => moves.push(fact) });
+    lifecycle.move('loading');
+    lifecycle.move('failed', 'no such operator');
     expect(moves).toEqual([
       ['m', 7, 'found', 'loading', ''],
       ['m', 7, 'loading', 'failed', 'no such operator'],
     ]);
-    expect(life.reason).toBe('no such operator');
+    expect(lifecycle.reason).toBe('no such operator');
   });
 
   it('ends in the state gone on every path', () => {

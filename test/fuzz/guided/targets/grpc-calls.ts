@@ -121,7 +121,7 @@ class Play {
   }
 
   receive(bytes: Buffer): void {
-    if (this.#connection.life.isFailed) return;
+    if (this.#connection.lifecycle.isFailed) return;
     if (bytes[3] === frameType.data) this.#used += bytes.length - bytesOf.frameHeadBytes;
     const piece = Buffer.from(bytes);
     this.#connection.receive(piece, 0, piece.length);
@@ -134,8 +134,8 @@ class Play {
     await this.#settle();
     for (const { id } of [...this.#connection.streams.all()]) this.receive(bytesOf.resetStream(id, cancel));
     await this.#settle();
-    const { streams, intake, life } = this.#connection;
-    if (!life.isFailed && !this.#socket.destroyed) {
+    const { streams, intake, lifecycle } = this.#connection;
+    if (!lifecycle.isFailed && !this.#socket.destroyed) {
       must(this.#used <= limits.connectionWindowBytes / 4, 'the window of the connection has not come back');
     }
     this.#connection.lost();

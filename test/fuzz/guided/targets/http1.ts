@@ -131,7 +131,7 @@ function play(flags: number, bytes: Buffer, sizeOfNext: () => number): Played {
   if ((flags & way.waits) !== 0) {
     for (let i = 0; i < 4; i++) {
       clock.advance(100_000);
-      connection.life.tick(clock.now());
+      connection.lifecycle.tick(clock.now());
       settle();
     }
   }

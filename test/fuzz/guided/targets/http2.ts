@@ -130,7 +130,7 @@ class Play {
         if (!step.isSlow) this.#socket.takeAll();
         return;
       case 'leave':
-        this.#connection.life.goAway(this.#clock.now());
+        this.#connection.lifecycle.goAway(this.#clock.now());
         return;
       case 'bytes':
         this.#windows.open(step.opens);

@@ -95,7 +95,7 @@ describe('the window of a connection', () => {
         if (type === frameType.windowUpdate && streamId === 0) given += content.readUInt32BE(0);
       }
     }
-    expect(scene.connection.life.isFailed).toBe(false);
+    expect(scene.connection.lifecycle.isFailed).toBe(false);
     expect(40 * bytes.length - given).toBeLessThan(65_536 / 4);
   });
 
