@@ -7,14 +7,8 @@ import type { Exchange } from './exchange.ts';
 import { answerFailure, type HttpContext } from './http-context.ts';
 import { InferHandler } from './infer/handler.ts';
 import { type InferTarget, oversizedJson } from './infer/request-codec.ts';
-import {
-  healthReply,
-  modelConfigReply,
-  modelMetadataReply,
-  modelReadyReply,
-  serverMetadataReply,
-  statisticsReply,
-} from './control/metadata.ts';
+import { healthReply, modelReadyReply } from './control/health.ts';
+import { modelConfigReply, modelMetadataReply, serverMetadataReply, statisticsReply } from './control/metadata.ts';
 import { CollectedMemory } from '../message-pool.ts';
 import type { Reply } from './reply.ts';
 import { loadReply, repositoryIndexReply, unloadReply } from './control/repository.ts';

@@ -10,7 +10,7 @@ import type { UnaryMethod } from '../transport/transport.ts';
  */
 const maxControlBytes = 1024 * 1024;
 
-export interface ControlMethodOptions {
+interface ControlMethodOptions {
   readonly service?: string;
   /** Called before the message is decoded; throws to refuse it. Replaces the limit on its size. */
   readonly check?: (message: Buffer) => void;

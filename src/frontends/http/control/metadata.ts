@@ -1,34 +1,13 @@
-/** Health, metadata, configuration and statistics: the endpoints that only read. */
+/** Metadata, configuration and statistics of the server and its models. */
 
-import { unavailable } from '../../../errors.ts';
 import { configJson } from '../../../model-config/schema/write-config.ts';
 import type { InferenceServer, TensorMetadata } from '../../../server/inference-server.ts';
-import { reasonNotReady } from '../../v2/model-readiness.ts';
 import { statisticsMessage } from '../../v2/statistics-message.ts';
-import type { HttpContext } from '../http-context.ts';
-import { emptyReply, jsonReply, type Reply } from '../reply.ts';
-
-export async function healthReply({ server, isExiting }: HttpContext, question: 'live' | 'ready'): Promise<Reply> {
-  if (isExiting()) throw unavailable('Server exiting');
-  const isGood = await (question === 'live' ? server.isLive() : server.isReady());
-  return emptyReply(isGood ? 200 : 400);
-}
+import { jsonReply, type Reply } from '../reply.ts';
 
 export async function serverMetadataReply(server: InferenceServer): Promise<Reply> {
   const { name, version, extensions } = await server.serverMetadata();
   return jsonReply(JSON.stringify({ name, version, extensions }));
-}
-
-export async function modelReadyReply(
-  { server, isExiting }: HttpContext,
-  model: string,
-  version: string,
-): Promise<Reply> {
-  if (isExiting()) throw unavailable('Server exiting');
-  const reason = await reasonNotReady(server, model, version);
-  if (reason === null) return emptyReply(200);
-  const error = `Model version not ready${reason === '' ? '' : `: ${reason}`}`;
-  return { status: 400, json: JSON.stringify({ error }) };
 }
 
 export async function modelMetadataReply(server: InferenceServer, model: string, version: string): Promise<Reply> {

@@ -9,7 +9,7 @@ import type { SliceQueue } from '../../slice-queue.ts';
 import type { HttpContext } from '../http-context.ts';
 import { decodeBase64 } from '../json/base64.ts';
 import { findLongTexts, LongText } from '../json/long-texts.ts';
-import { wrongKind } from '../json/reader.ts';
+import { wrongKind } from '../json/errors.ts';
 import { booleanMember, type JsonObject, objectMember, readJsonObject, stringMember } from '../json/value.ts';
 import { emptyReply, jsonReply, type Reply } from '../reply.ts';
 

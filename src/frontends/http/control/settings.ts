@@ -4,7 +4,7 @@
  */
 
 import { type InferenceError, invalidArgument, unimplemented } from '../../../errors.ts';
-import { wrongKind } from '../json/reader.ts';
+import { wrongKind } from '../json/errors.ts';
 import { booleanMember, type JsonObject, readJsonObject, stringMember, unsignedMember } from '../json/value.ts';
 
 const noTrace = (): InferenceError => unimplemented('the server does not support tracing');

@@ -11,7 +11,8 @@ import type { Tensor } from '../../../tensor/tensor.ts';
 import { refuseRepeated } from '../../v2/repeated-names.ts';
 import { BinaryPart, InputProgress, readInputs } from './request-tensors.ts';
 import { readInferParameters } from './request-parameters.ts';
-import { JsonReader, missingMember, repeatedMember } from '../json/reader.ts';
+import { missingMember, repeatedMember } from '../json/errors.ts';
+import { JsonReader } from '../json/reader.ts';
 import { allOutputs, type RequestedOutputs, readOutputs } from './requested-outputs.ts';
 import { paused } from '../json/tensor-slices.ts';
 

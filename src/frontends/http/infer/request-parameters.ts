@@ -15,7 +15,8 @@ import {
 } from '../../../inference/request-fields.ts';
 import { requestLimits, shownName, tooLong, tooMany } from '../../../inference/request-limits.ts';
 import { type ParameterDialect, ParameterReader } from '../../v2/parameters.ts';
-import { type JsonReader, repeatedMember, wrongKind } from '../json/reader.ts';
+import { repeatedMember, wrongKind } from '../json/errors.ts';
+import type { JsonReader } from '../json/reader.ts';
 
 const dialect: ParameterDialect = {
   protocol: 'http',

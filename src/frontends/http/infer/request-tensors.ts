@@ -7,7 +7,8 @@ import { type Datatype, datatypeNames, datatypeOf, datatypes } from '../../../te
 import { elementCount, type Shape, shapeText } from '../../../tensor/shape.ts';
 import type { Tensor } from '../../../tensor/tensor.ts';
 import { readInputParameters, readName } from './request-parameters.ts';
-import { type JsonReader, missingMember, repeatedMember } from '../json/reader.ts';
+import { missingMember, repeatedMember } from '../json/errors.ts';
+import type { JsonReader } from '../json/reader.ts';
 import { passOverTensorData, readTensorData } from '../json/tensor-elements.ts';
 import { TensorSlices } from '../json/tensor-slices.ts';
 

@@ -5,7 +5,8 @@ import type { RequestedOutput } from '../../../inference/request.ts';
 import { TensorParameters } from '../../../inference/request-fields.ts';
 import { requestLimits, shownName, tooMany } from '../../../inference/request-limits.ts';
 import { readName, readOutputParameters } from './request-parameters.ts';
-import { type JsonReader, missingMember, repeatedMember } from '../json/reader.ts';
+import { missingMember, repeatedMember } from '../json/errors.ts';
+import type { JsonReader } from '../json/reader.ts';
 
 export interface RequestedOutputs {
   /** Empty means all outputs. */

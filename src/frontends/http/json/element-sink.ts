@@ -4,7 +4,8 @@ import { type InferenceError, invalidArgument } from '../../../errors.ts';
 import { shownName } from '../../../inference/request-limits.ts';
 import type { Datatype } from '../../../tensor/datatype.ts';
 import { type Shape, shapeText } from '../../../tensor/shape.ts';
-import { type JsonKind, type JsonReader, wrongKindText } from './reader.ts';
+import { type JsonKind, wrongKindText } from './errors.ts';
+import type { JsonReader } from './reader.ts';
 
 const comma = 0x2c;
 const openBracket = 0x5b;

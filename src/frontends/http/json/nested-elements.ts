@@ -6,7 +6,8 @@
 import { type InferenceError, invalidArgument } from '../../../errors.ts';
 import { type Shape, shapeText } from '../../../tensor/shape.ts';
 import { type ElementSink, noArray } from './element-sink.ts';
-import { depthExceeded, type JsonReader, maxJsonDepth } from './reader.ts';
+import { depthExceeded, maxJsonDepth } from './errors.ts';
+import type { JsonReader } from './reader.ts';
 
 const comma = 0x2c;
 const openBracket = 0x5b;

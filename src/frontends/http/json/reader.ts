@@ -7,32 +7,9 @@
 
 import { isUtf8 } from 'node:buffer';
 import { type InferenceError, invalidArgument } from '../../../errors.ts';
-import { requestLimits, shownName, tooLong } from '../../../inference/request-limits.ts';
-
-/** The deepest nesting of arrays and objects, in tensor data and elsewhere. */
-export const maxJsonDepth = 100;
-
-/** The kinds of JSON values as Triton's error texts name them. */
-export type JsonKind = 'array' | 'string' | 'boolean' | 'unsigned-integer' | 'signed-integer' | 'double' | 'object';
-
-/** Triton's sentences; a double is the only kind that they call by two names. */
-export const wrongKindText = (kind: JsonKind): string =>
-  `attempt to access JSON non-${kind === 'double' ? 'number' : kind} as ${kind}`;
-
-export const wrongKind = (key: string, kind: JsonKind): InferenceError =>
-  invalidArgument(
-    `Unable to ${key === 'classification' ? 'set' : 'parse'} '${shownName(key)}': ${wrongKindText(kind)}`,
-  );
-
-export const missingMember = (key: string): InferenceError =>
-  invalidArgument(`Unable to parse '${key}': attempt to access non-existing object member '${key}'`);
-
-/** Members with a meaning must not be repeated, because that is ambiguous. */
-export const repeatedMember = (key: string): InferenceError =>
-  invalidArgument(`Unable to parse '${shownName(key)}': the object has this member twice`);
-
-export const depthExceeded = (): InferenceError =>
-  invalidArgument(`JSON nesting depth exceeds maximum allowed limit (${maxJsonDepth})`);
+import { requestLimits, tooLong } from '../../../inference/request-limits.ts';
+import { cachedLength, cachedString } from './cached-strings.ts';
+import { depthExceeded, type JsonKind, maxJsonDepth, wrongKind } from './errors.ts';
 
 const quote = 0x22;
 const comma = 0x2c;
@@ -45,10 +22,6 @@ const backslash = 0x5c;
 const closeBracket = 0x5d;
 const openBrace = 0x7b;
 const closeBrace = 0x7d;
-
-/** Member names and tensor names repeat from request to request: short ASCII strings are kept in a small table. */
-const cachedLength = 32;
-const cachedStrings: string[] = new Array<string>(512).fill('');
 
 /** One digit more than 2^53 has: longer numbers are larger, or begin with a zero. */
 const maxUnsignedDigits = 17;
@@ -288,7 +261,7 @@ export class JsonReader {
       const byte = bytes[at];
       if (byte === quote) {
         this.at = at + 1;
-        return cachedString(bytes, open + 1, at, hash & (cachedStrings.length - 1));
+        return cachedString(bytes, open + 1, at, hash);
       }
       if (byte === undefined || byte < 0x20 || byte >= 0x80 || byte === backslash) break;
       hash = (Math.imul(hash, 31) + byte) | 0;
@@ -335,16 +308,3 @@ const isNumberByte = (byte: number | undefined): boolean => numberBytes.has(byte
 const isWordByte = (byte: number | undefined): boolean =>
   byte !== undefined &&
   ((byte >= zero && byte <= nine) || (byte >= 0x41 && byte <= 0x5a) || (byte >= 0x61 && byte <= 0x7a) || byte === 0x5f);
-
-/** The string of the ASCII bytes in `[start, end)`, the same object as the last time where the table still has it. */
-function cachedString(bytes: Buffer, start: number, end: number, slot: number): string {
-  const cached = cachedStrings[slot] as string;
-  if (cached.length === end - start) {
-    let i = 0;
-    while (i < cached.length && cached.charCodeAt(i) === bytes[start + i]) i++;
-    if (i === cached.length) return cached;
-  }
-  const text = bytes.toString('latin1', start, end);
-  cachedStrings[slot] = text;
-  return text;
-}

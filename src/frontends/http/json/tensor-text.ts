@@ -12,7 +12,7 @@ import type { JsonBytes } from './text-bytes.ts';
 import { maxNumberBytes, writeDouble, writeFloat, writeInteger, writeText } from './number-bytes.ts';
 
 /** Elements of a run, which take a millisecond or two. */
-export const runElements = 8192;
+const runElements = 8192;
 /** A run ends at this length, which with strings may be after one element. */
 const runBytes = 64 * 1024;
 

@@ -5,7 +5,8 @@
 
 import { requestLimits, shownName, tooLong, tooMany } from '../../../inference/request-limits.ts';
 import { LongText } from './long-texts.ts';
-import { depthExceeded, JsonReader, maxJsonDepth, wrongKind } from './reader.ts';
+import { depthExceeded, maxJsonDepth, wrongKind } from './errors.ts';
+import { JsonReader } from './reader.ts';
 
 export type JsonValue =
   | null

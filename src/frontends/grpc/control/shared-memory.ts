@@ -1,7 +1,6 @@
 /**
- * The rpcs of features that this server does not have: shared memory regions, trace and log settings. They check the
- * form of a request as if it were served, and then name the missing feature, so that no caller believes that the call
- * succeeded.
+ * Shared memory regions, which this server does not have. The form of a request is checked as if it were served, and then
+ * the missing feature is named, so that no caller believes that the call succeeded.
  */
 
 import { type InferenceError, invalidArgument, notFound, unimplemented } from '../../../errors.ts';
@@ -60,24 +59,6 @@ export const sharedMemoryTable: MethodTable = {
     }),
     controlMethod(protocol, 'CudaSharedMemoryUnregister', () => {
       throw regionsAreDisabled();
-    }),
-  ],
-};
-
-export const traceTable: MethodTable = {
-  api: 'trace',
-  methods: ({ protocol }) => [
-    controlMethod(protocol, 'TraceSetting', () => {
-      throw unimplemented('trace settings are not supported by this server: it does not trace requests');
-    }),
-  ],
-};
-
-export const loggingTable: MethodTable = {
-  api: 'logging',
-  methods: ({ protocol }) => [
-    controlMethod(protocol, 'LogSettings', () => {
-      throw unimplemented('log settings can not be read or changed over the network: use the flags of the server');
     }),
   ],
 };
