@@ -6,7 +6,7 @@ import { columns, wrap } from './table.ts';
 import { parseToolArguments } from './tool-arguments.ts';
 
 /** Facts that are known without an engine. */
-export interface HostFacts {
+interface HostFacts {
   /** The version of this server. */
   readonly version: string;
   /** `process.version`, e.g. `v20.20.2`. */

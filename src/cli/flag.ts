@@ -13,7 +13,7 @@ export const flagGroups = [
   'Cloud endpoints',
 ] as const;
 
-export type FlagGroup = (typeof flagGroups)[number];
+type FlagGroup = (typeof flagGroups)[number];
 
 /**
  * `switch` takes no value; `integer` and `number` are bounded by `min` and `max`; `choice` is one of `choices`, in any

@@ -9,7 +9,7 @@ import { tritonFlags } from './triton-flags.ts';
 const width = 100;
 const helpColumn = 6;
 
-export const generalHelp = `nereid – serves ONNX models over HTTP and gRPC, with Triton's protocol, repository and configuration
+const generalHelp = `nereid – serves ONNX models over HTTP and gRPC, with Triton's protocol, repository and configuration
 
   nereid serve [flags]               serve a model repository; "nereid serve --help" lists the flags
   nereid inspect <model.onnx>        show inputs, outputs, datatypes, shapes and labels
@@ -23,7 +23,7 @@ Examples
   curl localhost:8000/v2/health/ready
 `;
 
-export const inspectHelp = `nereid inspect <model.onnx> [--json] [--onnxruntime-library=<path>]
+const inspectHelp = `nereid inspect <model.onnx> [--json] [--onnxruntime-library=<path>]
 
 Shows what a model expects and returns, without running it. Exit code 1 when it cannot be served.
 
@@ -31,7 +31,7 @@ Shows what a model expects and returns, without running it. Exit code 1 when it 
   --onnxruntime-library=<path>  ONNX Runtime library to use
 `;
 
-export const validateHelp = `nereid validate <repository>... [--json] [--disable-auto-complete-config]
+const validateHelp = `nereid validate <repository>... [--json] [--disable-auto-complete-config]
                 [--model-config-name=<name>] [--onnxruntime-library=<path>]
 
 Resolves the configuration of every model as "nereid serve" would, and reports every problem with
@@ -43,7 +43,7 @@ file, line and column. Nothing is served. Exit code 1 when any model has a probl
   --onnxruntime-library=<path>     ONNX Runtime library to use
 `;
 
-export const doctorHelp = `nereid doctor [--json] [--onnxruntime-library=<path>]
+const doctorHelp = `nereid doctor [--json] [--onnxruntime-library=<path>]
 
 Shows the runtime, its providers, the devices and the thread plan, and what to do to get the GPU.
 Exit code 1 when models cannot be served on this machine.
@@ -79,7 +79,7 @@ function namesWithout(kind: 'ignored' | 'refused'): string {
     .join('\n');
 }
 
-export function serveHelp(): string {
+function serveHelp(): string {
   return `nereid serve [flags] – serve a model repository over HTTP (8000), gRPC (8001) and metrics (8002)
 
 Examples
@@ -113,10 +113,4 @@ export function helpText(topic: CommandName | null): string {
     case 'doctor':
       return doctorHelp;
   }
-}
-
-/** The text after a mistake on the command line: every problem, and how to get help. */
-export function usageText(problems: readonly string[], topic: CommandName | null): string {
-  const command = topic === null ? 'nereid' : `nereid ${topic}`;
-  return `${problems.map((problem) => `${command}: ${problem}\n`).join('')}See "${command} --help".\n`;
 }

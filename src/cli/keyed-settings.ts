@@ -4,7 +4,7 @@ import { nearestName } from '../model-config/suggestion.ts';
 import { booleanOf } from './flag-values.ts';
 
 /** The result of reading a list of settings; problems and notes are whole sentences. */
-export interface KeyedReading<T> {
+interface KeyedReading<T> {
   readonly settings: T;
   readonly problems: readonly string[];
   /** Settings that were accepted without effect. */
@@ -19,7 +19,7 @@ export interface BackendSettings {
   readonly globalInterOpThreads: number;
 }
 
-export interface MetricsSettings {
+interface MetricsSettings {
   readonly counterLatencies: boolean;
   readonly histogramLatencies: boolean;
   readonly summaryLatencies: boolean;

@@ -10,7 +10,7 @@ import type { ServeFlags } from './serve-flags.ts';
 const anyHost = '0.0.0.0';
 
 /** Null where a service is off. */
-export interface Addresses {
+interface Addresses {
   readonly http: ListenAddress | null;
   readonly grpc: ListenAddress | null;
   readonly metrics: ListenAddress | null;

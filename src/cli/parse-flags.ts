@@ -59,7 +59,7 @@ function readFlag(word: string, next: string | undefined, table: FlagTable): Rea
   return { given: { name, value: next }, problem: null, words: 2 };
 }
 
-export interface ParsedWords {
+interface ParsedWords {
   /** In the order given. */
   readonly given: readonly GivenFlag[];
   /** Words that are neither flags nor values of flags. */

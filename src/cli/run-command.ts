@@ -8,7 +8,7 @@ import type { ProcessSignals } from '../server/process-signals.ts';
 import { checkRepository } from './check-repository.ts';
 import { type Command, chooseCommand } from './command-line.ts';
 import { doctorCommand } from './doctor-command.ts';
-import { doctorHelp, generalHelp, inspectHelp, serveHelp, validateHelp } from './help-text.ts';
+import { helpText } from './help-text.ts';
 import { inspectCommand, type ToolSurroundings } from './inspect-command.ts';
 import { serveCommand } from './serve-command.ts';
 import { UsageError } from './usage-error.ts';
@@ -27,8 +27,6 @@ const toolSurroundings: ToolSurroundings = {
   openEngine: (libraryPath) => createNativeEngine({ libraryPath, globalThreadPool: null, logger: silentLogger }),
   write: (text) => process.stdout.write(text),
 };
-
-const helpOf = { serve: serveHelp, inspect: () => inspectHelp, validate: () => validateHelp, doctor: () => doctorHelp };
 
 /** @param words the command line without the interpreter and the script */
 export async function runCommandLine(words: readonly string[], signals: ProcessSignals): Promise<never> {
@@ -56,7 +54,7 @@ function leaveToNode(signals: ProcessSignals): void {
 async function run(command: Command, signals: ProcessSignals): Promise<number> {
   switch (command.kind) {
     case 'help':
-      process.stdout.write(command.topic === null ? generalHelp : helpOf[command.topic]());
+      process.stdout.write(helpText(command.topic));
       return 0;
     case 'version':
       process.stdout.write(`nereid ${version}\n`);

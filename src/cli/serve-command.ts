@@ -13,7 +13,7 @@ import type { ProcessSignals } from '../server/process-signals.ts';
 import type { ServerConfig } from '../server/server-config.ts';
 import { parseServeArguments } from './serve-arguments.ts';
 
-export interface ServeSurroundings {
+interface ServeSurroundings {
   readonly version: string;
   readonly signals: ProcessSignals;
 }

@@ -37,7 +37,7 @@ const validateFlags = {
   },
 } as const satisfies FlagTable;
 
-export interface ToolArguments {
+interface ToolArguments {
   /** Absolute paths. */
   readonly paths: readonly string[];
   readonly json: boolean;

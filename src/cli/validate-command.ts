@@ -26,7 +26,7 @@ export type CheckRepository = (
   engine: Engine,
 ) => Promise<RepositoryFindings>;
 
-export interface RepositoryFindings {
+interface RepositoryFindings {
   readonly models: readonly ModelVerdict[];
   /** Notes on the repository itself, one sentence each. */
   readonly notes: readonly string[];

@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 
 /** The text of a file, or null when it cannot be read. */
-export type ReadText = (path: string) => string | null;
+type ReadText = (path: string) => string | null;
 
 const readText: ReadText = (path) => {
   try {

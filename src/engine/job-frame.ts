@@ -46,7 +46,7 @@ export interface JobFrame {
 }
 
 /** The result of writing a request. */
-export interface WrittenRequest {
+interface WrittenRequest {
   /** Bytes of all inputs. */
   bytes: number;
   /** The parts that the addon gathers itself; null when there are none. Reused: read it before the next write. */

@@ -7,7 +7,7 @@ import type { OpenableModel } from './openable-model.ts';
 import type { NativeSignature, NativeTensorSpec } from './native.ts';
 import type { DeclaredValue } from './onnx-file/declared-value.ts';
 
-export interface JoinedSignature {
+interface JoinedSignature {
   readonly signature: ModelSignature;
   /**
    * The addon's index of each input: it lists those with an initialiser last, the signature keeps the graph's order.

@@ -31,7 +31,7 @@ import { intraOpThreads, quietThreads } from './thread-shares.ts';
 import { isBoundedWork } from './work-bound.ts';
 
 /** One thread pool for all sessions that do not ask for their own; 0 lets the engine choose. */
-export interface GlobalThreadPool {
+interface GlobalThreadPool {
   readonly intraOpThreads: number;
   readonly interOpThreads: number;
 }

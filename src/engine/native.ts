@@ -9,11 +9,11 @@ export interface NativeError {
   readonly message: string;
 }
 
-export interface NativeReply {
+interface NativeReply {
   readonly error: NativeError | null;
 }
 
-export interface NativeRuntimeOptions {
+interface NativeRuntimeOptions {
   readonly libraryPath: string;
   readonly globalThreadPool: boolean;
   readonly globalIntraOpThreads: number;
@@ -77,18 +77,18 @@ export interface NativeSessionReply extends NativeReply {
   readonly signature: NativeSignature;
 }
 
-export interface NativeInstanceReply extends NativeReply {
+interface NativeInstanceReply extends NativeReply {
   readonly id: number;
 }
 
 /** `control` and `input` are aligned host memory that the engine reads and writes; see `job-frame.ts`. */
-export interface NativeFrameReply extends NativeReply {
+interface NativeFrameReply extends NativeReply {
   readonly id: number;
   readonly control: ArrayBuffer;
   readonly input: ArrayBuffer;
 }
 
-export interface NativeCudaDevice {
+interface NativeCudaDevice {
   readonly ordinal: number;
   readonly name: string;
   readonly uuid: string;
@@ -108,7 +108,7 @@ export interface NativeDescription {
   readonly cudaDevices: readonly NativeCudaDevice[];
 }
 
-export interface NativeDatatype {
+interface NativeDatatype {
   readonly name: string;
   readonly onnxCode: number;
   readonly byteSize: number;

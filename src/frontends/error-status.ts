@@ -2,7 +2,7 @@
 
 import type { ErrorCode } from '../errors.ts';
 
-export interface ErrorStatus {
+interface ErrorStatus {
   /** Number of the gRPC status. */
   readonly grpc: number;
   readonly http: number;

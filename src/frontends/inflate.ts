@@ -21,7 +21,7 @@ export interface InflatedMessage {
   readonly reservedBytes: number;
 }
 
-export interface InflateErrors {
+interface InflateErrors {
   /** The error for output of more than `maxBytes`. */
   readonly tooLarge: () => InferenceError;
   /** The error for damaged input. */

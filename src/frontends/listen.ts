@@ -6,7 +6,7 @@ import type { ListenAddress } from '../server/server-config.ts';
 import { acceptBacklog, type ListeningSocket } from './frontend.ts';
 
 /** The frontends that have flags for an address and a port. */
-export type AddressedFrontend = 'http' | 'grpc' | 'metrics';
+type AddressedFrontend = 'http' | 'grpc' | 'metrics';
 
 export interface TakenAddress {
   /** The address as text: IPv6 in brackets, then the port. */

@@ -13,7 +13,7 @@ const lowWaterBytes = 256 * 1024;
 /** The most bytes that are made in one turn of the event loop: a fast reader must not delay all others. */
 const bytesOfTurn = 1024 * 1024;
 
-export interface PumpListener {
+interface PumpListener {
   /** The last piece has been handed to the socket. */
   ended(): void;
   /** The source threw after a part of the answer was sent. */

@@ -7,7 +7,7 @@ import type { Http1Limits } from './limits.ts';
 import { Refusal } from './refusal.ts';
 
 /** The part of a connection that its life cycle needs. */
-export interface LifecycleOwner {
+interface LifecycleOwner {
   readonly isReceivingHead: boolean;
   readonly isReceivingBody: boolean;
   /** No request is open. */

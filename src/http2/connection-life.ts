@@ -21,7 +21,7 @@ const closeGraceMs = 1000;
 const maxUnreadReplies = 1000;
 
 /** The part of a connection that its life cycle needs. */
-export interface LifecycleOwner {
+interface LifecycleOwner {
   readonly writer: FrameWriter;
   readonly streams: StreamCounts;
   readonly hasHandshake: boolean;

@@ -13,7 +13,7 @@ import type { Http2Stream } from './stream.ts';
 import type { StreamTable } from './stream-table.ts';
 
 /** The part of a connection that these frames change. */
-export interface ControlledConnection {
+interface ControlledConnection {
   readonly writer: FrameWriter;
   readonly streams: StreamTable;
   readonly lifecycle: ConnectionLifecycle;

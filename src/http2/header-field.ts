@@ -23,7 +23,7 @@ export const pseudoHeader = {
 export type HeaderIndexing = 'incremental' | 'none' | 'never';
 
 /** The size of an entry of HPACK's table beyond its octets (RFC 7541 4.1). */
-export const entryOverheadBytes = 32;
+const entryOverheadBytes = 32;
 
 export class HeaderField {
   /** Octets as latin1, one character each; lower case unless `fault` says otherwise. */

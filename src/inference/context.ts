@@ -1,7 +1,7 @@
 /** The circumstances of a request, apart from its content: arrival, deadline, and whether its caller has left. */
 
 /** Called once when a caller has left. It may be an object, so that a request makes no function. */
-export type CancellationListener = (() => void) | { callerLeft(): void };
+type CancellationListener = (() => void) | { callerLeft(): void };
 
 /**
  * Tells listeners that the caller has left. The first listener is in a field, because usually the scheduler that holds

@@ -10,7 +10,7 @@ import type { RequestLogConfig } from '../server/server-config.ts';
 import type { Clock } from '../time.ts';
 import { accessLog } from './access-log/access-log.ts';
 
-export interface ServerRingTools {
+interface ServerRingTools {
   readonly clock: Clock;
   readonly logger: Logger;
 }

@@ -9,7 +9,7 @@ import type { RequestLogConfig } from '../server/server-config.ts';
 import type { Clock } from '../time.ts';
 import { slowRequestLog } from './slow-request-log/slow-request-log.ts';
 
-export interface VersionRingTools {
+interface VersionRingTools {
   readonly clock: Clock;
   readonly logger: Logger;
 }

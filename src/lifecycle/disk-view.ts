@@ -33,7 +33,7 @@ const mostPatienceMs = 60_000;
 /** The same with a poll, which loads them later: enough for two scans. */
 const briefMs = 500;
 
-export interface DiskViewSettings {
+interface DiskViewSettings {
   /** Absolute, at least one. */
   readonly paths: readonly string[];
   readonly configName: string | null;

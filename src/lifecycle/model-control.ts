@@ -29,7 +29,7 @@ export interface ControlSettings {
   readonly waitsForRepository: boolean;
 }
 
-export interface ControlParts extends Omit<LifecycleSurroundings, 'needed'> {
+interface ControlParts extends Omit<LifecycleSurroundings, 'needed'> {
   readonly settings: ControlSettings;
   readonly view: RepositoryView;
   readonly logger: Logger;

@@ -20,7 +20,7 @@ export interface LifecycleSurroundings extends LoadSurroundings {
 }
 
 /** Events of one model for the owner of the table of models. */
-export interface LifecycleListener {
+interface LifecycleListener {
   /** The `forget` step: no version serves or drains, no wish waits, and no failure has to be remembered. */
   forget(): void;
 }

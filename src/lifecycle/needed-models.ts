@@ -12,7 +12,7 @@ import type { ModelRef } from './servable.ts';
 import type { VersionTable } from './version-table.ts';
 
 /** A model as those that need it see it. */
-export interface NeededModel {
+interface NeededModel {
   readonly table: VersionTable;
   /** Makes the model follow its needed models again; rejects when that is cancelled. */
   follow(): Promise<void>;
@@ -20,7 +20,7 @@ export interface NeededModel {
   idle(): Promise<unknown>;
 }
 
-export interface NeededModelsParts {
+interface NeededModelsParts {
   readonly graph: NeedsGraph;
   readonly lifecycle: (name: string) => NeededModel | undefined;
   /** Loads a model that another one needs; null where models come from the repository only. */

@@ -4,7 +4,7 @@
  */
 
 /** The state that the newest wish asks for. */
-export type Aspired =
+type Aspired =
   /** To serve these versions, ascending, none of them twice. */
   | {
       readonly kind: 'serve';
@@ -19,7 +19,7 @@ export type Aspired =
   /** To be unknown. */
   | { readonly kind: 'gone' };
 
-export type Step =
+type Step =
   /** New versions to load beside those that serve. */
   | { readonly kind: 'load'; readonly versions: readonly number[] }
   /** Other instances for versions that stay, prepared but not used yet. */

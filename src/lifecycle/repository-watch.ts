@@ -16,7 +16,7 @@ const confirmAfterMs = 1000;
 /** A folder that lacks something is tried anyway when nothing in it has changed for so long. */
 const patienceMs = 15_000;
 
-export interface WatchParts {
+interface WatchParts {
   readonly view: RepositoryView;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -36,7 +36,7 @@ export interface WatchParts {
 type Scan = ReadonlyMap<string, Sighting>;
 
 /** Names whose files differ from those that were reported last, and names that have disappeared. */
-export function changesSince(acted: ReadonlyMap<string, string>, scan: Scan): { changed: string[]; gone: string[] } {
+function changesSince(acted: ReadonlyMap<string, string>, scan: Scan): { changed: string[]; gone: string[] } {
   const changed = [...scan].filter(([name, { fingerprint }]) => acted.get(name) !== fingerprint).map(([name]) => name);
   const gone = [...acted.keys()].filter((name) => !scan.has(name));
   return { changed, gone };

@@ -18,7 +18,7 @@ export interface BatchStatistics {
   readonly computeOutput: StatisticDuration;
 }
 
-export interface MemoryUsage {
+interface MemoryUsage {
   readonly type: 'CPU' | 'CPU_PINNED' | 'GPU';
   readonly id: number;
   readonly byteSize: number;

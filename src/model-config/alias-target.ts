@@ -5,7 +5,7 @@ import type { ConfigMessage } from './schema/config-message.ts';
 
 export const aliasParameter = { model: 'target_model', version: 'target_version' } as const;
 
-export interface AliasTarget {
+interface AliasTarget {
   readonly model: string;
   /** Null: the newest version that serves. */
   readonly version: number | null;

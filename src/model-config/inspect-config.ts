@@ -21,7 +21,7 @@ import { problemText, UnreadableConfigError } from './syntax/source-position.ts'
 import { checkComplete, type ConfigQuery, configInForce, readSource } from './resolve-config.ts';
 import { type ModelSignature, type TensorSpec, tensorNamed } from './signature.ts';
 
-export interface ConfigInspection {
+interface ConfigInspection {
   /** As written, with names completed; null when it cannot be read. */
   readonly message: ConfigMessage | null;
   /** Null when there are problems, and for an alias, whose configuration is its target's. */

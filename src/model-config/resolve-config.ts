@@ -70,7 +70,7 @@ export function resolveModelConfig(query: ConfigQuery & { readonly signature: Mo
 }
 
 /** A complete configuration after all checks. It may be built only if they found nothing. */
-export interface CheckedConfig {
+interface CheckedConfig {
   readonly complete: ConfigMessage;
   readonly instances: InstanceGroups;
   readonly engine: EngineConfig;
@@ -107,7 +107,7 @@ export function configInForce(
 }
 
 /** The options for the engine, known before the model file is read. Faults are reported by `resolveModelConfig`. */
-export interface EnginePlan {
+interface EnginePlan {
   readonly engine: EngineConfig;
   /** Ordinal of the first GPU that has an instance; null when all are on the CPU. */
   readonly gpu: number | null;

@@ -22,7 +22,7 @@ const redactedPaths = [
   'config.grpc.restrictions[*].value',
 ];
 
-export interface Log {
+interface Log {
   readonly logger: Logger;
   /** Writes lines that waited for a slow reader, as far as possible without waiting, and closes the file. */
   close(): void;

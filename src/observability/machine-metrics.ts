@@ -6,7 +6,7 @@
 import type { Sample } from './metric-families.ts';
 
 /** State of one accelerator; a field without a reading is null and has no series. */
-export interface GpuReading {
+interface GpuReading {
   readonly uuid: string;
   /** 0 to 1. */
   readonly utilization: number | null;
@@ -18,13 +18,13 @@ export interface GpuReading {
   readonly energyJoules: number | null;
 }
 
-export interface GpuProbe {
+interface GpuProbe {
   /** Never throws; a device that does not answer is left out. */
   read(): readonly GpuReading[];
 }
 
 /** Bytes of pinned host memory that the engine has allocated, and how many of them are in use. */
-export interface PinnedMemoryReading {
+interface PinnedMemoryReading {
   readonly totalBytes: number;
   readonly usedBytes: number;
 }
@@ -56,7 +56,7 @@ export interface MachineProbes {
   readonly inflightBytes: (() => number) | null;
 }
 
-export interface MachineFamily {
+interface MachineFamily {
   readonly name: string;
   readonly type: 'counter' | 'gauge';
   readonly help: string;
@@ -67,7 +67,7 @@ const noLabels = {};
 const single = (value: number): readonly Sample[] => [{ suffix: '', labels: noLabels, value }];
 
 /** Caches a reading for `intervalMs`. */
-export function kept<T>(read: () => T, intervalMs: number, nowMs: () => number): () => T {
+function kept<T>(read: () => T, intervalMs: number, nowMs: () => number): () => T {
   let last: { readonly reading: T; readonly atMs: number } | null = null;
   return () => {
     const atMs = nowMs();

@@ -28,7 +28,7 @@ export interface VersionFamily {
 }
 
 /** The inputs of a scrape besides the counters. */
-export interface ScrapeView {
+interface ScrapeView {
   readonly nowMs: number;
   /** Shares between 0 and 1, for the summaries. */
   readonly quantiles: readonly number[];

@@ -13,7 +13,7 @@ const requestTimeoutMs = 10_000;
 
 const plain = 'text/plain; charset=utf-8';
 
-export interface ScrapeAnswer {
+interface ScrapeAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;

@@ -10,7 +10,7 @@ import type { Histograms, Windows } from './latency-distributions.ts';
 import type { LatencyWindow } from './latency-window.ts';
 import { cellCount, type VersionCounters } from './model-statistics.ts';
 
-export type Labels = Readonly<Record<string, string>>;
+type Labels = Readonly<Record<string, string>>;
 
 /** A label name that the exposition format allows; a metric tag may be any text. */
 const labelName = (text: string): string => text.replace(/[^a-zA-Z0-9_]/g, '_');

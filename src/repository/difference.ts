@@ -47,12 +47,6 @@ export function differenceBetween(before: ModelContent, now: ModelContent): Mode
   };
 }
 
-export const isNoDifference = (difference: ModelDifference): boolean =>
-  !difference.reloadsAll &&
-  !difference.changesInstances &&
-  !difference.changesVersionPolicy &&
-  difference.changedVersions.length + difference.addedVersions.length + difference.removedVersions.length === 0;
-
 const differsIn = (field: InPlaceField, before: ConfigMessage, now: ConfigMessage): boolean =>
   !sameValue(before[field], now[field]);
 

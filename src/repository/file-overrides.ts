@@ -13,7 +13,7 @@ import { quoted } from '../model-config/syntax/source-tree.ts';
 import { checkModelName, longestName } from './model-name.ts';
 import { makeTemporaryFolder, removeTemporaryFolder } from './temporary-folders.ts';
 
-export interface OverrideFolder {
+interface OverrideFolder {
   /** Absolute; its last part is the model's name. */
   readonly path: string;
   /** Removes everything; may be called more than once. */

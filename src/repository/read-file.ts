@@ -9,7 +9,7 @@ import { type FileHandle, open, stat } from 'node:fs/promises';
 
 import { type InferenceError, invalidArgument, notFound, resourceExhausted, unavailable } from '../errors.ts';
 
-export interface FileLimits {
+interface FileLimits {
   /** The name of the file in errors: `label file 'labels.txt'`. */
   readonly subject: string;
   readonly maxBytes: number;

@@ -15,7 +15,7 @@ import { compileScatter } from './running/scatter.ts';
 import type { ElasticScheduler, SchedulingObserver } from './scheduler.ts';
 
 /** One model version as its scheduler needs it. */
-export interface SchedulerPlan {
+interface SchedulerPlan {
   readonly identity: { readonly modelName: string; readonly modelVersion: string };
   readonly config: ModelConfig;
   readonly signature: ModelSignature;
@@ -26,7 +26,7 @@ export interface SchedulerPlan {
 }
 
 /** The parts of the server that a scheduler uses. */
-export interface SchedulerTools {
+interface SchedulerTools {
   readonly clock: Clock;
   /** Of this version alone. */
   readonly observer: SchedulingObserver;
@@ -37,7 +37,7 @@ export interface SchedulerTools {
 }
 
 /** @param instances ready to run; the scheduler never closes them. More may come later, and these may be retired. */
-export type SchedulerFactory = (
+type SchedulerFactory = (
   plan: SchedulerPlan,
   instances: readonly EngineInstance[],
   tools: SchedulerTools,
@@ -47,7 +47,7 @@ export type SchedulerFactory = (
 export type ChooseScheduler = (config: ModelConfig) => SchedulerFactory;
 
 /** `dynamic_batching` of a model with a batch dimension. */
-export const dynamicScheduler: SchedulerFactory = (plan, instances, tools) => {
+const dynamicScheduler: SchedulerFactory = (plan, instances, tools) => {
   const { dynamicBatching, maxBatchSize } = plan.config;
   if (dynamicBatching === null) return directScheduler(plan, instances, tools);
   return queueing(new DynamicPolicy(maxBatchSize, dynamicBatching), plan, instances, tools);
@@ -57,7 +57,7 @@ export const dynamicScheduler: SchedulerFactory = (plan, instances, tools) => {
  * One request at a time per instance. Levels, timeouts, deadlines, cancellation and the bound of the queue work as for
  * every model.
  */
-export const directScheduler: SchedulerFactory = (plan, instances, tools) =>
+const directScheduler: SchedulerFactory = (plan, instances, tools) =>
   queueing(new OneRequestPolicy(plan.config.dynamicBatching), plan, instances, tools);
 
 export const chooseScheduler: ChooseScheduler = ({ dynamicBatching, maxBatchSize }) =>

@@ -34,7 +34,7 @@ import { WakeTimer } from './queue/wake-timer.ts';
 /** From this delay on a timer of whole milliseconds is exact enough; shorter ones are met to a fraction. */
 const coarseDelayMs = 10;
 
-export interface BatcherParts {
+interface BatcherParts {
   readonly identity: ResponseIdentity;
   /** For this scheduler alone. */
   readonly policy: BatchPolicy;

@@ -26,6 +26,7 @@ import type { ServerConfig } from './server-config.ts';
 const extensions: readonly string[] = [
   'classification',
   'model_repository',
+  'model_repository(unload_dependents)',
   'schedule_policy',
   'model_configuration',
   'binary_tensor_data',

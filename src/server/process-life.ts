@@ -6,7 +6,7 @@
 import type { Logger } from '../logger.ts';
 import type { ProcessSignal } from './process-signals.ts';
 
-export type ProcessState = 'starting' | 'serving' | 'stopping';
+type ProcessState = 'starting' | 'serving' | 'stopping';
 
 export class ProcessLifecycle {
   readonly #logger: Logger;

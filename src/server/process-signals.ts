@@ -8,7 +8,7 @@ export type ProcessSignal = 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGUSR1';
 const signals: readonly ProcessSignal[] = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1'];
 
 /** `process`, or a test's. */
-export interface SignalSource {
+interface SignalSource {
   on(signal: ProcessSignal, listener: () => void): unknown;
   removeListener(signal: ProcessSignal, listener: () => void): unknown;
 }

@@ -109,7 +109,7 @@ export interface RepositoryConfig {
   readonly loadRetryCount: number;
 }
 
-export interface EngineSettings {
+interface EngineSettings {
   /** `--onnxruntime-library`, or null for the library of the onnxruntime-node package. */
   readonly libraryPath: string | null;
   /** max_batch_size that auto-complete gives a batching model. */
@@ -120,7 +120,7 @@ export interface EngineSettings {
   readonly globalInterOpThreads: number;
 }
 
-export interface LimitsConfig {
+interface LimitsConfig {
   /**
    * Memory of all requests and answers together, from the first received byte to the last sent one (`MemoryBudget`).
    */

@@ -5,7 +5,7 @@
  */
 
 /** The part of a socket that is needed here. */
-export interface TurnTaker {
+interface TurnTaker {
   readonly destroyed: boolean;
   isPaused(): boolean;
   resume(): unknown;

@@ -13,7 +13,7 @@ const lengthAt = (data: Uint8Array, at: number): number =>
   0;
 
 /** Where reading stopped: all elements counted, or the first element that does not fit. */
-export interface BytesCount {
+interface BytesCount {
   /** Whole elements found. */
   readonly count: number;
   /** The fault after them: none, a cut length prefix, or a length that runs past the end. */

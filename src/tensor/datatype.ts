@@ -20,7 +20,7 @@ export type Datatype =
   | 'BF16'
   | 'BYTES';
 
-export interface DatatypeFacts {
+interface DatatypeFacts {
   /** Bytes per element; 0 for BYTES, whose elements carry their own length. */
   readonly byteSize: number;
   /** ONNXTensorElementDataType of the ONNX Runtime C ABI. */

@@ -30,11 +30,5 @@ export function matchesPattern(shape: Shape, pattern: Shape): boolean {
   return true;
 }
 
-export function sameShape(a: Shape, b: Shape): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
-}
-
 /** As error messages print it: `[-1,16]`. */
 export const shapeText = (shape: Shape): string => `[${shape.join(',')}]`;

@@ -1,7 +1,7 @@
 /** A named tensor as it travels: plain data, little-endian, row-major. */
 
-import { type Datatype, datatypes } from './datatype.ts';
-import { elementCount, type Shape } from './shape.ts';
+import type { Datatype } from './datatype.ts';
+import type { Shape } from './shape.ts';
 import type { TensorBytes } from './tensor-bytes.ts';
 
 /**
@@ -14,13 +14,4 @@ export interface Tensor {
   readonly datatype: Datatype;
   readonly shape: Shape;
   readonly data: TensorBytes;
-}
-
-/** Bytes that a tensor of this datatype and shape must have; null for BYTES (it depends) and for impossible shapes. */
-export function expectedByteLength(datatype: Datatype, shape: Shape): number | null {
-  const { byteSize } = datatypes[datatype];
-  const count = elementCount(shape);
-  if (byteSize === 0 || count === null) return null;
-  const bytes = count * byteSize;
-  return Number.isSafeInteger(bytes) ? bytes : null;
 }

@@ -13,7 +13,7 @@ import { loadNative } from '../engine/load-native.ts';
  */
 export type PortSharing = 'alone' | 'first' | 'next';
 
-export interface NativeListenerError {
+interface NativeListenerError {
   /** The system's name: `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `EINVAL` for an address that is not numeric, … */
   readonly code: string;
   /** The call that failed and the error text of the system: `listen: Address already in use`. */
@@ -21,7 +21,7 @@ export interface NativeListenerError {
 }
 
 /** `fd` is -1 and `port` 0 when `error` is not null. */
-export interface NativeListenerReply {
+interface NativeListenerReply {
   readonly error: NativeListenerError | null;
   readonly fd: number;
   /** The port that was bound. */

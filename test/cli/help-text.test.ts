@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { commandNames } from '../../src/cli/command-line.ts';
-import { helpText, usageText } from '../../src/cli/help-text.ts';
+import { helpText } from '../../src/cli/help-text.ts';
 import { allServeFlags } from '../../src/cli/serve-arguments.ts';
 
 describe('the help', () => {
@@ -25,9 +25,5 @@ describe('the help', () => {
 
   it('names every command in the overview', () => {
     for (const name of commandNames) expect(helpText(null)).toContain(`nereid ${name}`);
-  });
-
-  it('is pointed to after a mistake, with every problem on a line', () => {
-    expect(usageText(['a', 'b'], 'serve')).toBe('nereid serve: a\nnereid serve: b\nSee "nereid serve --help".\n');
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { readJsonConfig, readTextConfig } from '../../src/model-config/schema/read-config.ts';
-import { differenceBetween, isNoDifference, type ModelContent } from '../../src/repository/difference.ts';
+import { differenceBetween, type ModelContent, type ModelDifference } from '../../src/repository/difference.ts';
 
 const content = (
   text: string,
@@ -17,6 +17,11 @@ const content = (
     newestMs: 0,
   },
 });
+const isNoDifference = (difference: ModelDifference): boolean =>
+  !difference.reloadsAll &&
+  !difference.changesInstances &&
+  !difference.changesVersionPolicy &&
+  difference.changedVersions.length + difference.addedVersions.length + difference.removedVersions.length === 0;
 const base = 'max_batch_size: 8 instance_group { count: 1 } version_policy { all { } }';
 const difference = (now: ModelContent) => differenceBetween(content(base), now);
 

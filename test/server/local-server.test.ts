@@ -53,3 +53,11 @@ describe('the readiness of a model', () => {
     await expect(server.isModelReady('m', 'x')).rejects.toMatchObject({ code: 'invalid_argument' });
   });
 });
+
+describe('the metadata of the server', () => {
+  it('name the extensions that clients look for, and none of a feature that it lacks', async () => {
+    const { extensions } = await serverWith(() => ({})).serverMetadata();
+    expect(extensions).toContain('model_repository(unload_dependents)');
+    expect(extensions.filter((one) => /shared_memory|trace|logging|sequence/.test(one))).toEqual([]);
+  });
+});

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { elementCount, matchesPattern, sameShape, shapeText } from '../../src/tensor/shape.ts';
+import { elementCount, matchesPattern, shapeText } from '../../src/tensor/shape.ts';
 
 describe('the number of elements', () => {
   it.each([
@@ -54,14 +54,7 @@ describe('a pattern', () => {
   });
 });
 
-describe('two shapes', () => {
-  it('are the same when rank and extents are', () => {
-    expect(sameShape([1, 2], [1, 2])).toBe(true);
-    expect(sameShape([1, 2], [2, 1])).toBe(false);
-    expect(sameShape([1], [1, 1])).toBe(false);
-    expect(sameShape([], [])).toBe(true);
-  });
-
+describe('shapes', () => {
   it('are printed without spaces', () => {
     expect(shapeText([-1, 16])).toBe('[-1,16]');
     expect(shapeText([])).toBe('[]');

@@ -4,7 +4,7 @@ import { dimensionFields, shapeFields, tensorTypeFields, typeFields, valueInfoFi
 import type { WireMessage } from './wire-message.ts';
 
 /** The kind of a declared value; a number is the element code of a tensor (TensorProto.DataType, 0 when not given). */
-export type DeclaredElement = number | 'sequence' | 'map' | 'optional' | 'sparse' | 'opaque' | 'undeclared';
+type DeclaredElement = number | 'sequence' | 'map' | 'optional' | 'sparse' | 'opaque' | 'undeclared';
 
 export interface DeclaredValue {
   readonly name: string;

@@ -104,7 +104,7 @@ export const graphRule: MessageRule = messageRule('GraphProto', {
 });
 
 export const operatorSetFields = { domain: 1, version: 2 } as const;
-export const operatorSetRule = messageRule('OperatorSetIdProto', {
+const operatorSetRule = messageRule('OperatorSetIdProto', {
   [operatorSetFields.domain]: text,
   [operatorSetFields.version]: integer,
 });

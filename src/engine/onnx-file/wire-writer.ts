@@ -1,7 +1,7 @@
 /** Writes the few protobuf fields that rewriting a model needs. */
 
 /** An unsigned number below 2^53 as a varint. */
-export function varint(value: number): Uint8Array {
+function varint(value: number): Uint8Array {
   const bytes: number[] = [];
   let rest = value;
   while (rest >= 0x80) {

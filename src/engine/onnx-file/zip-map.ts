@@ -34,7 +34,7 @@ import { scanMessage } from './wire-scanner.ts';
 import { bytesField, integerField, joined } from './wire-writer.ts';
 
 /** A model without its ZipMaps. */
-export interface RewrittenModel {
+interface RewrittenModel {
   /** A whole ONNX model, owned by the caller. */
   readonly bytes: Uint8Array;
   /** Class labels of each output that was rewritten, in the order of its columns; integer labels as decimal text. */

@@ -16,7 +16,7 @@ import { methodTables } from './method-tables.ts';
 import { loadProtocol } from './wire/protocol.ts';
 import type { GrpcTransport } from './transport/transport.ts';
 
-export interface GrpcFrontendOptions {
+interface GrpcFrontendOptions {
   readonly server: InferenceServer;
   readonly clock: Clock;
   readonly logger: Logger;

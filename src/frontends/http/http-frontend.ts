@@ -18,7 +18,7 @@ import type { HttpContext } from './http-context.ts';
 import { createHttp1Transport } from './transport/http1/transport.ts';
 import { createNodeTransport } from './transport/node-http/transport.ts';
 
-export interface HttpFrontendOptions {
+interface HttpFrontendOptions {
   readonly server: InferenceServer;
   readonly clock: Clock;
   readonly logger: Logger;

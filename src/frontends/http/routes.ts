@@ -13,10 +13,10 @@ export type Route =
   | { readonly endpoint: 'load' | 'unload'; readonly model: string; readonly hasRepository: boolean }
   | { readonly endpoint: SharedMemoryEndpoint; readonly kind: SharedMemoryKind; readonly region: string };
 
-export type ReadEndpoint = 'modelMetadata' | 'modelReady' | 'modelConfig' | 'modelStatistics' | 'modelTrace';
+type ReadEndpoint = 'modelMetadata' | 'modelReady' | 'modelConfig' | 'modelStatistics' | 'modelTrace';
 
 export type SharedMemoryKind = 'system' | 'cuda';
-export type SharedMemoryEndpoint = 'regionStatus' | 'registerRegion' | 'unregisterRegion';
+type SharedMemoryEndpoint = 'regionStatus' | 'registerRegion' | 'unregisterRegion';
 
 const modelPrefix = '/v2/models/';
 const versionsPrefix = 'versions/';
@@ -121,7 +121,7 @@ const readable: HttpMethods = { get: true, post: false };
 const changeable: HttpMethods = { get: false, post: true };
 const both: HttpMethods = { get: true, post: true };
 
-export interface HttpMethods {
+interface HttpMethods {
   readonly get: boolean;
   readonly post: boolean;
 }

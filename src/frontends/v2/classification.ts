@@ -12,7 +12,7 @@ import { type TypedElements, typedElements } from '../../tensor/typed-elements.t
 import { sixDecimals } from './decimal-text.ts';
 
 /** The replacement of the output: a BYTES tensor. `data` is new and owned by the caller. */
-export interface Classification {
+interface Classification {
   readonly shape: Shape;
   readonly data: Uint8Array;
 }

@@ -64,7 +64,7 @@ export class ParameterReader {
 }
 
 /** Converts the value to the type of its field. */
-export function fieldValue(
+function fieldValue(
   field: AnyField,
   kind: ParameterKind | null,
   value: ParameterValue,

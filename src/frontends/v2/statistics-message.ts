@@ -5,7 +5,7 @@
 
 import type { ModelStatistics, StatisticDuration } from '../../lifecycle/version-statistics.ts';
 
-export interface ModelStatisticsMessage {
+interface ModelStatisticsMessage {
   readonly name: string;
   readonly version: string;
   readonly last_inference: number;
@@ -18,14 +18,14 @@ export interface ModelStatisticsMessage {
   readonly memory_usage: readonly MemoryUsageMessage[];
 }
 
-export interface BatchStatisticsMessage {
+interface BatchStatisticsMessage {
   readonly batch_size: number;
   readonly compute_input: StatisticDuration;
   readonly compute_infer: StatisticDuration;
   readonly compute_output: StatisticDuration;
 }
 
-export interface MemoryUsageMessage {
+interface MemoryUsageMessage {
   readonly type: string;
   readonly id: number;
   readonly byte_size: number;

@@ -9,7 +9,7 @@
 import type { ModelSignature, TensorSpec } from '../signature.ts';
 
 /** `reason` is a sentence about the model when it does not batch, '' otherwise. */
-export interface BatchingVerdict {
+interface BatchingVerdict {
   readonly batches: boolean;
   readonly reason: string;
 }

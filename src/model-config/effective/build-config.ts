@@ -32,7 +32,7 @@ import type {
 } from '../schema/config-message.ts';
 import { type ModelSignature, type TensorSpec, tensorNamed } from '../signature.ts';
 
-export interface ResolvedParts {
+interface ResolvedParts {
   readonly message: ConfigMessage;
   readonly signature: ModelSignature;
   readonly instanceGroups: readonly InstanceGroupConfig[];

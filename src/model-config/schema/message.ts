@@ -6,7 +6,7 @@ import type { Place, SourcePosition } from '../syntax/source-position.ts';
 export type AnyMessage = { readonly [field: string]: ConfigValue };
 export type ConfigValue = string | number | bigint | boolean | readonly ConfigValue[] | AnyMessage;
 
-export const isMessage = (value: ConfigValue | undefined): value is AnyMessage =>
+const isMessage = (value: ConfigValue | undefined): value is AnyMessage =>
   typeof value === 'object' && !Array.isArray(value);
 
 /**

@@ -10,7 +10,7 @@ import { didYouMean } from '../suggestion.ts';
 
 export type Dialect = 'text' | 'json';
 
-export type Scalar = string | number | bigint | boolean;
+type Scalar = string | number | bigint | boolean;
 
 /** The fault of a value. */
 export class ScalarProblem {
@@ -56,7 +56,7 @@ export function readMapKey(node: SourceNode, type: 'string' | 'uint64', dialect:
   return key instanceof ScalarProblem ? key : String(key);
 }
 
-export function readInteger(node: SourceNode, type: IntegerType, dialect: Dialect): number | bigint | ScalarProblem {
+function readInteger(node: SourceNode, type: IntegerType, dialect: Dialect): number | bigint | ScalarProblem {
   const number = dialect === 'json' && node.kind === 'string' ? numberInQuotes(node.value, node.at) : node;
   const value = number?.kind === 'number' ? integerValue(number, dialect) : null;
   if (value === null) return new ScalarProblem(() => `expects an integer (${type}), got ${nodeText(node)}`);
@@ -68,7 +68,7 @@ export function readInteger(node: SourceNode, type: IntegerType, dialect: Dialec
 }
 
 /** A number if that is exact, else a bigint. */
-export const fitted = (value: bigint): number | bigint =>
+const fitted = (value: bigint): number | bigint =>
   value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
 
 function integerValue(node: NumberNode, dialect: Dialect): bigint | 'huge' | null {

@@ -55,8 +55,8 @@ function defaultJson(type: FieldType): string {
  * The input of protobufjs for a ModelConfig: field names as in the .proto, enums by name, 64-bit integers beyond 2^53
  * as text.
  */
-export type GrpcConfig = { readonly [field: string]: GrpcValue };
-export type GrpcValue = string | number | boolean | readonly GrpcValue[] | GrpcConfig;
+type GrpcConfig = { readonly [field: string]: GrpcValue };
+type GrpcValue = string | number | boolean | readonly GrpcValue[] | GrpcConfig;
 
 /** A new object without shared parts; the caller may hand it to the library. */
 export const configForGrpc = (message: ConfigMessage): GrpcConfig => grpcMessage(message);

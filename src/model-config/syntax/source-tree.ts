@@ -15,7 +15,7 @@ export interface NumberNode {
 }
 
 /** A bare word: an enum value, `true`, `inf`, or JSON's `null`. */
-export interface WordNode {
+interface WordNode {
   readonly kind: 'word';
   readonly at: number;
   readonly isNegative: boolean;

@@ -63,7 +63,7 @@ export interface AdmissionPlan {
  * inputs, a request of more rows runs as a batch of its own. A bound on bytes, because the cost of a row is in
  * proportion to its size.
  */
-export const oversizeBytes = 1 << 20;
+const oversizeBytes = 1 << 20;
 
 /** @throws InferenceError internal when the configuration names a tensor the signature lacks: a bug in its checks */
 export function compileAdmission(config: ModelConfig, signature: ModelSignature): AdmissionPlan {

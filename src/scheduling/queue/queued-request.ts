@@ -15,7 +15,7 @@ import type { ListLinks, RequestList } from './request-list.ts';
  * waiting in the queue → running in a batch → ended (and held until earlier requests are answered, where order is kept)
  * → settled. A request whose batch failed goes from running back to waiting, once.
  */
-export type QueuedState = 'waiting' | 'running' | 'ended' | 'settled';
+type QueuedState = 'waiting' | 'running' | 'ended' | 'settled';
 
 /** Is told that the caller of a request has left. */
 export interface RequestKeeper {

@@ -18,7 +18,7 @@ import type { QueuedRequest } from '../queue/queued-request.ts';
 import { outputFault, rowsFault, type ScatterPlan } from './scatter.ts';
 import type { CloseReason, SchedulingObserver } from '../scheduler.ts';
 
-export interface RunnerParts {
+interface RunnerParts {
   readonly identity: ResponseIdentity;
   /** Is told of every batch that has ended. */
   readonly policy: BatchPolicy;

@@ -5,7 +5,7 @@ import { type ErrorCode, InferenceError, toInferenceError } from '../../errors.t
 import type { Logger } from '../../logger.ts';
 import type { InferenceServer } from '../../server/inference-server.ts';
 
-export type ControlMethod = Exclude<keyof InferenceServer, 'infer'>;
+type ControlMethod = Exclude<keyof InferenceServer, 'infer'>;
 
 interface ControlCall {
   readonly id: number;

@@ -17,7 +17,7 @@ import type { WrittenRecord } from '../records/placed-tensors.ts';
 import { readRequest } from '../records/request-record.ts';
 import { outputBytes, writeError, writeResponse } from '../records/response-record.ts';
 
-export interface LinkHostTools {
+interface LinkHostTools {
   readonly clock: Clock;
   readonly logger: Logger;
   /** The account of this thread: it counts answers until the frontend thread has read them. */

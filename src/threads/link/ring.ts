@@ -14,7 +14,7 @@ const readAt = 16;
 const fullAt = 32;
 const entriesAt = 48;
 
-export const ringBytes: number = (entriesAt + capacity * entryNumbers) * 4;
+const ringBytes: number = (entriesAt + capacity * entryNumbers) * 4;
 
 /** Bytes of a new ring, to be shared with the other thread. */
 export const makeRing = (): SharedArrayBuffer => new SharedArrayBuffer(ringBytes);

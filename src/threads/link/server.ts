@@ -19,7 +19,7 @@ import type { WrittenRecord } from '../records/placed-tensors.ts';
 import { writeRequest } from '../records/request-record.ts';
 import { outputBytes, readError, readResponse } from '../records/response-record.ts';
 
-export interface LinkServerTools {
+interface LinkServerTools {
   readonly clock: Clock;
   readonly logger: Logger;
   /** The account of this thread. */

@@ -46,7 +46,7 @@ export class Page implements Region {
 }
 
 /** Announces a page to the reading thread, which must receive it before the page's id is used. */
-export type AnnouncePage = (id: number, memory: SharedArrayBuffer) => void;
+type AnnouncePage = (id: number, memory: SharedArrayBuffer) => void;
 
 /** Makes the view through which this thread reads and writes shared memory. */
 export type OpenMemory = (memory: SharedArrayBuffer) => ArrayBufferLike;

@@ -4,7 +4,7 @@ import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { internal } from '../../errors.ts';
 import { asItIs, type OpenMemory, Page } from './page-arena.ts';
 
-export interface PageAnnouncement {
+interface PageAnnouncement {
   readonly id: number;
   readonly memory: SharedArrayBuffer;
 }

@@ -57,10 +57,10 @@ export class ConnectionCounts {
 }
 
 /** Gives a connection to another thread, which owns the descriptor from then on. */
-export type HandOver = (fd: number, to: number) => void;
+type HandOver = (fd: number, to: number) => void;
 
 /** The functions of the addon that are used here. */
-export type SocketDuplicates = Pick<NativeThreads, 'duplicateSocket'>;
+type SocketDuplicates = Pick<NativeThreads, 'duplicateSocket'>;
 
 export class ConnectionBalance implements ConnectionPlacement {
   readonly #counts: ConnectionCounts;

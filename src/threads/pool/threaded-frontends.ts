@@ -6,7 +6,7 @@ import type { ListenAddress } from '../../server/server-config.ts';
 import { FrontendPool, type FrontendPoolOptions } from './frontend-pool.ts';
 import { SharedPort } from './shared-sockets.ts';
 
-export type ThreadedFrontendsOptions = Omit<FrontendPoolOptions, 'httpPort' | 'grpcPort'>;
+type ThreadedFrontendsOptions = Omit<FrontendPoolOptions, 'httpPort' | 'grpcPort'>;
 
 const refusalOf =
   (frontend: 'http' | 'grpc') =>

@@ -25,7 +25,7 @@ const wrongType = (key: string, expected: string): InferenceError =>
 
 const reservedKeys = requestFields.filter(({ key, grpc }) => grpc !== null && key.startsWith('triton_'));
 
-export const grpcDialect: ParameterDialect = {
+const grpcDialect: ParameterDialect = {
   protocol: 'grpc',
   wrongType: ({ key, grpc }) => wrongType(key, typeNames(grpc)),
   negative: ({ key }) => invalidArgument(`invalid value for '${key}', expected value >= 0.`),

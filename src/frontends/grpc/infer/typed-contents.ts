@@ -9,7 +9,7 @@ import type { WireReader } from '../wire/reader.ts';
 import { rangeText, writeVarintElement } from './varint-element.ts';
 
 /** The places of a tensor's `contents` in the message: start and end of each occurrence. */
-export type ContentRanges = readonly number[];
+type ContentRanges = readonly number[];
 
 interface ContentField {
   /** The name in error messages. */

@@ -27,7 +27,7 @@ const minCompressedBytes = 512;
 const zlibLevels = { low: 1, medium: 6, high: 9 } as const;
 
 /** How a compressed message is inflated. */
-export interface Inflation {
+interface Inflation {
   /** The encoding in `grpc-encoding`. */
   readonly encoding: string;
   readonly maxMessageBytes: number;

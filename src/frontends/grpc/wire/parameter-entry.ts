@@ -4,7 +4,7 @@ import type { ParameterValue } from '../../../inference/request.ts';
 import type { ParameterKind } from '../../../inference/request-fields.ts';
 import type { WireReader } from './reader.ts';
 
-export interface ParameterEntry {
+interface ParameterEntry {
   readonly key: string;
   /** Which field of the oneof was set; null when none was. */
   readonly kind: ParameterKind | null;

@@ -10,7 +10,7 @@ const twoTo32 = 2 ** 32;
 const shortText = 64;
 
 /** The size of an unsigned integer below 2^32. */
-export function varintSize(value: number): number {
+function varintSize(value: number): number {
   if (value < 0x80) return 1;
   if (value < 0x4000) return 2;
   if (value < 0x200000) return 3;
@@ -44,7 +44,7 @@ export const lengthFieldSize = (length: number): number => 1 + varintSize(length
 export const textFieldSize = (text: string): number => (text === '' ? 0 : lengthFieldSize(textBytes(text)));
 
 /** All `write…` functions return the position after the written bytes. */
-export function writeVarint(target: Uint8Array, at: number, value: number): number {
+function writeVarint(target: Uint8Array, at: number, value: number): number {
   let to = at;
   let rest = value;
   while (rest >= 0x80) {

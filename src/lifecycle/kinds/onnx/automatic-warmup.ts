@@ -18,7 +18,7 @@ import { configuredOutputs } from './warmup-samples.ts';
 import { type RunOutcome, type RunTools, watchedRun } from './watched-run.ts';
 
 /** The time limit of all runs together. */
-export const automaticLimitMs = 5000;
+const automaticLimitMs = 5000;
 
 /** No batch of more than one row is run if one row takes longer than this. */
 const slowRunMs = 250;
@@ -50,7 +50,7 @@ export interface AutomaticTools extends RunTools {
 }
 
 /** The outcome of the automatic warm-up. */
-export interface AutomaticOutcome {
+interface AutomaticOutcome {
   /** The instances that still run and must not be used. */
   readonly stuck: readonly EngineInstance[];
   /** An output that is not cut by rows; null when none was seen. */

@@ -14,9 +14,9 @@ import type { MemoryProbe } from './process-memory.ts';
 const lookMs = 10;
 
 /** How long a cancelled run may take to end. */
-export const graceMs = 1000;
+const graceMs = 1000;
 
-export interface RunLimits {
+interface RunLimits {
   /** The timeout, as a time of the clock. */
   readonly untilMs: number;
   /** Bytes by which the process may grow meanwhile; other work of the process counts too. */
@@ -26,7 +26,7 @@ export interface RunLimits {
 }
 
 /** Why a run was cancelled. */
-export type EndReason = 'time' | 'memory' | 'aborted';
+type EndReason = 'time' | 'memory' | 'aborted';
 
 export interface RunOutcome {
   /** Null: the run was not cancelled. */

@@ -34,7 +34,7 @@ const closeGraceMs = 1000;
 const streamWindowBytes = 1024 * 1024;
 const connectionWindowBytes = 16 * 1024 * 1024;
 
-export interface GrpcJsDependencies {
+interface GrpcJsDependencies {
   readonly clock: Clock;
   readonly logger: Logger;
   /** The memory whose budget bounds messages; absent means no bound. */

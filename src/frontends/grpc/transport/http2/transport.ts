@@ -33,7 +33,7 @@ const closeGraceMs = 1000;
 /** How late a passed deadline may be noticed. The caller enforces it by its own clock. */
 const deadlineStepMs = 50;
 
-export interface Http2TransportDependencies {
+interface Http2TransportDependencies {
   readonly clock: Clock;
   readonly logger: Logger;
   /** The memory for messages; absent means a pool of its own. */
