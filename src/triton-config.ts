@@ -5,7 +5,7 @@
  */
 
 import type { ConfigSettings } from './model-config/config-settings.ts';
-import { toldOf } from './model-config/findings.ts';
+import { shownProblems } from './model-config/findings.ts';
 import { inspectConfig } from './model-config/inspect-config.ts';
 import type { ModelConfig } from './model-config/model-config.ts';
 import type { ConfigMessage } from './model-config/schema/config-message.ts';
@@ -96,4 +96,4 @@ function sourceOf({ text, format }: TritonConfigQuery): ConfigSource {
 }
 
 const problemsOf = (kind: ConfigProblem['kind'], found: readonly Problem[]): readonly ConfigProblem[] =>
-  toldOf(found).map(({ text, place }) => ({ kind, text, place: place?.position.find(place.at) ?? null }));
+  shownProblems(found).map(({ text, place }) => ({ kind, text, place: place?.position.find(place.at) ?? null }));

@@ -19,7 +19,7 @@ type Values = FlagValues<ServeFlags>;
 export const allServeFlags: FlagTable = { ...serveFlags, ...tritonFlags };
 
 /** Whether the value only switches off a feature that does not exist. */
-const asksForNothing = (flag: Flag, value: string): boolean =>
+const isOff = (flag: Flag, value: string): boolean =>
   'off' in flag.effect && (flag.effect.off ?? []).includes(value.toLowerCase());
 
 const shownFlag = ({ name, value }: GivenFlag): string => (value === '' ? `--${name}` : `--${name}=${value}`);
@@ -48,7 +48,7 @@ function judge(given: readonly GivenFlag[]): Judgement {
     const problem = valueProblem(flag, one.value);
     if (problem !== null && isOfFrontendOff(one.name, given)) continue;
     if (problem !== null) problems.push(`--${one.name} ${problem}`);
-    else if (effect.kind === 'honoured' || asksForNothing(flag, one.value)) valid.push(one);
+    else if (effect.kind === 'honoured' || isOff(flag, one.value)) valid.push(one);
     else if (effect.kind === 'refused') problems.push(`${shownFlag(one)} cannot be honoured: ${effect.reason}`);
     else ignored.push(`${shownFlag(one)} has no effect: ${effect.reason}`);
   }

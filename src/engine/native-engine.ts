@@ -155,7 +155,7 @@ class NativeEngine implements Engine {
     const reply = await this.#openForServing(source, spec);
     try {
       await checkUnchanged(source);
-      if (reply.mappingProblem !== null) this.#tellMapping(spec, reply.mappingProblem);
+      if (reply.mappingProblem !== null) this.#warnOfMapping(spec, reply.mappingProblem);
       const { signature, nativeInputs } = joinSignature(reply.signature, source);
       const onCuda = reply.cudaOrdinal >= 0;
       const mayRunInline =
@@ -197,7 +197,7 @@ class NativeEngine implements Engine {
     }
   }
 
-  #tellMapping(spec: SessionSpec, reason: string): void {
+  #warnOfMapping(spec: SessionSpec, reason: string): void {
     const fields = { model: spec.label, reason };
     const advice = 'The weights of the model stay in its files: do not overwrite or truncate them while it serves.';
     this.#settings.logger.warn(fields, advice);

@@ -18,7 +18,7 @@ export interface RequestConnection {
 
 export interface RequestListener {
   /** The connection was lost before the answer was given. Called at most once. */
-  onGone(): void;
+  onLost(): void;
 }
 
 const noParts: readonly Uint8Array[] = [];
@@ -133,7 +133,7 @@ export class Http1Request {
     release?.();
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    this.listener?.onGone();
+    this.listener?.onLost();
   }
 
   /** The rest of the body is not wanted. */

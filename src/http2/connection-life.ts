@@ -44,8 +44,8 @@ export class ConnectionLifecycle {
   readonly #stall: StallWatch;
   readonly #startedAtMs: number;
   readonly #ageMs: number;
-  #heardAtMs: number;
-  #hasHeard = false;
+  #receivedAtMs: number;
+  #hasReceived = false;
   #pingedAtMs = -1;
   #goingSinceMs = -1;
   #isClosing = false;
@@ -63,7 +63,7 @@ export class ConnectionLifecycle {
     this.#limits = limits;
     this.#stall = new StallWatch(connection.writer.output, limits.stallTimeoutMs, nowMs);
     this.#startedAtMs = nowMs;
-    this.#heardAtMs = nowMs;
+    this.#receivedAtMs = nowMs;
     this.#pumpedAtMs = nowMs;
     // Connections that began together should not all reconnect together.
     this.#ageMs = limits.maxConnectionAgeMs * (0.9 + 0.2 * Math.random());
@@ -88,8 +88,8 @@ export class ConnectionLifecycle {
   }
 
   /** Bytes arrived from the peer. The time is accurate to a second, which is enough and needs no clock. */
-  heard(): void {
-    this.#hasHeard = true;
+  received(): void {
+    this.#hasReceived = true;
   }
 
   acknowledgeSettings(): void {
@@ -137,8 +137,8 @@ export class ConnectionLifecycle {
   }
 
   tick(nowMs: number): void {
-    if (this.#hasHeard) this.#heardAtMs = nowMs;
-    this.#hasHeard = false;
+    if (this.#hasReceived) this.#receivedAtMs = nowMs;
+    this.#hasReceived = false;
     if (this.#isClosing) {
       // The last answers are not cut off as long as the peer reads them.
       if (this.#closingSinceMs < 0) this.#closingSinceMs = nowMs;
@@ -186,9 +186,9 @@ export class ConnectionLifecycle {
   #keepAlive(nowMs: number): void {
     const { keepaliveTimeMs, keepaliveTimeoutMs } = this.#limits;
     if (this.#pingedAtMs >= 0) {
-      if (this.#heardAtMs > this.#pingedAtMs) this.#pingedAtMs = -1;
+      if (this.#receivedAtMs > this.#pingedAtMs) this.#pingedAtMs = -1;
       else if (nowMs - this.#pingedAtMs >= keepaliveTimeoutMs) this.#socket.destroy();
-    } else if (nowMs - this.#heardAtMs >= keepaliveTimeMs) {
+    } else if (nowMs - this.#receivedAtMs >= keepaliveTimeMs) {
       this.#ping(nowMs);
     }
   }

@@ -86,7 +86,7 @@ export class Http2Connection implements FrameSink, SocketUser {
   /** Takes bytes from the socket. They may be overwritten when this returns. */
   receive(bytes: Buffer, from: number, end: number): void {
     if (this.lifecycle.isFailed) return;
-    this.lifecycle.heard();
+    this.lifecycle.received();
     try {
       this.#reader.push(bytes, from, end);
     } catch (error) {

@@ -21,7 +21,7 @@ export class Http2Server {
   constructor(handler: RequestHandler, clock: Http2Clock, limits: Partial<Http2Limits> = {}, links: ServerLinks = {}) {
     const ended = (): void => {
       links.ended?.();
-      this.#tellIfNone();
+      this.#resolveIfNone();
     };
     this.#sockets = new SocketKeeper(clock, { ...links, ended });
     this.#surroundings = {
@@ -61,7 +61,7 @@ export class Http2Server {
     for (const connection of this.connections()) connection.lifecycle.goAway(nowMs);
     return new Promise((resolve) => {
       this.#onNoConnections = resolve;
-      this.#tellIfNone();
+      this.#resolveIfNone();
     });
   }
 
@@ -70,7 +70,7 @@ export class Http2Server {
     this.#sockets.destroy();
   }
 
-  #tellIfNone(): void {
+  #resolveIfNone(): void {
     if (this.#sockets.size > 0) return;
     this.#onNoConnections?.();
     this.#onNoConnections = null;

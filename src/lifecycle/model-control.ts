@@ -35,12 +35,12 @@ interface ControlParts extends Omit<LifecycleSurroundings, 'needed'> {
   readonly logger: Logger;
 }
 
-const mostDeparted = 1000;
+const maxForgotten = 1000;
 
 /** Time between two scans for a repository that does not exist at the start. */
 const repositoryRetryMs = 1000;
 
-const nothingBrought = (brought: LoadFiles): boolean => brought.config === null && brought.files.size === 0;
+const isPlainLoad = (brought: LoadFiles): boolean => brought.config === null && brought.files.size === 0;
 
 export class ModelControl {
   readonly #parts: ControlParts;
@@ -49,7 +49,7 @@ export class ModelControl {
    * Models that served once and were forgotten, the latest of them: a request for one gets the error that the model has
    * no version.
    */
-  readonly #departed = new Map<string, VersionTable>();
+  readonly #forgotten = new Map<string, VersionTable>();
   readonly #watch: RepositoryWatch;
   readonly #needs = new NeedsGraph();
   readonly #around: LifecycleSurroundings;
@@ -78,8 +78,8 @@ export class ModelControl {
       intervalMs: parts.settings.pollIntervalMs,
       logger: parts.logger,
       onChange: (name, sighting) => this.#fulfil(name, seen(sighting, 'poll')).catch(() => undefined),
-      onGone: (name) => this.#gone(name),
-      onWaiting: (name, lacks) => this.#tellWaiting(name, lacks),
+      onRemoved: (name) => this.#folderRemoved(name),
+      onWaiting: (name, lacks) => this.#reportWaiting(name, lacks),
     });
   }
 
@@ -101,7 +101,7 @@ export class ModelControl {
       const { models, waiting } = await this.#firstScan();
       this.#isWaitingForRepository = false;
       this.#watch.remember(models);
-      for (const [name, lacks] of waiting) this.#tellWaiting(name, lacks);
+      for (const [name, lacks] of waiting) this.#reportWaiting(name, lacks);
       await Promise.all(
         [...models].map(([name, sighting]) => attempt(name, this.#fulfil(name, seen(sighting, 'start')))),
       );
@@ -170,7 +170,7 @@ export class ModelControl {
 
   /** The version that serves such a request; throws `not_found`, `unavailable` or `invalid_argument`. */
   find(name: string, version: string): ModelVersion {
-    const table = this.#lifecycles.get(name)?.table ?? this.#departed.get(name);
+    const table = this.#lifecycles.get(name)?.table ?? this.#forgotten.get(name);
     if (table) return table.find(version);
     if (version !== '') versionNumber(version);
     throw notFound(`Request for unknown model: '${name}' is not found`);
@@ -215,7 +215,7 @@ export class ModelControl {
 
   /** A model that waits for files has an entry that says so: beside its serving versions, or alone. */
   #entriesOf(name: string): readonly ModelIndexEntry[] {
-    const known = (this.#lifecycles.get(name)?.table ?? this.#departed.get(name))?.index() ?? [];
+    const known = (this.#lifecycles.get(name)?.table ?? this.#forgotten.get(name))?.index() ?? [];
     const waiting = this.#waiting.get(name);
     if (waiting === undefined) return known.length > 0 ? known : [{ name, version: '', state: '', reason: '' }];
     if (known.length === 0) return [{ name, version: '', state: 'UNAVAILABLE', reason: waiting }];
@@ -226,7 +226,7 @@ export class ModelControl {
   async load(name: string, brought: LoadFiles): Promise<void> {
     this.#refuseUnlessExplicit();
     this.#implicit.delete(name);
-    if (nothingBrought(brought)) await this.#loadFromDisk(name, 'call');
+    if (isPlainLoad(brought)) await this.#loadFromDisk(name, 'call');
     else await this.#loadBrought(name, brought);
     await this.#around.needed.dependentsSettled(name);
   }
@@ -282,13 +282,13 @@ export class ModelControl {
   }
 
   /** The folder has disappeared: its versions drain, and the name is unknown afterwards. */
-  async #gone(name: string): Promise<void> {
+  async #folderRemoved(name: string): Promise<void> {
     this.#startupFailures.delete(name);
     if (this.#stopping) return;
     await this.#lifecycles.get(name)?.fulfil({ kind: 'forget', by: 'poll' });
   }
 
-  #tellWaiting(name: string, lacks: readonly string[] | null): void {
+  #reportWaiting(name: string, lacks: readonly string[] | null): void {
     if (lacks === null) {
       this.#waiting.delete(name);
       return;
@@ -305,22 +305,22 @@ export class ModelControl {
         // A `ModelLifecycle` reports this each time it has no more wishes, even if another one has taken its place.
         if (this.#lifecycles.get(name) !== lifecycle) return;
         this.#lifecycles.delete(name);
-        if (lifecycle.table.unloaded.size > 0) this.#rememberDeparted(lifecycle);
+        if (lifecycle.table.unloaded.size > 0) this.#rememberForgotten(lifecycle);
       },
     });
     // The index goes on to list what served before, whatever it was loaded from.
-    const departed = this.#departed.get(name);
-    if (departed !== undefined) lifecycle.table.unloaded = departed.unloaded;
-    this.#departed.delete(name);
+    const forgotten = this.#forgotten.get(name);
+    if (forgotten !== undefined) lifecycle.table.unloaded = forgotten.unloaded;
+    this.#forgotten.delete(name);
     this.#lifecycles.set(name, lifecycle);
     return lifecycle;
   }
 
-  #rememberDeparted({ name, table }: ModelLifecycle): void {
-    this.#departed.delete(name);
-    this.#departed.set(name, table);
-    const [oldest] = this.#departed.keys();
-    if (oldest !== undefined && this.#departed.size > mostDeparted) this.#departed.delete(oldest);
+  #rememberForgotten({ name, table }: ModelLifecycle): void {
+    this.#forgotten.delete(name);
+    this.#forgotten.set(name, table);
+    const [oldest] = this.#forgotten.keys();
+    if (oldest !== undefined && this.#forgotten.size > maxForgotten) this.#forgotten.delete(oldest);
   }
 
   #snapshots(versions: readonly ModelVersion[]): readonly ModelStatistics[] {

@@ -41,7 +41,7 @@ export class ModelLifecycle implements LoadedModel {
   /** In the order of asking; the first one is being fulfilled. */
   readonly #turns: Turn[] = [];
   /** Background work: versions that drain, sources that are being released. */
-  readonly #departures = new Set<Promise<unknown>>();
+  readonly #background = new Set<Promise<unknown>>();
   #tail: Promise<unknown> = Promise.resolve();
   #source: ModelSource | null = null;
   #sighting: Sighting | null = null;
@@ -70,7 +70,7 @@ export class ModelLifecycle implements LoadedModel {
 
   /** No wish waits, and no version serves or drains. */
   get isAtRest(): boolean {
-    return this.#turns.length === 0 && this.#departures.size === 0 && this.table.isIdle;
+    return this.#turns.length === 0 && this.#background.size === 0 && this.table.isIdle;
   }
 
   /**
@@ -108,7 +108,7 @@ export class ModelLifecycle implements LoadedModel {
   /** Resolves when every draining version is unloaded. */
   async settled(): Promise<void> {
     await this.#tail;
-    await Promise.all(this.#departures);
+    await Promise.all(this.#background);
   }
 
   /** Fails waiting requests and cancels running batches of all versions. */
@@ -189,35 +189,35 @@ export class ModelLifecycle implements LoadedModel {
     const left = this.table.replaceServing(next);
     this.#source = source;
     this.#sighting = sighting;
-    const departure = this.seeOff(left, replaced === source ? null : replaced);
+    const drained = this.drainVersions(left, replaced === source ? null : replaced);
     this.#around.needed.moved(this.name);
     if (source === null && left.length > 0) {
       const versions = left.map(({ version }) => version);
-      void departure.then(() => this.#around.logger.info({ model: this.name, versions, by }, 'model is unloaded'));
+      void drained.then(() => this.#around.logger.info({ model: this.name, versions, by }, 'model is unloaded'));
     }
   }
 
   /** Drains versions that were replaced or not needed, then releases the source they came from. Never rejects. */
-  seeOff(versions: readonly ModelVersion[], source: ModelSource | null): Promise<void> {
+  drainVersions(versions: readonly ModelVersion[], source: ModelSource | null): Promise<void> {
     for (const version of versions) this.table.leaving.add(version);
     const retired = versions.map((version) => version.retire().finally(() => this.table.leaving.delete(version)));
-    const departure = async (): Promise<void> => {
+    const drain = async (): Promise<void> => {
       const results = await Promise.allSettled(retired);
       for (const result of results) if (result.status === 'rejected') this.#around.onReleaseError(result.reason);
       await source?.release();
     };
-    return this.depart(departure());
+    return this.inBackground(drain());
   }
 
   /** Continues work in the background and reports its failure. */
-  depart(work: Promise<unknown>): Promise<void> {
-    const departure = work.then(
+  inBackground(work: Promise<unknown>): Promise<void> {
+    const reported = work.then(
       () => undefined,
       (error: unknown) => this.#around.onReleaseError(error),
     );
-    this.#departures.add(departure);
-    return departure.then(() => {
-      this.#departures.delete(departure);
+    this.#background.add(reported);
+    return reported.then(() => {
+      this.#background.delete(reported);
       this.#considerForgetting();
     });
   }

@@ -36,9 +36,9 @@ export interface LoadedModel {
     by: WishOrigin,
   ): void;
   /** Drains versions that were replaced or not needed, then releases the source they came from. Never rejects. */
-  seeOff(versions: readonly ModelVersion[], source: ModelSource | null): Promise<void>;
+  drainVersions(versions: readonly ModelVersion[], source: ModelSource | null): Promise<void>;
   /** Continues work in the background and reports its failure. */
-  depart(work: Promise<unknown>): Promise<void>;
+  inBackground(work: Promise<unknown>): Promise<void>;
 }
 
 /** A source that would serve if the needed models did. */
@@ -136,7 +136,7 @@ export class ModelLoading {
       if (!signal.aborted) throw pollFailed(this.#name, error);
       // Files that a call brought may still be being written; they have to be removed.
       if (peek === null)
-        void this.#lifecycle.depart(
+        void this.#lifecycle.inBackground(
           looking.then(
             (sighting) => sighting.discard(),
             () => undefined,
@@ -154,7 +154,7 @@ export class ModelLoading {
 
   async #read(sighting: Sighting, by: WishOrigin, signal: AbortSignal): Promise<ModelSource> {
     try {
-      return await unlessAborted(sighting.source(), signal, (late) => this.#lifecycle.depart(late.release()));
+      return await unlessAborted(sighting.source(), signal, (late) => this.#lifecycle.inBackground(late.release()));
     } catch (error) {
       if (signal.aborted) throw error;
       const { code, message } = toInferenceError(error);
@@ -205,8 +205,8 @@ export class ModelLoading {
     } catch (error) {
       // Also when the repository has no folder for the model: then the reason is no longer of use.
       if (!sighting.isInRepository && table.isIdle) table.failures = new Map();
-      void this.#lifecycle.depart(change.undo());
-      void this.#lifecycle.seeOff(change.fresh, source === this.#lifecycle.source ? null : source);
+      void this.#lifecycle.inBackground(change.undo());
+      void this.#lifecycle.drainVersions(change.fresh, source === this.#lifecycle.source ? null : source);
       throw error;
     } finally {
       for (const lease of held) lease.release();

@@ -34,7 +34,7 @@ export class ModelVersion implements ServingVersion {
   #loaded: Servable | null = null;
   /** On the versions of other models that this one needs. */
   #held: readonly Lease[] = [];
-  #gone: Promise<void> | null = null;
+  #retired: Promise<void> | null = null;
 
   constructor(model: string, version: number, observer: LifecycleObserver, clock: Clock) {
     this.model = model;
@@ -129,8 +129,8 @@ export class ModelVersion implements ServingVersion {
    * ones, and frees everything. Resolves when all this is done.
    */
   retire(): Promise<void> {
-    this.#gone ??= this.#retire();
-    return this.#gone;
+    this.#retired ??= this.#retire();
+    return this.#retired;
   }
 
   /** Fails waiting requests and cancels running batches, for a shutdown that has reached its timeout. */

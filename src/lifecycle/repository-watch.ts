@@ -30,7 +30,7 @@ interface WatchParts {
    */
   readonly onWaiting: (name: string, lacks: readonly string[] | null) => void;
   /** A model's folder disappeared. */
-  readonly onGone: (name: string) => Promise<void>;
+  readonly onRemoved: (name: string) => Promise<void>;
 }
 
 type Scan = ReadonlyMap<string, Sighting>;
@@ -89,30 +89,31 @@ export class RepositoryWatch {
     const first = await view.scan();
     const seen = changesSince(this.#acted, first);
     if (seen.changed.length === 0 && seen.gone.length === 0) {
-      for (const name of [...this.#waiting.keys()]) this.#tellWaiting(name, null);
+      for (const name of [...this.#waiting.keys()]) this.#reportWaiting(name, null);
       return;
     }
     await this.#pause();
     if (this.#isStopped) return;
     const second = await view.scan();
     const confirmed = changesSince(this.#acted, second);
-    for (const name of [...this.#waiting.keys()]) if (!confirmed.changed.includes(name)) this.#tellWaiting(name, null);
+    for (const name of [...this.#waiting.keys()])
+      if (!confirmed.changed.includes(name)) this.#reportWaiting(name, null);
     for (const name of confirmed.changed) {
       const sighting = second.get(name) as Sighting;
       const agrees = first.get(name)?.fingerprint === sighting.fingerprint;
       const lacks = agrees ? await this.#settling.waitsFor(name, sighting) : stillWritten;
       if (this.#isStopped) return;
-      this.#tellWaiting(name, lacks);
+      this.#reportWaiting(name, lacks);
       if (lacks === null) this.#act(name, sighting);
     }
     for (const name of confirmed.gone) {
       if (!seen.gone.includes(name)) continue;
       this.#acted.delete(name);
-      void this.#parts.onGone(name);
+      void this.#parts.onRemoved(name);
     }
   }
 
-  #tellWaiting(name: string, lacks: readonly string[] | null): void {
+  #reportWaiting(name: string, lacks: readonly string[] | null): void {
     const text = lacks === null ? undefined : waitingText(lacks);
     if (this.#waiting.get(name) === text) return;
     if (text === undefined) this.#waiting.delete(name);

@@ -8,7 +8,7 @@ import { placeOf } from './schema/message.ts';
 import { type Problem, problemText } from './syntax/source-position.ts';
 
 /** The most problems of one kind in an error. */
-const mostTold = 100;
+const maxShown = 100;
 
 /** The fields of a message, and the keys of a map. */
 type FieldOf<Subject> = keyof Subject & string;
@@ -31,7 +31,7 @@ export class Findings {
 
   /** Whether enough was found, so that slow checks can be left out. */
   get isEnough(): boolean {
-    return this.invalid.length >= mostTold;
+    return this.invalid.length >= maxShown;
   }
 
   refuse<Subject extends object>(text: string, subject: Subject, field: FieldOf<Subject> | null = null): void {
@@ -50,16 +50,16 @@ export class Findings {
    * @throws InferenceError invalid_argument with everything found, or unimplemented when only left-out features were
    */
   throwIfAny(): void {
-    const all = toldOf([...this.invalid, ...this.leftOut]).map(problemText);
+    const all = shownProblems([...this.invalid, ...this.leftOut]).map(problemText);
     if (this.invalid.length > 0) throw invalidArgument(all.join('; '));
     if (this.leftOut.length > 0) throw unimplemented(all.join('; '));
   }
 }
 
-/** Each problem once, at most `mostTold` of them. */
-export function toldOf(found: readonly Problem[]): readonly Problem[] {
+/** Each problem once, at most `maxShown` of them. */
+export function shownProblems(found: readonly Problem[]): readonly Problem[] {
   const different = new Map(found.map((problem) => [`${problem.place?.at ?? ''} ${problem.text}`, problem]));
   const problems = [...different.values()];
-  if (problems.length <= mostTold) return problems;
-  return [...problems.slice(0, mostTold), { text: `and ${problems.length - mostTold} more`, place: null }];
+  if (problems.length <= maxShown) return problems;
+  return [...problems.slice(0, maxShown), { text: `and ${problems.length - maxShown} more`, place: null }];
 }

@@ -7,7 +7,7 @@ import { InferenceError } from '../errors.ts';
 import { datatypeOfConfigName } from '../tensor/datatype.ts';
 import { checkIdentity } from './rules/check-config.ts';
 import { completeFromSignature, completeNames } from './effective/complete-config.ts';
-import { Findings, toldOf } from './findings.ts';
+import { Findings, shownProblems } from './findings.ts';
 import { isAlias } from './platforms.ts';
 import type { ModelConfig } from './model-config.ts';
 import type {
@@ -59,7 +59,7 @@ export function inspectConfig(query: ConfigQuery, signature: ModelSignature | nu
 export function faultsWithoutModel(query: ConfigQuery): readonly string[] {
   if (query.source.kind === 'none') return [];
   const { invalid, leftOut } = inspectConfig(query, null).findings;
-  return toldOf([...invalid, ...leftOut]).map(problemText);
+  return shownProblems([...invalid, ...leftOut]).map(problemText);
 }
 
 /** The signature of a model that the configuration fits. */

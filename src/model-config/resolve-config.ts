@@ -12,7 +12,7 @@ import { checkConfig, checkIdentity } from './rules/check-config.ts';
 import { completeFromSignature, completeNames, decideBatching } from './effective/complete-config.ts';
 import type { ConfigSettings } from './config-settings.ts';
 import { readEngineConfig } from './effective/engine-config.ts';
-import { Findings, toldOf } from './findings.ts';
+import { Findings, shownProblems } from './findings.ts';
 import { type InstanceGroups, resolveInstanceGroups } from './effective/instance-groups.ts';
 import { newMessage } from './schema/message.ts';
 import type { EngineConfig, ModelConfig } from './model-config.ts';
@@ -100,7 +100,7 @@ export function configInForce(
     signature,
     instanceGroups: instances.groups,
     engine,
-    ignoredFields: toldOf(findings.ignored).map(({ text }) => text),
+    ignoredFields: shownProblems(findings.ignored).map(({ text }) => text),
     batching: decideBatching(written, complete, signature),
   };
   return deepFreeze(buildConfig(parts));

@@ -24,7 +24,7 @@ import type { BatchPolicy } from './policies/batch-policy.ts';
 import type { ResponseIdentity } from './running/batch-response.ts';
 import type { InstanceGate } from './running/instance-gate.ts';
 import { timeoutMs } from './policies/queue-policy.ts';
-import { QueuedRequest, type RequestKeeper } from './queue/queued-request.ts';
+import { QueuedRequest, type RequestOwner } from './queue/queued-request.ts';
 import { RequestQueue, retryLevel } from './queue/request-queue.ts';
 import type { ScatterPlan } from './running/scatter.ts';
 import { scheduleRefusal } from './queue/errors.ts';
@@ -51,7 +51,7 @@ interface BatcherParts {
   readonly logger: Logger;
 }
 
-export class DynamicBatcher implements ElasticScheduler, RequestKeeper {
+export class DynamicBatcher implements ElasticScheduler, RequestOwner {
   readonly #parts: BatcherParts;
   readonly #queue: RequestQueue;
   readonly #answers: Answers;
@@ -111,9 +111,9 @@ export class DynamicBatcher implements ElasticScheduler, RequestKeeper {
     const waitMs = timeoutMs(this.#queue.policyOf(level), request.timeoutUs);
     const expiresAtMs = Math.min(nowMs + waitMs, context.deadlineMs);
     const queued = new QueuedRequest(request, context, nowMs, level, expiresAtMs, sink);
-    queued.keeper = this;
+    queued.owner = this;
     context.cancellation.add(queued);
-    this.#answers.owe(queued);
+    this.#answers.accept(queued);
     this.#queue.push(queued);
     this.#afterArrival(expiresAtMs, nowMs);
   }
@@ -123,7 +123,7 @@ export class DynamicBatcher implements ElasticScheduler, RequestKeeper {
     const { batch, state } = request;
     if (state === 'settled') return;
     if (state === 'waiting') this.#queue.remove(request);
-    request.isReadOn = state === 'running';
+    request.isStillRead = state === 'running';
     this.#answers.failNow(request, scheduleRefusal.cancelled(), 'CANCELED');
     if (state === 'running') batch?.forget();
     this.#noticeDrained();

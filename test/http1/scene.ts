@@ -38,7 +38,7 @@ export class RecordedRequest implements BodySink, RequestListener {
     this.calls.push('end');
   }
 
-  onGone(): void {
+  onLost(): void {
     this.calls.push('gone');
   }
 

@@ -28,7 +28,7 @@ class Keeper {
 
   onRequest(request: Http1Request): void {
     this.requests.push(request);
-    request.listener = { onGone: () => this.goneCount++ };
+    request.listener = { onLost: () => this.goneCount++ };
   }
 
   onRefusal(request: Http1Request, reason: string, status: number): void {

@@ -32,7 +32,7 @@ function newControl(settings: Partial<ControlSettings> = {}): Story {
   return { control, view, clock };
 }
 
-const nothingBrought = { config: null, files: new Map<string, Uint8Array>() };
+const isPlainLoad = { config: null, files: new Map<string, Uint8Array>() };
 const brokenConfig = async (): Promise<FakeSource> => {
   throw invalidArgument("config.pbtxt:1:1: unknown field 'nmae'");
 };
@@ -93,7 +93,7 @@ describe('explicit control', () => {
     await control.start();
     view.put('a', '1');
     view.put('b', '1');
-    await control.load('a', nothingBrought);
+    await control.load('a', isPlainLoad);
     expect(await indexLines(control, true)).toEqual(['a|1|READY|']);
     await control.unload('a', false);
     expect(await indexLines(control, true)).toEqual([]);
@@ -102,16 +102,16 @@ describe('explicit control', () => {
   it('tells why a model could not be read, in Triton’s words first', async () => {
     const { control, view } = newControl();
     view.put('bad', '1', brokenConfig);
-    await expect(control.load('bad', nothingBrought)).rejects.toMatchObject({
+    await expect(control.load('bad', isPlainLoad)).rejects.toMatchObject({
       code: 'invalid_argument',
       message: "failed to load 'bad', failed to poll from model repository: config.pbtxt:1:1: unknown field 'nmae'",
     });
-    await expect(control.load('missing', nothingBrought)).rejects.toMatchObject({ code: 'not_found' });
+    await expect(control.load('missing', isPlainLoad)).rejects.toMatchObject({ code: 'not_found' });
   });
 
   it('remembers nothing of models that do not exist', async () => {
     const { control } = newControl();
-    await control.load('ghost', nothingBrought).catch(() => undefined);
+    await control.load('ghost', isPlainLoad).catch(() => undefined);
     expect(await indexLines(control)).toEqual([]);
     expect(() => control.find('ghost', '')).toThrow("Request for unknown model: 'ghost' is not found");
   });
@@ -137,7 +137,7 @@ describe('explicit control', () => {
       sources.push(source);
       return source;
     });
-    await control.load('m', nothingBrought);
+    await control.load('m', isPlainLoad);
     const brought = { config: '{}', files: new Map([['9/model.onnx', new Uint8Array(1)]]) };
     await control.load('m', brought);
     await control.load('only-brought', brought);
@@ -151,7 +151,7 @@ describe('explicit control', () => {
     await control.unload('only-brought', false);
     await drained();
     expect(await indexLines(control)).toEqual(['m|1|UNAVAILABLE|unloaded', 'm|9|UNAVAILABLE|unloaded']);
-    await control.load('m', nothingBrought);
+    await control.load('m', isPlainLoad);
     expect(await indexLines(control)).toEqual(['m|1|READY|', 'm|9|UNAVAILABLE|unloaded']);
     await control.unload('m', false);
     await drained();
@@ -160,7 +160,7 @@ describe('explicit control', () => {
 
   it.each(['', '..', 'a/b'])('refuses the model name %j', async (name) => {
     const { control } = newControl();
-    await expect(control.load(name, nothingBrought)).rejects.toMatchObject({ code: 'invalid_argument' });
+    await expect(control.load(name, isPlainLoad)).rejects.toMatchObject({ code: 'invalid_argument' });
   });
 
   it('becomes ready when a model that failed at start-up is unloaded or loads after all', async () => {
@@ -171,7 +171,7 @@ describe('explicit control', () => {
     await control.unload('a', false);
     expect(control.isReady(true)).toBe(false);
     view.put('b', '2');
-    await control.load('b', nothingBrought);
+    await control.load('b', isPlainLoad);
     expect(control.isReady(true)).toBe(true);
   });
 
@@ -179,7 +179,7 @@ describe('explicit control', () => {
     const { control, view } = newControl();
     await control.start();
     view.put('bad', '1', brokenConfig);
-    await control.load('bad', nothingBrought).catch(() => undefined);
+    await control.load('bad', isPlainLoad).catch(() => undefined);
     expect(control.isReady(true)).toBe(true);
   });
 
@@ -188,7 +188,7 @@ describe('explicit control', () => {
     await control.start();
     const source = new FakeSource([1], { holds: true });
     view.put('slow', '1', async () => source);
-    const loaded = control.load('slow', nothingBrought);
+    const loaded = control.load('slow', isPlainLoad);
     for (let i = 0; i < 20; i++) await Promise.resolve();
     expect(await indexLines(control)).toEqual(['slow|1|LOADING|']);
     expect(control.isReady(true)).toBe(true);
@@ -278,7 +278,7 @@ describe('the other modes', () => {
   it.each(['none', 'poll'] as const)('refuse load and unload calls in mode %s and name the flag', async (mode) => {
     const { control } = newControl({ mode });
     const expected = { code: 'unavailable', message: expect.stringContaining('--model-control-mode=explicit') };
-    await expect(control.load('m', nothingBrought)).rejects.toMatchObject(expected);
+    await expect(control.load('m', isPlainLoad)).rejects.toMatchObject(expected);
     await expect(control.unload('m', false)).rejects.toMatchObject(expected);
   });
 
@@ -300,7 +300,7 @@ describe('statistics', () => {
   it('are refused for models and versions that do not serve', async () => {
     const { control, view } = newControl();
     view.put('a', '1');
-    await control.load('a', nothingBrought);
+    await control.load('a', isPlainLoad);
     expect(() => control.statistics('b', '')).toThrow("requested model 'b' is not available");
     expect(() => control.statistics('a', '2')).toThrow("requested model version is not available for model 'a'");
   });

@@ -11,7 +11,7 @@ import { FakeClock } from '../fakes/fake-clock.ts';
 import { FakeSource } from './fake-source.ts';
 import { FakeView } from './fake-view.ts';
 
-const nothingBrought = { config: null, files: new Map<string, Uint8Array>() };
+const isPlainLoad = { config: null, files: new Map<string, Uint8Array>() };
 
 class Story {
   readonly view = new FakeView();
@@ -47,7 +47,7 @@ class Story {
   }
 
   load(name: string): Promise<void> {
-    return this.control.load(name, nothingBrought);
+    return this.control.load(name, isPlainLoad);
   }
 
   async states(): Promise<string[]> {

@@ -28,7 +28,7 @@ function newWatch(intervalMs = 15_000): Story {
     onWaiting: (name, lacks) => {
       facts.push(lacks === null ? `${name} waits no more` : `${name} waits for ${lacks.join(', ')}`);
     },
-    onGone: async (name) => {
+    onRemoved: async (name) => {
       facts.push(`gone ${name}`);
     },
   });

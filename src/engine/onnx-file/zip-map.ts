@@ -48,17 +48,14 @@ const opsetForIdentity = 13;
 /** New locations of external data by the old ones. */
 export type MovedLocations = ReadonlyMap<string, string>;
 
-const nothingMoved: MovedLocations = new Map();
+const noMoves: MovedLocations = new Map();
 
 /**
  * The model at `path` with every graph output that a ZipMap writes turned into an FP32 tensor [rows, classes] of the
  * same name; null when there is none. A ZipMap stays when something else reads its result or when it names
  * no classes. External data is referred to by its new locations. Rejects as `readOnnxFile` does.
  */
-export async function withoutZipMap(
-  path: string,
-  moved: MovedLocations = nothingMoved,
-): Promise<RewrittenModel | null> {
+export async function withoutZipMap(path: string, moved: MovedLocations = noMoves): Promise<RewrittenModel | null> {
   const facts = await readOnnxFile(path);
   if (facts.zipMapOutputs.length === 0) return null;
   let bytes: Uint8Array;
@@ -74,7 +71,7 @@ export async function withoutZipMap(
 export async function rewriteZipMaps(
   name: string,
   bytes: Uint8Array,
-  moved: MovedLocations = nothingMoved,
+  moved: MovedLocations = noMoves,
 ): Promise<RewrittenModel | null> {
   const source = bytesSource(name, bytes);
   const places = new GraphPlaces(moved);

@@ -39,7 +39,7 @@ export class Exchange implements RequestListener, InferenceContext {
     return this.request.isOpen;
   }
 
-  onGone(): void {
+  onLost(): void {
     this.cancellation.cancel();
   }
 

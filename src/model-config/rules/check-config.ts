@@ -223,8 +223,8 @@ function checkLeftOut(message: ConfigMessage, findings: Findings): void {
 
 /** Defaults are not reported, because the endpoint's answer contains them all. */
 function noteOptimization(optimization: ModelOptimizationPolicy, findings: Findings): void {
-  const note = (field: keyof ModelOptimizationPolicy, isAsked: boolean, reason: string): void => {
-    if (isAsked) findings.ignore(`optimization.${field}: ${reason}`, optimization, field);
+  const note = (field: keyof ModelOptimizationPolicy, isSet: boolean, reason: string): void => {
+    if (isSet) findings.ignore(`optimization.${field}: ${reason}`, optimization, field);
   };
   const { priority = 'PRIORITY_DEFAULT', cuda, gather_kernel_buffer_threshold: threshold = 0 } = optimization;
   const { input_pinned_memory: pinnedInput, output_pinned_memory: pinnedOutput } = optimization;

@@ -18,7 +18,7 @@ import type { ListLinks, RequestList } from './request-list.ts';
 type QueuedState = 'waiting' | 'running' | 'ended' | 'settled';
 
 /** Is told that the caller of a request has left. */
-export interface RequestKeeper {
+export interface RequestOwner {
   leave(request: QueuedRequest): void;
 }
 
@@ -62,12 +62,12 @@ export class QueuedRequest implements ListLinks<QueuedRequest> {
   error: InferenceError | null = null;
   failureReason: FailureReason = 'OTHER';
   /** Its caller has left while its batch runs and reads it; its sink is told when the run has ended. */
-  isReadOn = false;
+  isStillRead = false;
   /** The request that came after it, where answers keep the order of arrival. */
   nextInOrder: QueuedRequest | null = null;
 
   /** Its scheduler, from the moment that it is accepted. */
-  keeper: RequestKeeper | null = null;
+  owner: RequestOwner | null = null;
   readonly sink: ResponseSink;
 
   constructor(
@@ -90,6 +90,6 @@ export class QueuedRequest implements ListLinks<QueuedRequest> {
 
   /** For the request's `Cancellation`, which holds it as its listener. */
   callerLeft(): void {
-    this.keeper?.leave(this);
+    this.owner?.leave(this);
   }
 }

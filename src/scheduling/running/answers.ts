@@ -54,7 +54,7 @@ export class Answers {
   }
 
   /** Accepts a request: from now on it is open, until it is settled. */
-  owe(request: QueuedRequest): void {
+  accept(request: QueuedRequest): void {
     this.#openCount++;
     this.#observer.requestQueued();
     if (!this.#keepsOrder) return;
@@ -131,16 +131,16 @@ export class Answers {
     } else {
       this.#observer.requestFailed(totalNs, request.failureReason, true);
     }
-    if (!request.isReadOn) this.#tellSoon(request);
+    if (!request.isStillRead) this.#notifySoon(request);
   }
 
   /** The batch of a request whose caller has left has ended: its inputs are no longer read. */
-  unread(request: QueuedRequest): void {
-    request.isReadOn = false;
-    this.#tellSoon(request);
+  readEnded(request: QueuedRequest): void {
+    request.isStillRead = false;
+    this.#notifySoon(request);
   }
 
-  #tellSoon(request: QueuedRequest): void {
+  #notifySoon(request: QueuedRequest): void {
     if (this.#settled.length === 0) queueMicrotask(this.#tell);
     this.#settled.push(request);
   }
@@ -148,12 +148,12 @@ export class Answers {
   readonly #tell = (): void => {
     const settled = this.#settled;
     this.#settled = this.#told;
-    for (let i = 0; i < settled.length; i++) this.#tellOne(settled[i] as QueuedRequest);
+    for (let i = 0; i < settled.length; i++) this.#notify(settled[i] as QueuedRequest);
     settled.length = 0;
     this.#told = settled;
   };
 
-  #tellOne({ sink, response, error }: QueuedRequest): void {
+  #notify({ sink, response, error }: QueuedRequest): void {
     try {
       if (response !== null) sink.next(response, true);
       else if (error !== null) sink.fail(error);

@@ -146,7 +146,7 @@ export class BatchDispatcher implements RunProfile {
       computeOutputNs: result.outputNs,
     };
     const { observer, policy, onFree, onEnd } = this.#parts;
-    if (batch.liveCount < batch.requests.length) this.#tellWhoLeft(batch);
+    if (batch.liveCount < batch.requests.length) this.#notifyLeavers(batch);
     policy.observe(batch);
     if (batch.instance.next === batch) observer.batchStarted?.(batch.requests.length);
     const promoted = this.#pool.giveBack(batch.instance, batch);
@@ -173,8 +173,8 @@ export class BatchDispatcher implements RunProfile {
     pass.release();
   }
 
-  #tellWhoLeft(batch: Batch): void {
-    for (const request of batch.requests) if (request.isReadOn) this.#parts.answers.unread(request);
+  #notifyLeavers(batch: Batch): void {
+    for (const request of batch.requests) if (request.isStillRead) this.#parts.answers.readEnded(request);
   }
 
   /** The engine has started the batch that waited behind another one. */

@@ -22,7 +22,7 @@ export class OpenCalls {
 
   remove(): void {
     this.#unary--;
-    this.#tellWhenNone();
+    this.#resolveWhenNone();
   }
 
   addStream(stream: DrainableStream): void {
@@ -32,7 +32,7 @@ export class OpenCalls {
 
   removeStream(stream: DrainableStream): void {
     this.#streams.delete(stream);
-    this.#tellWhenNone();
+    this.#resolveWhenNone();
   }
 
   /** Asks all streams, also later ones, to end; resolves when no call is left. */
@@ -41,11 +41,11 @@ export class OpenCalls {
     for (const stream of [...this.#streams]) stream.drain();
     return new Promise((resolve) => {
       this.#onNone = resolve;
-      this.#tellWhenNone();
+      this.#resolveWhenNone();
     });
   }
 
-  #tellWhenNone(): void {
+  #resolveWhenNone(): void {
     if (this.count > 0) return;
     this.#onNone?.();
     this.#onNone = null;

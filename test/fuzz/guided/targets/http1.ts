@@ -48,9 +48,9 @@ class Seen {
     this.text = JSON.stringify([method, target, rawHeaders, isHttp10, bodyBytes, keepsAlive, expectsContinue]);
     this.request = request;
     request.listener = {
-      onGone: () => {
-        must(!this.isGone, 'onGone twice');
-        must(this.answers === 0, 'onGone after the answer');
+      onLost: () => {
+        must(!this.isGone, 'onLost twice');
+        must(this.answers === 0, 'onLost after the answer');
         this.isGone = true;
       },
     };

@@ -150,7 +150,7 @@ export class Http2StreamCall extends Http2Call implements StreamCall {
     if (this.#next > 0) this.#arrived = [];
     this.#next = 0;
     if (this.#isHalfClosed) {
-      if (this.#isWanted && !this.#isInflating) this.#tellHalfClose();
+      if (this.#isWanted && !this.#isInflating) this.#deliverHalfClose();
     } else if (this.#assembler.isReserved) {
       // The memory of the next, large message is reserved, so the window opens for all of it.
       this.stream.grant(this.#assembler.missingBytes);
@@ -193,7 +193,7 @@ export class Http2StreamCall extends Http2Call implements StreamCall {
     this.#deliver();
   }
 
-  #tellHalfClose(): void {
+  #deliverHalfClose(): void {
     this.#isWanted = false;
     this.#receiver?.onHalfClose();
   }

@@ -151,7 +151,7 @@ export class NodeRequest implements ReceivedRequest, OpenRequest {
     this.#dropSink();
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    this.listener?.onGone();
+    this.listener?.onLost();
   }
 
   #dropSink(): void {
