@@ -3,18 +3,13 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 
 import { placeVersion } from '../models/versioned-model.ts';
 import { askUntil, grpcClient, httpClient, type InferClient, type Tally } from './load-clients.ts';
 import { ServerProcess, temporaryFolder } from './server-process.ts';
 
 const reloads = 10;
-
-const closers: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
 
 async function placeAlias(repository: string, name: string, target: string): Promise<void> {
   await mkdir(join(repository, name), { recursive: true });
@@ -24,11 +19,11 @@ async function placeAlias(repository: string, name: string, target: string): Pro
 
 async function serve(flags: readonly string[]): Promise<{ server: ServerProcess; repository: string }> {
   const { path: repository, dispose } = await temporaryFolder();
-  closers.push(dispose);
+  onTestFinished(dispose);
   await placeVersion(repository, 'adder', 1);
   await placeAlias(repository, 'stable', 'adder');
   const server = await ServerProcess.start(repository, flags);
-  closers.push(() => server.stop());
+  onTestFinished(async () => void (await server.stop()));
   return { server, repository };
 }
 
@@ -108,7 +103,7 @@ describe('an alias', () => {
     await placeVersion(repository, 'other', 7);
     await placeAlias(repository, 'stable', 'other');
     const client = httpClient(server.ports);
-    closers.push(() => client.close());
+    onTestFinished(() => client.close());
     let answer: readonly number[] = [];
     for (let i = 0; i < 300 && answer[0] !== 17; i++) {
       answer = await client.ask('stable');

@@ -8,7 +8,7 @@ import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { loopModel } from '../engine/loop-model.ts';
 import { versionedModel } from '../models/versioned-model.ts';
 import { type Content, damaged, ModelHistory, Ticks } from './control-history.ts';
@@ -20,11 +20,6 @@ const seed = Number(process.env.FUZZ_SEED ?? Date.now() % 2 ** 31);
 const seconds = Number(process.env.CONTROL_SECONDS ?? 5);
 /** No call takes so long: one that does is taken for one that hangs. */
 const hangMs = 60_000;
-
-const closers: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
 
 const anyName = fc.constantFrom('a', 'b');
 const one = <Kind extends string>(kind: Kind) => fc.record({ kind: fc.constant(kind), name: anyName });
@@ -79,16 +74,16 @@ class Scene {
 
   static async start(flags: readonly string[]): Promise<Scene> {
     const { path, dispose } = await temporaryFolder();
-    closers.push(dispose);
+    onTestFinished(dispose);
     const repository = join(path, 'repository');
     await mkdir(join(repository, 'loop', '1'), { recursive: true });
     await writeFile(join(repository, 'loop', '1', 'model.onnx'), loopModel());
     await writeFile(join(repository, 'loop', 'config.pbtxt'), 'max_batch_size: 0\n');
     const temporary = await mkdtemp(join(path, 'tmp-'));
     const server = await ServerProcess.start(repository, flags, { TMPDIR: temporary });
-    closers.push(() => server.kill());
+    onTestFinished(() => server.kill());
     const scene = new Scene(server, repository, temporary);
-    closers.push(() => scene.#grpc.close());
+    onTestFinished(() => scene.#grpc.close());
     return scene;
   }
 

@@ -2,26 +2,21 @@
 
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { doublingLoop, endlessOperator } from '../models/costly-models.ts';
 import { placeVersion } from '../models/versioned-model.ts';
 import { ServerProcess, temporaryFolder } from './server-process.ts';
 
-const closers: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
-
 async function startWith(bytes: Uint8Array | null): Promise<ServerProcess> {
   const { path, dispose } = await temporaryFolder();
-  closers.push(dispose);
+  onTestFinished(dispose);
   await placeVersion(path, 'plain', 1);
   if (bytes !== null) {
     await mkdir(join(path, 'm', '1'), { recursive: true });
     await writeFile(join(path, 'm', '1', 'model.onnx'), bytes);
   }
   const server = await ServerProcess.start(path, ['--exit-timeout-secs=5', '--log-verbose=1']);
-  closers.push(() => server.kill());
+  onTestFinished(() => server.kill());
   return server;
 }
 

@@ -3,14 +3,9 @@
 import { spawnSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { elem, model, node, tensorType, valueInfo } from '../models/onnx-writer.ts';
 import { ServerProcess, temporaryFolder } from './server-process.ts';
-
-const closers: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
 
 const compiler = process.env.CC ?? 'cc';
 const hasCompiler = spawnSync(compiler, ['--version']).status === 0;
@@ -29,7 +24,7 @@ const tripleModel = (): Uint8Array =>
 /** A repository with `triple`, whose library lies in its folder. */
 async function repositoryWithTriple(): Promise<string> {
   const { path, dispose } = await temporaryFolder();
-  closers.push(dispose);
+  onTestFinished(dispose);
   const folder = join(path, 'triple');
   await mkdir(join(folder, '1'), { recursive: true });
   await writeFile(join(folder, '1', 'model.onnx'), tripleModel());
@@ -46,7 +41,7 @@ describe.runIf(hasCompiler)('a library of custom operators', () => {
   it('serves its model, also after a reload and with several instances', async () => {
     const repository = await repositoryWithTriple();
     const server = await ServerProcess.start(repository, ['--model-control-mode=explicit', '--load-model=triple']);
-    closers.push(() => server.kill());
+    onTestFinished(() => server.kill());
     const post = (path: string, body: object): Promise<Response> =>
       fetch(`${server.url}${path}`, { method: 'POST', body: JSON.stringify(body) });
     const ask = async (): Promise<unknown> => {
@@ -72,7 +67,7 @@ describe.runIf(hasCompiler)('a library of custom operators', () => {
     const repository = await repositoryWithTriple();
     await writeFile(join(repository, 'triple', 'config.pbtxt'), 'max_batch_size: 8\n');
     const server = await ServerProcess.start(repository, ['--model-control-mode=explicit']);
-    closers.push(() => server.kill());
+    onTestFinished(() => server.kill());
     const refused = await fetch(`${server.url}/v2/repository/models/triple/load`, { method: 'POST' });
     expect(refused.status).toBe(400);
     expect(await refused.text()).toMatch(/nereid\.test|Triple/);

@@ -4,28 +4,23 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { loopModel } from '../engine/loop-model.ts';
 import { placeVersion } from '../models/versioned-model.ts';
 import { askUntil, grpcClient, httpClient, type InferClient, type Tally } from './load-clients.ts';
 import { ServerProcess, temporaryFolder } from './server-process.ts';
 
-const closers: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
-
 /** A repository with `adder`, which batches; the test may add to it. */
 async function repositoryWithAdder(): Promise<string> {
   const { path, dispose } = await temporaryFolder();
-  closers.push(dispose);
+  onTestFinished(dispose);
   await placeVersion(path, 'adder', 1);
   return path;
 }
 
 async function startServer(repository: string, flags: readonly string[] = []): Promise<ServerProcess> {
   const server = await ServerProcess.start(repository, ['--frontend-threads=2', ...flags]);
-  closers.push(() => server.stop());
+  onTestFinished(async () => void (await server.stop()));
   expect(server.log).toContain('the frontends have threads of their own');
   return server;
 }
@@ -35,7 +30,7 @@ function clientsOf(server: ServerProcess, count: number): InferClient[] {
   const clients = Array.from({ length: count }, (_, i) =>
     i % 2 === 0 ? httpClient(server.ports) : grpcClient(server.ports),
   );
-  for (const client of clients) closers.push(() => client.close());
+  for (const client of clients) onTestFinished(() => client.close());
   return clients;
 }
 

@@ -1,16 +1,11 @@
 import { appendFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 
 import { placeVersion, versionedModel } from '../models/versioned-model.ts';
 import { httpClient } from './load-clients.ts';
 import { ServerProcess, temporaryFolder } from './server-process.ts';
-
-const closers: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
 
 interface Running {
   readonly repository: string;
@@ -19,10 +14,10 @@ interface Running {
 
 async function start(flags: readonly string[], prepare: (repository: string) => Promise<void>): Promise<Running> {
   const { path, dispose } = await temporaryFolder();
-  closers.push(dispose);
+  onTestFinished(dispose);
   await prepare(path);
   const server = await ServerProcess.start(path, flags);
-  closers.push(() => server.stop());
+  onTestFinished(async () => void (await server.stop()));
   return { repository: path, server };
 }
 

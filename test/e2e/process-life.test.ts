@@ -3,27 +3,22 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 
 import { loopModel } from '../engine/loop-model.ts';
 import { placeVersion } from '../models/versioned-model.ts';
 import { frontendThreads } from './frontend-thread-counts.ts';
 import { ServerProcess, temporaryFolder } from './server-process.ts';
 
-const closers: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
-
 async function newRepository(): Promise<string> {
   const { path, dispose } = await temporaryFolder();
-  closers.push(dispose);
+  onTestFinished(dispose);
   return path;
 }
 
 async function spawned(repository: string, flags: readonly string[] = []): Promise<ServerProcess> {
   const server = await ServerProcess.spawn(repository, flags);
-  closers.push(() => server.kill());
+  onTestFinished(() => server.kill());
   return server;
 }
 
@@ -112,7 +107,7 @@ describe('the end of the process', () => {
     const repository = await newRepository();
     await placeVersion(repository, 'adder', 1);
     const server = await ServerProcess.start(repository);
-    closers.push(() => server.kill());
+    onTestFinished(() => server.kill());
     process.kill(server.pid, 'SIGUSR1');
     await untilLogged(server, 'SIGUSR1 is ignored');
     expect(server.log).not.toContain('Debugger listening');
@@ -132,7 +127,7 @@ describe('loads of the real server', () => {
     const repository = await newRepository();
     await placeEndless(repository);
     const server = await ServerProcess.start(repository, ['--model-control-mode=explicit']);
-    closers.push(() => server.kill());
+    onTestFinished(() => server.kill());
     const loading = load(server, 'endless');
     await untilLogged(server, '"msg":"loading"');
     expect((await unload(server, 'endless')).status).toBe(200);
@@ -146,7 +141,7 @@ describe('loads of the real server', () => {
     const repository = await newRepository();
     await placeVersion(repository, 'adder', 1);
     const server = await ServerProcess.start(repository, ['--model-control-mode=explicit']);
-    closers.push(() => server.kill());
+    onTestFinished(() => server.kill());
     for (let round = 0; round < 10; round++) {
       const broken = { parameters: { config: '{}', 'file:1/model.onnx': Buffer.from('no model').toString('base64') } };
       const loads = [load(server, 'adder', broken), load(server, 'adder')];

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 
 import { placeVersion } from '../models/versioned-model.ts';
 import { askUntil, grpcClient, httpClient, type InferClient, type Tally } from './load-clients.ts';
@@ -7,21 +7,16 @@ import { ServerProcess, temporaryFolder } from './server-process.ts';
 const clientsPerProtocol = 8;
 const reloads = 10;
 
-const closers: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
-
 async function repositoryWithVersion1(): Promise<string> {
   const { path, dispose } = await temporaryFolder();
-  closers.push(dispose);
+  onTestFinished(dispose);
   await placeVersion(path, 'adder', 1);
   return path;
 }
 
 async function startServer(repository: string, flags: readonly string[]): Promise<ServerProcess> {
   const server = await ServerProcess.start(repository, flags);
-  closers.push(() => server.stop());
+  onTestFinished(async () => void (await server.stop()));
   return server;
 }
 

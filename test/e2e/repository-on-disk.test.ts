@@ -2,27 +2,22 @@ import { execFileSync } from 'node:child_process';
 import { appendFile, copyFile, mkdir, readFile, rename, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 
 import { doublingLoop, endlessLoop } from '../models/costly-models.ts';
 import { placeVersion, versionedModel } from '../models/versioned-model.ts';
 import { httpClient } from './load-clients.ts';
 import { ServerProcess, temporaryFolder } from './server-process.ts';
 
-const closers: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
-
 async function newRepository(): Promise<string> {
   const { path, dispose } = await temporaryFolder();
-  closers.push(dispose);
+  onTestFinished(dispose);
   return path;
 }
 
 async function start(repository: string, flags: readonly string[] = []): Promise<ServerProcess> {
   const server = await ServerProcess.start(repository, flags);
-  closers.push(() => server.kill());
+  onTestFinished(() => server.kill());
   return server;
 }
 
@@ -57,7 +52,7 @@ describe('a repository on disk', () => {
     await mkdir(join(repository, 'm', '1'), { recursive: true });
     await writeFile(file, bytes.subarray(0, 40));
     const server = await ServerProcess.spawn(repository);
-    closers.push(() => server.kill());
+    onTestFinished(() => server.kill());
     // As a copy that goes on: however late the server looks, the file is young.
     for (let i = 0; i < 120 && !server.log.includes('waiting for'); i++) {
       await sleep(500);
