@@ -11,12 +11,14 @@ import {
   Metadata as WireMetadata,
 } from '@grpc/grpc-js';
 import { type Caller, Cancellation } from '../../../../inference/context.ts';
+import type { MemoryBudget } from '../../../../inference/memory-budget.ts';
 import type { Logger } from '../../../../logger.ts';
 import type { GrpcConfig } from '../../../../server/server-config.ts';
 import type { Clock } from '../../../../time.ts';
 import type { InflatedMessage } from '../../../inflate.ts';
 import type { MessageMemory } from '../../../message-pool.ts';
 import { acceptedEncodingsOf, compressedFlag, takeEncoding } from './internals.ts';
+import { adoptFor, type BudgetedCall, holdFor, releaseAllOf, releaseFor, reserveFor } from '../call-budget.ts';
 import { chooseEncoding, deflateMessage, type Encoding, inflateMessage, knownEncodings } from '../compression.ts';
 import { statusCode, statusMessage, statusOf } from '../status.ts';
 import type { CallContext, GrpcStatus, OutgoingMessage } from '../transport.ts';
@@ -47,15 +49,15 @@ function compressionFor(
 
 const nothing = (): void => undefined;
 
-export abstract class GrpcJsCall extends ServerInterceptingCall implements CallContext {
+export abstract class GrpcJsCall extends ServerInterceptingCall implements CallContext, BudgetedCall {
   readonly receivedAtMs: number;
   readonly deadlineMs: number;
   readonly cancellation = new Cancellation();
   protected readonly inner: ServerInterceptingCallInterface;
   protected readonly surroundings: CallSurroundings;
-  protected isEnded = false;
+  isEnded = false;
   /** Bytes that the call has reserved; released when it ends. */
-  #reservedBytes = 0;
+  reservedBytes = 0;
   readonly #path: string;
   readonly #encoding: string | null;
   readonly #compression: ResponseCompression | null;
@@ -90,27 +92,24 @@ export abstract class GrpcJsCall extends ServerInterceptingCall implements CallC
     return { protocol: 'grpc', address: this.inner.getPeer().replace(/:\d+$/, '') };
   }
 
+  get budget(): MemoryBudget {
+    return this.surroundings.memory.budget;
+  }
+
   reserve(bytes: number): void {
-    if (this.isEnded) return;
-    const { budget } = this.surroundings.memory;
-    if (!budget.reserve(bytes, this.#reservedBytes)) throw budget.exhausted(bytes);
-    this.#reservedBytes += bytes;
+    reserveFor(this, bytes);
   }
 
   hold(bytes: number): void {
-    if (this.isEnded) return;
-    this.#reservedBytes += bytes;
-    this.surroundings.memory.budget.add(bytes);
+    holdFor(this, bytes);
   }
 
   release(bytes: number): void {
-    if (this.isEnded) return;
-    this.#reservedBytes -= bytes;
-    this.surroundings.memory.budget.release(bytes);
+    releaseFor(this, bytes);
   }
 
   checkAnswer(bytes: number, requestBytes: number): void {
-    this.surroundings.memory.budget.checkAnswer(bytes, requestBytes);
+    this.budget.checkAnswer(bytes, requestBytes);
   }
 
   metadataValue(key: string): string | null {
@@ -164,8 +163,7 @@ export abstract class GrpcJsCall extends ServerInterceptingCall implements CallC
 
   /** Passes bytes that were reserved elsewhere to the call, which releases them. */
   protected adopt(bytes: number): void {
-    if (this.isEnded) this.surroundings.memory.budget.release(bytes);
-    else this.#reservedBytes += bytes;
+    adoptFor(this, bytes);
   }
 
   /**
@@ -181,14 +179,13 @@ export abstract class GrpcJsCall extends ServerInterceptingCall implements CallC
       encoding: this.#encoding as string,
       maxMessageBytes: config.maxMessageBytes,
       memory,
-      ownBytes: this.#reservedBytes,
+      ownBytes: this.reservedBytes,
     });
   }
 
   #end(): void {
     this.isEnded = true;
-    this.surroundings.memory.budget.release(this.#reservedBytes);
-    this.#reservedBytes = 0;
+    releaseAllOf(this);
     this.closed();
   }
 

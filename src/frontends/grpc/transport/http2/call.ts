@@ -5,6 +5,7 @@ import type { HeaderField } from '../../../../http2/header-field.ts';
 import { ConnectionError, errorCode } from '../../../../http2/error-code.ts';
 import { writeUint32 } from '../../../../http2/frame-format.ts';
 import type { Http2Stream, StreamReceiver } from '../../../../http2/stream.ts';
+import type { MemoryBudget } from '../../../../inference/memory-budget.ts';
 import type { Logger } from '../../../../logger.ts';
 import type { GrpcConfig } from '../../../../server/server-config.ts';
 import type { Clock } from '../../../../time.ts';
@@ -12,6 +13,7 @@ import type { CallHead } from './call-head.ts';
 import { prefixBytes } from './message-assembler.ts';
 import type { MessageMemory } from '../../../message-pool.ts';
 import type { InflatedMessage } from '../../../inflate.ts';
+import { adoptFor, type BudgetedCall, holdFor, releaseAllOf, releaseFor, reserveFor } from '../call-budget.ts';
 import { chooseEncoding, deflateMessage, type Encoding, inflateMessage } from '../compression.ts';
 import type { OpenCalls } from '../open-calls.ts';
 import { statusCode, statusOf } from '../status.ts';
@@ -27,15 +29,15 @@ export interface Http2CallSurroundings {
   readonly pool: MessageMemory;
 }
 
-export abstract class Http2Call implements CallContext, InferenceContext, StreamReceiver {
+export abstract class Http2Call implements CallContext, BudgetedCall, InferenceContext, StreamReceiver {
   readonly receivedAtMs: number;
   readonly deadlineMs: number;
   readonly cancellation = new Cancellation();
   protected readonly stream: Http2Stream;
   protected readonly surroundings: Http2CallSurroundings;
-  protected isEnded = false;
+  isEnded = false;
   /** Bytes that the call has reserved, first for its fields; released when it ends. */
-  #reservedBytes: number;
+  reservedBytes: number;
   readonly #path: string;
   readonly #fields: readonly HeaderField[];
   readonly #encoding: string;
@@ -63,7 +65,7 @@ export abstract class Http2Call implements CallContext, InferenceContext, Stream
     this.surroundings = surroundings;
     this.receivedAtMs = clock.now();
     this.deadlineMs = this.receivedAtMs + timeout;
-    this.#reservedBytes = head.bytes;
+    this.reservedBytes = head.bytes;
     this.#path = path;
     this.#fields = fields;
     this.#encoding = head.encoding;
@@ -84,33 +86,26 @@ export abstract class Http2Call implements CallContext, InferenceContext, Stream
     for (const { name, value } of this.#fields) if (!isReserved(name)) yield [name, value];
   }
 
+  get budget(): MemoryBudget {
+    return this.surroundings.pool.budget;
+  }
+
   reserve(bytes: number): void {
-    if (this.isEnded) return;
-    const { budget } = this.surroundings.pool;
-    if (!budget.reserve(bytes, this.#reservedBytes)) throw budget.exhausted(bytes);
-    this.#reservedBytes += bytes;
+    reserveFor(this, bytes);
   }
 
   hold(bytes: number): void {
-    if (this.isEnded) return;
-    this.#reservedBytes += bytes;
-    this.surroundings.pool.budget.add(bytes);
+    holdFor(this, bytes);
   }
 
   release(bytes: number): void {
-    if (this.isEnded) return;
-    this.#reservedBytes -= bytes;
-    this.surroundings.pool.budget.release(bytes);
+    releaseFor(this, bytes);
   }
 
   checkAnswer(bytes: number, requestBytes: number): void {
     const { streams, limits } = this.stream.connection;
     const isBehind = streams.heldBytes > limits.maxHeldBytes;
-    this.surroundings.pool.budget.checkAnswer(bytes, requestBytes, isBehind);
-  }
-
-  protected get reservedBytes(): number {
-    return this.#reservedBytes;
+    this.budget.checkAnswer(bytes, requestBytes, isBehind);
   }
 
   abstract onData(bytes: Buffer, start: number, end: number): void;
@@ -151,8 +146,7 @@ export abstract class Http2Call implements CallContext, InferenceContext, Stream
 
   /** Passes bytes that were reserved elsewhere to the call, which releases them. */
   protected adopt(bytes: number): void {
-    if (this.isEnded) this.surroundings.pool.budget.release(bytes);
-    else this.#reservedBytes += bytes;
+    adoptFor(this, bytes);
   }
 
   /**
@@ -167,14 +161,13 @@ export abstract class Http2Call implements CallContext, InferenceContext, Stream
       encoding: this.#encoding,
       maxMessageBytes: config.maxMessageBytes,
       memory,
-      ownBytes: this.#reservedBytes,
+      ownBytes: this.reservedBytes,
     });
   }
 
   #end(): void {
     this.isEnded = true;
-    this.surroundings.pool.budget.release(this.#reservedBytes);
-    this.#reservedBytes = 0;
+    releaseAllOf(this);
     this.closed();
   }
 
