@@ -1,5 +1,5 @@
 /**
- * Numbers as JSON text, straight into bytes. A float of 32 bits is written in the shortest form that reads back as the
+ * Floats as JSON text, straight into bytes. A float of 32 bits is written in the shortest form that reads back as the
  * same float: the text of the double that it widens to is twice as long and takes longer to make.
  */
 
@@ -21,32 +21,22 @@ const integersFrom = 2 ** 23;
 const plainFrom = 1e-5;
 const plainBelow = 1e9;
 
-/** All of these functions return the position after the written bytes; there must be room for `maxNumberBytes`. */
-export function writeText(target: Buffer, at: number, text: string): number {
+function writeText(target: Buffer, at: number, text: string): number {
   for (let i = 0; i < text.length; i++) target[at + i] = text.charCodeAt(i);
   return at + text.length;
 }
 
-/** The text of JavaScript, except for the sign of zero; NaN and the infinities are bare words. */
-export const writeDouble = (target: Buffer, at: number, value: number): number =>
-  writeText(target, at, Object.is(value, -0) ? '-0.0' : String(value));
-
-export function writeInteger(target: Buffer, at: number, value: number): number {
-  if (value < 0) {
-    target[at] = minus;
-    return writeInteger(target, at + 1, -value);
-  }
-  if (value >= plainBelow) return writeText(target, at, String(value));
-  return writeDigits(target, at, value, digitsOf(value));
-}
-
-/** @param value a float of 32 bits, as the double that it widens to. */
+/**
+ * @param value a float of 32 bits, as the double that it widens to; NaN and the infinities are bare words.
+ * @returns the position after the written bytes; there must be room for `maxNumberBytes`.
+ */
 export function writeFloat(target: Buffer, at: number, value: number): number {
   if (value < 0) {
     target[at] = minus;
     return writePositive(target, at + 1, -value);
   }
-  return value > 0 ? writePositive(target, at, value) : writeDouble(target, at, value);
+  if (value > 0) return writePositive(target, at, value);
+  return writeText(target, at, Object.is(value, -0) ? '-0.0' : String(value));
 }
 
 function writePositive(target: Buffer, at: number, value: number): number {

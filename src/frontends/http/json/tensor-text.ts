@@ -9,7 +9,7 @@ import type { Datatype } from '../../../tensor/datatype.ts';
 import { bfloat16Number, float16Number } from '../../../tensor/float16.ts';
 import { type TypedElements, typedElements } from '../../../tensor/typed-elements.ts';
 import type { JsonBytes } from './text-bytes.ts';
-import { maxNumberBytes, writeDouble, writeFloat, writeInteger, writeText } from './number-bytes.ts';
+import { maxNumberBytes, writeFloat } from './number-bytes.ts';
 
 /** Elements of a run, which take a millisecond or two. */
 const runElements = 8192;
@@ -28,59 +28,86 @@ export interface TensorRuns {
 }
 
 export const tensorRuns = (datatype: Datatype, data: Uint8Array): TensorRuns =>
-  datatype === 'BYTES' ? new StringRuns(data) : new NumberRuns(typedElements(datatype, data), writerOf(datatype));
+  datatype === 'BYTES' ? new StringRuns(data) : new NumberRuns(typedElements(datatype, data), textOf(datatype));
 
-type WriteElement = (target: Buffer, at: number, element: never) => number;
+/** The text of the elements in `[from, end)`, with commas between them. */
+type RunText = (elements: never, from: number, end: number) => string;
 
-const writeBoolean = (target: Buffer, at: number, element: number): number =>
-  writeText(target, at, element === 0 ? 'false' : 'true');
-const writeBigInt = (target: Buffer, at: number, element: bigint): number => writeText(target, at, String(element));
-const writeHalf = (target: Buffer, at: number, bits: number): number => writeFloat(target, at, float16Number(bits));
-const writeBrain = (target: Buffer, at: number, bits: number): number => writeFloat(target, at, bfloat16Number(bits));
+const joined = (elements: TypedElements, from: number, end: number): string =>
+  (end - from === elements.length ? elements : elements.subarray(from, end)).join();
 
-function writerOf(datatype: Datatype): WriteElement {
+const booleans = (elements: Uint8Array, from: number, end: number): string =>
+  Array.from(elements.subarray(from, end), (element) => element !== 0).join();
+
+/** The text of JavaScript, except for the sign of zero; NaN and the infinities are bare words. */
+function doubles(elements: Float64Array, from: number, end: number): string {
+  for (let i = from; i < end; i++) {
+    if (Object.is(elements[i], -0)) {
+      return Array.from(elements.subarray(from, end), (value) =>
+        Object.is(value, -0) ? '-0.0' : String(value),
+      ).join();
+    }
+  }
+  return joined(elements, from, end);
+}
+
+/** Where floats are written before they become a string; grows to what one run needs. */
+let scratch = Buffer.allocUnsafeSlow(64 * (maxNumberBytes + 1));
+
+const floats =
+  (numberOf: ((bits: number) => number) | null): RunText =>
+  (elements: Float32Array | Uint16Array, from: number, end: number) => {
+    const mostBytes = (end - from) * (maxNumberBytes + 1);
+    if (mostBytes > scratch.length) scratch = Buffer.allocUnsafeSlow(mostBytes);
+    const target = scratch;
+    let at = 0;
+    for (let i = from; i < end; i++) {
+      if (i > from) target[at++] = comma;
+      const element = elements[i] as number;
+      at = writeFloat(target, at, numberOf === null ? element : numberOf(element));
+    }
+    return target.toString('latin1', 0, at);
+  };
+
+const singles = floats(null);
+const halves = floats(float16Number);
+const brains = floats(bfloat16Number);
+
+function textOf(datatype: Datatype): RunText {
   switch (datatype) {
     case 'BOOL':
-      return writeBoolean;
+      return booleans;
     case 'FP16':
-      return writeHalf;
+      return halves;
     case 'BF16':
-      return writeBrain;
+      return brains;
     case 'FP32':
-      return writeFloat;
+      return singles;
     case 'FP64':
-      return writeDouble;
-    case 'INT64':
-    case 'UINT64':
-      return writeBigInt;
+      return doubles;
     default:
-      return writeInteger;
+      return joined;
   }
 }
 
+/** A run is made as a string: the answer of a small tensor stays one. */
 class NumberRuns implements TensorRuns {
   readonly replaced = 0;
   readonly #elements: TypedElements;
-  readonly #write: WriteElement;
+  readonly #text: RunText;
   #index = 0;
 
-  constructor(elements: TypedElements, write: WriteElement) {
+  constructor(elements: TypedElements, text: RunText) {
     this.#elements = elements;
-    this.#write = write;
+    this.#text = text;
   }
 
   next(target: JsonBytes): boolean {
     const elements = this.#elements;
-    const write = this.#write;
-    const end = Math.min(elements.length, this.#index + runElements);
-    target.reserve((end - this.#index) * (maxNumberBytes + 1));
-    const { bytes } = target;
-    let { at } = target;
-    for (let i = this.#index; i < end; i++) {
-      if (i > 0) bytes[at++] = comma;
-      at = write(bytes, at, elements[i] as never);
-    }
-    target.at = at;
+    const from = this.#index;
+    const end = Math.min(elements.length, from + runElements);
+    if (from > 0) target.text(',');
+    if (end > from) target.text(this.#text(elements as never, from, end));
     this.#index = end;
     return end < elements.length;
   }
