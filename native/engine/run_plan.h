@@ -61,11 +61,11 @@ class RunPlan {
   /// Lets the runtime allocate the outputs.
   Status BindOutputsToRuntime() noexcept;
 
-  /// Remembers the shapes of a run whose outputs the runtime allocated, where they may be foretold.
+  /// Remembers the shapes of a run whose outputs the runtime allocated, where they may be predicted.
   void Learn(const Session& session, std::span<const JobOutput> outputs, size_t output_bytes) noexcept;
-  /// Forgets them: a run did not answer as foretold.
+  /// Forgets them: a run did not answer as predicted.
   void Forget() noexcept;
-  /// True once, for the first run with foretold outputs: the runner then looks whether they were really
+  /// True once, for the first run with predicted outputs: the runner then looks whether they were really
   /// written.
   bool TakeFirstPrediction() noexcept { return std::exchange(is_unproven_, false); }
 

@@ -159,7 +159,7 @@ TEST("takes more kinds of batches than it keeps prepared") {
   }
 }
 
-TEST("runs a batch with effects once, also where a shape was foretold wrongly") {
+TEST("runs a batch with effects once, also where a shape was predicted wrongly") {
   auto session = Open(UnaryModel("NonZero", ort::kFloat, {4}, ort::kInt64));
   REQUIRE(session.ok());
   auto runner = BatchRunner::Create(session.value());
@@ -174,7 +174,7 @@ TEST("runs a batch with effects once, also where a shape was foretold wrongly") 
     CHECK_EQUAL(job.outputs[0].shape[1], last == 1.0f ? 4 : 3);
     Release(*runner.value(), job);
   }
-  // Nothing was foretold, so nothing was disproved.
+  // Nothing was predicted, so nothing was disproved.
   CHECK(!session.value()->IsOutputUnpredictable(0));
 }
 

@@ -62,7 +62,7 @@ export class LinkHost implements CallHost {
   }
 
   /** Allocations in pages of this side that are not released: 0 when no call is open. */
-  get openThings(): number {
+  get openAllocations(): number {
     return this.#side.arena.openCount;
   }
 

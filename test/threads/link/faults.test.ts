@@ -62,7 +62,7 @@ describe('the memory of answers over a link', () => {
     await expect(ask(10, 300_000, limited)).rejects.toMatchObject({ code: 'resource_exhausted' });
     expect(limited.fake.unreleased).toBe(0);
     await limited.settle();
-    expect(limited.host.openThings).toBe(0);
+    expect(limited.host.openAllocations).toBe(0);
     (await ask(10, 100_000, limited)).release();
     limited.budgets.frontend.release(800_000);
     await limited.settle();

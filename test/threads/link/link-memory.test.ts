@@ -101,7 +101,7 @@ describe('pages of a link', () => {
 describe('the account of a link', () => {
   const expectNothingOpen = async (): Promise<void> => {
     await link.settle();
-    expect([link.server.arena.openCount, link.host.openThings]).toEqual([0, 0]);
+    expect([link.server.arena.openCount, link.host.openAllocations]).toEqual([0, 0]);
     expect([link.budgets.host.totalBytes, link.budgets.frontend.totalBytes]).toEqual([0, 0]);
   };
 

@@ -64,7 +64,7 @@ async function give(id: string, text: string, isFinal: boolean): Promise<void> {
 
 async function expectNothingOpen(): Promise<void> {
   await link.settle();
-  expect([link.server.arena.openCount, link.host.openThings, link.fake.unreleased]).toEqual([0, 0, 0]);
+  expect([link.server.arena.openCount, link.host.openAllocations, link.fake.unreleased]).toEqual([0, 0, 0]);
   expect([link.budgets.host.totalBytes, link.budgets.frontend.totalBytes]).toEqual([0, 0]);
 }
 
