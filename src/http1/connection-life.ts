@@ -1,6 +1,7 @@
 /** How a connection ends, and the time limits for requests and answers that a client leaves unfinished. */
 
 import type { Duplex } from 'node:stream';
+import type { IsMemoryShort } from '../sockets/socket-keeper.ts';
 import type { SocketWriter } from '../sockets/socket-writer.ts';
 import { StallWatch } from '../sockets/stall-watch.ts';
 import type { Http1Limits } from './limits.ts';
@@ -22,6 +23,7 @@ export class ConnectionLifecycle {
   readonly #output: SocketWriter;
   readonly #limits: Http1Limits;
   readonly #stall: StallWatch;
+  readonly #isMemoryShort: IsMemoryShort | null;
   /** Completely received requests: while the number stays the same, the client is in the same phase. */
   #received = 0;
   #receivedAtTick = 0;
@@ -31,13 +33,21 @@ export class ConnectionLifecycle {
   #isEnding = false;
   #endingSinceMs = -1;
 
-  constructor(connection: LifecycleOwner, socket: Duplex, output: SocketWriter, limits: Http1Limits, nowMs: number) {
+  constructor(
+    connection: LifecycleOwner,
+    socket: Duplex,
+    output: SocketWriter,
+    limits: Http1Limits,
+    isMemoryShort: IsMemoryShort | null,
+    nowMs: number,
+  ) {
     this.#connection = connection;
     this.#socket = socket;
     this.#output = output;
     this.#limits = limits;
+    this.#isMemoryShort = isMemoryShort;
     this.#sinceMs = nowMs;
-    this.#stall = new StallWatch(output, limits.stallTimeoutMs, nowMs);
+    this.#stall = new StallWatch(output, nowMs);
   }
 
   /** A request was completely received. */
@@ -65,7 +75,9 @@ export class ConnectionLifecycle {
   }
 
   tick(nowMs: number): void {
-    if (this.#stall.isStalled(nowMs)) this.#socket.destroy();
+    const { stallTimeoutMs, shortStallTimeoutMs } = this.#limits;
+    const limitMs = this.#isMemoryShort?.() ? shortStallTimeoutMs : stallTimeoutMs;
+    if (this.#stall.isStalled(nowMs, limitMs)) this.#socket.destroy();
     if (this.#isEnding) this.#linger(nowMs);
     else this.#checkClient(nowMs);
   }

@@ -8,7 +8,7 @@ import type { Duplex } from 'node:stream';
 import type { ChunkPool } from '../sockets/chunk-pool.ts';
 import type { FlushTurn } from '../sockets/flush-turn.ts';
 import { addressOfPeer } from '../sockets/peer-address.ts';
-import type { SocketUser } from '../sockets/socket-keeper.ts';
+import type { IsMemoryShort, SocketUser } from '../sockets/socket-keeper.ts';
 import { type CountWaiting, SocketWriter } from '../sockets/socket-writer.ts';
 import type { Clock } from '../time.ts';
 import { type AnswerOwner, AnswerQueue } from './answer-queue.ts';
@@ -39,6 +39,7 @@ export interface ConnectionSurroundings {
   readonly turn: FlushTurn;
   /** Counts bytes that wait for the peers. */
   readonly countWaiting?: CountWaiting | null;
+  readonly isMemoryShort?: IsMemoryShort | null;
 }
 
 /** Stands for a request whose head could not be read. */
@@ -67,14 +68,14 @@ export class Http1Connection implements RequestConnection, AnswerOwner, SocketUs
   #whenWritten: (() => void) | null = null;
 
   constructor(socket: Duplex, surroundings: ConnectionSurroundings) {
-    const { limits, clock, pool, turn, countWaiting = null } = surroundings;
+    const { limits, clock, pool, turn, countWaiting = null, isMemoryShort = null } = surroundings;
     this.#socket = socket;
     this.#surroundings = surroundings;
     const output = new SocketWriter(socket, pool, turn, countWaiting);
     this.#writer = new AnswerWriter(output);
     this.#heads = new HeadReader(limits.maxHeadBytes);
     this.#answers = new AnswerQueue(this.#writer, limits, clock, this, countWaiting);
-    this.lifecycle = new ConnectionLifecycle(this, socket, output, limits, clock.now());
+    this.lifecycle = new ConnectionLifecycle(this, socket, output, limits, isMemoryShort, clock.now());
   }
 
   get peerAddress(): string {

@@ -25,6 +25,8 @@ export interface Http1Limits {
   readonly idleTimeoutMs: number;
   /** A socket that takes no bytes for so long while some wait for it is closed. */
   readonly stallTimeoutMs: number;
+  /** The same while memory is short: answers that nobody takes are a large part of it then. */
+  readonly shortStallTimeoutMs: number;
   /** How long a connection is still read after its last answer, so that the answer is not lost to a reset. */
   readonly lingerMs: number;
 }
@@ -41,5 +43,6 @@ export const defaultLimits: Http1Limits = {
   // Longer than the idle timeout of load balancers, so that they close idle connections and not the server.
   idleTimeoutMs: 75_000,
   stallTimeoutMs: 60_000,
+  shortStallTimeoutMs: 5000,
   lingerMs: 1000,
 };

@@ -33,6 +33,7 @@ export class Http1Server {
       pool: new ChunkPool(),
       turn: new FlushTurn(),
       countWaiting: links.countWaiting ?? null,
+      isMemoryShort: links.isMemoryShort ?? null,
     };
   }
 

@@ -6,6 +6,7 @@
 
 import type { Duplex } from 'node:stream';
 import { addressOfPeer } from '../sockets/peer-address.ts';
+import type { IsMemoryShort } from '../sockets/socket-keeper.ts';
 import { StallWatch } from '../sockets/stall-watch.ts';
 import { type ConnectionError, calmDown, errorCode, protocolError } from './error-code.ts';
 import { defaultWindowBytes, maxStreamId } from './frame-format.ts';
@@ -42,6 +43,7 @@ export class ConnectionLifecycle {
   readonly #socket: Duplex;
   readonly #limits: Http2Limits;
   readonly #stall: StallWatch;
+  readonly #isMemoryShort: IsMemoryShort | null;
   readonly #startedAtMs: number;
   readonly #ageMs: number;
   #receivedAtMs: number;
@@ -57,11 +59,18 @@ export class ConnectionLifecycle {
   #pumpedBytes = 0;
   #pumpedAtMs: number;
 
-  constructor(connection: LifecycleOwner, socket: Duplex, limits: Http2Limits, nowMs: number) {
+  constructor(
+    connection: LifecycleOwner,
+    socket: Duplex,
+    limits: Http2Limits,
+    isMemoryShort: IsMemoryShort | null,
+    nowMs: number,
+  ) {
     this.#connection = connection;
     this.#socket = socket;
     this.#limits = limits;
-    this.#stall = new StallWatch(connection.writer.output, limits.stallTimeoutMs, nowMs);
+    this.#isMemoryShort = isMemoryShort;
+    this.#stall = new StallWatch(connection.writer.output, nowMs);
     this.#startedAtMs = nowMs;
     this.#receivedAtMs = nowMs;
     this.#pumpedAtMs = nowMs;
@@ -169,8 +178,10 @@ export class ConnectionLifecycle {
     if (heldBytes === 0 || pumpedBytes !== this.#pumpedBytes) this.#pumpedAtMs = nowMs;
     this.#pumpedBytes = pumpedBytes;
     // A peer can also stall by opening no window.
-    const isHeldUp = nowMs - this.#pumpedAtMs >= this.#limits.stallTimeoutMs;
-    if (this.#stall.isStalled(nowMs) || isHeldUp) this.#socket.destroy();
+    const { stallTimeoutMs, shortStallTimeoutMs } = this.#limits;
+    const limitMs = this.#isMemoryShort?.() ? shortStallTimeoutMs : stallTimeoutMs;
+    const isHeldUp = nowMs - this.#pumpedAtMs >= limitMs;
+    if (this.#stall.isStalled(nowMs, limitMs) || isHeldUp) this.#socket.destroy();
   }
 
   #checkAge(nowMs: number): void {

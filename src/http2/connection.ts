@@ -10,7 +10,7 @@ import type { ChunkPool } from '../sockets/chunk-pool.ts';
 import type { Http2Clock } from './clock.ts';
 import { ConnectionIntake } from './connection-intake.ts';
 import { ConnectionLifecycle } from './connection-life.ts';
-import type { SocketUser } from '../sockets/socket-keeper.ts';
+import type { IsMemoryShort, SocketUser } from '../sockets/socket-keeper.ts';
 import { type CountWaiting, SocketWriter } from '../sockets/socket-writer.ts';
 import { ControlFrames } from './control-frames.ts';
 import { ConnectionError, connectionErrorOf, errorCode, frameSizeError, protocolError } from './error-code.ts';
@@ -36,6 +36,7 @@ export interface ConnectionSurroundings {
   readonly turn: FlushTurn;
   /** Counts bytes that wait for the peers. */
   readonly countWaiting?: CountWaiting | null;
+  readonly isMemoryShort?: IsMemoryShort | null;
 }
 
 /** The default header table of peers, which our SETTINGS do not change. */
@@ -61,7 +62,7 @@ export class Http2Connection implements FrameSink, SocketUser {
   #isDataEnd = false;
 
   constructor(socket: Duplex, surroundings: ConnectionSurroundings) {
-    const { limits, clock, pool, turn, countWaiting = null } = surroundings;
+    const { limits, clock, pool, turn, countWaiting = null, isMemoryShort = null } = surroundings;
     this.#surroundings = surroundings;
     this.limits = limits;
     this.writer = new FrameWriter(new SocketWriter(socket, pool, turn, countWaiting), this.peer);
@@ -69,7 +70,7 @@ export class Http2Connection implements FrameSink, SocketUser {
     this.#decoder = new HpackDecoder(headerTableBytes, limits.maxHeaderListBytes);
     this.#guard = new AbuseGuard(limits, clock.now());
     this.intake = new ConnectionIntake(this.writer, limits);
-    this.lifecycle = new ConnectionLifecycle(this, socket, limits, clock.now());
+    this.lifecycle = new ConnectionLifecycle(this, socket, limits, isMemoryShort, clock.now());
     this.#control = new ControlFrames(this, this.#guard);
     this.lifecycle.greet();
   }

@@ -32,6 +32,8 @@ export interface Http2Limits {
   readonly handshakeTimeoutMs: number;
   /** A connection that takes no bytes for so long while some wait for its socket or its windows is closed. */
   readonly stallTimeoutMs: number;
+  /** The same while memory is short: answers that nobody takes are a large part of it then. */
+  readonly shortStallTimeoutMs: number;
   /** PING after so long without a byte from the peer. */
   readonly keepaliveTimeMs: number;
   /** The connection is closed when that PING is not answered for so long. */
@@ -60,6 +62,7 @@ export const defaultLimits: Http2Limits = {
   resetsPerSecond: 500,
   handshakeTimeoutMs: 8000,
   stallTimeoutMs: 120_000,
+  shortStallTimeoutMs: 5000,
   keepaliveTimeMs: 7_200_000,
   keepaliveTimeoutMs: 20_000,
   maxConnectionAgeMs: Infinity,

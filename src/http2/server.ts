@@ -31,6 +31,7 @@ export class Http2Server {
       pool: new ChunkPool(),
       turn: new FlushTurn(),
       countWaiting: links.countWaiting ?? null,
+      isMemoryShort: links.isMemoryShort ?? null,
     };
   }
 

@@ -39,11 +39,18 @@ const leastExcessBytes = 1024 * 1024;
 const othersBytes = 64 * 1024;
 const othersShare = 16;
 
+/** The part of the limit from which on memory is short, as one less this part: before requests are refused. */
+const shortShare = 4;
+
+/** Waiting bytes of a client that are no sign of one that does not read. */
+const unsharedBytes = 1024 * 1024;
+
 export class MemoryBudget {
   readonly limitBytes: number;
   /** The accounts of all threads, to be given to `MemoryBudget` in another thread. */
   readonly shared: SharedArrayBuffer;
   readonly #requestLimitBytes: number;
+  readonly #shortBytes: number;
   /** The limit for the smallest messages. */
   readonly #lastLimitBytes: number;
   /** Bytes that others may have beside a request that is alone. */
@@ -60,6 +67,7 @@ export class MemoryBudget {
    */
   constructor(limitBytes: number, shared: SharedArrayBuffer = MemoryBudget.accounts(1), account = 0) {
     this.limitBytes = limitBytes;
+    this.#shortBytes = limitBytes - Math.floor(limitBytes / shortShare);
     this.#requestLimitBytes = limitBytes - Math.floor(limitBytes / answerShare);
     this.#lastLimitBytes = limitBytes + Math.max(leastExcessBytes, Math.floor(limitBytes / excessShare));
     this.#othersBytes = Math.min(othersBytes, Math.floor(limitBytes / othersShare));
@@ -113,19 +121,27 @@ export class MemoryBudget {
   }
 
   /**
-   * Whether an answer may be kept until its client has taken it. Reserves nothing: waiting answers are counted where
-   * they wait.
+   * Throws unless an answer may be kept until its client has taken it. Nothing is taken by this: what waits is counted
+   * where it waits.
    *
-   * @param ownBytes Bytes that its request has taken and is about to release.
-   * @param isBehind Whether more answers wait for this client than for one that reads; then only half of the limit
-   * counts.
-   * @throws InferenceError `resource_exhausted` when answers that clients do not read have taken the memory.
+   * A client for which much waits already gets no more than the memory that would still be left for everybody else, so
+   * that a few clients that do not read share a part of the memory however much they ask for.
+   *
+   * @param ownBytes What its request has taken and is about to give back.
+   * @param waitingBytes What waits for this client already.
+   * @throws InferenceError `resource_exhausted` when unread answers have taken the memory.
    */
-  checkAnswer(bytes: number, ownBytes: number, isBehind = false): void {
+  checkAnswer(bytes: number, ownBytes: number, waitingBytes = 0): void {
     if (bytes <= freeAnswerBytes) return;
     const others = this.totalBytes - ownBytes;
-    const limit = isBehind ? this.limitBytes / 2 : this.limitBytes;
-    if (others + bytes > limit && others > this.#othersBytes) throw this.#noRoomForAnswer(bytes);
+    if (waitingBytes > unsharedBytes && waitingBytes + bytes > this.#shortBytes - others)
+      throw this.#noRoomForAnswer(bytes);
+    if (others + bytes > this.limitBytes && others > this.#othersBytes) throw this.#noRoomForAnswer(bytes);
+  }
+
+  /** Whether so much is taken that clients which do not read their answers keep memory from others. */
+  get isShort(): boolean {
+    return this.totalBytes > this.#shortBytes;
   }
 
   /** Counts memory that was taken already, without a limit; negative releases. */

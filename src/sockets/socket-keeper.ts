@@ -35,6 +35,9 @@ export interface SocketUser {
   tick(nowMs: number): void;
 }
 
+/** Asked about once a second for each connection. */
+export type IsMemoryShort = () => boolean;
+
 /** Optional links between a server and its surroundings. */
 export interface ServerLinks {
   /** Called when a connection has ended. */
@@ -42,6 +45,8 @@ export interface ServerLinks {
   readonly setLowWater?: SetLowWater | null;
   /** Counts bytes that wait for peers, of all connections. */
   readonly countWaiting?: CountWaiting | null;
+  /** Whether memory is short: peers that do not read are given less time then. */
+  readonly isMemoryShort?: IsMemoryShort | null;
 }
 
 export class SocketKeeper<User extends SocketUser> {

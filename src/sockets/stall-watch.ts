@@ -6,25 +6,23 @@ import type { SocketWriter } from './socket-writer.ts';
 
 export class StallWatch {
   readonly #output: SocketWriter;
-  readonly #limitMs: number;
   #unsentBytes = 0;
   #untakenBytes = 0;
   /** The last check at which bytes had left, or none waited. */
   #movedAtMs: number;
 
-  constructor(output: SocketWriter, limitMs: number, nowMs: number) {
+  constructor(output: SocketWriter, nowMs: number) {
     this.#output = output;
-    this.#limitMs = limitMs;
     this.#movedAtMs = nowMs;
   }
 
   /** Whether no byte has left for the time limit although some wait. */
-  isStalled(nowMs: number): boolean {
+  isStalled(nowMs: number, limitMs: number): boolean {
     const { unsentBytes, untakenBytes } = this.#output;
     const isSame = unsentBytes === this.#unsentBytes && untakenBytes === this.#untakenBytes;
     if (unsentBytes === 0 || !isSame) this.#movedAtMs = nowMs;
     this.#unsentBytes = unsentBytes;
     this.#untakenBytes = untakenBytes;
-    return nowMs - this.#movedAtMs >= this.#limitMs;
+    return nowMs - this.#movedAtMs >= limitMs;
   }
 }

@@ -71,15 +71,11 @@ describe.each(frontendThreadCounts('1,2'))('answers that nobody reads, with %d f
   }
 
   /** Attacks, asks for something small all the while, and leaves. */
-  async function expectBounded(attack: () => Promise<() => void>): Promise<void> {
+  async function expectBounded(attack: () => Promise<() => void>, whileItLasts: () => Promise<void>): Promise<void> {
     const { served, grownMiB } = await server.under(async () => {
       const leave = await attack();
       try {
-        for (let i = 0; i < 20; i++) {
-          // Full memory is told, at once.
-          expect([200, 503], 'the status of another one’s request').toContain(await ask(narrow.name));
-          await sleep(50);
-        }
+        await whileItLasts();
         // How many answers wait and how many were refused is a matter of time; one that waits is 2 MiB.
         await expect.poll(inflightBytes).toBeGreaterThan(mib);
         expect(await inflightBytes(), 'bytes that are taken').toBeLessThan(limitMiB * 1.1 * mib);
@@ -91,6 +87,24 @@ describe.each(frontendThreadCounts('1,2'))('answers that nobody reads, with %d f
     expect(grownMiB, 'MiB that the server grew').toBeLessThan(allowedMiB);
     await expect.poll(inflightBytes).toBe(0);
     expect(await ask(wide.name), 'a large answer afterwards').toBe(200);
+  }
+
+  /** A few connections have a share of the memory, once the burst of their requests is over. */
+  async function othersAreServed(): Promise<void> {
+    await expect.poll(() => ask(narrow.name), { timeout: 20_000 }).toBe(200);
+    await expect.poll(inflightBytes, { timeout: 20_000 }).toBeLessThan(limitMiB * 0.8 * mib);
+    for (let i = 0; i < 20; i++) {
+      expect(await ask(narrow.name), 'the status of another one’s request').toBe(200);
+      await sleep(50);
+    }
+  }
+
+  /** Many connections fill it: that is told at once. */
+  async function othersAreRefusedAtMost(): Promise<void> {
+    for (let i = 0; i < 20; i++) {
+      expect([200, 503], 'the status of another one’s request').toContain(await ask(narrow.name));
+      await sleep(50);
+    }
   }
 
   it('over gRPC, on connections without a window', async () => {
@@ -106,7 +120,7 @@ describe.each(frontendThreadCounts('1,2'))('answers that nobody reads, with %d f
       return () => {
         for (const connection of connections) connection.destroy();
       };
-    });
+    }, othersAreServed);
   });
 
   it('over HTTP, on many connections with pipelined requests', async () => {
@@ -121,6 +135,22 @@ describe.each(frontendThreadCounts('1,2'))('answers that nobody reads, with %d f
       return () => {
         for (const socket of sockets) socket.destroy();
       };
-    });
+    }, othersAreRefusedAtMost);
+  });
+
+  it('over HTTP, until the connections are closed because memory is short', async () => {
+    const sockets: Socket[] = [];
+    try {
+      for (let i = 0; i < 60; i++) {
+        const socket = await deafConnection(server.httpPort);
+        socket.write(inferText(wide.name).repeat(4));
+        sockets.push(socket);
+      }
+      await expect.poll(async () => (await inflightBytes()) < (limitMiB / 2) * mib, { timeout: 60_000 }).toBe(true);
+      expect(await ask(wide.name)).toBe(200);
+    } finally {
+      for (const socket of sockets) socket.destroy();
+    }
+    await expect.poll(inflightBytes).toBe(0);
   });
 });

@@ -188,6 +188,21 @@ describe('the end', () => {
     expect(scene.socket.destroyed).toBe(true);
   });
 
+  it.each([
+    ['has all its time for an answer that it does not read', false, 15_000],
+    ['has less time for it while memory is short', true, 5000],
+  ])('%s', (_what, isMemoryShort, timeMs) => {
+    const scene = sceneOf(answers);
+    scene.isMemoryShort = isMemoryShort;
+    scene.socket.isSlow = true;
+    scene.say(get('/'));
+    scene.heard();
+    scene.wait(timeMs - 2000);
+    expect(scene.socket.destroyed).toBe(false);
+    scene.wait(4000);
+    expect(scene.socket.destroyed).toBe(true);
+  });
+
   it('begins that second when the last answer has left', () => {
     const scene = sceneOf(answers);
     scene.socket.isSlow = true;

@@ -72,6 +72,7 @@ export class Scene {
   readonly unexpected: unknown[] = [];
   /** Bytes that wait for the client, as the connection tells. */
   waitingBytes = 0;
+  isMemoryShort = false;
   #seenWrites = 0;
 
   constructor(options: SceneOptions = {}) {
@@ -90,11 +91,20 @@ export class Scene {
     };
     const { clock, turn } = this;
     const limits = { ...defaultLimits, ...options.limits };
+    const isMemoryShort = (): boolean => this.isMemoryShort;
     const countWaiting = (bytes: number): void => {
       this.waitingBytes += bytes;
     };
     const pool = new ChunkPool();
-    this.connection = new Http1Connection(this.socket, { handler, limits, clock, pool, turn, countWaiting });
+    this.connection = new Http1Connection(this.socket, {
+      handler,
+      limits,
+      clock,
+      pool,
+      turn,
+      countWaiting,
+      isMemoryShort,
+    });
     this.socket.once('close', () => this.connection.lost());
     this.socket.on('drain', () => this.connection.drained());
   }

@@ -248,6 +248,32 @@ describe('a socket that takes nothing', () => {
     expect(scene.socket.destroyed).toBe(true);
   });
 
+  it('is closed sooner while memory is short', () => {
+    const scene = sceneOf({ stallTimeoutMs: 60_000, shortStallTimeoutMs: 5000 });
+    scene.socket.isSlow = true;
+    scene.say(ping());
+    scene.heard();
+    scene.wait(20_000);
+    expect(scene.socket.destroyed).toBe(false);
+    scene.isMemoryShort = true;
+    scene.wait(1000);
+    expect(scene.socket.destroyed).toBe(true);
+  });
+
+  it('keeps a peer that reads while memory is short', () => {
+    const scene = sceneOf({ stallTimeoutMs: 60_000, shortStallTimeoutMs: 5000 });
+    scene.isMemoryShort = true;
+    scene.socket.isSlow = true;
+    for (let i = 0; i < 10; i++) {
+      scene.say(ping());
+      scene.heard();
+      scene.wait(3000);
+      scene.socket.takeAll();
+      scene.wait(1000);
+    }
+    expect(scene.socket.destroyed).toBe(false);
+  });
+
   it('is not closed while a large write leaves little by little', () => {
     const scene = sceneOf({ stallTimeoutMs: 5000 });
     const handle = { writeQueueSize: 1_000_000 };

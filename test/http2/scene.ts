@@ -73,6 +73,7 @@ export class Scene {
   readonly unexpected: unknown[] = [];
   /** Bytes that wait for the peer, as the connection tells. */
   waitingBytes = 0;
+  isMemoryShort = false;
   readonly sent = new SentFrames();
   /** Everything the peer has heard so far, in order. */
   readonly frames: SentFrame[] = [];
@@ -90,10 +91,19 @@ export class Scene {
     };
     const { clock, pool, turn } = this;
     const limits = { ...defaultLimits, ...options.limits };
+    const isMemoryShort = (): boolean => this.isMemoryShort;
     const countWaiting = (bytes: number): void => {
       this.waitingBytes += bytes;
     };
-    this.connection = new Http2Connection(this.socket, { handler, limits, clock, pool, turn, countWaiting });
+    this.connection = new Http2Connection(this.socket, {
+      handler,
+      limits,
+      clock,
+      pool,
+      turn,
+      countWaiting,
+      isMemoryShort,
+    });
     if (options.isOpen === false) return;
     this.say(preface, settings(...(options.settings ?? [])));
     this.heard();

@@ -40,6 +40,38 @@ describe('MemoryBudget', () => {
     expect(() => budget.checkAnswer(16 * KiB + 1, 0)).toThrow(`${3 * MiB} bytes of requests and answers`);
   });
 
+  it.each([1, 4, 60])('leaves memory for others however much %d clients ask for that do not read', (clients) => {
+    const budget = new MemoryBudget(1024 * MiB);
+    const waiting = new Array<number>(clients).fill(0);
+    for (let round = 0; round < 2000; round++) {
+      const client = round % clients;
+      try {
+        budget.checkAnswer(2 * MiB, 0, waiting[client]);
+      } catch {
+        continue;
+      }
+      budget.add(2 * MiB);
+      waiting[client] = (waiting[client] as number) + 2 * MiB;
+    }
+    expect(Math.min(...waiting), 'each has some').toBeGreaterThan(0);
+    expect(Math.max(...waiting) - Math.min(...waiting), 'each has as much').toBeLessThanOrEqual(2 * MiB);
+    expect(budget.isShort).toBe(false);
+    expect(budget.reserve(32 * MiB), 'a request of somebody else').toBe(true);
+    expect(() => budget.checkAnswer(64 * MiB, 32 * MiB), 'and its answer').not.toThrow();
+  });
+
+  it('is short before requests are refused', () => {
+    const budget = new MemoryBudget(16 * MiB);
+    budget.add(12 * MiB);
+    expect([budget.isShort, budget.reserve(MiB), budget.isShort, budget.reserve(MiB)]).toEqual([
+      false,
+      true,
+      true,
+      true,
+    ]);
+    expect(budget.reserve(1)).toBe(false);
+  });
+
   it('receives small messages also when all is full, and nothing more', () => {
     const budget = new MemoryBudget(8 * MiB);
     budget.add(8 * MiB);

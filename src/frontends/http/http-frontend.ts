@@ -52,7 +52,7 @@ async function start(options: HttpFrontendOptions): Promise<Listening> {
   const transport =
     config.transport === 'node'
       ? createNodeTransport(clock, countWaiting)
-      : createHttp1Transport(clock, placement, setLowWater, countWaiting);
+      : createHttp1Transport(clock, placement, setLowWater, countWaiting, () => memory.budget.isShort);
   return transport.start(
     {
       onRequest: (request) => dispatcher.dispatch(new Exchange(request, clock.now())),

@@ -103,9 +103,9 @@ export abstract class Http2Call implements CallContext, BudgetedCall, InferenceC
   }
 
   checkAnswer(bytes: number, requestBytes: number): void {
-    const { streams, limits } = this.stream.connection;
-    const isBehind = streams.heldBytes > limits.maxHeldBytes;
-    this.budget.checkAnswer(bytes, requestBytes, isBehind);
+    const { streams, writer } = this.stream.connection;
+    const waitingBytes = streams.heldBytes + writer.output.unsentBytes;
+    this.budget.checkAnswer(bytes, requestBytes, waitingBytes);
   }
 
   abstract onData(bytes: Buffer, start: number, end: number): void;

@@ -61,6 +61,7 @@ export const createHttp2Transport = ({
       ended: () => placement?.ended(),
       setLowWater: setLowWater ?? null,
       countWaiting: (bytes) => router.surroundings.pool.budget.add(bytes),
+      isMemoryShort: () => router.surroundings.pool.budget.isShort,
     });
     router.server = server;
     const listener = createServer({ noDelay: true, pauseOnConnect: true }, (accepted) => {

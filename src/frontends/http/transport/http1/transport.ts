@@ -6,6 +6,7 @@ import type { Http1Request } from '../../../../http1/request.ts';
 import { Http1Server } from '../../../../http1/server.ts';
 import { adoptedSocket } from '../../../../sockets/descriptor.ts';
 import type { SetLowWater } from '../../../../sockets/receive-low-water.ts';
+import type { IsMemoryShort } from '../../../../sockets/socket-keeper.ts';
 import type { CountWaiting } from '../../../../sockets/socket-writer.ts';
 import type { Clock } from '../../../../time.ts';
 import type { ConnectionPlacement, Listening } from '../../../frontend.ts';
@@ -22,6 +23,7 @@ export const createHttp1Transport = (
   placement: ConnectionPlacement | null,
   setLowWater: SetLowWater | null,
   countWaiting: CountWaiting | null,
+  isMemoryShort: IsMemoryShort | null = null,
 ): HttpTransport => ({
   async start(handler, listen, socket) {
     const server = new Http1Server(
@@ -32,6 +34,7 @@ export const createHttp1Transport = (
         ended: () => placement?.ended(),
         setLowWater,
         countWaiting,
+        isMemoryShort,
       },
     );
     const options = { noDelay: true, pauseOnConnect: true, allowHalfOpen: true };
