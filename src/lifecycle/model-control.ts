@@ -1,15 +1,15 @@
 /**
  * All models of the server, and the wishes for them: from start-up, from the poll of the repositories, and from load
- * and unload calls. It keeps the table of models and gives each wish to the `ModelLifecycle` of its model, so trouble with
- * one model does not touch another. Queries change nothing; an entry leaves the table only when its `ModelLifecycle` says
- * so.
+ * and unload calls. It gives each wish to the `ModelLifecycle` of its model, so trouble with one model does not touch
+ * another. `model-table.ts` keeps the models and answers queries.
  */
 
-import { type InferenceError, invalidArgument, notFound, toInferenceError, unavailable } from '../errors.ts';
+import { type InferenceError, toInferenceError, unavailable } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { checkModelName } from '../repository/model-name.ts';
 import type { ModelIndexEntry } from './model-index.ts';
-import { type LifecycleSurroundings, ModelLifecycle } from './model-life.ts';
+import type { LifecycleSurroundings } from './model-life.ts';
+import { ModelTable } from './model-table.ts';
 import type { ModelVersion } from './model-version.ts';
 import { NeededModels } from './needed-models.ts';
 import { NeedsGraph } from './needs-graph.ts';
@@ -17,7 +17,6 @@ import type { LoadFiles, RepositoryView, Sighting, StartScan } from './repositor
 import { RepositoryWatch } from './repository-watch.ts';
 import { waitingText } from './settling.ts';
 import type { ModelStatistics } from './version-statistics.ts';
-import { type VersionTable, versionNumber } from './version-table.ts';
 import type { LoadWish, WishOrigin } from './wish.ts';
 
 export interface ControlSettings {
@@ -35,8 +34,6 @@ interface ControlParts extends Omit<LifecycleSurroundings, 'needed'> {
   readonly logger: Logger;
 }
 
-const maxForgotten = 1000;
-
 /** Time between two scans for a repository that does not exist at the start. */
 const repositoryRetryMs = 1000;
 
@@ -44,12 +41,7 @@ const isPlainLoad = (brought: LoadFiles): boolean => brought.config === null && 
 
 export class ModelControl {
   readonly #parts: ControlParts;
-  readonly #lifecycles = new Map<string, ModelLifecycle>();
-  /**
-   * Models that served once and were forgotten, the latest of them: a request for one gets the error that the model has
-   * no version.
-   */
-  readonly #forgotten = new Map<string, VersionTable>();
+  readonly #models = new ModelTable();
   readonly #watch: RepositoryWatch;
   readonly #needs = new NeedsGraph();
   readonly #around: LifecycleSurroundings;
@@ -67,7 +59,7 @@ export class ModelControl {
     this.#parts = parts;
     const needed = new NeededModels({
       graph: this.#needs,
-      lifecycle: (name) => this.#lifecycles.get(name),
+      lifecycle: (name) => this.#models.get(name),
       load: parts.settings.mode === 'explicit' ? (name) => this.#loadNeeded(name) : null,
       onServing: (name) => void this.#startupFailures.delete(name),
     });
@@ -145,7 +137,7 @@ export class ModelControl {
     this.#stopping ??= unavailable('Server exiting');
     const reason = this.#stopping;
     await Promise.all(
-      [...this.#lifecycles.values()].map(async (lifecycle) => {
+      [...this.#models.all()].map(async (lifecycle) => {
         lifecycle.endLoads(reason);
         await lifecycle.fulfil({ kind: 'unload', by: 'shutdown' });
         await lifecycle.settled();
@@ -155,43 +147,33 @@ export class ModelControl {
 
   /** Fails waiting requests and cancels running batches of all models. */
   abort(error: InferenceError): void {
-    for (const lifecycle of this.#lifecycles.values()) lifecycle.abort(error);
+    for (const lifecycle of this.#models.all()) lifecycle.abort(error);
   }
 
   /** Accepted requests of all models that are not answered yet. */
   get pendingCount(): number {
-    let count = 0;
-    for (const { table } of this.#lifecycles.values()) {
-      for (const { loaded } of [...table.serving.values(), ...table.leaving])
-        count += loaded?.scheduler.pendingCount ?? 0;
-    }
-    return count;
+    return this.#models.pendingCount;
   }
 
-  /** The version that serves such a request; throws `not_found`, `unavailable` or `invalid_argument`. */
+  /** As `ModelTable.find`. */
   find(name: string, version: string): ModelVersion {
-    const table = this.#lifecycles.get(name)?.table ?? this.#forgotten.get(name);
-    if (table) return table.find(version);
-    if (version !== '') versionNumber(version);
-    throw notFound(`Request for unknown model: '${name}' is not found`);
+    return this.#models.find(name, version);
   }
 
-  /** Ready versions of one model, ascending; empty for an unknown one. */
+  /** As `ModelTable.readyVersions`. */
   readyVersions(name: string): readonly ModelVersion[] {
-    return this.#lifecycles.get(name)?.table.ready ?? [];
+    return this.#models.readyVersions(name);
   }
 
-  /** Statistics of ready versions: of all models for '', of one, or of one version. */
+  /** As `ModelTable.statistics`. */
   statistics(name: string, version: string): readonly ModelStatistics[] {
-    if (name === '')
-      return [...this.#lifecycles.keys()].sort().flatMap((each) => this.#snapshots(this.readyVersions(each)));
-    const versions = this.readyVersions(name);
-    if (versions.length === 0) throw invalidArgument(`requested model '${name}' is not available`);
-    if (version === '') return this.#snapshots(versions);
-    const number = versionNumber(version);
-    const wanted = versions.filter((each) => each.version === number);
-    if (wanted.length === 0) throw invalidArgument(`requested model version is not available for model '${name}'`);
-    return this.#snapshots(wanted);
+    return this.#models.statistics(name, version);
+  }
+
+  /** One entry per known version, and one per folder that was never loaded; by name. */
+  async index(readyOnly: boolean): Promise<readonly ModelIndexEntry[]> {
+    const entries = this.#models.index(await this.#parts.view.names(), this.#waiting);
+    return readyOnly ? entries.filter(({ state }) => state === 'READY') : entries;
   }
 
   /**
@@ -200,26 +182,6 @@ export class ModelControl {
    */
   isReady(strict: boolean): boolean {
     return this.#hasStarted && (!strict || this.#startupFailures.size === 0);
-  }
-
-  /** One entry per known version, and one per folder that was never loaded; by name. */
-  async index(readyOnly: boolean): Promise<readonly ModelIndexEntry[]> {
-    const names = new Set(await this.#parts.view.names());
-    for (const [name, { table }] of this.#lifecycles) if (!table.isIdle) names.add(name);
-    const entries: ModelIndexEntry[] = [];
-    for (const name of [...names].sort()) {
-      entries.push(...this.#entriesOf(name));
-    }
-    return readyOnly ? entries.filter(({ state }) => state === 'READY') : entries;
-  }
-
-  /** A model that waits for files has an entry that says so: beside its serving versions, or alone. */
-  #entriesOf(name: string): readonly ModelIndexEntry[] {
-    const known = (this.#lifecycles.get(name)?.table ?? this.#forgotten.get(name))?.index() ?? [];
-    const waiting = this.#waiting.get(name);
-    if (waiting === undefined) return known.length > 0 ? known : [{ name, version: '', state: '', reason: '' }];
-    if (known.length === 0) return [{ name, version: '', state: 'UNAVAILABLE', reason: waiting }];
-    return known.map((entry) => (entry.reason === '' ? { ...entry, reason: waiting } : entry));
   }
 
   /** Loads or reloads a model from its folder, or from files and configuration in the call. */
@@ -241,7 +203,7 @@ export class ModelControl {
     this.#startupFailures.delete(name);
     this.#implicit.delete(name);
     const needed = withNeeded ? this.#needs.needsOf(name) : [];
-    await this.#lifecycles.get(name)?.fulfil({ kind: 'unload', by: 'call' });
+    await this.#models.get(name)?.fulfil({ kind: 'unload', by: 'call' });
     await this.#around.needed.dependentsSettled(name);
     for (const { model } of needed) {
       if (this.#implicit.has(model) && this.#needs.dependentsOf(model).length === 0) await this.unload(model, true);
@@ -249,7 +211,7 @@ export class ModelControl {
   }
 
   async #loadNeeded(name: string): Promise<void> {
-    const isKnown = (this.#lifecycles.get(name)?.table.serving.size ?? 0) > 0;
+    const isKnown = (this.#models.get(name)?.table.serving.size ?? 0) > 0;
     await this.#loadFromDisk(name, 'needs');
     if (!isKnown) this.#implicit.add(name);
   }
@@ -260,7 +222,7 @@ export class ModelControl {
     const { view } = this.#parts;
     const look = async (): Promise<Sighting> => {
       const sighting = await view.look(name, by === 'start');
-      const current = this.#lifecycles.get(name)?.sighting;
+      const current = this.#models.get(name)?.sighting;
       const config = current?.override ?? null;
       if (config === null || current?.configFingerprint !== sighting.configFingerprint) return sighting;
       return view.brought(name, { config, files: new Map() });
@@ -277,7 +239,7 @@ export class ModelControl {
 
   async #fulfil(name: string, wish: LoadWish): Promise<void> {
     if (this.#stopping) throw this.#stopping;
-    await this.#lifecycle(name).fulfil(wish);
+    await this.#models.open(name, this.#around).fulfil(wish);
     this.#startupFailures.delete(name);
   }
 
@@ -285,7 +247,7 @@ export class ModelControl {
   async #folderRemoved(name: string): Promise<void> {
     this.#startupFailures.delete(name);
     if (this.#stopping) return;
-    await this.#lifecycles.get(name)?.fulfil({ kind: 'forget', by: 'poll' });
+    await this.#models.get(name)?.fulfil({ kind: 'forget', by: 'poll' });
   }
 
   #reportWaiting(name: string, lacks: readonly string[] | null): void {
@@ -295,36 +257,6 @@ export class ModelControl {
     }
     this.#waiting.set(name, waitingText(lacks));
     this.#parts.logger.info({ model: name }, waitingText(lacks));
-  }
-
-  #lifecycle(name: string): ModelLifecycle {
-    const known = this.#lifecycles.get(name);
-    if (known) return known;
-    const lifecycle: ModelLifecycle = new ModelLifecycle(name, this.#around, {
-      forget: () => {
-        // A `ModelLifecycle` reports this each time it has no more wishes, even if another one has taken its place.
-        if (this.#lifecycles.get(name) !== lifecycle) return;
-        this.#lifecycles.delete(name);
-        if (lifecycle.table.unloaded.size > 0) this.#rememberForgotten(lifecycle);
-      },
-    });
-    // The index goes on to list what served before, whatever it was loaded from.
-    const forgotten = this.#forgotten.get(name);
-    if (forgotten !== undefined) lifecycle.table.unloaded = forgotten.unloaded;
-    this.#forgotten.delete(name);
-    this.#lifecycles.set(name, lifecycle);
-    return lifecycle;
-  }
-
-  #rememberForgotten({ name, table }: ModelLifecycle): void {
-    this.#forgotten.delete(name);
-    this.#forgotten.set(name, table);
-    const [oldest] = this.#forgotten.keys();
-    if (oldest !== undefined && this.#forgotten.size > maxForgotten) this.#forgotten.delete(oldest);
-  }
-
-  #snapshots(versions: readonly ModelVersion[]): readonly ModelStatistics[] {
-    return versions.flatMap(({ loaded }) => (loaded ? [loaded.statistics.snapshot()] : []));
   }
 
   #refuseUnlessExplicit(): void {

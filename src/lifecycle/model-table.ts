@@ -1,0 +1,117 @@
+/**
+ * The models of the server by name: those with a life cycle, and the latest that served once and were forgotten. It answers
+ * the queries about models, which change nothing; an entry leaves only when its `ModelLifecycle` says so.
+ */
+
+import { invalidArgument, notFound } from '../errors.ts';
+import type { ModelIndexEntry } from './model-index.ts';
+import { type LifecycleSurroundings, ModelLifecycle } from './model-life.ts';
+import type { ModelVersion } from './model-version.ts';
+import type { ModelStatistics } from './version-statistics.ts';
+import { type VersionTable, versionNumber } from './version-table.ts';
+
+const maxForgotten = 1000;
+
+export class ModelTable {
+  readonly #lifecycles = new Map<string, ModelLifecycle>();
+  /**
+   * Models that served once and were forgotten, the latest of them: a request for one gets the error that the model has
+   * no version.
+   */
+  readonly #forgotten = new Map<string, VersionTable>();
+
+  get(name: string): ModelLifecycle | undefined {
+    return this.#lifecycles.get(name);
+  }
+
+  all(): Iterable<ModelLifecycle> {
+    return this.#lifecycles.values();
+  }
+
+  /** The life cycle of a model, a new one where it has none. */
+  open(name: string, surroundings: LifecycleSurroundings): ModelLifecycle {
+    const known = this.#lifecycles.get(name);
+    if (known) return known;
+    const lifecycle: ModelLifecycle = new ModelLifecycle(name, surroundings, {
+      forget: () => {
+        // A `ModelLifecycle` reports this each time it has no more wishes, even if another one has taken its place.
+        if (this.#lifecycles.get(name) !== lifecycle) return;
+        this.#lifecycles.delete(name);
+        if (lifecycle.table.unloaded.size > 0) this.#rememberForgotten(lifecycle);
+      },
+    });
+    // The index goes on to list what served before, whatever it was loaded from.
+    const forgotten = this.#forgotten.get(name);
+    if (forgotten !== undefined) lifecycle.table.unloaded = forgotten.unloaded;
+    this.#forgotten.delete(name);
+    this.#lifecycles.set(name, lifecycle);
+    return lifecycle;
+  }
+
+  #rememberForgotten({ name, table }: ModelLifecycle): void {
+    this.#forgotten.delete(name);
+    this.#forgotten.set(name, table);
+    const [oldest] = this.#forgotten.keys();
+    if (oldest !== undefined && this.#forgotten.size > maxForgotten) this.#forgotten.delete(oldest);
+  }
+
+  /** Accepted requests of all models that are not answered yet. */
+  get pendingCount(): number {
+    let count = 0;
+    for (const { table } of this.#lifecycles.values()) {
+      for (const { loaded } of [...table.serving.values(), ...table.leaving])
+        count += loaded?.scheduler.pendingCount ?? 0;
+    }
+    return count;
+  }
+
+  /** The version that serves such a request; throws `not_found`, `unavailable` or `invalid_argument`. */
+  find(name: string, version: string): ModelVersion {
+    const table = this.#lifecycles.get(name)?.table ?? this.#forgotten.get(name);
+    if (table) return table.find(version);
+    if (version !== '') versionNumber(version);
+    throw notFound(`Request for unknown model: '${name}' is not found`);
+  }
+
+  /** Ready versions of one model, ascending; empty for an unknown one. */
+  readyVersions(name: string): readonly ModelVersion[] {
+    return this.#lifecycles.get(name)?.table.ready ?? [];
+  }
+
+  /** Statistics of ready versions: of all models for '', of one, or of one version. */
+  statistics(name: string, version: string): readonly ModelStatistics[] {
+    if (name === '') {
+      return [...this.#lifecycles.keys()].sort().flatMap((each) => snapshotsOf(this.readyVersions(each)));
+    }
+    const versions = this.readyVersions(name);
+    if (versions.length === 0) throw invalidArgument(`requested model '${name}' is not available`);
+    if (version === '') return snapshotsOf(versions);
+    const number = versionNumber(version);
+    const wanted = versions.filter((each) => each.version === number);
+    if (wanted.length === 0) throw invalidArgument(`requested model version is not available for model '${name}'`);
+    return snapshotsOf(wanted);
+  }
+
+  /**
+   * One entry per known version, and one per folder that was never loaded; by name.
+   *
+   * @param folders the names of the folders
+   * @param waiting for each changed model, what it waits for before it is loaded
+   */
+  index(folders: Iterable<string>, waiting: ReadonlyMap<string, string>): readonly ModelIndexEntry[] {
+    const names = new Set(folders);
+    for (const [name, { table }] of this.#lifecycles) if (!table.isIdle) names.add(name);
+    return [...names].sort().flatMap((name) => this.#entriesOf(name, waiting.get(name)));
+  }
+
+  /** A model that waits for files has an entry that says so: beside its serving versions, or alone. */
+  #entriesOf(name: string, waiting: string | undefined): readonly ModelIndexEntry[] {
+    const known = (this.#lifecycles.get(name)?.table ?? this.#forgotten.get(name))?.index() ?? [];
+    if (waiting === undefined) return known.length > 0 ? known : [{ name, version: '', state: '', reason: '' }];
+    if (known.length === 0) return [{ name, version: '', state: 'UNAVAILABLE', reason: waiting }];
+    return known.map((entry) => (entry.reason === '' ? { ...entry, reason: waiting } : entry));
+  }
+}
+
+const snapshotsOf = (versions: readonly ModelVersion[]): readonly ModelStatistics[] =>
+  versions.flatMap(({ loaded }) => (loaded ? [loaded.statistics.snapshot()] : []));
