@@ -22,18 +22,22 @@ interface BytesCount {
   readonly leftBytes: number;
 }
 
-/** Walks all elements without making views of them; never throws. */
-export function countBytesElements(data: Uint8Array): BytesCount {
+/**
+ * Walks the elements without making views of them; never throws.
+ *
+ * @param most Stops behind the first element beyond this number: what was not asked for is not counted to its end.
+ */
+export function countBytesElements(data: Uint8Array, most: number = Number.POSITIVE_INFINITY): BytesCount {
   let at = 0;
   let count = 0;
-  while (at < data.length) {
+  while (at < data.length && count <= most) {
     if (data.length - at < prefixBytes) return { count, fault: 'prefix', leftBytes: data.length - at };
     const length = lengthAt(data, at);
     if (length > data.length - at - prefixBytes) return { count, fault: 'length', leftBytes: data.length - at };
     at += prefixBytes + length;
     count++;
   }
-  return { count, fault: 'none', leftBytes: 0 };
+  return { count, fault: 'none', leftBytes: data.length - at };
 }
 
 /** The elements as views into `data`; copy one to keep it beyond the owner of `data`. Stops at a fault. */

@@ -7,6 +7,7 @@ import {
   encodeBytesElements,
   skipBytesElements,
 } from '../../src/tensor/bytes-elements.ts';
+import { countedReads } from '../frontends/counted-reads.ts';
 
 const elementsOf = (data: Uint8Array): number[][] => [...bytesElements(data)].map((element) => [...element]);
 
@@ -51,6 +52,13 @@ describe('elements of a BYTES tensor', () => {
 });
 
 describe('broken BYTES data', () => {
+  it('are counted up to the first that is too many, however many follow', () => {
+    const many = countedReads(Buffer.alloc(4 * 100_000));
+    expect(countBytesElements(many.bytes, 3)).toEqual({ count: 4, fault: 'none', leftBytes: 4 * 99_996 });
+    expect(many.reads()).toBeLessThan(100);
+    expect(countBytesElements(new Uint8Array(12), 3)).toEqual({ count: 3, fault: 'none', leftBytes: 0 });
+  });
+
   it('is reported where the first fault is', () => {
     expect(countBytesElements(new Uint8Array([1, 0, 0]))).toEqual({ count: 0, fault: 'prefix', leftBytes: 3 });
     expect(countBytesElements(new Uint8Array([2, 0, 0, 0, 65]))).toEqual({ count: 0, fault: 'length', leftBytes: 5 });

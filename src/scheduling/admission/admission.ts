@@ -199,7 +199,7 @@ function checkBytes(
     if (tensor.data.length !== expected) throw refusal.byteSize(plan, request.id, tensor, expected);
     return count;
   }
-  const found = countBytesElements(hostBytes(tensor.data));
+  const found = countBytesElements(hostBytes(tensor.data), count);
   if (found.count > count) throw refusal.tooManyElements(plan, request.id, input.name, count, found.count);
   if (found.fault === 'prefix') throw refusal.cutPrefix(plan, request.id, input.name, found.leftBytes);
   if (found.fault === 'length' || found.count < count) {
