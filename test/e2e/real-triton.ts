@@ -5,10 +5,11 @@
 
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { freePorts, type Ports } from './server-process.ts';
+import type { Ports } from './server-process.ts';
 
 const scripts = fileURLToPath(new URL('../../../shared/real-triton', import.meta.url));
 const folder = process.env.TRITON_FOLDER ?? '';
@@ -58,4 +59,20 @@ export async function startTriton(repository: string, copy: string): Promise<Run
   }
   await stop();
   throw new Error(`Triton did not become ready:\n${log.slice(-3000)}`);
+}
+
+async function freePorts(count: number): Promise<number[]> {
+  const listeners = await Promise.all(
+    Array.from(
+      { length: count },
+      () =>
+        new Promise<ReturnType<typeof createServer>>((resolve) => {
+          const listener = createServer();
+          listener.listen(0, '127.0.0.1', () => resolve(listener));
+        }),
+    ),
+  );
+  const ports = listeners.map((listener) => (listener.address() as { port: number }).port);
+  await Promise.all(listeners.map((listener) => new Promise((resolve) => listener.close(resolve))));
+  return ports;
 }

@@ -1,8 +1,10 @@
-/** The built server as a child process, on free loopback ports, with its log kept for failure messages. */
+/**
+ * The built server as a child process, with its log kept for failure messages. It takes free loopback ports by itself and
+ * tells them in its log: a port that was chosen for it could be another process's by then.
+ */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,6 +12,8 @@ import { fileURLToPath } from 'node:url';
 
 const mainFile = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 const readyTimeoutMs = 60_000;
+
+const frontends: readonly (keyof Ports)[] = ['http', 'grpc', 'metrics'];
 
 export interface Ports {
   readonly http: number;
@@ -24,18 +28,18 @@ export interface Exit {
 }
 
 export class ServerProcess {
-  readonly ports: Ports;
   readonly exited: Promise<Exit>;
   readonly #child: ChildProcess;
+  readonly #ports = new Map<string, number>();
   #log = '';
 
-  private constructor(child: ChildProcess, ports: Ports) {
+  private constructor(child: ChildProcess) {
     this.#child = child;
-    this.ports = ports;
     this.exited = new Promise((resolve) => child.on('exit', (code, signal) => resolve({ code, signal })));
     for (const stream of [child.stdout, child.stderr]) {
       stream?.on('data', (part: Buffer) => {
         this.#log = (this.#log + part.toString()).slice(-100_000);
+        if (this.#ports.size < frontends.length) this.#findPorts();
       });
     }
   }
@@ -57,20 +61,10 @@ export class ServerProcess {
     flags: readonly string[] = [],
     environment: Readonly<Record<string, string>> = {},
   ): Promise<ServerProcess> {
-    const [http, grpc, metrics] = await freePorts(3);
-    const ports = { http, grpc, metrics } as Ports;
-    const args = [
-      mainFile,
-      'serve',
-      `--model-repository=${repository}`,
-      `--http-port=${http}`,
-      `--grpc-port=${grpc}`,
-      `--metrics-port=${metrics}`,
-      ...['http', 'grpc', 'metrics'].map((name) => `--${name}-address=127.0.0.1`),
-      ...flags,
-    ];
+    const addresses = frontends.flatMap((name) => [`--${name}-port=0`, `--${name}-address=127.0.0.1`]);
+    const args = [mainFile, 'serve', `--model-repository=${repository}`, ...addresses, ...flags];
     const env = { ...process.env, ...environment };
-    return new ServerProcess(spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], env }), ports);
+    return new ServerProcess(spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], env }));
   }
 
   get pid(): number {
@@ -82,18 +76,26 @@ export class ServerProcess {
     return this.#log;
   }
 
+  /** Once it listens on all of them. */
+  get ports(): Ports {
+    return { http: this.#port('http'), grpc: this.#port('grpc'), metrics: this.#port('metrics') };
+  }
+
+  /** Of HTTP, once it listens there. */
   get url(): string {
-    return `http://127.0.0.1:${this.ports.http}`;
+    return `http://127.0.0.1:${this.#port('http')}`;
   }
 
   async waitUntilReady(): Promise<void> {
     const deadline = Date.now() + readyTimeoutMs;
     while (Date.now() < deadline && this.#child.exitCode === null && this.#child.signalCode === null) {
-      const status = await fetch(`${this.url}/v2/health/ready`).then(
-        (response) => response.status,
-        () => 0,
-      );
-      if (status === 200) return;
+      if (this.#ports.size === frontends.length) {
+        const status = await fetch(`${this.url}/v2/health/ready`).then(
+          (response) => response.status,
+          () => 0,
+        );
+        if (status === 200) return;
+      }
       await sleep(30);
     }
     this.kill();
@@ -109,22 +111,18 @@ export class ServerProcess {
   kill(): void {
     this.#child.kill('SIGKILL');
   }
-}
 
-export async function freePorts(count: number): Promise<number[]> {
-  const listeners = await Promise.all(
-    Array.from(
-      { length: count },
-      () =>
-        new Promise<ReturnType<typeof createServer>>((resolve) => {
-          const listener = createServer();
-          listener.listen(0, '127.0.0.1', () => resolve(listener));
-        }),
-    ),
-  );
-  const ports = listeners.map((listener) => (listener.address() as { port: number }).port);
-  await Promise.all(listeners.map((listener) => new Promise((resolve) => listener.close(resolve))));
-  return ports;
+  #findPorts(): void {
+    for (const [, name, port] of this.#log.matchAll(/"frontend":"(\w+)","address":"127\.0\.0\.1:(\d+)"/g)) {
+      this.#ports.set(name as string, Number(port));
+    }
+  }
+
+  #port(name: keyof Ports): number {
+    const port = this.#ports.get(name);
+    if (port === undefined) throw new Error(`the server does not listen for ${name}:\n${this.#log.slice(-2000)}`);
+    return port;
+  }
 }
 
 /** A folder for one test, removed by `dispose`. */
