@@ -27,7 +27,7 @@ const scalars = {
 const head = `/**
  * Made by scripts/make-config-types.mjs from proto/model_config.proto, which says what each field means.
  *
- * A ModelConfig message as it was read, with proto field names: only what was written is there. An absent field reads
+ * A ModelConfig message as it was read, with proto field names: only written fields are in it. An absent field reads
  * as protobuf's default.
  */
 
