@@ -133,6 +133,8 @@ struct Memory {
   ort::OwnedMemoryInfo host;
   // Allocates `host`; pinned for a GPU.
   ort::OwnedAllocator host_allocator;
+  // For outputs in the same block: the runtime refuses to copy an output into what it takes for pinned.
+  ort::OwnedMemoryInfo output;
   // Where the model computes.
   ort::OwnedMemoryInfo device;
 };
@@ -140,6 +142,7 @@ struct Memory {
 Memory MemoryOf(ort::Session* session, bool on_cuda) {
   const ort::Api& api = *ort::g_api;
   Memory memory;
+  Check(api.CreateCpuMemoryInfo(ort::kArenaAllocator, ort::kDefaultMemory, ort::Out(memory.output)));
   if (on_cuda) {
     Check(
         api.CreateMemoryInfo("CudaPinned", ort::kDeviceAllocator, 0, ort::kCpuOutput, ort::Out(memory.host)));
@@ -253,7 +256,7 @@ class Loop {
       *next_row = (*next_row + 1) % (task_.rows.size() / row_bytes);
     }
     batch.input_tensor = TensorOver(memory_.host.get(), batch.input, shape, task_.datatype.code);
-    batch.output_tensor = TensorOver(memory_.host.get(), batch.output, output_shape, ort::kFloat);
+    batch.output_tensor = TensorOver(memory_.output.get(), batch.output, output_shape, ort::kFloat);
     Check(api.CreateIoBinding(session_.get(), ort::Out(batch.binding)));
     BindInput(batch);
     if (is_resident_)

@@ -37,8 +37,8 @@ Result<std::unique_ptr<RunPlan>> RunPlan::Create(const Session& session, const J
                                                  const ort::MemoryInfo* memory, bool binds_always) noexcept {
   std::unique_ptr<RunPlan> plan(new RunPlan());
   plan->key_ = std::move(key);
-  plan->memory_ = memory;
-  plan->host_memory_ = session.runtime().cpu_memory.get();
+  plan->input_memory_ = memory;
+  plan->output_memory_ = session.runtime().cpu_memory.get();
   plan->binds_always_ = binds_always;
   NEREID_RETURN_IF_ERROR(plan->PlanInputs(session, job));
   const auto& outputs = session.signature().outputs;
@@ -80,8 +80,8 @@ Status RunPlan::BindBytes(size_t position, std::span<const int64_t> shape, const
   if (input.bound == bytes && !binds_always_) return {};
   input.bound = nullptr;
   // The runtime does not write to inputs; its interface only lacks the const.
-  NEREID_RETURN_IF_ORT(api.CreateTensorWithDataAsOrtValue(memory_, const_cast<std::byte*>(bytes), input.bytes,
-                                                          shape.data(), shape.size(),
+  NEREID_RETURN_IF_ORT(api.CreateTensorWithDataAsOrtValue(input_memory_, const_cast<std::byte*>(bytes),
+                                                          input.bytes, shape.data(), shape.size(),
                                                           input.spec->datatype->code, ort::Out(input.value)));
   NEREID_RETURN_IF_ORT(api.BindInput(binding_.get(), input.spec->name.c_str(), input.value.get()));
   input.bound = bytes;
@@ -101,9 +101,9 @@ Status RunPlan::BindOutputsTo(std::byte* slab) noexcept {
     if (output.bound == bytes) continue;
     output.bound = nullptr;
     const auto& shape = output.place.shape;
-    NEREID_RETURN_IF_ORT(api.CreateTensorWithDataAsOrtValue(memory_, bytes, output.place.bytes, shape.data(),
-                                                            shape.size(), output.spec->datatype->code,
-                                                            ort::Out(output.value)));
+    NEREID_RETURN_IF_ORT(api.CreateTensorWithDataAsOrtValue(
+        output_memory_, bytes, output.place.bytes, shape.data(), shape.size(), output.spec->datatype->code,
+        ort::Out(output.value)));
     NEREID_RETURN_IF_ORT(api.BindOutput(binding_.get(), output.spec->name.c_str(), output.value.get()));
     output.bound = bytes;
   }
@@ -113,10 +113,8 @@ Status RunPlan::BindOutputsTo(std::byte* slab) noexcept {
 Status RunPlan::BindOutputsToRuntime() noexcept {
   for (auto& output : outputs_) {
     output.bound = nullptr;
-    // Strings are objects of the host: in memory for a device the runtime leaves them unmade and frees them
-    // all the same.
-    const auto* memory = output.spec->datatype->byte_size == 0 ? host_memory_ : memory_;
-    NEREID_RETURN_IF_ORT(ort::g_api->BindOutputToDevice(binding_.get(), output.spec->name.c_str(), memory));
+    NEREID_RETURN_IF_ORT(
+        ort::g_api->BindOutputToDevice(binding_.get(), output.spec->name.c_str(), output_memory_));
   }
   return {};
 }

@@ -76,9 +76,11 @@ class RunPlan {
   Status PlanInputs(const Session& session, const Job& job);
 
   PlanKey key_;
-  const ort::MemoryInfo* memory_ = nullptr;
-  /// For strings, wherever the others lie.
-  const ort::MemoryInfo* host_memory_ = nullptr;
+  const ort::MemoryInfo* input_memory_ = nullptr;
+  /// Outputs are memory of the host to the runtime, also where the slab is pinned for a GPU: into what it
+  /// takes for pinned it refuses to copy an output (1.30: `dst_data != src_data`), and strings it frees there
+  /// without having made them. The driver knows a pinned address by itself.
+  const ort::MemoryInfo* output_memory_ = nullptr;
   bool binds_always_ = false;
   // The tensors must outlive the binding's use of them.
   std::vector<PlannedInput> inputs_;

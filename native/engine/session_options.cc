@@ -87,8 +87,16 @@ Status AppendCuda(const SessionSpec& spec, ort::SessionOptions* options) noexcep
   // time.
   SetDefault(&entries, "cudnn_conv_algo_search", "HEURISTIC");
   const OptionLists lists(entries);
-  NEREID_RETURN_IF_ORT(
-      api.UpdateCudaOptions(cuda.get(), lists.keys.data(), lists.values.data(), lists.keys.size()));
+  Status taken =
+      FromOrt(api.UpdateCudaOptions(cuda.get(), lists.keys.data(), lists.values.data(), lists.keys.size()));
+  if (!taken.ok()) {
+    // The runtime may refuse without a word (1.30 does for a name that it does not know).
+    std::string names;
+    for (const auto& [key, value] : entries) names += (names.empty() ? "" : ", ") + key;
+    taken.message =
+        "ONNX Runtime refuses one of the options of the CUDA provider (" + names + "): " + taken.message;
+    return taken;
+  }
   return FromOrt(api.SessionOptionsAppendCuda(options, cuda.get()));
 }
 

@@ -155,7 +155,8 @@ describe.runIf(cudaProblem === null)('a session on a GPU', () => {
     const after = usedMb();
     console.log(`GPU memory: idle ${idle} MB, 1 instance ${one} MB, 4 instances ${four} MB, afterwards ${after} MB`);
     expect(one - idle).toBeGreaterThan(200);
-    expect(four - one).toBeLessThan(200);
+    // The weights are 256 MB. Each further instance costs the workspaces of its stream, 146 MB on an H200.
+    expect(four - one).toBeLessThan(3 * 200);
     expect(after - idle).toBeLessThan(64);
   });
 });
