@@ -54,25 +54,43 @@ bool ReadParts(napi_env env, napi_value value, std::vector<std::span<const std::
   return true;
 }
 
+/// Reads the memory for outputs; it stays referenced and unread by the caller until the job is done.
+bool ReadTarget(napi_env env, napi_value value, std::span<std::byte>* target) noexcept {
+  *target = {};
+  napi_valuetype type = napi_undefined;
+  napi_typeof(env, value, &type);
+  if (type != napi_object) return true;
+  napi_typedarray_type kind = napi_int8_array;
+  size_t bytes = 0;
+  void* memory = nullptr;
+  if (napi_get_typedarray_info(env, value, &kind, &bytes, &memory, nullptr, nullptr) != napi_ok ||
+      kind != napi_uint8_array) {
+    return false;
+  }
+  *target = {static_cast<std::byte*>(memory), bytes};
+  return true;
+}
+
 /// The frame and its instance, with the job ready to run; null after throwing.
-JobFrame* Prepare(napi_env env, const Call<2>& call, Instance** instance) noexcept {
+JobFrame* Prepare(napi_env env, const Call<3>& call, Instance** instance) noexcept {
   JobFrame* frame = call.data->frames.Find(call.Id(env, 0));
   *instance = frame == nullptr ? nullptr : call.data->instances.Find(frame->instance);
   if (*instance == nullptr || frame->is_submitted) {
     Throw(env, "native: the frame is in use or its instance is closed");
     return nullptr;
   }
-  if (!ReadParts(env, call.values[1], &call.data->parts) || !ReadRequest(frame, call.data->parts)) {
+  if (!ReadParts(env, call.values[1], &call.data->parts) || !ReadRequest(frame, call.data->parts) ||
+      !ReadTarget(env, call.values[2], &frame->job.target)) {
     Throw(env, "native: the frame's numbers or parts make no sense");
     return nullptr;
   }
   return frame;
 }
 
-// runNow(frameId, parts | null): runs on this thread; the answer is in the frame's numbers. The caller has no
-// unfinished batch on the instance.
+// runNow(frameId, parts | null, target | null): runs on this thread; the answer is in the frame's numbers.
+// The caller has no unfinished batch on the instance.
 napi_value RunNow(napi_env env, napi_callback_info info) {
-  const Call<2> call(env, info);
+  const Call<3> call(env, info);
   Instance* instance = nullptr;
   JobFrame* frame = Prepare(env, call, &instance);
   if (frame == nullptr) return Nothing();
@@ -81,9 +99,9 @@ napi_value RunNow(napi_env env, napi_callback_info info) {
   return Nothing();
 }
 
-// submit(frameId, parts | null): onJobs reports when it is done.
+// submit(frameId, parts | null, target | null): onJobs reports when it is done.
 napi_value Submit(napi_env env, napi_callback_info info) {
-  const Call<2> call(env, info);
+  const Call<3> call(env, info);
   Instance* instance = nullptr;
   JobFrame* frame = Prepare(env, call, &instance);
   if (frame == nullptr) return Nothing();

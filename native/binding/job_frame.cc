@@ -91,7 +91,7 @@ void WriteReply(JobFrame* frame) noexcept {
   control[1] = static_cast<double>(job.input_ns);
   control[2] = static_cast<double>(job.infer_ns);
   control[3] = static_cast<double>(job.output_ns);
-  control[4] = static_cast<double>(job.slab);
+  control[4] = static_cast<double>(job.is_in_target ? kInTarget : job.slab);
   control[5] = static_cast<double>(job.ticket);
   if (!job.status.ok()) return;
   size_t at = kReplyHead;

@@ -23,7 +23,9 @@ inline constexpr uint64_t kHasEffects = 1;
 inline constexpr uint64_t kReturnsMemory = 2;
 inline constexpr size_t kInputHead = 5;
 // Reply: code, input ns, infer ns, output ns, slab id, ticket; then per output: offset, bytes, rank,
-// dimensions.
+// dimensions. In place of a slab's id stands `kInTarget` where the outputs lie in the memory that was given
+// for them.
+inline constexpr int32_t kInTarget = -2;
 inline constexpr size_t kReplyHead = 6;
 inline constexpr size_t kOutputHead = 3;
 

@@ -28,6 +28,9 @@ size_t GrownBytes(size_t bytes, size_t growth) noexcept {
   return grown;
 }
 
+/// Bytes of the widest element that a tensor has.
+constexpr size_t kWidestElement = 8;
+
 bool IsAligned(const std::byte* bytes, size_t width) noexcept {
   return reinterpret_cast<uintptr_t>(bytes) % width == 0;
 }
@@ -97,6 +100,7 @@ void BatchRunner::ClearTerminate() noexcept {
 
 void BatchRunner::Skip(Job* job) noexcept {
   job->slab = -1;
+  job->is_in_target = false;
   job->status = {Code::kCancelled, {}};
   job->input_ns = job->infer_ns = job->output_ns = 0;
 }
@@ -106,6 +110,7 @@ void BatchRunner::Run(Job* job) noexcept {
   int64_t bound = begin;
   int64_t ran = begin;
   job->slab = -1;
+  job->is_in_target = false;
   Status status = FindPlan(*job);
   if (status.ok()) status = BindInputs(job);
   if (status.ok()) {
@@ -116,8 +121,8 @@ void BatchRunner::Run(Job* job) noexcept {
     status = RunOnce(job);
     ran = NowNs();
   }
-  if (status.ok()) status = job->slab >= 0 ? CheckPrediction(job) : PlaceOutputs(job);
-  if (!status.ok()) ReleaseOutputSlab(job);
+  if (status.ok()) status = HasRoom(*job) ? CheckPrediction(job) : PlaceOutputs(job);
+  if (!status.ok()) LeaveRoom(job);
   if (input_slab_.id >= 0) {
     std::vector<int32_t> dropped;
     input_pool_.Release(input_slab_.id, &dropped);
@@ -203,12 +208,27 @@ Status BatchRunner::BindInputs(Job* job) noexcept {
 
 Status BatchRunner::BindOutputs(Job* job) noexcept {
   if (!IsPredicted(*job)) return plan_->BindOutputsToRuntime();
-  auto slab = output_pool_.Acquire(plan_->output_bytes(), GrownBytes(plan_->output_bytes(), job->growth));
-  if (!slab.ok()) return std::move(slab.status());
-  job->slab = slab.value().id;
   job->outputs.resize(plan_->outputs().size());
   for (size_t i = 0; i < job->outputs.size(); i++) job->outputs[i] = plan_->outputs()[i].place;
-  return plan_->BindOutputsTo(slab.value().block->data());
+  auto room = FindRoom(job, plan_->output_bytes());
+  if (!room.ok()) return std::move(room.status());
+  return plan_->BindOutputsTo(room.value());
+}
+
+/// Memory for the job's outputs, whose places are known, and which take `bytes` of a slab: the submitter's
+/// where they fit and it is aligned for every datatype, else a slab. What a GPU copies into is pinned memory,
+/// which only slabs are.
+Result<std::byte*> BatchRunner::FindRoom(Job* job, size_t bytes) noexcept {
+  const size_t end = job->outputs.empty() ? 0 : job->outputs.back().offset + job->outputs.back().bytes;
+  if (!job->target.empty() && end <= job->target.size() && pinned_ == nullptr &&
+      IsAligned(job->target.data(), kWidestElement)) {
+    job->is_in_target = true;
+    return job->target.data();
+  }
+  auto slab = output_pool_.Acquire(bytes, GrownBytes(bytes, job->growth));
+  if (!slab.ok()) return std::move(slab.status());
+  job->slab = slab.value().id;
+  return slab.value().block->data();
 }
 
 Status BatchRunner::RunSession(const Job& job) noexcept {
@@ -226,7 +246,7 @@ Status BatchRunner::CallSession(const ort::RunOptions* options) noexcept {
   return FromOrt(api.SynchronizeBoundOutputs(plan_->binding()));
 }
 
-/// Whether the outputs are bound to a slab before the run. A wrongly predicted shape makes
+/// Whether the outputs are bound to their memory before the run. A wrongly predicted shape makes
 /// the run fail, and the batch is run again, but not if its run has effects.
 bool BatchRunner::IsPredicted(const Job& job) const noexcept { return plan_->predicts() && !job.has_effects; }
 
@@ -235,7 +255,7 @@ Status BatchRunner::RunOnce(Job* job) noexcept {
   if (status.ok() || !IsPredicted(*job) || is_terminated_.load()) return status;
   // An output whose shape depends on values does not fit the bound one. The runtime says so in many ways, so
   // every failure is retried once with outputs of the runtime's own: if that works, the prediction was wrong.
-  ReleaseOutputSlab(job);
+  LeaveRoom(job);
   NEREID_RETURN_IF_ERROR(plan_->BindOutputsToRuntime());
   Status again = RunSession(*job);
   plan_->Forget();
@@ -261,7 +281,7 @@ Status BatchRunner::CheckPrediction(Job* job) noexcept {
   }
   if (is_written) return {};
   plan_->Forget();
-  ReleaseOutputSlab(job);
+  LeaveRoom(job);
   return PlaceOutputs(job);
 }
 
@@ -285,10 +305,9 @@ Status BatchRunner::PlaceOutputs(Job* job) noexcept {
   if (!values.ok()) return std::move(values.status());
   size_t total = 0;
   NEREID_RETURN_IF_ERROR(placer_.Measure(values.value(), plan_->outputs(), job, &total));
-  auto slab = output_pool_.Acquire(total, GrownBytes(total, job->growth));
-  if (!slab.ok()) return std::move(slab.status());
-  job->slab = slab.value().id;
-  NEREID_RETURN_IF_ERROR(placer_.Copy(values.value(), plan_->outputs(), *job, slab.value().block->data()));
+  auto room = FindRoom(job, total);
+  if (!room.ok()) return std::move(room.status());
+  NEREID_RETURN_IF_ERROR(placer_.Copy(values.value(), plan_->outputs(), *job, room.value()));
   // Otherwise the binding would keep these tensors until the next run, and give them to it as if they were
   // bound.
   ort::g_api->ClearBoundOutputs(plan_->binding());
@@ -296,7 +315,8 @@ Status BatchRunner::PlaceOutputs(Job* job) noexcept {
   return {};
 }
 
-void BatchRunner::ReleaseOutputSlab(Job* job) noexcept {
+void BatchRunner::LeaveRoom(Job* job) noexcept {
+  job->is_in_target = false;
   if (job->slab < 0) return;
   // Never seen by JavaScript, so it can go back without being looked at there; the pool trims when the others
   // come back.

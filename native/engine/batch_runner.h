@@ -1,4 +1,5 @@
-// Runs one batch from bytes to bytes: gathers the inputs, runs the session, places the outputs in a slab.
+// Runs one batch from bytes to bytes: gathers the inputs, runs the session, places the outputs in a slab or
+// where the submitter wants them.
 #ifndef NEREID_ENGINE_BATCH_RUNNER_H_
 #define NEREID_ENGINE_BATCH_RUNNER_H_
 
@@ -52,7 +53,9 @@ class BatchRunner {
   Status PlaceOutputs(Job* job) noexcept;
   Status CheckPrediction(Job* job) noexcept;
   Result<std::vector<ort::OwnedValue>> BoundOutputs() noexcept;
-  void ReleaseOutputSlab(Job* job) noexcept;
+  Result<std::byte*> FindRoom(Job* job, size_t bytes) noexcept;
+  static bool HasRoom(const Job& job) noexcept { return job.slab >= 0 || job.is_in_target; }
+  void LeaveRoom(Job* job) noexcept;
 
   std::shared_ptr<Session> session_;
   std::shared_ptr<PinnedAllocator> pinned_;

@@ -22,7 +22,7 @@ struct JobInput {
 
 struct JobOutput {
   std::vector<int64_t> shape;
-  /// Where the bytes begin in the job's output slab.
+  /// Where the bytes begin in the job's output slab, or in its target.
   size_t offset = 0;
   size_t bytes = 0;
 };
@@ -46,12 +46,17 @@ struct Job {
   bool has_effects = false;
   /// Whether its run returns the memory that it took from the system.
   bool returns_memory = false;
+  /// Memory of the submitter for the outputs, borrowed until the job is done; empty for none. It is used
+  /// where all outputs fit into it, else a slab is.
+  std::span<std::byte> target;
 
   // Out. `outputs` in the order of `wanted`.
   Status status;
   std::vector<JobOutput> outputs;
   /// Id in the instance's output pool; the submitter releases it. -1 for none.
   int32_t slab = -1;
+  /// Whether the outputs lie in `target`; there is no slab then.
+  bool is_in_target = false;
   int64_t input_ns = 0;
   int64_t infer_ns = 0;
   int64_t output_ns = 0;

@@ -53,10 +53,10 @@ Status OutputPlacer::Measure(std::span<const ort::OwnedValue> values, std::span<
 }
 
 Status OutputPlacer::Copy(std::span<const ort::OwnedValue> values, std::span<const PlannedOutput> planned,
-                          const Job& job, std::byte* slab) noexcept {
+                          const Job& job, std::byte* room) noexcept {
   for (size_t i = 0; i < values.size(); i++) {
     const auto& output = job.outputs[i];
-    std::byte* to = slab + output.offset;
+    std::byte* to = room + output.offset;
     if (planned[i].spec->datatype->byte_size == 0) {
       const auto count = static_cast<size_t>(ElementCount(output.shape).value_or(0));
       NEREID_RETURN_IF_ERROR(WriteStrings(values[i].get(), count, string_sizes_[i], to, &string_offsets_));

@@ -94,10 +94,10 @@ Status RunPlan::BindValue(size_t position, ort::OwnedValue value) noexcept {
   return FromOrt(ort::g_api->BindInput(binding_.get(), input.spec->name.c_str(), input.value.get()));
 }
 
-Status RunPlan::BindOutputsTo(std::byte* slab) noexcept {
+Status RunPlan::BindOutputsTo(std::byte* room) noexcept {
   const ort::Api& api = *ort::g_api;
   for (auto& output : outputs_) {
-    std::byte* bytes = slab + output.place.offset;
+    std::byte* bytes = room + output.place.offset;
     if (output.bound == bytes) continue;
     output.bound = nullptr;
     const auto& shape = output.place.shape;

@@ -54,10 +54,10 @@ class RunPlan {
   /// Binds a tensor made elsewhere (strings).
   Status BindValue(size_t position, ort::OwnedValue value) noexcept;
 
-  /// Whether the shapes of the outputs are known, so that they can be bound to a slab of `output_bytes()`.
+  /// Whether the shapes of the outputs are known, so that they can be bound to memory of `output_bytes()`.
   bool predicts() const noexcept { return predicts_; }
   size_t output_bytes() const noexcept { return output_bytes_; }
-  Status BindOutputsTo(std::byte* slab) noexcept;
+  Status BindOutputsTo(std::byte* room) noexcept;
   /// Lets the runtime allocate the outputs.
   Status BindOutputsToRuntime() noexcept;
 

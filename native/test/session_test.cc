@@ -97,6 +97,44 @@ TEST("reads and writes where each batch lies, while answers to earlier ones are 
   for (const auto& [job, value] : held) Release(*runner.value(), job);
 }
 
+TEST("writes outputs where they are wanted, if they fit and the address is good for numbers") {
+  auto session = Open(UnaryModel("Neg", ort::kFloat, {-1, 2}));
+  REQUIRE(session.ok());
+  auto runner = BatchRunner::Create(session.value());
+  REQUIRE(runner.ok());
+  struct Offer {
+    size_t at;
+    size_t bytes;
+    bool is_taken;
+  };
+  alignas(64) std::byte memory[64];
+  Job job;
+  // The first run of a kind copies, the later ones are bound; each offer comes in both ways.
+  for (int turn = 0; turn < 4; turn++) {
+    for (const Offer offer : {Offer{8, 16, true}, Offer{8, 15, false}, Offer{4, 16, false},
+                              Offer{0, 64, true}, Offer{0, 0, false}}) {
+      const auto number = static_cast<float>(turn + 1);
+      const std::vector<float> numbers(4, number);
+      std::memset(memory, 0x55, sizeof(memory));
+      Fill(&job, {reinterpret_cast<const char*>(numbers.data()), 16}, {2, 2});
+      job.target = {memory + offer.at, offer.bytes};
+      runner.value()->Run(&job);
+      REQUIRE(job.status.ok());
+      CHECK_EQUAL(job.is_in_target, offer.is_taken);
+      CHECK_EQUAL(job.slab >= 0, !offer.is_taken);
+      if (!offer.is_taken) {
+        CHECK(memory[offer.at] == std::byte{0x55});
+        Release(*runner.value(), job);
+        continue;
+      }
+      float first = 0;
+      std::memcpy(&first, memory + offer.at, sizeof(first));
+      CHECK_EQUAL(first, -number);
+      CHECK(memory[offer.at + 16] == std::byte{0x55});
+    }
+  }
+}
+
 TEST("carries strings with NULs, empty ones and long ones") {
   auto session = Open(UnaryModel("Identity", ort::kString, {-1}));
   REQUIRE(session.ok());

@@ -8,7 +8,7 @@ import type { InferenceError } from '../errors.ts';
 import type { ModelSignature } from '../model-config/signature.ts';
 import type { Datatype } from '../tensor/datatype.ts';
 import type { Shape } from '../tensor/shape.ts';
-import type { TensorBytes } from '../tensor/tensor-bytes.ts';
+import type { RegionBytes, TensorBytes } from '../tensor/tensor-bytes.ts';
 
 /** Where instances run. */
 export type Device = { readonly kind: 'cpu' } | { readonly kind: 'cuda'; readonly ordinal: number };
@@ -80,6 +80,11 @@ export interface EngineBatch {
   /** Indexes in the signature's outputs to fetch; the others are not computed where that can be avoided, nor copied. */
   readonly outputs: readonly number[];
   /**
+   * Memory for the outputs, which the run writes until `done` is called; null for a slab of the instance. The engine uses
+   * it for all outputs or, where they do not fit or a device needs other memory, for none.
+   */
+  readonly target?: RegionBytes | null;
+  /**
    * Whether running it changes more than its outputs, such as the state of a sequence; no unless given. A batch whose
    * run has begun is then never run again, by the engine or by a scheduler, whatever its outcome.
    */
@@ -91,12 +96,15 @@ export interface EngineBatch {
   readonly returnsMemory?: boolean;
 }
 
-/** `data` is a view on a slab of the instance, valid until `EngineResult.release()`. BYTES are in wire form. */
+/**
+ * `data` is a view on a slab of the instance, valid until `EngineResult.release()`, or a part of the batch's target. BYTES
+ * are in wire form.
+ */
 export interface EngineOutput {
   readonly index: number;
   readonly datatype: Datatype;
   readonly shape: Shape;
-  readonly data: Uint8Array;
+  readonly data: TensorBytes;
 }
 
 /** The result of a batch. Exactly one of `error` and `outputs` (in the order of the request) is meaningful. */

@@ -15,6 +15,8 @@ const flags = { hasEffects: 1, returnsMemory: 2 };
 /** Per input: index, offset, bytes, part count, rank; then its dimensions. */
 const inputHead = 5;
 export const replyHead = 6;
+/** In place of a slab's id: the outputs are in the target of their batch. */
+export const inTarget = -2;
 /** Per output: offset, bytes, rank; then its dimensions. */
 export const outputHead = 3;
 

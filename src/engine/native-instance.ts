@@ -15,11 +15,12 @@ import type {
 } from './engine.ts';
 import type { IdleSlabs, SlabOwner } from './idle-slabs.ts';
 import { InlineChoice } from './inline-choice.ts';
-import { controlNumbers, type JobFrame, writeRequest } from './job-frame.ts';
+import { controlNumbers, inTarget, type JobFrame, writeRequest } from './job-frame.ts';
 import type { NativeAddon } from './native.ts';
 import { nativeFailure } from './native-error.ts';
 import type { NativeModel } from './native-session.ts';
 import { OutputSlabs } from './output-slabs.ts';
+import type { RegionBytes } from '../tensor/tensor-bytes.ts';
 
 const noOutputs: readonly EngineOutput[] = [];
 
@@ -214,6 +215,9 @@ export class NativeInstance implements EngineInstance, SlabOwner {
     run.finish(control);
     if (code !== 0) run.error = nativeFailure({ code: code - 1, message: this.#addon.takeError(frame.id) });
     else if (slabId >= 0) run.outputs = this.#slabs.read(control, slabId, run.batch.outputs);
+    else if (slabId === inTarget) {
+      run.outputs = this.#slabs.readTarget(control, run.batch.target as RegionBytes, run.batch.outputs);
+    }
     this.#choice.record(frame.bytes, run.inputNs + run.inferNs + run.outputNs, wasInline);
     frame.run = null;
     this.#free.push(frame);
@@ -234,11 +238,12 @@ export class NativeInstance implements EngineInstance, SlabOwner {
         return invalidArgument('an input has more dimensions than the engine takes');
       }
       frame.bytes = request.bytes;
+      const target = run.batch.target?.view() ?? null;
       if (this.#busy.size === 0 && this.#choice.allows(request.bytes)) {
-        this.#addon.runNow(frame.id, request.parts);
+        this.#addon.runNow(frame.id, request.parts, target);
         return frame;
       }
-      this.#addon.submit(frame.id, request.parts);
+      this.#addon.submit(frame.id, request.parts, target);
       frame.run = run;
       this.#busy.set(frame.id, frame);
       return null;

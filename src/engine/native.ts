@@ -146,9 +146,9 @@ export interface NativeAddon {
   readonly frameInputBytes: number;
 
   /** Runs the frame's batch on this thread; only while the instance has no unfinished batch. */
-  runNow(frameId: number, parts: readonly Uint8Array[] | null): void;
+  runNow(frameId: number, parts: readonly Uint8Array[] | null, target: Uint8Array | null): void;
   /** Queues the frame's batch; the caller keeps `parts` referenced and unchanged until `onJobs` names the frame. */
-  submit(frameId: number, parts: readonly Uint8Array[] | null): void;
+  submit(frameId: number, parts: readonly Uint8Array[] | null, target: Uint8Array | null): void;
   /** The message of a reply whose code is not 0; once. */
   takeError(frameId: number): string;
   /** The bytes of an output slab; asked once per slab. */

@@ -4,16 +4,21 @@
  */
 
 import type { Datatype } from '../tensor/datatype.ts';
+import { RegionBytes, type TensorBytes } from '../tensor/tensor-bytes.ts';
 import type { EngineOutput } from './engine.ts';
 import { outputHead, replyHead } from './job-frame.ts';
 import type { NativeAddon } from './native.ts';
+
+interface SlabOutput extends EngineOutput {
+  readonly data: Uint8Array;
+}
 
 interface Slab {
   readonly id: number;
   readonly buffer: ArrayBuffer;
   inUse: boolean;
   /** The views of the last batch; those of a kind of batch are the same each time. */
-  outputs: readonly EngineOutput[];
+  outputs: readonly SlabOutput[];
 }
 
 /** Owner of the buffers. A slab in use when the instance closes is freed by its release. */
@@ -35,8 +40,17 @@ export class OutputSlabs {
   read(control: Float64Array, slabId: number, wanted: readonly number[]): readonly EngineOutput[] {
     const slab = this.#slabs[slabId] ?? this.#open(slabId);
     slab.inUse = true;
-    if (!isSame(control, slab.outputs, wanted)) slab.outputs = this.#views(control, slab.buffer, wanted);
+    if (!isSame(control, slab.outputs, wanted)) {
+      const { buffer } = slab;
+      slab.outputs = this.#outputs(control, wanted, (offset, bytes) => new Uint8Array(buffer, offset, bytes));
+    }
     return slab.outputs;
+  }
+
+  /** The outputs that a reply tells of, as parts of the target of their batch. */
+  readTarget(control: Float64Array, target: RegionBytes, wanted: readonly number[]): readonly EngineOutput[] {
+    const { region, offset: start } = target;
+    return this.#outputs(control, wanted, (offset, bytes) => new RegionBytes(region, start + offset, bytes));
   }
 
   /** Returns a slab; from now on its views may show other bytes, or none. */
@@ -77,8 +91,12 @@ export class OutputSlabs {
     this.#addon.discardBuffer(slab.buffer);
   }
 
-  #views(control: Float64Array, buffer: ArrayBuffer, wanted: readonly number[]): readonly EngineOutput[] {
-    const outputs: EngineOutput[] = [];
+  #outputs<Bytes extends TensorBytes>(
+    control: Float64Array,
+    wanted: readonly number[],
+    bytesAt: (offset: number, bytes: number) => Bytes,
+  ): (EngineOutput & { readonly data: Bytes })[] {
+    const outputs: (EngineOutput & { readonly data: Bytes })[] = [];
     let at = replyHead;
     for (const index of wanted) {
       const rank = control[at + 2] as number;
@@ -88,7 +106,7 @@ export class OutputSlabs {
         index,
         datatype: this.#datatypes[index] as Datatype,
         shape,
-        data: new Uint8Array(buffer, control[at] as number, control[at + 1] as number),
+        data: bytesAt(control[at] as number, control[at + 1] as number),
       });
       at += outputHead + rank;
     }
@@ -96,11 +114,11 @@ export class OutputSlabs {
   }
 }
 
-function isSame(control: Float64Array, outputs: readonly EngineOutput[], wanted: readonly number[]): boolean {
+function isSame(control: Float64Array, outputs: readonly SlabOutput[], wanted: readonly number[]): boolean {
   if (outputs.length !== wanted.length) return false;
   let at = replyHead;
   for (let i = 0; i < outputs.length; i++) {
-    const { index, data, shape } = outputs[i] as EngineOutput;
+    const { index, data, shape } = outputs[i] as SlabOutput;
     const rank = shape.length;
     if (index !== wanted[i] || data.byteOffset !== control[at] || data.length !== control[at + 1]) return false;
     if (control[at + 2] !== rank) return false;

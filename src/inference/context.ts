@@ -1,5 +1,7 @@
 /** The circumstances of a request, apart from its content: arrival, deadline, and whether its caller has left. */
 
+import type { OutputMemory } from './output-memory.ts';
+
 /** Called once when a caller has left. It may be an object, so that a request makes no function. */
 type CancellationListener = (() => void) | { callerLeft(): void };
 
@@ -79,6 +81,8 @@ export interface InferenceContext {
   readonly caller: Caller | null;
   /** Set by an interceptor that needs the durations; usually absent. */
   readonly timings?: RequestTimings;
+  /** Where the caller needs the outputs; usually absent: in memory of the engine. */
+  readonly outputMemory?: OutputMemory | undefined;
 }
 
 /** The circumstances of a request with room for its durations; for interceptors, which put it in place of the other. */
@@ -89,12 +93,14 @@ export class TimedContext implements InferenceContext {
   readonly caller: Caller | null;
   /** Those of the other context if it has any, so that both are filled. */
   readonly timings: RequestTimings;
+  readonly outputMemory: OutputMemory | undefined;
 
-  constructor({ receivedAtMs, deadlineMs, cancellation, caller, timings }: InferenceContext) {
+  constructor({ receivedAtMs, deadlineMs, cancellation, caller, timings, outputMemory }: InferenceContext) {
     this.receivedAtMs = receivedAtMs;
     this.deadlineMs = deadlineMs;
     this.cancellation = cancellation;
     this.caller = caller;
     this.timings = timings ?? new RequestTimings();
+    this.outputMemory = outputMemory;
   }
 }

@@ -16,7 +16,7 @@ const publishedStepBytes = 64 * 1024;
 /** Accounts lie so many numbers apart, each in a cache line of its own. */
 const accountStride = 16;
 
-/** Answers up to this are always sent: a refusal is hardly smaller. */
+/** Answers up to this are always sent to a client that reads: a refusal is hardly smaller. */
 const freeAnswerBytes = 16 * 1024;
 
 /** Messages up to this are always received, because health has to be answered most of all when memory is short. */
@@ -121,7 +121,7 @@ export class MemoryBudget {
   }
 
   /**
-   * Throws unless an answer may be kept until its client has taken it. Nothing is taken by this: what waits is counted
+   * Whether an answer may be kept until its client has taken it. Nothing is taken by this: what waits is counted
    * where it waits.
    *
    * A client for which much waits already gets no more than the memory that would still be left for everybody else, so
@@ -129,14 +129,18 @@ export class MemoryBudget {
    *
    * @param ownBytes What its request has taken and is about to give back.
    * @param waitingBytes What waits for this client already.
-   * @throws InferenceError `resource_exhausted` when unread answers have taken the memory.
    */
-  checkAnswer(bytes: number, ownBytes: number, waitingBytes = 0): void {
-    if (bytes <= freeAnswerBytes) return;
+  takesAnswer(bytes: number, ownBytes = 0, waitingBytes = 0): boolean {
+    const isBehind = waitingBytes > unsharedBytes;
+    if (bytes <= freeAnswerBytes && !isBehind) return true;
     const others = this.totalBytes - ownBytes;
-    if (waitingBytes > unsharedBytes && waitingBytes + bytes > this.#shortBytes - others)
-      throw this.#noRoomForAnswer(bytes);
-    if (others + bytes > this.limitBytes && others > this.#othersBytes) throw this.#noRoomForAnswer(bytes);
+    if (isBehind && waitingBytes + bytes > this.#shortBytes - others) return false;
+    return others + bytes <= this.limitBytes || others <= this.#othersBytes;
+  }
+
+  /** @throws InferenceError `resource_exhausted` where `takesAnswer` is false: unread answers have taken the memory. */
+  checkAnswer(bytes: number, ownBytes: number, waitingBytes = 0): void {
+    if (!this.takesAnswer(bytes, ownBytes, waitingBytes)) throw this.#noRoomForAnswer(bytes);
   }
 
   /** Whether so much is taken that clients which do not read their answers keep memory from others. */

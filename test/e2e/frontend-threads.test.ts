@@ -193,8 +193,9 @@ describe('callers that leave', () => {
     const canceled = () => metric(server, 'nv_inference_request_failure{model="loop",reason="CANCELED"');
 
     const holder = askLoop(server, endlessTurns);
+    await until('the instance is busy', async () => (await metric(server, 'nereid_executing_request_count')) === 1);
     const staying = askLoop(server, 1);
-    await until('the instance is busy', async () => (await pending()) >= 1);
+    await until('a request waits', async () => (await pending()) >= 1);
     const waiting = Array.from({ length: 8 }, () => askLoop(server, 1));
     await until('all of them wait', async () => (await pending()) === 9);
     for (const { leave } of waiting) leave();

@@ -17,6 +17,7 @@ import type {
 import { createNativeEngine } from '../../src/engine/native-engine.ts';
 import type { InferenceError } from '../../src/errors.ts';
 import { type Logger, silentLogger } from '../../src/logger.ts';
+import { hostBytes, type TensorBytes } from '../../src/tensor/tensor-bytes.ts';
 import { elem, model, node, tensorType, valueInfo } from '../models/onnx-writer.ts';
 
 /** An engine with the settings of the server. */
@@ -57,9 +58,14 @@ export const cpuSpec = (file: ModelFile, over: Partial<SessionSpec> = {}): Sessi
 });
 
 /** What a batch gave, copied, so that it can be looked at after the slab went back. */
+/** An output whose bytes were copied. */
+export interface CopiedOutput extends EngineOutput {
+  readonly data: Uint8Array;
+}
+
 export interface Answer {
   readonly error: InferenceError | null;
-  readonly outputs: readonly EngineOutput[];
+  readonly outputs: readonly CopiedOutput[];
   readonly inferNs: number;
 }
 
@@ -75,7 +81,7 @@ export function handOver(
     tell = resolve;
   });
   const ticket = instance.submit({ inputs, outputs, ...over }, (result) => {
-    const copied = result.outputs.map((output) => ({ ...output, data: Uint8Array.from(output.data) }));
+    const copied = result.outputs.map((output) => ({ ...output, data: Uint8Array.from(hostBytes(output.data)) }));
     const { error, inferNs } = result;
     result.release();
     tell({ error, outputs: copied, inferNs });
@@ -94,7 +100,7 @@ export async function outputsOf(
   instance: EngineInstance,
   inputs: readonly BatchInput[],
   outputs: readonly number[],
-): Promise<readonly EngineOutput[]> {
+): Promise<readonly CopiedOutput[]> {
   const answer = await infer(instance, inputs, outputs);
   if (answer.error !== null) throw answer.error;
   return answer.outputs;
@@ -120,7 +126,7 @@ export async function withSession<T>(
 export const bytesOf = (array: ArrayBufferView): Uint8Array =>
   new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 
-export const floatsIn = (data: Uint8Array): number[] => [...new Float32Array(Uint8Array.from(data).buffer)];
+export const floatsIn = (data: TensorBytes): number[] => [...new Float32Array(Uint8Array.from(hostBytes(data)).buffer)];
 
 /** x → x, any rows of `columns` elements. */
 export const identityModel = (code: number, dims: readonly (number | string)[]): Uint8Array =>

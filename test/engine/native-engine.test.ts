@@ -3,6 +3,7 @@ import { loadNative } from '../../src/engine/load-native.ts';
 import { errorCodes, InferenceError } from '../../src/errors.ts';
 import { encodeBytesElements } from '../../src/tensor/bytes-elements.ts';
 import { datatypeNames, datatypes } from '../../src/tensor/datatype.ts';
+import { hostBytes } from '../../src/tensor/tensor-bytes.ts';
 import { elem, floats, initializer, model, node, tensorType, valueInfo } from '../models/onnx-writer.ts';
 import {
   bytesOf,
@@ -304,7 +305,7 @@ describe('a session', () => {
               instance.submit(batch, (result) =>
                 resolve({
                   get value() {
-                    const { data } = result.outputs[0];
+                    const data = hostBytes(result.outputs[0].data);
                     return new DataView(data.buffer, data.byteOffset).getFloat32(0, true);
                   },
                   release: () => result.release(),

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { NativeAddon } from '../../src/engine/native.ts';
 import { OutputSlabs } from '../../src/engine/output-slabs.ts';
+import { hostBytes } from '../../src/tensor/tensor-bytes.ts';
 
 /** The part of the addon that slabs need; remembers what was asked. */
 function fakeAddon(dropped: readonly number[] | null = null) {
@@ -31,7 +32,7 @@ describe('the output slabs of an instance', () => {
     const slabs = new OutputSlabs(addon, 3, ['FP32', 'INT8']);
     const first = slabs.read(reply(64, 8, 2), 0, [0]);
     expect(first[0]).toMatchObject({ index: 0, datatype: 'FP32', shape: [2] });
-    expect([first[0].data.byteOffset, first[0].data.length]).toEqual([64, 8]);
+    expect([hostBytes(first[0].data).byteOffset, first[0].data.length]).toEqual([64, 8]);
     slabs.release(0);
     expect(slabs.read(reply(64, 8, 2), 0, [0])).toBe(first);
     slabs.release(0);

@@ -23,7 +23,7 @@ import type {
 import { cancelled, type InferenceError, notFound } from '../../src/errors.ts';
 import type { ModelSignature } from '../../src/model-config/signature.ts';
 import type { Datatype } from '../../src/tensor/datatype.ts';
-import { hostBytes, type TensorBytes } from '../../src/tensor/tensor-bytes.ts';
+import { hostBytes, RegionBytes, type TensorBytes } from '../../src/tensor/tensor-bytes.ts';
 
 /** What a fake model computes; throws an `InferenceError` to fail the batch. */
 export type Compute = (batch: EngineBatch) => readonly EngineOutput[];
@@ -39,6 +39,22 @@ export const identity =
       const { shape, parts } = batch.inputs[index] as BatchInput;
       return { index, datatype, shape, data: joinedBytes(parts) };
     });
+
+/** The outputs in the target of their batch, back to back; where they were if they do not fit. */
+function placed(outputs: readonly EngineOutput[], { region, offset, length }: RegionBytes): readonly EngineOutput[] {
+  let at = 0;
+  const places = outputs.map((output) => {
+    const start = at;
+    at += output.data.length;
+    return { output, start };
+  });
+  if (at > length) return outputs;
+  return places.map(({ output, start }) => {
+    const data = new RegionBytes(region, offset + start, output.data.length);
+    data.view().set(hostBytes(output.data));
+    return { ...output, data };
+  });
+}
 
 /** A batch in the hands of an instance: its ticket, and how the test ends it. */
 export class FakeRun implements Ticket {
@@ -88,7 +104,8 @@ export class FakeRun implements Ticket {
 
   /** For the instance: the event loop hears of it. */
   deliver(): void {
-    const { error, outputs } = this.#outcome ?? { error: null, outputs: [] };
+    const { error, outputs: made } = this.#outcome ?? { error: null, outputs: [] };
+    const outputs = this.batch.target ? placed(made, this.batch.target) : made;
     const release = (): void => {
       this.releaseCount++;
     };

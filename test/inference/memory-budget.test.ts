@@ -37,6 +37,7 @@ describe('MemoryBudget', () => {
     const budget = new MemoryBudget(MiB);
     budget.add(3 * MiB);
     expect(() => budget.checkAnswer(16 * KiB, 0)).not.toThrow();
+    expect(() => budget.checkAnswer(1, 0, 2 * MiB)).toThrow('clients do not read their answers');
     expect(() => budget.checkAnswer(16 * KiB + 1, 0)).toThrow(`${3 * MiB} bytes of requests and answers`);
   });
 

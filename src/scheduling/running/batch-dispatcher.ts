@@ -14,6 +14,7 @@ import { answerBatch, type ResponseIdentity } from './batch-response.ts';
 import type { Demand, InstanceGate } from './instance-gate.ts';
 import { InstancePool } from './instance-pool.ts';
 import { failedResult, Isolation, mayRunAgain } from './isolation.ts';
+import { areInTarget, OutputTargets } from './output-target.ts';
 import type { QueuedRequest } from '../queue/queued-request.ts';
 import { outputFault, rowsFault, type ScatterPlan } from './scatter.ts';
 import type { CloseReason, SchedulingObserver } from '../scheduler.ts';
@@ -43,6 +44,7 @@ export class BatchDispatcher implements RunProfile {
   readonly #parts: RunnerParts;
   readonly #pool = new InstancePool();
   readonly #isolation = new Isolation();
+  readonly #targets = new OutputTargets();
   readonly #demands = new Map<string, Demand>();
   #canBatch = true;
 
@@ -118,7 +120,8 @@ export class BatchDispatcher implements RunProfile {
 
   #handOver(batch: Batch, instance: InstanceSlot): void {
     try {
-      const engineBatch = engineBatchOf(batch.requests);
+      batch.target = this.#targets.targetFor(batch.requests);
+      const engineBatch = engineBatchOf(batch.requests, batch.target);
       batch.outputCount = engineBatch.outputs.length;
       batch.ticket = instance.engine.submit(engineBatch, (result) => this.#completed(batch, result));
     } catch (error) {
@@ -146,6 +149,7 @@ export class BatchDispatcher implements RunProfile {
       computeOutputNs: result.outputNs,
     };
     const { observer, policy, onFree, onEnd } = this.#parts;
+    if (!areInTarget(result.outputs)) batch.leaveTarget();
     if (batch.liveCount < batch.requests.length) this.#notifyLeavers(batch);
     policy.observe(batch);
     if (batch.instance.next === batch) observer.batchStarted?.(batch.requests.length);
@@ -197,12 +201,16 @@ export class BatchDispatcher implements RunProfile {
   #succeed(batch: Batch, result: EngineResult): void {
     if (batch.requests.length > 1) this.#isolation.batchSucceeded();
     const { scatter, identity, answers, clock } = this.#parts;
-    if (batch.liveCount === 0) result.release();
-    else answerBatch(batch, result, scatter, identity, answers, clock.now());
+    this.#targets.observe(batch.requests, result.outputs, batch.rows);
+    if (batch.liveCount === 0) {
+      result.release();
+      batch.leaveTarget();
+    } else answerBatch(batch, result, scatter, identity, answers, clock.now());
   }
 
   #fail(batch: Batch, result: EngineResult, error: InferenceError): void {
     result.release();
+    batch.leaveTarget();
     const { requests } = batch;
     const isRetried = requests.length > 1 && mayRunAgain(result, error);
     if (isRetried && this.#isolation.batchFailed()) this.#stopBatching(error);

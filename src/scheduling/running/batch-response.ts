@@ -9,22 +9,27 @@ import type { InferenceResponse, OutputTensor } from '../../inference/response.t
 import type { Answers } from './answers.ts';
 import type { Batch } from './batch.ts';
 import type { QueuedRequest } from '../queue/queued-request.ts';
+import type { OutputTarget } from './output-target.ts';
 import { Scatter, type ScatterPlan } from './scatter.ts';
 
-/** Counts the responses that still have views of a result. */
+/** Counts the responses that still have views of a result, in memory of the engine or in the target of the batch. */
 class SharedResult {
   readonly #result: EngineResult;
+  readonly #target: OutputTarget | null;
   #viewers: number;
 
   /** @param viewers responses that will be made, at least one */
-  constructor(result: EngineResult, viewers: number) {
+  constructor(result: EngineResult, target: OutputTarget | null, viewers: number) {
     this.#result = result;
+    this.#target = target;
     this.#viewers = viewers;
   }
 
   leave(): void {
     this.#viewers--;
-    if (this.#viewers === 0) this.#result.release();
+    if (this.#viewers > 0) return;
+    this.#result.release();
+    this.#target?.release();
   }
 }
 
@@ -71,7 +76,8 @@ export function answerBatch(
 ): void {
   const { requests } = batch;
   const scatter = new Scatter(plan, result, requests, batch.rows);
-  const shared = new SharedResult(result, batch.liveCount);
+  const shared = new SharedResult(result, batch.target, batch.liveCount);
+  batch.target = null;
   let firstRow = 0;
   for (let i = 0; i < requests.length; i++) {
     const request = requests[i] as QueuedRequest;

@@ -8,6 +8,7 @@ import type { Shape } from '../../tensor/shape.ts';
 import type { TensorBytes } from '../../tensor/tensor-bytes.ts';
 import type { AdmittedInput, AdmittedOutput } from '../admission/admitted-request.ts';
 import type { QueuedRequest, RequestBatch } from '../queue/queued-request.ts';
+import type { OutputTarget } from './output-target.ts';
 import type { BatchDurations, CloseReason } from '../scheduler.ts';
 import type { Demand, GatePass } from './instance-gate.ts';
 
@@ -49,6 +50,8 @@ export class Batch implements RequestBatch {
   /** Set when `submit` returns; a batch that ran inline has ended by then. */
   ticket: Ticket | null = null;
   isDone = false;
+  /** Where the outputs go, until a response has it; null where the engine has the memory. */
+  target: OutputTarget | null = null;
 
   constructor(requests: readonly QueuedRequest[], closedBy: CloseReason, startedAtMs: number, instance: InstanceSlot) {
     let rows = 0;
@@ -73,10 +76,16 @@ export class Batch implements RequestBatch {
     this.liveCount--;
     if (this.liveCount === 0) this.ticket?.end();
   }
+
+  /** The outputs are not in the target, or are no longer read. */
+  leaveTarget(): void {
+    this.target?.release();
+    this.target = null;
+  }
 }
 
 /** The batch as the engine sees it: each input once, its parts in the order of the requests. */
-export function engineBatchOf(requests: readonly QueuedRequest[]): EngineBatch {
+export function engineBatchOf(requests: readonly QueuedRequest[], target: OutputTarget | null): EngineBatch {
   const first = (requests[0] as QueuedRequest).request;
   const inputs: BatchInput[] = [];
   for (let i = 0; i < first.inputs.length; i++) {
@@ -85,7 +94,7 @@ export function engineBatchOf(requests: readonly QueuedRequest[]): EngineBatch {
       requests.length === 1 ? { index: input.index, shape: input.shape, parts: [input.data] } : joined(requests, i),
     );
   }
-  return { inputs, outputs: outputsOf(requests, first.outputs) };
+  return { inputs, outputs: outputsOf(requests, first.outputs), target: target === null ? null : target.bytes };
 }
 
 /**

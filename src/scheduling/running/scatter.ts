@@ -11,6 +11,7 @@ import type { ModelSignature, TensorSpec } from '../../model-config/signature.ts
 import { skipBytesElements } from '../../tensor/bytes-elements.ts';
 import type { Datatype } from '../../tensor/datatype.ts';
 import { elementCount, type Shape, shapeText } from '../../tensor/shape.ts';
+import { hostBytes, type TensorBytes } from '../../tensor/tensor-bytes.ts';
 import type { AdmittedOutput } from '../admission/admitted-request.ts';
 import { isScalarShownAsOne } from '../admission/plan.ts';
 import type { QueuedRequest } from '../queue/queued-request.ts';
@@ -135,7 +136,7 @@ export class Scatter {
 
 /** How one output is cut. Shapes are made once per row count, because most requests of a batch have the same. */
 class OutputCut {
-  readonly #data: Uint8Array;
+  readonly #data: TensorBytes;
   /** The whole batch's shape as callers see it. */
   readonly #shape: Shape;
   readonly #isWhole: boolean;
@@ -148,11 +149,11 @@ class OutputCut {
   constructor(plan: ScatterPlan, output: EngineOutput, requests: readonly QueuedRequest[], rows: number) {
     const { dims, modelDims } = plan.outputs[output.index] as OutputPlan;
     const { data, shape } = output;
-    this.#data = data;
     this.#shape = modelDims === null ? shape : shownShape(shape, plan.isBatched ? 1 : 0, modelDims, dims);
     this.#isWhole = requests.length === 1;
+    this.#data = this.#isWhole ? data : hostBytes(data);
     this.#rowBytes = data.length / rows;
-    this.#starts = this.#isWhole || output.datatype !== 'BYTES' ? null : startsOf(data, shape, requests);
+    this.#starts = this.#isWhole || output.datatype !== 'BYTES' ? null : startsOf(hostBytes(data), shape, requests);
   }
 
   shapeOf(rows: number): Shape {
@@ -166,12 +167,13 @@ class OutputCut {
     return this.#rowsShape;
   }
 
-  bytesOf(rows: number, position: number, firstRow: number): Uint8Array {
+  bytesOf(rows: number, position: number, firstRow: number): TensorBytes {
     if (this.#isWhole) return this.#data;
+    const data = this.#data as Uint8Array;
     const starts = this.#starts;
-    if (starts !== null) return this.#data.subarray(starts[position], starts[position + 1]);
+    if (starts !== null) return data.subarray(starts[position], starts[position + 1]);
     const from = firstRow * this.#rowBytes;
-    return this.#data.subarray(from, from + rows * this.#rowBytes);
+    return data.subarray(from, from + rows * this.#rowBytes);
   }
 }
 

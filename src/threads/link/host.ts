@@ -9,13 +9,14 @@ import type { InferenceResponse } from '../../inference/response.ts';
 import type { Logger } from '../../logger.ts';
 import type { InferenceServer } from '../../server/inference-server.ts';
 import type { Clock } from '../../time.ts';
+import { AnswerPages } from './answer-pages.ts';
 import { answerControlCalls } from './control-calls.ts';
 import { type CallHost, HostedCall } from './hosted-call.ts';
 import { type NativeLink, fromFrontend, type LinkEnd, toFrontend } from './link.ts';
 import { LinkSide } from './side.ts';
 import type { WrittenRecord } from '../records/placed-tensors.ts';
 import { readRequest } from '../records/request-record.ts';
-import { outputBytes, writeError, writeResponse } from '../records/response-record.ts';
+import { bytesToCopy, writeError, writeResponse } from '../records/response-record.ts';
 
 interface LinkHostTools {
   readonly clock: Clock;
@@ -30,13 +31,12 @@ export class LinkHost implements CallHost {
   readonly #server: InferenceServer;
   readonly #tools: LinkHostTools;
   readonly #side: LinkSide;
+  readonly #answers: AnswerPages;
   /** Calls by number; null for a free number. */
   readonly #calls: (HostedCall | null)[] = [];
   readonly #stopControl: () => void;
   /** Requests that have not ended: their bytes may still be read. */
   #openCount = 0;
-  /** Bytes of answers that the other thread reads. */
-  #answerBytes = 0;
   #isClosed = false;
   #hasThreadEnded = false;
 
@@ -50,6 +50,7 @@ export class LinkHost implements CallHost {
       (kind, call, page, offset) => this.#receive(kind, call, page, offset),
       (error) => this.#break(error),
     );
+    this.#answers = new AnswerPages(this.#side.arena, tools.budget);
     this.#stopControl = answerControlCalls(end.control, server, tools.logger);
   }
 
@@ -74,7 +75,7 @@ export class LinkHost implements CallHost {
     this.#side.close();
     for (const call of this.#calls) call?.cancellation.cancel();
     this.#calls.length = 0;
-    this.#tools.budget.release(this.#answerBytes);
+    this.#answers.close();
   }
 
   /** The frontend thread has ended: the memory of all pages is released as soon as no batch reads a request in them. */
@@ -115,7 +116,7 @@ export class LinkHost implements CallHost {
     const { numbers, bytes } = pages.find(pageId);
     reader.begin(numbers, bytes, offset);
     const request = readRequest(pages, reader);
-    const hosted = new HostedCall(this, call, request);
+    const hosted = new HostedCall(this, call, request, this.#answers);
     calls[call] = hosted;
     this.#openCount++;
     this.#server.infer(request, hosted, hosted);
@@ -133,14 +134,14 @@ export class LinkHost implements CallHost {
     }
   }
 
-  /** The bytes are copied into pages, so the engine has its slab back at once. */
+  /** Bytes in memory of the engine are copied into pages, so the engine has its slab back at once. */
   #send(call: HostedCall, response: InferenceResponse, isFinal: boolean): void {
     const side = this.#side;
     const { budget } = this.#tools;
     side.beginRecord();
     try {
       // Answers that wait for callers who do not read fill the budget; then no more answers are copied for them.
-      budget.checkAnswer(outputBytes(response), call.requestBytes);
+      budget.checkAnswer(bytesToCopy(side.arena, response), call.requestBytes, call.unreadBytes);
       const written = writeResponse(side.arena, side.writer, response);
       side.endRecord();
       if (isFinal) this.#end(call);
@@ -181,8 +182,7 @@ export class LinkHost implements CallHost {
 
   #keep(call: HostedCall, written: WrittenRecord): void {
     call.keep(written);
-    this.#answerBytes += written.copiedBytes;
-    this.#tools.budget.add(written.copiedBytes);
+    this.#answers.keep(written);
   }
 
   /** The request has ended: its bytes are no longer read. */
@@ -207,10 +207,7 @@ export class LinkHost implements CallHost {
     if (written === null) {
       throw internal(`a frontend thread's link gives back an answer of the call ${call.number} that it does not have`);
     }
-    const { copiedBytes } = written;
-    written.release(this.#side.arena);
-    this.#answerBytes -= copiedBytes;
-    this.#tools.budget.release(copiedBytes);
+    this.#answers.giveBack(written);
     if (call.isOver) this.#calls[call.number] = null;
   }
 }

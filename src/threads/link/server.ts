@@ -139,7 +139,7 @@ export class LinkServer implements InferenceServer {
       return;
     }
     // Counted without a check: an accepted request is not refused because of its place. Later ones find less room.
-    this.#tools.budget.add(record.copiedBytes);
+    this.#tools.budget.add(record.countedBytes);
     const call = this.#freeCalls.pop() ?? this.#calls.length;
     const pending = new PendingCall(side, call, context, sink, record);
     this.#calls[call] = pending;
@@ -183,7 +183,7 @@ export class LinkServer implements InferenceServer {
     pending.hasEnded = true;
     pending.context.cancellation.remove(pending);
     record.release(this.#side.arena);
-    this.#tools.budget.release(record.copiedBytes);
+    this.#tools.budget.release(record.countedBytes);
   }
 
   #respond(pending: PendingCall, pageId: number, offset: number, isFinal: boolean): void {

@@ -124,11 +124,17 @@ export class PageArena {
       : new RegionBytes(page, isPlaced ? bytes.offset : bytes.byteOffset, bytes.length);
   }
 
+  /** Room of that many bytes, with any contents: one allocation until `release`. */
+  room(bytes: number): RegionBytes<Page> {
+    const page = this.reserve(bytes);
+    return new RegionBytes(page, this.start, bytes);
+  }
+
   /** A copy of these bytes: one allocation until `release`. */
   copy(bytes: Uint8Array): RegionBytes<Page> {
-    const page = this.reserve(bytes.length);
-    page.bytes.set(bytes, this.start);
-    return new RegionBytes(page, this.start, bytes.length);
+    const room = this.room(bytes.length);
+    room.region.bytes.set(bytes, room.offset);
+    return room;
   }
 
   #retain(page: Page): void {

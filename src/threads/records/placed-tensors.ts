@@ -21,14 +21,14 @@ export class WrittenRecord {
   readonly start: number;
   /** The bytes of its tensors, each leased or copied once. */
   readonly places: readonly PageBytes[];
-  /** The size of all copies. */
-  readonly copiedBytes: number;
+  /** What the writer has to count in its account of memory. */
+  readonly countedBytes: number;
 
-  constructor(page: Page, start: number, places: readonly PageBytes[], copiedBytes: number) {
+  constructor(page: Page, start: number, places: readonly PageBytes[], countedBytes: number) {
     this.page = page;
     this.start = start;
     this.places = places;
-    this.copiedBytes = copiedBytes;
+    this.countedBytes = countedBytes;
   }
 
   /** Called once, when no thread reads the record or its tensors any more. */

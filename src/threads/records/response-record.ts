@@ -2,10 +2,10 @@
 
 import { errorCodes, InferenceError } from '../../errors.ts';
 import type { InferenceResponse, OutputTensor } from '../../inference/response.ts';
+import { RegionBytes } from '../../tensor/tensor-bytes.ts';
 import type { PageArena } from '../pages/page-arena.ts';
 import type { PageTable } from '../pages/page-table.ts';
 import {
-  copiedBytes,
   noPlaces,
   type PageBytes,
   placeTensors,
@@ -23,6 +23,17 @@ const noLabels: readonly string[] = [];
 export function outputBytes({ outputs }: InferenceResponse): number {
   let bytes = 0;
   for (let i = 0; i < outputs.length; i++) bytes += (outputs[i] as OutputTensor).data.length;
+  return bytes;
+}
+
+/** The same of those outputs that are not in a page of the arena yet. */
+export function bytesToCopy(arena: PageArena, { outputs }: InferenceResponse): number {
+  let bytes = 0;
+  for (let i = 0; i < outputs.length; i++) {
+    const { data } = outputs[i] as OutputTensor;
+    const isThere = data instanceof RegionBytes && arena.pageOf(data.region.memory) !== undefined;
+    if (!isThere) bytes += data.length;
+  }
   return bytes;
 }
 
@@ -48,7 +59,7 @@ export function writeResponse(arena: PageArena, writer: RecordWriter, response: 
     writer.number(labels.length);
     for (const label of labels) writer.text(label);
   }
-  return new WrittenRecord(page, start, places, copiedBytes(outputs, places));
+  return new WrittenRecord(page, start, places, outputBytes(response) + numbers * 8);
 }
 
 /** @param release for the returned response; see `InferenceResponse`. */

@@ -71,7 +71,7 @@ describe('scatter after gather', () => {
     fc.assert(
       fc.property(anyRequests, (sent) => {
         const requests = sent.map((inputs) => queued(config, inputs));
-        const batch = engineBatchOf(requests);
+        const batch = engineBatchOf(requests, null);
         const outputs = batch.outputs.map((index) => {
           const { shape, parts } = batch.inputs[index];
           return {
@@ -140,7 +140,7 @@ it('a batch has a value for all rows once, as a scalar', () => {
     const inputs = [fp32('X', [rows, 1], new Array(rows).fill(rows)), fp32('T', [rows, 1], new Array(rows).fill(9))];
     return new QueuedRequest(admit(admission, inferenceRequest({ inputs })), inferenceContext(), 0, 1, 0, ignoringSink);
   };
-  const [x, t] = engineBatchOf([request(1), request(3)]).inputs;
+  const [x, t] = engineBatchOf([request(1), request(3)], null).inputs;
   expect(x?.shape).toEqual([4, 1]);
   expect(t).toMatchObject({ index: 1, shape: [] });
   expect(t?.parts.map(({ length }) => length)).toEqual([4]);
@@ -198,7 +198,7 @@ describe('an output', () => {
   it('whose first dimension is not the rows is named, with both numbers', () => {
     const config = modelConfig();
     const plan = compileScatter(config, signatureOf(config), noLabels);
-    const batch = engineBatchOf([queued(config, [fp32('INPUT', [2, 1], [1, 2])])]);
+    const batch = engineBatchOf([queued(config, [fp32('INPUT', [2, 1], [1, 2])])], null);
     const fault = rowsFault(plan, resultOf(identity()(batch)).outputs, 3);
     expect(fault?.code).toBe('internal');
     expect(fault?.message).toBe(

@@ -214,3 +214,67 @@ describe('several responses of one request', () => {
     await expectNothingOpen();
   });
 });
+
+describe('parts that the frontend thread has not read', () => {
+  const limit = 4 * 1024 * 1024;
+  beforeEach(() => {
+    link.close();
+    use(linkFixture(false, limit));
+  });
+
+  /** Parts of 1 KiB until the model is told to stop, or so many. The frontend thread hears of none of them. */
+  function pour(id: string, most: number): number {
+    const { request, sink } = asked.get(id)!;
+    const { cancellation } = link.fake.last.context;
+    const bytes = Buffer.alloc(1024, 'x');
+    let given = 0;
+    for (; given < most && !cancellation.cancelled; given++) {
+      sink.next(link.fake.respond(request, [output(tensor('OUT', 'UINT8', [bytes.length], bytes))]), false);
+    }
+    return given;
+  }
+
+  it('take a share of the budget, then the request ends with the reason and the model is told to stop', async () => {
+    const taker = new Taker('a');
+    await link.settle();
+    const given = pour('a', 6000);
+    expect([given > 500, given < 2050]).toEqual([true, true]);
+    expect(link.budgets.host.totalBytes).toBeLessThanOrEqual(limit / 2 + 1024);
+    asked.get('a')!.sink.fail(cancelled('the caller has left'));
+    await link.settle();
+    expect(taker.taken).toHaveLength(given - 1);
+    expect(taker.failures.map(({ code }) => code)).toEqual(['resource_exhausted']);
+    taker.release();
+    await expectNothingOpen();
+  });
+
+  it('leave other requests what they need', async () => {
+    const slow = new Taker('slow');
+    await link.settle();
+    pour('slow', 6000);
+    const other = new Taker('other');
+    await link.settle();
+    await give('other', 'y'.repeat(500_000), true);
+    expect(other.texts.map((text) => text.length)).toEqual([500_000]);
+    asked.get('slow')!.sink.fail(cancelled('the caller has left'));
+    await link.settle();
+    slow.release();
+    other.release();
+    await expectNothingOpen();
+  });
+
+  it('are many when it reads', async () => {
+    const taker = new Taker('a');
+    await link.settle();
+    for (let round = 0; round < 20; round++) {
+      expect(pour('a', 500)).toBe(500);
+      await link.settle();
+      taker.release();
+      await link.settle();
+    }
+    await give('a', 'end', true);
+    expect([taker.taken.length, taker.failures]).toEqual([10_001, []]);
+    taker.release();
+    await expectNothingOpen();
+  });
+});

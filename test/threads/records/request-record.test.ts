@@ -162,7 +162,7 @@ describe('the bytes of a request', () => {
     const record = written(inferenceRequest({ inputs: [tensor('A', 'INT8', [3], data)] }));
     data.fill(0);
     expect(record.places.map((place) => [...place.view()])).toEqual([[1, 2, 3]]);
-    expect(record.copiedBytes).toBe(3);
+    expect(record.countedBytes).toBe(3);
     record.release(sides.arena);
     expect(sides.arena.openCount).toBe(0);
   });
@@ -175,8 +175,8 @@ describe('the bytes of a request', () => {
       tensor('B', 'INT8', [2], Uint8Array.of(1, 2)),
       tensor('C', 'INT8', [4], received.subarray(60)),
     ];
-    const { page, start, copiedBytes } = written(inferenceRequest({ inputs }));
-    expect(copiedBytes).toBe(2);
+    const { page, start, countedBytes } = written(inferenceRequest({ inputs }));
+    expect(countedBytes).toBe(2);
     sides.beginReading(page.id, start);
     const read = readRequest(sides.pages, sides.reader);
     expect(read.inputs.map(plainTensor)).toEqual(inputs.map(plainTensor));

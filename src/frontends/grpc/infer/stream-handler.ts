@@ -152,10 +152,11 @@ class InferStream implements MessageReceiver {
 
   /** A response of one of its requests. */
   respond(streamed: StreamedRequest, response: InferenceResponse, isFinal: boolean): void {
-    if (this.#isEnded) {
+    if (this.#isEnded || streamed.isAnswered || streamed.failure !== null) {
       response.release();
       return;
     }
+    if (!isFinal) streamed.isUnordered = true;
     try {
       const message = responseMessage(
         response,
@@ -164,12 +165,11 @@ class InferStream implements MessageReceiver {
       );
       this.#checkRoom(streamed, message);
       if (isFinal) this.#settle(streamed, message);
-      else {
-        streamed.isUnordered = true;
-        this.#call.send(message, null);
-      }
+      else this.#call.send(message, null);
     } catch (error) {
       this.fail(streamed, error, null);
+      // The caller has its error; what the model would add is not sent.
+      if (!isFinal) streamed.cancellation.cancel();
     }
   }
 
