@@ -7,6 +7,9 @@ export const onnxPlatform = 'onnxruntime_onnx';
 export const aliasPlatform = 'alias';
 export const ensemblePlatform = 'ensemble';
 
+/** The platforms of the kinds that have no backend. A kind with a platform of its own adds it here. */
+export const platformsWithoutBackend: readonly string[] = [aliasPlatform, ensemblePlatform];
+
 /** Another name for a version of another model. */
 export const isAlias = ({ platform }: ConfigMessage): boolean => platform === aliasPlatform;
 

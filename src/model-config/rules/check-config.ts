@@ -3,6 +3,13 @@
  * files of their own; they are put together here.
  */
 
+import type { Findings } from '../findings.ts';
+import { isEnsemble, onnxBackend, onnxPlatform, platformsWithoutBackend } from '../platforms.ts';
+import { pathWithin } from '../relative-path.ts';
+import type { ConfigMessage, ModelOptimizationPolicy } from '../schema/config-message.ts';
+import type { ModelSignature } from '../signature.ts';
+import { didYouMean } from '../suggestion.ts';
+import { quoted } from '../syntax/source-tree.ts';
 import { checkAlias } from './check-alias.ts';
 import { checkEnsemble } from './check-ensemble.ts';
 import { checkDynamicBatching } from './check-scheduling.ts';
@@ -10,13 +17,6 @@ import { checkSequenceBatching } from './check-sequence.ts';
 import { checkSignature } from './check-signature.ts';
 import { checkTensors } from './check-tensors.ts';
 import { checkWarmup } from './check-warmup.ts';
-import type { Findings } from '../findings.ts';
-import { aliasPlatform, ensemblePlatform, isAlias, isEnsemble, onnxBackend, onnxPlatform } from '../platforms.ts';
-import type { ConfigMessage, ModelOptimizationPolicy } from '../schema/config-message.ts';
-import { pathWithin } from '../relative-path.ts';
-import type { ModelSignature } from '../signature.ts';
-import { quoted } from '../syntax/source-tree.ts';
-import { didYouMean } from '../suggestion.ts';
 import { histogramFamilies } from './metric-families.ts';
 
 /** Checks the fields that are needed to find the model file. `message` has its names completed. */
@@ -52,15 +52,15 @@ export function checkIdentity(message: ConfigMessage, modelName: string, finding
 }
 
 function checkBackend(message: ConfigMessage, findings: Findings): void {
-  if (isEnsemble(message) || isAlias(message)) return;
   const { name = '', backend = '', platform = '' } = message;
+  if (platformsWithoutBackend.includes(platform) || isEnsemble(message)) return;
   const mismatch = `unexpected 'platform' and 'backend' pair, got:${platform}, ${backend}`;
   if (backend === '' && platform === '') findings.refuse(`must specify 'platform' or 'backend' for '${name}'`, message);
   else if (backend === onnxBackend && platform !== '' && platform !== onnxPlatform) {
     findings.refuse(mismatch, message, 'platform');
   } else if (platform === onnxPlatform && backend !== onnxBackend) findings.refuse(mismatch, message, 'backend');
   else if (backend === '') {
-    const meant = didYouMean(platform, [onnxPlatform, aliasPlatform, ensemblePlatform]);
+    const meant = didYouMean(platform, [onnxPlatform, ...platformsWithoutBackend]);
     const hint = meant || `: this server serves ${onnxPlatform}`;
     findings.refuse(`unexpected platform type '${platform}' for ${name}${hint}`, message, 'platform');
   } else if (backend !== onnxBackend) {
