@@ -8,7 +8,7 @@ import { cpuCores } from '../engine/cpu-cores.ts';
 import { leaveProcess } from '../engine/leave-process.ts';
 import type { Logger } from '../logger.ts';
 import { openLog } from '../observability/log.ts';
-import { ProcessLifecycle } from '../server/process-life.ts';
+import { ProcessLifecycle } from '../server/process-lifecycle.ts';
 import type { ProcessSignals } from '../server/process-signals.ts';
 import type { ServerConfig } from '../server/server-config.ts';
 import { parseServeArguments } from './serve-arguments.ts';

@@ -14,7 +14,7 @@ import type { Clock } from '../time.ts';
 import { type AnswerOwner, AnswerQueue } from './answer-queue.ts';
 import { AnswerWriter } from './answer-writer.ts';
 import { ChunkedReader } from './chunked-reader.ts';
-import { ConnectionLifecycle } from './connection-life.ts';
+import { ConnectionLifecycle } from './connection-lifecycle.ts';
 import { HeadReader } from './head-reader.ts';
 import type { Http1Limits } from './limits.ts';
 import { badRequest, Refusal } from './refusal.ts';

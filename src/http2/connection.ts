@@ -9,7 +9,7 @@ import { AbuseGuard } from './abuse-guard.ts';
 import type { ChunkPool } from '../sockets/chunk-pool.ts';
 import type { Http2Clock } from './clock.ts';
 import { ConnectionIntake } from './connection-intake.ts';
-import { ConnectionLifecycle } from './connection-life.ts';
+import { ConnectionLifecycle } from './connection-lifecycle.ts';
 import type { IsMemoryShort, SocketUser } from '../sockets/socket-keeper.ts';
 import { type CountWaiting, SocketWriter } from '../sockets/socket-writer.ts';
 import { ControlFrames } from './control-frames.ts';

@@ -4,7 +4,7 @@
  */
 
 import type { AbuseGuard } from './abuse-guard.ts';
-import type { ConnectionLifecycle } from './connection-life.ts';
+import type { ConnectionLifecycle } from './connection-lifecycle.ts';
 import { ConnectionError, errorCode, frameSizeError, protocolError } from './error-code.ts';
 import { frameFlag, frameType, maxWindowBytes, readUint31 } from './frame-format.ts';
 import type { FrameWriter } from './frame-writer.ts';

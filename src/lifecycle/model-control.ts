@@ -8,7 +8,7 @@ import { type InferenceError, toInferenceError, unavailable } from '../errors.ts
 import type { Logger } from '../logger.ts';
 import { checkModelName } from '../repository/model-name.ts';
 import type { ModelIndexEntry } from './model-index.ts';
-import type { LifecycleSurroundings } from './model-life.ts';
+import type { LifecycleSurroundings } from './model-lifecycle.ts';
 import { ModelTable } from './model-table.ts';
 import type { ModelVersion } from './model-version.ts';
 import { NeededModels } from './needed-models.ts';

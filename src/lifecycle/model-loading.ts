@@ -1,7 +1,7 @@
 /**
  * How one model comes into service: a wish reads its source, waits for the models that the source needs, prepares new
  * versions beside the serving ones, and switches to them in one step. Also how a model follows the models that it
- * needs. The order of wishes and the draining of versions are in `model-life.ts`.
+ * needs. The order of wishes and the draining of versions are in `model-lifecycle.ts`.
  */
 
 import { InferenceError, invalidArgument, toInferenceError } from '../errors.ts';

@@ -5,7 +5,7 @@
 
 import { invalidArgument, notFound } from '../errors.ts';
 import type { ModelIndexEntry } from './model-index.ts';
-import { type LifecycleSurroundings, ModelLifecycle } from './model-life.ts';
+import { type LifecycleSurroundings, ModelLifecycle } from './model-lifecycle.ts';
 import type { ModelVersion } from './model-version.ts';
 import type { ModelStatistics } from './version-statistics.ts';
 import { type VersionTable, versionNumber } from './version-table.ts';

@@ -1,5 +1,5 @@
 /**
- * The steps that bring a model to the state of a wish. A pure function; the loop of `model-life.ts` carries out the
+ * The steps that bring a model to the state of a wish. A pure function; the loop of `model-lifecycle.ts` carries out the
  * steps in order. A step that fails ends the change, and all earlier steps are undone.
  */
 

@@ -1,6 +1,6 @@
 /**
  * The versions of one model as requests and queries see them: which serve, which are being loaded or unloaded, and why
- * the last attempt failed. Only the loop of `model-life.ts` writes here; queries change nothing.
+ * the last attempt failed. Only the loop of `model-lifecycle.ts` writes here; queries change nothing.
  */
 
 import { invalidArgument, notFound } from '../errors.ts';

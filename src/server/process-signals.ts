@@ -1,6 +1,6 @@
 /**
  * The signals of the process, handled from its first line on. A signal that arrives before the server exists is kept
- * until it does. `process-life.ts` decides what a signal means.
+ * until it does. `process-lifecycle.ts` decides what a signal means.
  */
 
 export type ProcessSignal = 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGUSR1';

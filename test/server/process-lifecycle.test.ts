@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import type { Logger } from '../../src/logger.ts';
-import { ProcessLifecycle } from '../../src/server/process-life.ts';
+import { ProcessLifecycle } from '../../src/server/process-lifecycle.ts';
 
 function newLife(): { lifecycle: ProcessLifecycle; lines: string[] } {
   const lines: string[] = [];

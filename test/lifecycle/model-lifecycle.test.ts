@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { InferenceError, invalidArgument, unavailable } from '../../src/errors.ts';
 import { loadSlots } from '../../src/lifecycle/load-slots.ts';
-import { ModelLifecycle } from '../../src/lifecycle/model-life.ts';
+import { ModelLifecycle } from '../../src/lifecycle/model-lifecycle.ts';
 import type { VersionState } from '../../src/lifecycle/version-state.ts';
 import { versionNumber } from '../../src/lifecycle/version-table.ts';
 import { NeededModels } from '../../src/lifecycle/needed-models.ts';
