@@ -4,6 +4,7 @@
  */
 
 import type { BenchOptions } from './bench-options.ts';
+import { assertAnswered } from './load/answered-load.ts';
 import { Generator } from './load/generator.ts';
 import type { InferCase } from './load/infer-case.ts';
 import type { LoadPlan, LoadResult } from './load/load-plan.ts';
@@ -73,11 +74,8 @@ const planOf = (heat: Heat, { server }: Contender, tolerance: number): Omit<Load
 
 async function run(source: Pick<LoadSource, 'run'>, plan: LoadPlan, heat: Heat, contender: Contender) {
   const result = await source.run(plan);
-  if (result.failed === 0 && result.succeeded > 0) return result;
-  const { failed, firstFailure } = result;
-  throw new Error(
-    `${heat.name}, ${contender.name}: ${failed} requests failed; the first: ${firstFailure}\n${contender.server.log}`,
-  );
+  assertAnswered(result, `${heat.name}, ${contender.name}`, contender.server.log);
+  return result;
 }
 
 /** Compares every answer to a few hundred requests of the heat, asked as it asks them. */

@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { batchSizes, type GpuLoad, gpuLoads, isCapacity, largestBatch, loadTitle } from './gpu-loads.ts';
+import { assertAnswered } from './load/answered-load.ts';
 import type { GeneratorGroup } from './load/generator-group.ts';
 import type { InferCase } from './load/infer-case.ts';
 import type { GpuModel } from './models/gpu-models.ts';
@@ -111,9 +112,7 @@ async function runServed(
     maxRequests: Number.MAX_SAFE_INTEGER,
     measuredPid: server.pid,
   });
-  if (result.failed > 0 || result.succeeded === 0) {
-    throw new Error(`${load.name}: ${result.failed} requests failed; the first: ${result.firstFailure}`);
-  }
+  assertAnswered(result, load.name);
   const after = await batchCounts(server, name);
   return {
     'rows/s': result.succeeded / result.seconds,

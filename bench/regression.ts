@@ -9,6 +9,7 @@ import { join, resolve } from 'node:path';
 
 import type { BenchOptions } from './bench-options.ts';
 import { metricsOf } from './contest.ts';
+import { assertAnswered } from './load/answered-load.ts';
 import { Generator } from './load/generator.ts';
 import type { InferCase } from './load/infer-case.ts';
 import type { Protocol } from './load/load-plan.ts';
@@ -135,10 +136,6 @@ async function run(generator: Generator, shape: Shape, server: ServedProcess, wi
     maxRequests: Number.MAX_SAFE_INTEGER,
     measuredPid: server.pid,
   });
-  if (result.failed > 0 || result.succeeded === 0) {
-    throw new Error(
-      `${shape.name}: ${result.failed} requests failed; the first: ${result.firstFailure}\n${server.log}`,
-    );
-  }
+  assertAnswered(result, shape.name, server.log);
   return result;
 }

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 import type { BenchOptions } from './bench-options.ts';
 import { metricsOf } from './contest.ts';
+import { assertAnswered } from './load/answered-load.ts';
 import { Generator } from './load/generator.ts';
 import type { InferCase } from './load/infer-case.ts';
 import type { LoadResult, Protocol } from './load/load-plan.ts';
@@ -75,9 +76,7 @@ async function measure(generator: Generator, servingCase: ServingCase, windowMs:
     maxRequests: Number.MAX_SAFE_INTEGER,
     measuredPid: server.pid,
   });
-  if (result.failed > 0 || result.succeeded === 0) {
-    throw new Error(`${name}: ${result.failed} requests failed; the first: ${result.firstFailure}\n${server.log}`);
-  }
+  assertAnswered(result, name, server.log);
   return result;
 }
 

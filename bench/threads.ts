@@ -7,6 +7,7 @@
 import { availableParallelism } from 'node:os';
 import type { BenchOptions } from './bench-options.ts';
 import { metricsOf } from './contest.ts';
+import { assertAnswered } from './load/answered-load.ts';
 import { GeneratorGroup, generatorCount } from './load/generator-group.ts';
 import type { InferCase } from './load/infer-case.ts';
 import type { LoadPlan, Protocol } from './load/load-plan.ts';
@@ -69,11 +70,7 @@ async function measure(server: ServedProcess, heat: ThreadsHeat, generator: Gene
     measuredPid: server.pid,
   };
   const result = await generator.run(plan);
-  if (result.failed > 0 || result.succeeded === 0) {
-    throw new Error(
-      `${nameOf(heat)}: ${result.failed} requests failed; the first: ${result.firstFailure}\n${server.log}`,
-    );
-  }
+  assertAnswered(result, nameOf(heat), server.log);
   return metricsOf(result);
 }
 

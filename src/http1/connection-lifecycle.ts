@@ -3,7 +3,7 @@
 import type { Duplex } from 'node:stream';
 import type { IsMemoryShort } from '../sockets/socket-keeper.ts';
 import type { SocketWriter } from '../sockets/socket-writer.ts';
-import { StallWatch } from '../sockets/stall-watch.ts';
+import { StallWatch, stallLimitMs } from '../sockets/stall-watch.ts';
 import type { Http1Limits } from './limits.ts';
 import { Refusal } from './refusal.ts';
 
@@ -75,8 +75,7 @@ export class ConnectionLifecycle {
   }
 
   tick(nowMs: number): void {
-    const { stallTimeoutMs, shortStallTimeoutMs } = this.#limits;
-    const limitMs = this.#isMemoryShort?.() ? shortStallTimeoutMs : stallTimeoutMs;
+    const limitMs = stallLimitMs(this.#limits, this.#isMemoryShort);
     if (this.#stall.isStalled(nowMs, limitMs)) this.#socket.destroy();
     if (this.#isEnding) this.#linger(nowMs);
     else this.#checkClient(nowMs);

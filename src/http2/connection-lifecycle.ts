@@ -7,7 +7,7 @@
 import type { Duplex } from 'node:stream';
 import { addressOfPeer } from '../sockets/peer-address.ts';
 import type { IsMemoryShort } from '../sockets/socket-keeper.ts';
-import { StallWatch } from '../sockets/stall-watch.ts';
+import { StallWatch, stallLimitMs } from '../sockets/stall-watch.ts';
 import { type ConnectionError, calmDown, errorCode, protocolError } from './error-code.ts';
 import { defaultWindowBytes, maxStreamId } from './frame-format.ts';
 import type { FrameWriter } from './frame-writer.ts';
@@ -178,8 +178,7 @@ export class ConnectionLifecycle {
     if (heldBytes === 0 || pumpedBytes !== this.#pumpedBytes) this.#pumpedAtMs = nowMs;
     this.#pumpedBytes = pumpedBytes;
     // A peer can also stall by opening no window.
-    const { stallTimeoutMs, shortStallTimeoutMs } = this.#limits;
-    const limitMs = this.#isMemoryShort?.() ? shortStallTimeoutMs : stallTimeoutMs;
+    const limitMs = stallLimitMs(this.#limits, this.#isMemoryShort);
     const isHeldUp = nowMs - this.#pumpedAtMs >= limitMs;
     if (this.#stall.isStalled(nowMs, limitMs) || isHeldUp) this.#socket.destroy();
   }

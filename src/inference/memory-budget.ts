@@ -109,8 +109,13 @@ export class MemoryBudget {
     return true;
   }
 
+  /** As `reserve`. @throws InferenceError `resource_exhausted` where that is false. */
+  reserveOrThrow(bytes: number, ownBytes: number): void {
+    if (!this.reserve(bytes, ownBytes)) throw this.exhausted(bytes);
+  }
+
   /**
-   * The same for bytes of a message or of its headers. Small ones may pass the limit, until they alone are an eighth of
+   * As `reserve`, for bytes of a message or of its headers. Small ones may pass the limit, until they alone are an eighth of
    * it. Decoded contents may not.
    */
   reserveMessage(bytes: number, ownBytes = 0): boolean {

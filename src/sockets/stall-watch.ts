@@ -2,7 +2,20 @@
  * Notices a peer that does not read, by checking about once a second whether it has taken any of the waiting bytes.
  */
 
+import type { IsMemoryShort } from './socket-keeper.ts';
 import type { SocketWriter } from './socket-writer.ts';
+
+interface StallTimeouts {
+  readonly stallTimeoutMs: number;
+  /** While memory is short. */
+  readonly shortStallTimeoutMs: number;
+}
+
+/** How long a peer may take nothing, as things are. */
+export const stallLimitMs = (
+  { stallTimeoutMs, shortStallTimeoutMs }: StallTimeouts,
+  isMemoryShort: IsMemoryShort | null,
+): number => (isMemoryShort?.() ? shortStallTimeoutMs : stallTimeoutMs);
 
 export class StallWatch {
   readonly #output: SocketWriter;

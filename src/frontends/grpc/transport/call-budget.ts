@@ -15,7 +15,7 @@ export interface BudgetedCall {
 /** @throws InferenceError `resource_exhausted` when there is not enough. */
 export function reserveFor(call: BudgetedCall, bytes: number): void {
   if (call.isEnded) return;
-  if (!call.budget.reserve(bytes, call.reservedBytes)) throw call.budget.exhausted(bytes);
+  call.budget.reserveOrThrow(bytes, call.reservedBytes);
   call.reservedBytes += bytes;
 }
 

@@ -48,7 +48,7 @@ export async function loadReply(
   // Decoded files have memory of their own, beside the body.
   const decodedBytes = longTexts === undefined ? 0 : body.length;
   const { budget } = memory;
-  if (decodedBytes > 0 && !budget.reserve(decodedBytes, body.length)) throw budget.exhausted(decodedBytes);
+  if (decodedBytes > 0) budget.reserveOrThrow(decodedBytes, body.length);
   try {
     await server.loadModel(model, await loadOptions(parameters, slices));
   } finally {

@@ -162,9 +162,8 @@ export class InferCall implements BodyReceiver, ResponseSink {
 
   /** @param bytes memory of the decoded parts besides the body. @throws InferenceError `resource_exhausted` */
   #reserveDecoded(bytes: number): void {
-    const { budget } = this.#context.memory;
     const more = bytes - this.#decodedBytes;
-    if (more > 0 && !budget.reserve(more, this.#reservedBytes)) throw budget.exhausted(more);
+    if (more > 0) this.#context.memory.budget.reserveOrThrow(more, this.#reservedBytes);
     this.#reservedBytes += Math.max(more, 0);
     this.#decodedBytes = bytes;
   }
