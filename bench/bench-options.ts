@@ -11,6 +11,8 @@ export type GeneratorName = (typeof generatorNames)[number];
 export interface BenchOptions {
   /** How often every case is measured; the table contains medians. */
   readonly rounds: number;
+  /** How many fresh processes of each build are measured: `regression`. */
+  readonly processes: number;
   /** Length of one measurement. */
   readonly windowMs: number;
   /** Only cases whose name contains this; empty for all. */
@@ -56,6 +58,7 @@ const usual = { rounds: '5', seconds: '2' };
 const usualOf: Readonly<Record<string, typeof usual>> = {
   gpu: { rounds: '1', seconds: '1' },
   reload: { rounds: '1', seconds: '3' },
+  regression: { rounds: '3', seconds: '1' },
 };
 
 const generatorName = (text: string): GeneratorName => {
@@ -71,6 +74,7 @@ export function readBenchCommand(args: readonly string[]): BenchCommand {
     allowPositionals: true,
     options: {
       rounds: { type: 'string' },
+      processes: { type: 'string', default: '4' },
       seconds: { type: 'string' },
       only: { type: 'string', default: '' },
       'server-flag': { type: 'string', multiple: true, default: [] },
@@ -85,6 +89,7 @@ export function readBenchCommand(args: readonly string[]): BenchCommand {
   return {
     words: positionals,
     rounds: Math.ceil(positive('rounds', values.rounds ?? byDefault.rounds)),
+    processes: Math.ceil(positive('processes', values.processes)),
     windowMs: positive('seconds', values.seconds ?? byDefault.seconds) * 1000,
     only: values.only,
     serverFlags: values['server-flag'],

@@ -28,8 +28,9 @@ npm run bench -- micro [${microNames.join('|')}]
 npm run bench -- compare A.json B.json
 npm run bench -- build                 only compiles, for machines without compilers that the checkout is carried to
 
-  --rounds=N         measurements of each case, interleaved; 5 unless given (gpu, reload: 1)
-  --seconds=S        length of one measurement; 2 unless given (gpu: 1, reload: 3)
+  --rounds=N         measurements of each case, interleaved; 5 unless given (gpu, reload: 1, regression: 3)
+  --seconds=S        length of one measurement; 2 unless given (gpu, regression: 1, reload: 3)
+  --processes=N      fresh processes of each build in regression; 4 unless given
   --only=TEXT        only the cases of serving, frontends and path whose name contains TEXT
   --server-flag=F    a further flag for the server; may be repeated
   --threads=N,N      numbers of frontend threads to compare in threads

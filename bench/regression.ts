@@ -1,7 +1,8 @@
 /**
- * `regression`: this build beside an earlier one, over both protocols and all shapes of load. Both are alive at once
- * and measured in turn, round by round, so ratios hold on a machine whose speed drifts. The earlier build runs twice:
- * the difference of its two processes shows the noise.
+ * `regression`: this build beside an earlier one, over both protocols and all shapes of load. A pair of fresh processes,
+ * one of each build, is measured in turn, round by round, so its ratio holds on a machine whose speed drifts. Then comes
+ * the next pair: one process of a build may cost a tenth more than another of the same build for as long as it lives,
+ * depending on where its code and data happen to lie. A single pair would show that chance and not the builds.
  */
 
 import { existsSync } from 'node:fs';
@@ -22,13 +23,16 @@ import { choosePlacement } from './process/cpu-pinning.ts';
 import { machineBusyShare } from './process/machine-load.ts';
 import { ServedProcess } from './process/served-process.ts';
 import { comparedRows, type Metrics } from './ratios.ts';
-import { publish } from './report.ts';
+import { medianRow, publish, type ReportRow } from './report.ts';
 
 const warmUpMs = 500;
 const checkEvery = 16;
 const tolerance = 1e-4;
 
 const before = 'before';
+const cpu = 'CPU us/req';
+const p99 = 'p99 us';
+const cpuRatio = 'CPU / before';
 
 interface Shape {
   readonly name: string;
@@ -77,52 +81,83 @@ function mainOf(folder: string): string {
 export async function benchRegression(folder: string, options: BenchOptions): Promise<void> {
   const busyBefore = await machineBusyShare();
   const placement = choosePlacement();
+  const builds = new Map([
+    [before, mainOf(folder)],
+    ['now', serverMain],
+  ]);
+  const wanted = shapes.filter(({ name }) => name.includes(options.only));
+  // For each shape and build, one entry for each process: the medians of its rounds.
+  const measured = wanted.map(() => new Map<string, Metrics[]>([...builds.keys()].map((name) => [name, []])));
   const repository = new ModelFolder();
   for (const model of [tinyModel, smallModel, imageModel]) repository.add(model);
   const generator = new Generator(placement.loadCpu);
-  const contenders: { readonly name: string; readonly server: ServedProcess }[] = [];
   try {
-    const earlier = mainOf(folder);
-    const builds = [
-      [before, earlier],
-      ['now', serverMain],
-      ['before, again', earlier],
-    ] as const;
-    for (const [name, main] of builds) {
-      const cpu = placement.measuredCpu;
-      const server = await ServedProcess.nereid(repository.path, cpu, options.serverFlags, [], main);
-      contenders.push({ name, server });
-    }
-    const wanted = shapes.filter(({ name }) => name.includes(options.only));
-    const measured = wanted.map(() => new Map<string, Metrics[]>(contenders.map(({ name }) => [name, []])));
-    for (let round = 0; round < options.rounds; round += 1) {
-      for (const [i, shape] of wanted.entries()) {
-        // Each is first as often as the others: the first one after a pause finds other caches.
-        for (let k = 0; k < contenders.length; k += 1) {
-          const { name, server } = contenders[(k + round) % contenders.length];
-          measured[i].get(name)?.push(metricsOf(await run(generator, shape, server, options.windowMs)));
+    for (let pair = 0; pair < options.processes; pair += 1) {
+      const servers: [string, ServedProcess][] = [];
+      try {
+        for (const [name, main] of builds) {
+          const { measuredCpu } = placement;
+          servers.push([name, await ServedProcess.nereid(repository.path, measuredCpu, options.serverFlags, [], main)]);
         }
+        for (const [i, rounds] of (await measurePair(generator, wanted, servers, options)).entries()) {
+          for (const [name, all] of rounds) measured[i].get(name)?.push(medianRow(name, all).metrics);
+        }
+      } finally {
+        for (const [, server] of servers) await server.stop();
       }
-      console.error(`regression: round ${round + 1} of ${options.rounds}`);
+      console.error(`regression: pair of processes ${pair + 1} of ${options.processes}`);
     }
-    const ratios = { 'CPU / before': 'CPU us/req', 'req/s / before': 'req/s', 'p99 / before': 'p99 us' };
-    const settings = {
-      rounds: options.rounds,
-      secondsPerRound: options.windowMs / 1000,
-      busyBefore: Number(busyBefore.toFixed(2)),
-      placement: placement.text,
-      ...(options.serverFlags.length > 0 ? { serverFlags: options.serverFlags.join(' ') } : {}),
-    };
-    publish(
-      'regression',
-      settings,
-      wanted.flatMap(({ name }, i) => comparedRows(measured[i], name, before, ratios)),
-    );
   } finally {
     generator.close();
-    for (const { server } of contenders) await server.stop();
     repository.remove();
   }
+  const ratios = { [cpuRatio]: cpu, 'req/s / before': 'req/s', 'p99 / before': p99 };
+  const settings = {
+    processes: options.processes,
+    rounds: options.rounds,
+    secondsPerRound: options.windowMs / 1000,
+    busyBefore: Number(busyBefore.toFixed(2)),
+    placement: placement.text,
+    ...(options.serverFlags.length > 0 ? { serverFlags: options.serverFlags.join(' ') } : {}),
+  };
+  publish(
+    'regression',
+    settings,
+    wanted.flatMap(({ name }, i) => comparedRows(measured[i], name, before, ratios).map(withSpread)),
+  );
+}
+
+/** All shapes in `rounds` rounds, each round of each shape on every server: the metrics of each by shape and server. */
+async function measurePair(
+  generator: Generator,
+  wanted: readonly Shape[],
+  servers: readonly (readonly [string, ServedProcess])[],
+  { rounds, windowMs }: BenchOptions,
+): Promise<Map<string, Metrics[]>[]> {
+  const measured = wanted.map(() => new Map<string, Metrics[]>(servers.map(([name]) => [name, []])));
+  for (let round = 0; round < rounds; round += 1) {
+    for (const [i, shape] of wanted.entries()) {
+      // Each is first as often as the other: the first one after a pause finds other caches.
+      for (let k = 0; k < servers.length; k += 1) {
+        const [name, server] = servers[(k + round) % servers.length];
+        measured[i].get(name)?.push(metricsOf(await run(generator, shape, server, windowMs)));
+      }
+    }
+  }
+  return measured;
+}
+
+/** Adds the worst process, and the standard error of the ratio over the pairs; NaN for a single pair. */
+function withSpread(row: ReportRow): ReportRow {
+  const ratios = row.rounds[cpuRatio];
+  const mean = ratios.reduce((sum, ratio) => sum + ratio, 0) / ratios.length;
+  const variance = ratios.reduce((sum, ratio) => sum + (ratio - mean) ** 2, 0) / (ratios.length - 1);
+  const spread = {
+    '+-': Math.sqrt(variance / ratios.length),
+    'worst CPU': Math.max(...row.rounds[cpu]),
+    'worst p99': Math.max(...row.rounds[p99]),
+  };
+  return { ...row, metrics: { ...row.metrics, ...spread } };
 }
 
 async function run(generator: Generator, shape: Shape, server: ServedProcess, windowMs: number) {
