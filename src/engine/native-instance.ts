@@ -18,7 +18,7 @@ import { InlineChoice } from './inline-choice.ts';
 import { controlNumbers, inTarget, type JobFrame, writeRequest } from './job-frame.ts';
 import type { NativeAddon } from './native.ts';
 import { nativeFailure } from './native-error.ts';
-import type { NativeModel } from './native-session.ts';
+import type { NativeModel } from './native-model.ts';
 import { OutputSlabs } from './output-slabs.ts';
 import type { RegionBytes } from '../tensor/tensor-bytes.ts';
 

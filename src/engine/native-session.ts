@@ -6,15 +6,7 @@ import type { IdleSlabs } from './idle-slabs.ts';
 import type { NativeAddon } from './native.ts';
 import { nativeFailure } from './native-error.ts';
 import { type FrameTable, NativeInstance } from './native-instance.ts';
-
-/** The properties that all instances of a session share. */
-export interface NativeModel {
-  readonly signature: ModelSignature;
-  /** The addon's index of each input of the signature. */
-  readonly nativeInputs: Int32Array;
-  /** False where the time of a batch is not bounded by the size of its inputs. */
-  readonly mayRunInline: boolean;
-}
+import type { NativeModel } from './native-model.ts';
 
 export class NativeSession implements EngineSession {
   readonly signature: ModelSignature;

@@ -6,7 +6,8 @@
 import type { MemoryBudget } from '../../inference/memory-budget.ts';
 import type { OutputMemory } from '../../inference/output-memory.ts';
 import type { RegionBytes } from '../../tensor/tensor-bytes.ts';
-import type { Page, PageArena } from '../pages/page-arena.ts';
+import type { Page } from '../pages/page.ts';
+import type { PageArena } from '../pages/page-arena.ts';
 import type { PageBytes, WrittenRecord } from '../records/placed-tensors.ts';
 
 export class AnswerPages implements OutputMemory {

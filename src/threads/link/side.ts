@@ -5,7 +5,8 @@
 
 import type { Clock } from '../../time.ts';
 import type { LinkEnd, NativeLink } from './link.ts';
-import { type OpenMemory, PageArena } from '../pages/page-arena.ts';
+import type { OpenMemory } from '../pages/page.ts';
+import { PageArena } from '../pages/page-arena.ts';
 import { PageTable } from '../pages/page-table.ts';
 import { RecordReader, RecordWriter } from '../records/record.ts';
 import { type EntryListener, RingReader, RingWriter } from './ring.ts';

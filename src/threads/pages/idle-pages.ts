@@ -7,7 +7,7 @@
 
 import { TrimTimer } from '../../frontends/idle-blocks.ts';
 import type { Clock } from '../../time.ts';
-import type { Page } from './page-arena.ts';
+import type { Page } from './page.ts';
 
 /** Memory of all idle pages together. */
 const maxIdleBytes = 32 * 1024 * 1024;

@@ -8,9 +8,10 @@
  * (`idle-pages.ts`), and `openCount` counts allocations that are not released.
  */
 
-import { RegionBytes, type Region, type TensorBytes } from '../../tensor/tensor-bytes.ts';
+import { RegionBytes, type TensorBytes } from '../../tensor/tensor-bytes.ts';
 import type { Clock } from '../../time.ts';
 import { type DiscardMemory, IdlePages } from './idle-pages.ts';
+import { asItIs, type OpenMemory, Page } from './page.ts';
 
 /** Small allocations share a page of this size; one larger than a quarter of it gets a page of its own. */
 const sharedPageBytes = 256 * 1024;
@@ -19,39 +20,8 @@ const largestShared = sharedPageBytes / 4;
 /** Allocations start at multiples of this, so that they can be read as numbers of eight bytes. */
 const alignment = 8;
 
-export class Page implements Region {
-  readonly id: number;
-  /** The page for the other thread. */
-  readonly shared: SharedArrayBuffer;
-  /** The page as this thread reads and writes it. */
-  readonly memory: ArrayBufferLike;
-  readonly byteLength: number;
-  /** The whole page as numbers, of which records consist. */
-  readonly numbers: Float64Array;
-  readonly bytes: Buffer;
-  /** For the arena only: the start of the free rest, and the number of open allocations. */
-  filled = 0;
-  liveCount = 0;
-  /** How many bytes, from the front, were used since the memory was last returned to the system. */
-  touchedBytes = 0;
-
-  constructor(id: number, shared: SharedArrayBuffer, memory: ArrayBufferLike) {
-    this.id = id;
-    this.shared = shared;
-    this.memory = memory;
-    this.byteLength = memory.byteLength;
-    this.numbers = new Float64Array(memory);
-    this.bytes = Buffer.from(memory);
-  }
-}
-
 /** Announces a page to the reading thread, which must receive it before the page's id is used. */
 type AnnouncePage = (id: number, memory: SharedArrayBuffer) => void;
-
-/** Makes the view through which this thread reads and writes shared memory. */
-export type OpenMemory = (memory: SharedArrayBuffer) => ArrayBufferLike;
-
-export const asItIs: OpenMemory = (memory) => memory;
 
 export class PageArena {
   readonly #open: OpenMemory;

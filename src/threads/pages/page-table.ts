@@ -2,7 +2,7 @@
 
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { internal } from '../../errors.ts';
-import { asItIs, type OpenMemory, Page } from './page-arena.ts';
+import { asItIs, type OpenMemory, Page } from './page.ts';
 
 interface PageAnnouncement {
   readonly id: number;

@@ -6,7 +6,8 @@
 import { type Datatype, datatypes } from '../../tensor/datatype.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { hostBytes, RegionBytes } from '../../tensor/tensor-bytes.ts';
-import type { Page, PageArena } from '../pages/page-arena.ts';
+import type { Page } from '../pages/page.ts';
+import type { PageArena } from '../pages/page-arena.ts';
 import type { PageTable } from '../pages/page-table.ts';
 import { type RecordReader, type RecordWriter, textNumbers } from './record.ts';
 

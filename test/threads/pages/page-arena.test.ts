@@ -1,7 +1,8 @@
 /** Memory of a link on the writer's side: places of blocks, reuse of pages, and announcements to the reader. */
 
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type Page, PageArena } from '../../../src/threads/pages/page-arena.ts';
+import type { Page } from '../../../src/threads/pages/page.ts';
+import { PageArena } from '../../../src/threads/pages/page-arena.ts';
 
 const sharedPageBytes = 256 * 1024;
 const largestShared = sharedPageBytes / 4;
