@@ -20,17 +20,19 @@ import {
 } from './http2-frames.ts';
 import type { LoadConnection } from './load-connection.ts';
 import type { LoadRecorder } from './load-recorder.ts';
+import { ReceivedBytes } from './received-bytes.ts';
 
 /** A call under way. */
 interface Call {
   readonly startMs: number;
   readonly caseIndex: number;
-  message: Buffer | null;
+  readonly message: ReceivedBytes;
   grpcStatus: string | null;
   grpcMessage: string;
 }
 
-const ourStreamWindowBytes = 16 * 1024 * 1024;
+/** As h2load's. The window of a stream is never opened again, so it is larger than any answer. */
+const ourStreamWindowBytes = 1 << 30;
 const ourConnectionWindowBytes = 1 << 30;
 const setting = { headerTable: 1, enablePush: 2, maxStreams: 3, initialWindow: 4, maxFrame: 5 } as const;
 const defaultWindowBytes = 65_535;
@@ -135,7 +137,8 @@ export class GrpcConnection implements LoadConnection {
         const startMs = this.#recorder.takeDue(nowMs);
         if (startMs === null) break;
         const caseIndex = this.#recorder.takeCase();
-        this.#calls.set(this.#nextStreamId, { startMs, caseIndex, message: null, grpcStatus: null, grpcMessage: '' });
+        const message = new ReceivedBytes();
+        this.#calls.set(this.#nextStreamId, { startMs, caseIndex, message, grpcStatus: null, grpcMessage: '' });
         this.#sender.add(this.#nextStreamId, caseIndex);
         this.#nextStreamId += 2;
       }
@@ -203,8 +206,7 @@ export class GrpcConnection implements LoadConnection {
     }
     const call = this.#calls.get(streamId);
     if (call === undefined) return;
-    const bytes = unpadded(frameType.body, flags, content);
-    call.message = call.message === null ? Buffer.from(bytes) : Buffer.concat([call.message, bytes]);
+    call.message.add(unpadded(frameType.body, flags, content));
     if ((flags & frameFlag.endStream) !== 0) this.#finish(streamId, 'an answer without trailers');
   }
 
@@ -231,12 +233,12 @@ export class GrpcConnection implements LoadConnection {
     const call = this.#calls.get(streamId);
     if (call === undefined) return;
     this.#calls.delete(streamId);
-    if (failure !== null || call.grpcStatus !== '0' || call.message === null) {
+    if (failure !== null || call.grpcStatus !== '0' || call.message.length === 0) {
       this.#sender?.drop(streamId);
       this.#recorder.fail(failure ?? `gRPC status ${call.grpcStatus ?? 'missing'}: ${call.grpcMessage}`);
       return;
     }
-    const output = this.#recorder.wantsOutput ? rawOutputOf(call.message) : null;
+    const output = this.#recorder.wantsOutput ? rawOutputOf(call.message.joined()) : null;
     this.#recorder.succeed(call.startMs, call.caseIndex, output);
   }
 

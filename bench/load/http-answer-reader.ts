@@ -3,8 +3,10 @@
  * equals the one before is not parsed again. Chunked answers are refused: the server knows its lengths.
  */
 
-/** `body` is a view on the bytes read and holds only during the call; the tensors begin at `binaryStart`. */
-export type OnHttpAnswer = (status: number, body: Buffer, binaryStart: number) => void;
+import { ReceivedBytes } from './received-bytes.ts';
+
+/** The tensors begin at `binaryStart` of the body. */
+export type OnHttpAnswer = (status: number, body: ReceivedBytes, binaryStart: number) => void;
 
 interface Head {
   readonly status: number;
@@ -16,36 +18,47 @@ const nothing = Buffer.alloc(0);
 
 export class HttpAnswerReader {
   readonly #onAnswer: OnHttpAnswer;
+  /** The beginning of a head; never bytes of a body. */
   #rest: Buffer = nothing;
   #lastText = '';
   #lastHead: Head = { status: 0, bodyBytes: 0, binaryStart: 0 };
+  /** The body that is being received, of the answer with `#lastHead`. */
+  #body: ReceivedBytes | null = null;
 
   constructor(onAnswer: OnHttpAnswer) {
     this.#onAnswer = onAnswer;
   }
 
-  /** Takes the next bytes and reports each answer that they complete. Throws on bytes that are no answer. */
+  /** Takes the next bytes, which must not change, and reports each answer that they complete. Throws on bytes that are no answer. */
   push(chunk: Buffer): void {
     const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    this.#rest = nothing;
     let at = 0;
-    while (at < bytes.length) {
-      const headEnd = bytes.indexOf('\r\n\r\n', at, 'latin1');
-      if (headEnd < 0) break;
-      const head = this.#head(bytes.toString('latin1', at, headEnd));
-      const bodyStart = headEnd + 4;
-      if (bytes.length < bodyStart + head.bodyBytes) break;
-      at = bodyStart + head.bodyBytes;
-      this.#onAnswer(head.status, bytes.subarray(bodyStart, at), head.binaryStart);
+    for (;;) {
+      const body = this.#body;
+      if (body === null) {
+        const headEnd = bytes.indexOf('\r\n\r\n', at, 'latin1');
+        if (headEnd < 0) break;
+        this.#readHead(bytes.toString('latin1', at, headEnd));
+        this.#body = new ReceivedBytes();
+        at = headEnd + 4;
+        continue;
+      }
+      const { status, bodyBytes, binaryStart } = this.#lastHead;
+      const end = Math.min(bytes.length, at + bodyBytes - body.length);
+      if (end > at) body.add(bytes.subarray(at, end));
+      at = end;
+      if (body.length < bodyBytes) return;
+      this.#body = null;
+      this.#onAnswer(status, body, binaryStart);
     }
-    this.#rest = at === bytes.length ? nothing : bytes.subarray(at);
+    if (at < bytes.length) this.#rest = bytes.subarray(at);
   }
 
-  #head(text: string): Head {
-    if (text !== this.#lastText) {
-      this.#lastHead = parseHead(text);
-      this.#lastText = text;
-    }
-    return this.#lastHead;
+  #readHead(text: string): void {
+    if (text === this.#lastText) return;
+    this.#lastHead = parseHead(text);
+    this.#lastText = text;
   }
 }
 

@@ -8,6 +8,7 @@ import { connect, type Socket } from 'node:net';
 import { HttpAnswerReader } from './http-answer-reader.ts';
 import type { LoadConnection } from './load-connection.ts';
 import type { LoadRecorder } from './load-recorder.ts';
+import type { ReceivedBytes } from './received-bytes.ts';
 
 export class HttpConnection implements LoadConnection {
   readonly #socket: Socket;
@@ -91,16 +92,16 @@ export class HttpConnection implements LoadConnection {
     if (room > 1) this.#socket.uncork();
   }
 
-  #answer(status: number, body: Buffer, binaryStart: number): void {
+  #answer(status: number, body: ReceivedBytes, binaryStart: number): void {
     if (this.#inFlight === 0) throw new Error('an answer that no request asked for');
     const slot = this.#oldest;
     this.#oldest = (slot + 1) % this.#outstanding;
     this.#inFlight -= 1;
     if (status !== 200) {
-      this.#recorder.fail(`HTTP ${status}: ${body.toString('utf8', 0, 300)}`);
+      this.#recorder.fail(`HTTP ${status}: ${body.joined().toString('utf8', 0, 300)}`);
       return;
     }
-    const output = this.#recorder.wantsOutput ? body.subarray(binaryStart) : null;
+    const output = this.#recorder.wantsOutput ? body.joined().subarray(binaryStart) : null;
     this.#recorder.succeed(this.#startMs[slot], this.#caseIndex[slot], output);
   }
 

@@ -17,7 +17,7 @@ export const frameHeadBytes = 9;
 
 export const connectionPreface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
 
-/** `content` is a view on the bytes read and holds only during the call. */
+/** `content` is a view on the bytes read, which are not used again: it may be kept. */
 export type OnFrame = (type: number, flags: number, streamId: number, content: Buffer) => void;
 
 /** Writes a frame's nine bytes at `at`. */

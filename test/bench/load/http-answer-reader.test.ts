@@ -7,7 +7,7 @@ const answer = (status: string, body: string, header = ''): string =>
 
 function read(parts: readonly Buffer[]): string[] {
   const seen: string[] = [];
-  const reader = new HttpAnswerReader((status, body, start) => seen.push(`${status} ${body} ${start}`));
+  const reader = new HttpAnswerReader((status, body, start) => seen.push(`${status} ${body.joined()} ${start}`));
   for (const part of parts) reader.push(part);
   return seen;
 }
