@@ -1,10 +1,7 @@
 /**
- * `garbage`: garbage per request, and the time in which the event loop is stopped to collect it. The figure is
- * of the server's main isolate; buffers outside V8's heap are not in it.
+ * `garbage`: garbage per request, and the time in which the event loop is stopped to collect it. The figures are
+ * of the server's main isolate; buffers outside V8's heap are counted beside it.
  */
-
-import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 
 import type { BenchOptions } from './bench-options.ts';
 import { Generator } from './load/generator.ts';
@@ -12,8 +9,8 @@ import type { LoadPlan, Protocol } from './load/load-plan.ts';
 import { ModelFolder } from './models/model-folder.ts';
 import { tinyCases, tinyModel } from './models/tiny-model.ts';
 import { choosePlacement } from './process/cpu-pinning.ts';
-import { type GcRecord, gcLinePrefix } from './process/gc-probe-line.ts';
 import { machineBusyShare } from './process/machine-load.ts';
+import { probeFlags, recordedLoad } from './process/probed-process.ts';
 import { ServedProcess } from './process/served-process.ts';
 import { medianRow, publish, type ReportRow } from './report.ts';
 
@@ -26,32 +23,20 @@ interface GarbageCase {
 }
 
 const warmUpMs = 500;
-const recordTimeoutMs = 5000;
 
 async function recorded(server: ServedProcess, plan: LoadPlan, generator: Generator) {
   // The server is warm before the record begins: allocations of start-up and compilation are not part of a request.
   await generator.run({ ...plan, warmUpMs: 0, windowMs: warmUpMs });
-  const lineCount = linesOf(server).length;
-  process.kill(server.pid, 'SIGUSR2');
-  const result = await generator.run({ ...plan, warmUpMs: 0 });
-  process.kill(server.pid, 'SIGUSR2');
-  const untilMs = performance.now() + recordTimeoutMs;
-  while (linesOf(server).length === lineCount && performance.now() < untilMs) await sleep(10);
-  const line = linesOf(server)[lineCount];
-  if (line === undefined) throw new Error('the server did not report its collections');
-  if (result.failed > 0 || result.succeeded === 0) throw new Error(`requests failed: ${result.firstFailure}`);
-  const record = JSON.parse(line.slice(gcLinePrefix.length)) as GcRecord;
+  const { result, record } = await recordedLoad(server, plan, generator);
   return {
     'heap bytes/req': record.allocatedBytes / result.succeeded,
     'collections/1000 req': (record.collections / result.succeeded) * 1000,
+    'buffers/1000 req': (record.bufferCount / result.succeeded) * 1000,
     'GC pause us/req': record.pauseUs / result.succeeded,
     'GC % of time': (record.pauseUs / result.seconds / 1e6) * 100,
     'req/s': result.succeeded / result.seconds,
   };
 }
-
-const linesOf = (server: ServedProcess): string[] =>
-  server.log.split('\n').filter((line) => line.startsWith(gcLinePrefix));
 
 export async function benchGarbage(options: BenchOptions): Promise<void> {
   const busyBefore = await machineBusyShare();
@@ -60,10 +45,9 @@ export async function benchGarbage(options: BenchOptions): Promise<void> {
   repository.add(tinyModel);
   const generator = new Generator(placement.loadCpu);
   const servers: ServedProcess[] = [];
-  const probe = [`--import=${fileURLToPath(new URL('./process/gc-probe.js', import.meta.url))}`];
   const start = async (flags: readonly string[]): Promise<ServedProcess> => {
     const all = ['--log-info=false', ...flags, ...options.serverFlags];
-    const server = await ServedProcess.nereid(repository.path, placement.measuredCpu, all, probe);
+    const server = await ServedProcess.nereid(repository.path, placement.measuredCpu, all, probeFlags);
     servers.push(server);
     return server;
   };

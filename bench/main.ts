@@ -12,6 +12,7 @@ import { buildBareLoop } from './process/bare-loop.ts';
 import { benchRegression } from './regression.ts';
 import { benchReload } from './reload.ts';
 import { benchServing } from './serving.ts';
+import { benchStates } from './states.ts';
 import { benchThreads } from './threads.ts';
 
 const usage = `npm run bench                          serving, then compute
@@ -24,6 +25,7 @@ npm run bench -- gpu                   models on a GPU against a bare C++ loop o
 npm run bench -- reload                latency of a model while another is loaded and unloaded
 npm run bench -- regression --before=FOLDER   this build beside the built checkout in FOLDER, all loads
 npm run bench -- garbage               what a request leaves for the collector
+npm run bench -- states [--before=FOLDER]     fresh starts: latencies, collections and buffers of each
 npm run bench -- micro [${microNames.join('|')}]
 npm run bench -- compare A.json B.json
 npm run bench -- build                 only compiles, for machines without compilers that the checkout is carried to
@@ -63,6 +65,9 @@ export async function main(args: readonly string[]): Promise<number> {
       return 0;
     case 'garbage':
       await benchGarbage(command);
+      return 0;
+    case 'states':
+      await benchStates(command);
       return 0;
     case 'threads':
       await benchThreads(command);

@@ -8,7 +8,11 @@ export const gcLinePrefix = 'gc-probe ';
 export interface GcRecord {
   /** Bytes of JavaScript objects made between the two signals. */
   readonly allocatedBytes: number;
+  /** Buffers made outside of V8's heap by `Buffer` of the main thread; small ones share 8 KiB each. */
+  readonly bufferCount: number;
   readonly collections: number;
+  /** Of the whole heap. They come from pressure, of objects or of memory outside of the heap. */
+  readonly fullCollections: number;
   /** Time in which nothing else could run on the event loop, microseconds. */
   readonly pauseUs: number;
 }
