@@ -11,28 +11,38 @@ const comma = 0x2c;
 const openBracket = 0x5b;
 const openBrace = 0x7b;
 
-/** Takes elements one after the other; `read` consumes one element. */
-export abstract class ElementSink {
+/** Takes the elements of one tensor, in order; `Target` is its memory. */
+export abstract class ElementSink<Target extends ArrayBufferView = ArrayBufferView> {
   readonly name: string;
   readonly datatype: Datatype;
   readonly shape: Shape;
   readonly count: number;
+  /** The elements as they stand in the tensor, of which `index` are read. */
+  protected target: Target;
   index = 0;
   /** The reader is inside a long element; the next `readRun` continues there. */
   isInElement = false;
 
-  constructor(name: string, datatype: Datatype, shape: Shape, count: number) {
+  constructor(name: string, datatype: Datatype, shape: Shape, count: number, target: Target) {
     this.name = name;
     this.datatype = datatype;
     this.shape = shape;
     this.count = count;
+    this.target = target;
   }
 
   /** Reads elements and the commas between them, up to the first comma before a bracket, or to another character. */
   abstract readRun(reader: JsonReader): void;
-  abstract bytes(): Uint8Array;
+
+  bytes(): Uint8Array {
+    const { buffer, byteOffset, byteLength } = this.target;
+    return new Uint8Array(buffer, byteOffset, byteLength);
+  }
+
   /** Memory that is taken for the elements. */
-  abstract get heldBytes(): number;
+  get heldBytes(): number {
+    return this.target.byteLength;
+  }
 
   tooMany(): InferenceError {
     return invalidArgument(

@@ -7,29 +7,23 @@ import { continuesRun, ElementSink, wrongElement } from './element-sink.ts';
 import { scanDouble, scanInteger, scanInteger64 } from './numbers.ts';
 import type { JsonReader } from './reader.ts';
 
-export class FloatSink extends ElementSink {
-  readonly #target: Float32Array | Float64Array | Uint16Array;
+type FloatTarget = Float32Array | Float64Array | Uint16Array;
+
+export class FloatSink extends ElementSink<FloatTarget> {
   readonly #limit: number;
   readonly #isSingle: boolean;
   /** Makes the bits of FP16 or BF16; null where the target holds the numbers themselves. */
   readonly #convert: ((value: number) => number) | null;
 
-  constructor(
-    name: string,
-    datatype: Datatype,
-    shape: Shape,
-    target: Float32Array | Float64Array | Uint16Array,
-    limit: number,
-  ) {
-    super(name, datatype, shape, target.length);
-    this.#target = target;
+  constructor(name: string, datatype: Datatype, shape: Shape, target: FloatTarget, limit: number) {
+    super(name, datatype, shape, target.length, target);
     this.#limit = limit;
     this.#isSingle = target instanceof Float32Array;
     this.#convert = datatype === 'FP16' ? float16Bits : datatype === 'BF16' ? bfloat16Bits : null;
   }
 
   override readRun(reader: JsonReader): void {
-    const target = this.#target;
+    const target = this.target;
     const limit = this.#limit;
     const isSingle = this.#isSingle;
     const convert = this.#convert;
@@ -47,14 +41,6 @@ export class FloatSink extends ElementSink {
     } while (reader.at < reader.pauseAt && continuesRun(reader));
   }
 
-  override bytes(): Uint8Array {
-    return bytesOf(this.#target);
-  }
-
-  override get heldBytes(): number {
-    return this.#target.byteLength;
-  }
-
   /** The bare tokens that Triton's parser accepts and the JSON standard does not. */
   #special(reader: JsonReader): number {
     if (reader.word('NaN')) return Number.NaN;
@@ -66,14 +52,12 @@ export class FloatSink extends ElementSink {
 
 type NarrowInteger = Uint8Array | Uint16Array | Uint32Array | Int8Array | Int16Array | Int32Array;
 
-export class IntegerSink extends ElementSink {
-  readonly #target: NarrowInteger;
+export class IntegerSink extends ElementSink<NarrowInteger> {
   readonly #min: number;
   readonly #max: number;
 
   constructor(name: string, datatype: Datatype, shape: Shape, target: NarrowInteger) {
-    super(name, datatype, shape, target.length);
-    this.#target = target;
+    super(name, datatype, shape, target.length, target);
     const bits = target.BYTES_PER_ELEMENT * 8;
     const isSigned = datatype.startsWith('INT');
     this.#min = isSigned ? -(2 ** (bits - 1)) : 0;
@@ -81,7 +65,7 @@ export class IntegerSink extends ElementSink {
   }
 
   override readRun(reader: JsonReader): void {
-    const target = this.#target;
+    const target = this.target;
     const min = this.#min;
     const max = this.#max;
     const { count } = this;
@@ -93,23 +77,13 @@ export class IntegerSink extends ElementSink {
       target[this.index++] = value;
     } while (reader.at < reader.pauseAt && continuesRun(reader));
   }
-
-  override bytes(): Uint8Array {
-    return bytesOf(this.#target);
-  }
-
-  override get heldBytes(): number {
-    return this.#target.byteLength;
-  }
 }
 
-export class Integer64Sink extends ElementSink {
-  readonly #target: Uint32Array;
+export class Integer64Sink extends ElementSink<Uint32Array> {
   readonly #isSigned: boolean;
 
   constructor(name: string, datatype: Datatype, shape: Shape, count: number) {
-    super(name, datatype, shape, count);
-    this.#target = new Uint32Array(count * 2);
+    super(name, datatype, shape, count, new Uint32Array(count * 2));
     this.#isSigned = datatype === 'INT64';
   }
 
@@ -118,21 +92,10 @@ export class Integer64Sink extends ElementSink {
     const { count } = this;
     do {
       if (this.index === count) throw this.tooMany();
-      const fits = scanInteger64(reader, isSigned, this.#target, this.index * 2);
+      const fits = scanInteger64(reader, isSigned, this.target, this.index * 2);
       if (fits === null) throw wrongElement(reader, this, isSigned ? 'signed-integer' : 'unsigned-integer');
       if (!fits) throw this.outOfRange();
       this.index++;
     } while (reader.at < reader.pauseAt && continuesRun(reader));
   }
-
-  override bytes(): Uint8Array {
-    return bytesOf(this.#target);
-  }
-
-  override get heldBytes(): number {
-    return this.#target.byteLength;
-  }
 }
-
-const bytesOf = (array: NarrowInteger | Float32Array | Float64Array): Uint8Array =>
-  new Uint8Array(array.buffer, array.byteOffset, array.byteLength);

@@ -12,29 +12,18 @@ const pieceBytes = 64 * 1024;
 /** Up to this many bytes a loop is faster than a call that copies them. */
 const maxLooped = 48;
 
-export class BooleanSink extends ElementSink {
-  readonly #target: Uint8Array;
-
+export class BooleanSink extends ElementSink<Uint8Array> {
   constructor(name: string, shape: Shape, count: number) {
-    super(name, 'BOOL', shape, count);
-    this.#target = new Uint8Array(count);
+    super(name, 'BOOL', shape, count, new Uint8Array(count));
   }
 
   override readRun(reader: JsonReader): void {
     do {
       if (this.index === this.count) throw this.tooMany();
-      if (reader.word('true')) this.#target[this.index++] = 1;
-      else if (reader.word('false')) this.#target[this.index++] = 0;
+      if (reader.word('true')) this.target[this.index++] = 1;
+      else if (reader.word('false')) this.target[this.index++] = 0;
       else throw wrongElement(reader, this, 'boolean');
     } while (reader.at < reader.pauseAt && continuesRun(reader));
-  }
-
-  override bytes(): Uint8Array {
-    return this.#target;
-  }
-
-  override get heldBytes(): number {
-    return this.#target.length;
   }
 }
 
@@ -42,16 +31,14 @@ export class BooleanSink extends ElementSink {
  * Strings become their UTF-8 bytes behind a length prefix; without escapes they are copied as they stand. Long ones are
  * read in pieces.
  */
-export class StringSink extends ElementSink {
-  #target: Buffer;
+export class StringSink extends ElementSink<Buffer> {
   #used = 0;
   /** The current string: the offset of its first byte in the text, and the position of its prefix. */
   #start = 0;
   #prefixAt = 0;
 
   constructor(name: string, shape: Shape, count: number) {
-    super(name, 'BYTES', shape, count);
-    this.#target = Buffer.allocUnsafeSlow(Math.max(64, Math.min(count * 16, 65536)));
+    super(name, 'BYTES', shape, count, Buffer.allocUnsafeSlow(Math.max(64, Math.min(count * 16, 65536))));
   }
 
   override readRun(reader: JsonReader): void {
@@ -66,11 +53,7 @@ export class StringSink extends ElementSink {
   }
 
   override bytes(): Uint8Array {
-    return this.#target.subarray(0, this.#used);
-  }
-
-  override get heldBytes(): number {
-    return this.#target.length;
+    return this.target.subarray(0, this.#used);
   }
 
   #begin(reader: JsonReader): void {
@@ -110,7 +93,7 @@ export class StringSink extends ElementSink {
   }
 
   #end(): void {
-    const target = this.#target;
+    const target = this.target;
     const prefixAt = this.#prefixAt;
     const length = this.#used - prefixAt - 4;
     target[prefixAt] = length;
@@ -124,26 +107,26 @@ export class StringSink extends ElementSink {
     const length = end - start;
     const at = this.#reserve(length);
     if (length > maxLooped) {
-      source.copy(this.#target, at, start, end);
+      source.copy(this.target, at, start, end);
       return;
     }
-    const target = this.#target;
+    const target = this.target;
     for (let i = 0; i < length; i++) target[at + i] = source[start + i] as number;
   }
 
   #appendText(text: string): void {
     const at = this.#reserve(Buffer.byteLength(text));
-    this.#target.write(text, at);
+    this.target.write(text, at);
   }
 
   /** Makes room for some bytes and returns their position. */
   #reserve(length: number): number {
     const at = this.#used;
     const used = at + length;
-    if (used > this.#target.length) {
-      const grown = Buffer.allocUnsafeSlow(Math.max(used, this.#target.length * 2));
-      this.#target.copy(grown, 0, 0, at);
-      this.#target = grown;
+    if (used > this.target.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.max(used, this.target.length * 2));
+      this.target.copy(grown, 0, 0, at);
+      this.target = grown;
     }
     this.#used = used;
     return at;
