@@ -8,6 +8,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import type { BenchOptions } from './bench-options.ts';
+import { assertAnswered } from './load/answered-load.ts';
 import { Generator } from './load/generator.ts';
 import { fp32Bytes, type InferCase } from './load/infer-case.ts';
 import {
@@ -79,7 +80,7 @@ async function compare(
       maxRequests: Number.MAX_SAFE_INTEGER,
       measuredPid: server.pid,
     });
-    if (served.failed > 0) throw new Error(`${served.failed} requests failed; the first: ${served.firstFailure}`);
+    assertAnswered(served, 'compute: served over gRPC');
     servedRounds.push({
       'rows/s': served.succeeded / served.seconds,
       'CPU us/row': served.serverCpuUs / served.succeeded,

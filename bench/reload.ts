@@ -4,6 +4,7 @@
  */
 
 import type { BenchOptions } from './bench-options.ts';
+import { assertAnswered } from './load/answered-load.ts';
 import { Generator } from './load/generator.ts';
 import { fp32Bytes, type InferCase } from './load/infer-case.ts';
 import { LatencyHistogram } from './load/latency-histogram.ts';
@@ -55,7 +56,7 @@ class Seen {
       maxRequests: Number.MAX_SAFE_INTEGER,
       measuredPid: server.pid,
     });
-    if (result.failed > 0) throw new Error(`${result.failed} requests failed; the first: ${result.firstFailure}`);
+    assertAnswered(result, 'reload');
     this.latencies.add(result.latencyCounts, result.maxUs);
     this.#answers += result.succeeded;
     this.#seconds += result.seconds;

@@ -5,5 +5,6 @@ import type { LoadResult } from './load-plan.ts';
 /** @throws Error with the first failure and `log`, the server's own words, where one failed or none was answered. */
 export function assertAnswered({ failed, succeeded, firstFailure }: LoadResult, name: string, log = ''): void {
   if (failed === 0 && succeeded > 0) return;
-  throw new Error(`${name}: ${failed} requests failed; the first: ${firstFailure}${log === '' ? '' : `\n${log}`}`);
+  const problem = failed > 0 ? `${failed} requests failed; the first: ${firstFailure}` : 'no request was answered';
+  throw new Error(`${name}: ${problem}${log === '' ? '' : `\n${log}`}`);
 }

@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
+import { assertAnswered } from '../load/answered-load.ts';
 import type { Generator } from '../load/generator.ts';
 import type { LoadPlan, OwnLoadResult } from '../load/load-plan.ts';
 import { type GcRecord, gcLinePrefix } from './gc-probe-line.ts';
@@ -31,7 +32,7 @@ export async function recordedLoad(
   while (linesOf(server).length === lineCount && performance.now() < untilMs) await sleep(10);
   const line = linesOf(server)[lineCount];
   if (line === undefined) throw new Error('the server did not report its collections');
-  if (result.failed > 0 || result.succeeded === 0) throw new Error(`requests failed: ${result.firstFailure}`);
+  assertAnswered(result, 'the recorded load', server.log);
   return { result, record: JSON.parse(line.slice(gcLinePrefix.length)) as GcRecord };
 }
 
