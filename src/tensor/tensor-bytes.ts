@@ -48,3 +48,7 @@ export type TensorBytes = Uint8Array | RegionBytes;
 
 /** The bytes to be read in this thread. Makes a view where there is none yet, so call it once for each reading. */
 export const hostBytes = (bytes: TensorBytes): Uint8Array => (bytes instanceof Uint8Array ? bytes : bytes.view());
+
+/** The memory in which these bytes lie. */
+export const memoryOf = (bytes: TensorBytes): ArrayBufferLike =>
+  bytes instanceof RegionBytes ? bytes.region.memory : bytes.buffer;

@@ -14,9 +14,9 @@ import { answerControlCalls } from './control-calls.ts';
 import { type CallHost, HostedCall } from './hosted-call.ts';
 import { type NativeLink, fromFrontend, type LinkEnd, toFrontend } from './link.ts';
 import { LinkSide } from './side.ts';
-import type { WrittenRecord } from '../records/placed-tensors.ts';
+import { bytesToCopy, type WrittenRecord } from '../records/placed-tensors.ts';
 import { readRequest } from '../records/request-record.ts';
-import { bytesToCopy, writeError, writeResponse } from '../records/response-record.ts';
+import { writeError, writeResponse } from '../records/response-record.ts';
 
 interface LinkHostTools {
   readonly clock: Clock;
@@ -141,7 +141,7 @@ export class LinkHost implements CallHost {
     side.beginRecord();
     try {
       // Answers that wait for callers who do not read fill the budget; then no more answers are copied for them.
-      budget.checkAnswer(bytesToCopy(side.arena, response), call.requestBytes, call.unreadBytes);
+      budget.checkAnswer(bytesToCopy(side.arena, response.outputs), call.requestBytes, call.unreadBytes);
       const written = writeResponse(side.arena, side.writer, response);
       side.endRecord();
       if (isFinal) this.#end(call);

@@ -8,7 +8,7 @@
  * (`idle-pages.ts`), and `openCount` counts allocations that are not released.
  */
 
-import { RegionBytes, type TensorBytes } from '../../tensor/tensor-bytes.ts';
+import { memoryOf, RegionBytes, type TensorBytes } from '../../tensor/tensor-bytes.ts';
 import type { Clock } from '../../time.ts';
 import { type DiscardMemory, IdlePages } from './idle-pages.ts';
 import { asItIs, type OpenMemory, Page } from './page.ts';
@@ -86,7 +86,7 @@ export class PageArena {
   /** A lease on bytes in a page of this arena, which counts as an allocation until `release`; null for other bytes. */
   lease(bytes: TensorBytes): RegionBytes<Page> | null {
     const isPlaced = bytes instanceof RegionBytes;
-    const page = this.pageOf(isPlaced ? bytes.region.memory : bytes.buffer);
+    const page = this.pageOf(memoryOf(bytes));
     if (page === undefined) return null;
     this.#retain(page);
     return isPlaced && bytes.region === page

@@ -5,7 +5,7 @@
 
 import { type Datatype, datatypes } from '../../tensor/datatype.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
-import { hostBytes, RegionBytes } from '../../tensor/tensor-bytes.ts';
+import { hostBytes, memoryOf, RegionBytes } from '../../tensor/tensor-bytes.ts';
 import type { Page } from '../pages/page.ts';
 import type { PageArena } from '../pages/page-arena.ts';
 import type { PageTable } from '../pages/page-table.ts';
@@ -52,13 +52,12 @@ export function placeTensors(arena: PageArena, tensors: readonly Tensor[]): Page
   return places;
 }
 
-/** The size of the tensors that were copied to these places. */
-export function copiedBytes(tensors: readonly Tensor[], places: readonly PageBytes[]): number {
+/** The size of those tensors that `placeTensors` copies, because they are in no page of the arena. */
+export function bytesToCopy(arena: PageArena, tensors: readonly Tensor[]): number {
   let bytes = 0;
   for (let i = 0; i < tensors.length; i++) {
-    const { region, length } = places[i] as PageBytes;
     const { data } = tensors[i] as Tensor;
-    if ((data instanceof RegionBytes ? data.region.memory : data.buffer) !== region.memory) bytes += length;
+    if (arena.pageOf(memoryOf(data)) === undefined) bytes += data.length;
   }
   return bytes;
 }

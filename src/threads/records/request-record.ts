@@ -9,7 +9,7 @@ import type { Tensor } from '../../tensor/tensor.ts';
 import type { PageArena } from '../pages/page-arena.ts';
 import type { PageTable } from '../pages/page-table.ts';
 import {
-  copiedBytes,
+  bytesToCopy,
   type PageBytes,
   placeTensors,
   readTensor,
@@ -33,8 +33,8 @@ export function writeRequest(
 ): WrittenRecord {
   // Copies are made first: the record contains their places, and its own room must be contiguous.
   const { inputs, outputs } = request;
+  const copies = bytesToCopy(arena, inputs);
   const places = placeTensors(arena, inputs);
-  const copies = copiedBytes(inputs, places);
   const numbers = requestNumbers(request);
   const page = arena.reserve(numbers * 8);
   const { start } = arena;

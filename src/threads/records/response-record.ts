@@ -2,7 +2,6 @@
 
 import { errorCodes, InferenceError } from '../../errors.ts';
 import type { InferenceResponse, OutputTensor } from '../../inference/response.ts';
-import { RegionBytes } from '../../tensor/tensor-bytes.ts';
 import type { PageArena } from '../pages/page-arena.ts';
 import type { PageTable } from '../pages/page-table.ts';
 import {
@@ -23,17 +22,6 @@ const noLabels: readonly string[] = [];
 export function outputBytes({ outputs }: InferenceResponse): number {
   let bytes = 0;
   for (let i = 0; i < outputs.length; i++) bytes += (outputs[i] as OutputTensor).data.length;
-  return bytes;
-}
-
-/** The same of those outputs that are not in a page of the arena yet. */
-export function bytesToCopy(arena: PageArena, { outputs }: InferenceResponse): number {
-  let bytes = 0;
-  for (let i = 0; i < outputs.length; i++) {
-    const { data } = outputs[i] as OutputTensor;
-    const isThere = data instanceof RegionBytes && arena.pageOf(data.region.memory) !== undefined;
-    if (!isThere) bytes += data.length;
-  }
   return bytes;
 }
 

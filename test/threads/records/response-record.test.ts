@@ -5,8 +5,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { errorCodes, InferenceError } from '../../../src/errors.ts';
 import { noParameters } from '../../../src/inference/request.ts';
 import type { InferenceResponse, OutputTensor } from '../../../src/inference/response.ts';
+import { bytesToCopy, placeTensors } from '../../../src/threads/records/placed-tensors.ts';
 import { readError, readResponse, writeError, writeResponse } from '../../../src/threads/records/response-record.ts';
-import { hostBytes } from '../../../src/tensor/tensor-bytes.ts';
+import { hostBytes, RegionBytes } from '../../../src/tensor/tensor-bytes.ts';
 import { output } from '../../fakes/fake-inference-server.ts';
 import { tensor } from '../../fakes/make-request.ts';
 import {
@@ -183,5 +184,22 @@ describe('an error that crosses threads', () => {
       }),
       { seed: 313, numRuns: 100 },
     );
+  });
+});
+
+describe('the bytes to copy of an answer', () => {
+  it('are those of outputs that are in no page of the arena, neither as a view nor as a part', () => {
+    const room = sides.arena.room(64);
+    const outputs = [
+      tensor('view', 'INT8', [8], room.view().subarray(0, 8)),
+      tensor('part', 'INT8', [4], new RegionBytes(room.region, room.offset, 4)),
+      tensor('elsewhere', 'INT8', [3], Uint8Array.of(1, 2, 3)),
+      tensor('other region', 'INT8', [2], new RegionBytes({ memory: new ArrayBuffer(2), byteLength: 2 }, 0, 2)),
+    ];
+    expect(outputs.map((one) => bytesToCopy(sides.arena, [one]))).toEqual([0, 0, 3, 2]);
+    const places = placeTensors(sides.arena, outputs);
+    expect(places.map(({ region }) => region === room.region)).toEqual([true, true, true, true]);
+    expect(places.slice(0, 2).map(({ offset }) => offset)).toEqual([room.offset, room.offset]);
+    expect(bytesToCopy(sides.arena, outputs)).toBe(5);
   });
 });
