@@ -1,6 +1,5 @@
 /** The engine over the addon: opens model files with ONNX Runtime and describes this machine's devices. */
 
-import { basename } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import { InferenceError, toInferenceError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
@@ -20,14 +19,14 @@ import type {
 import { IdleSlabs } from './idle-slabs.ts';
 import { findRuntimeLibrary, loadNative } from './load-native.ts';
 import { joinSignature } from './model-signature.ts';
-import { checkUnchanged, type OpenableModel, readOpenableModel } from './openable-model.ts';
 import type { NativeAddon, NativeDescription, NativeSessionReply, NativeSessionSpec } from './native.ts';
 import { modelFailure, nativeFailure } from './native-error.ts';
 import { FrameTable } from './native-instance.ts';
 import { NativeSession } from './native-session.ts';
+import { addedEntries, type EngineThreads, inspectionSpec, servingSpec } from './native-session-spec.ts';
 import { checkOpLibraries } from './op-libraries.ts';
+import { checkUnchanged, type OpenableModel, readOpenableModel } from './openable-model.ts';
 import { RuntimeLog } from './runtime-log.ts';
-import { intraOpThreads, quietThreads } from './thread-shares.ts';
 import { isBoundedWork } from './work-bound.ts';
 
 /** One thread pool for all sessions that do not ask for their own; 0 lets the engine choose. */
@@ -85,9 +84,7 @@ export function createNativeEngine(options: NativeEngineOptions): Engine {
 }
 
 /** Settings that are the same for all sessions. */
-interface EngineSettings {
-  readonly cores: number;
-  readonly hasGlobalPool: boolean;
+interface EngineSettings extends EngineThreads {
   readonly allowInline: boolean;
   readonly logger: Logger;
   readonly log: RuntimeLog;
@@ -109,7 +106,7 @@ class NativeEngine implements Engine {
   async inspect(file: ModelFile, spec: InspectionSpec = {}): Promise<ModelSignature> {
     await checkOpLibraries(spec.customOpLibraries ?? []);
     const source = await readOpenableModel(file);
-    const reply = await this.#openForInspection(source, inspection(file, spec), spec.device ?? { kind: 'cpu' });
+    const reply = await this.#openForInspection(source, inspectionSpec(file, spec), spec.device ?? { kind: 'cpu' });
     await this.#addon.closeSession(reply.id);
     return joinSignature(reply.signature, source).signature;
   }
@@ -183,13 +180,14 @@ class NativeEngine implements Engine {
    * model that cannot be opened either way gets the error of the attempt without them.
    */
   async #openForServing(source: OpenableModel, spec: SessionSpec): Promise<NativeSessionReply> {
-    const added = [...addedEntries].filter(([key]) => !spec.sessionEntries.has(key));
+    const added = addedEntries(spec);
+    const { path } = source.file;
     try {
-      return await this.#open(source, this.#nativeSpec(spec, source, added));
+      return await this.#open(source, servingSpec(spec, path, added, this.#settings));
     } catch (error) {
       const isRefusal = error instanceof InferenceError && error.code !== 'unavailable';
       if (added.length === 0 || !isRefusal) throw error;
-      const reply = await this.#open(source, this.#nativeSpec(spec, source, []));
+      const reply = await this.#open(source, servingSpec(spec, path, [], this.#settings));
       const options = added.map(([key, value]) => `${key}=${value}`).join(', ');
       const fields = { model: spec.label, options, reason: error.message };
       this.#settings.logger.warn(fields, 'ONNX Runtime opens the model only without options that this server adds.');
@@ -229,74 +227,10 @@ class NativeEngine implements Engine {
     const reply = await this.#addon.openSession({
       ...spec,
       modelBytes: source.bytes,
-      weightFiles: weightFilesOf(source),
+      weightFiles: source.files.map(({ path }) => path),
       sessionEntries: [...spec.sessionEntries, ...source.sessionEntries],
     });
     if (reply.error !== null) throw modelFailure(reply.error, source.file);
     return reply;
   }
-
-  #nativeSpec(
-    spec: SessionSpec,
-    source: OpenableModel,
-    added: readonly (readonly [string, string])[],
-  ): NativeSessionSpec {
-    const { cores, hasGlobalPool } = this.#settings;
-    return {
-      label: spec.label,
-      path: source.file.path,
-      modelBytes: null,
-      cudaOrdinal: spec.device.kind === 'cuda' ? spec.device.ordinal : -1,
-      requireDevice: spec.requireDevice,
-      intraOpThreads: intraOpThreads(spec, cores, hasGlobalPool),
-      interOpThreads: spec.interOpThreads,
-      parallelExecution: spec.executionMode === 'parallel',
-      graphOptimizationLevel: spec.graphOptimizationLevel,
-      enableMemoryArena: spec.enableMemoryArena,
-      enableMemoryPattern: spec.enableMemoryPattern,
-      sessionEntries: [...new Map([...added, ...spec.sessionEntries])].flat(),
-      runEntries: [...spec.runEntries].flat(),
-      cudaOptions: [...spec.cudaOptions].flat(),
-      useTensorrt: spec.tensorrtOptions !== null,
-      tensorrtOptions: [...(spec.tensorrtOptions ?? [])].flat(),
-      customOpLibraries: spec.customOpLibraries,
-      weightFiles: [],
-      ownsWeights: true,
-    };
-  }
 }
-
-/**
- * Processors without VNNI multiply uint8 by int8 into sums of 16 bits, which saturate: the same model answers
- * differently on another machine. This entry makes ONNX Runtime use kernels that do not saturate
- * (docs/decisions/0006-exact-quantization.md).
- */
-const exactQuantization: ReadonlyMap<string, string> = new Map([['session.x64quantprecision', '1']]);
-
-/** The entries that Nereid adds to every session; none may decide whether a model can be opened. */
-const addedEntries: ReadonlyMap<string, string> = new Map([...quietThreads, ...exactQuantization]);
-
-const weightFilesOf = ({ files }: OpenableModel): readonly string[] => files.map(({ path }) => path);
-
-/** The cheapest way to open a model: on the CPU, without optimisation or preparation for running. */
-const inspection = (file: ModelFile, spec: InspectionSpec): NativeSessionSpec => ({
-  label: basename(file.path),
-  path: file.path,
-  modelBytes: null,
-  cudaOrdinal: -1,
-  requireDevice: false,
-  intraOpThreads: 1,
-  interOpThreads: 1,
-  parallelExecution: false,
-  graphOptimizationLevel: 0,
-  enableMemoryArena: false,
-  enableMemoryPattern: false,
-  sessionEntries: [...new Map([...(spec.sessionEntries ?? []), ['session.disable_prepacking', '1'] as const])].flat(),
-  runEntries: [],
-  cudaOptions: [...(spec.cudaOptions ?? [])].flat(),
-  useTensorrt: (spec.tensorrtOptions ?? null) !== null,
-  tensorrtOptions: [...(spec.tensorrtOptions ?? [])].flat(),
-  customOpLibraries: spec.customOpLibraries ?? [],
-  weightFiles: [],
-  ownsWeights: false,
-});
