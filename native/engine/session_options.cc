@@ -43,16 +43,38 @@ Status SetThreads(const Runtime& runtime, const SessionSpec& spec, ort::SessionO
   return {};
 }
 
-Status AppendTensorRt(const SessionSpec& spec, ort::SessionOptions* options) {
-  const ort::Api& api = *ort::g_api;
-  ort::OwnedTensorRtOptions tensorrt;
-  NEREID_RETURN_IF_ORT(api.CreateTensorRtOptions(ort::Out(tensorrt)));
-  const Entries entries = WithDevice(spec.tensorrt_options, spec.cuda_ordinal);
-  const OptionLists lists(entries);
-  NEREID_RETURN_IF_ORT(
-      api.UpdateTensorRtOptions(tensorrt.get(), lists.keys.data(), lists.values.data(), lists.keys.size()));
-  return FromOrt(api.SessionOptionsAppendTensorRt(options, tensorrt.get()));
-}
+/// An execution provider, and the runtime's functions for its options.
+template <typename Options, void (*ort::Api::*Release)(Options*)>
+struct Provider {
+  const char* name;
+  ort::Status* (*ort::Api::*create)(Options**);
+  ort::Status* (*ort::Api::*update)(Options*, const char* const*, const char* const*, size_t);
+  ort::Status* (*ort::Api::*append)(ort::SessionOptions*, const Options*);
+
+  Status Append(const Entries& entries, ort::SessionOptions* options) const {
+    const ort::Api& api = *ort::g_api;
+    ort::Owned<Options, Release> made;
+    NEREID_RETURN_IF_ORT((api.*create)(ort::Out(made)));
+    const OptionLists lists(entries);
+    Status taken =
+        FromOrt((api.*update)(made.get(), lists.keys.data(), lists.values.data(), lists.keys.size()));
+    if (!taken.ok()) {
+      // The runtime may refuse without a word (1.30 does for a name that it does not know).
+      std::string names;
+      for (const auto& [key, value] : entries) names += (names.empty() ? "" : ", ") + key;
+      taken.message = "ONNX Runtime refuses one of the options of the " + std::string(name) + " provider (" +
+                      names + "): " + taken.message;
+      return taken;
+    }
+    return FromOrt((api.*append)(options, made.get()));
+  }
+};
+
+constexpr Provider<ort::TensorRtOptions, &ort::Api::ReleaseTensorRtOptions> kTensorRt{
+    "TensorRT", &ort::Api::CreateTensorRtOptions, &ort::Api::UpdateTensorRtOptions,
+    &ort::Api::SessionOptionsAppendTensorRt};
+constexpr Provider<ort::CudaOptions, &ort::Api::ReleaseCudaOptions> kCuda{
+    "CUDA", &ort::Api::CreateCudaOptions, &ort::Api::UpdateCudaOptions, &ort::Api::SessionOptionsAppendCuda};
 
 }  // namespace
 
@@ -78,26 +100,13 @@ Result<ort::OwnedSessionOptions> MakeSessionOptions(const Runtime& runtime,
 }
 
 Status AppendCuda(const SessionSpec& spec, ort::SessionOptions* options) noexcept {
-  const ort::Api& api = *ort::g_api;
-  if (spec.use_tensorrt) NEREID_RETURN_IF_ERROR(AppendTensorRt(spec, options));
-  ort::OwnedCudaOptions cuda;
-  NEREID_RETURN_IF_ORT(api.CreateCudaOptions(ort::Out(cuda)));
+  if (spec.use_tensorrt)
+    NEREID_RETURN_IF_ERROR(kTensorRt.Append(WithDevice(spec.tensorrt_options, spec.cuda_ordinal), options));
   Entries entries = WithDevice(spec.cuda_options, spec.cuda_ordinal);
   // The runtime's own default searches exhaustively for every new shape; batches change their size all the
   // time.
   SetDefault(&entries, "cudnn_conv_algo_search", "HEURISTIC");
-  const OptionLists lists(entries);
-  Status taken =
-      FromOrt(api.UpdateCudaOptions(cuda.get(), lists.keys.data(), lists.values.data(), lists.keys.size()));
-  if (!taken.ok()) {
-    // The runtime may refuse without a word (1.30 does for a name that it does not know).
-    std::string names;
-    for (const auto& [key, value] : entries) names += (names.empty() ? "" : ", ") + key;
-    taken.message =
-        "ONNX Runtime refuses one of the options of the CUDA provider (" + names + "): " + taken.message;
-    return taken;
-  }
-  return FromOrt(api.SessionOptionsAppendCuda(options, cuda.get()));
+  return kCuda.Append(entries, options);
 }
 
 }  // namespace nereid
