@@ -46,29 +46,6 @@ Result<std::shared_ptr<PinnedAllocator>> MakePinned(const std::shared_ptr<Sessio
   return std::make_shared<PinnedAllocator>(std::move(allocator), session);
 }
 
-/// Makes the runtime's arena of the host return free memory to the system when the run has ended. Its first
-/// region, which is small, stays.
-constexpr char kShrinkEntry[] = "memory.enable_memory_arena_shrinkage";
-constexpr char kHostArena[] = "cpu:0";
-
-Status MakeRunOptions(const Session& session, ort::OwnedRunOptions* options) {
-  const ort::Api& api = *ort::g_api;
-  NEREID_RETURN_IF_ORT(api.CreateRunOptions(ort::Out(*options)));
-  NEREID_RETURN_IF_ORT(api.RunOptionsSetRunTag(options->get(), kRunTag));
-  for (const auto& [key, value] : session.run_entries())
-    NEREID_RETURN_IF_ORT(api.AddRunConfigEntry(options->get(), key.c_str(), value.c_str()));
-  return {};
-}
-
-Status MakeReturningOptions(const Session& session, ort::OwnedRunOptions* options) {
-  NEREID_RETURN_IF_ERROR(MakeRunOptions(session, options));
-  const bool is_configured = std::any_of(session.run_entries().begin(), session.run_entries().end(),
-                                         [](const auto& entry) { return entry.first == kShrinkEntry; });
-  // The runtime fails a run that shall shrink an arena which is not there.
-  if (is_configured || !session.has_arena()) return {};
-  return FromOrt(ort::g_api->AddRunConfigEntry(options->get(), kShrinkEntry, kHostArena));
-}
-
 }  // namespace
 
 Result<std::unique_ptr<BatchRunner>> BatchRunner::Create(std::shared_ptr<Session> session) noexcept {
@@ -81,21 +58,8 @@ Result<std::unique_ptr<BatchRunner>> BatchRunner::Create(std::shared_ptr<Session
   }
   std::unique_ptr<BatchRunner> runner(new BatchRunner(std::move(session), std::move(pinned)));
   runner->pinned_memory_ = std::move(pinned_memory);
-  NEREID_RETURN_IF_ERROR(MakeRunOptions(*runner->session_, &runner->run_options_));
-  NEREID_RETURN_IF_ERROR(MakeReturningOptions(*runner->session_, &runner->returning_options_));
+  NEREID_RETURN_IF_ERROR(runner->run_options_.Make(*runner->session_));
   return runner;
-}
-
-void BatchRunner::Terminate() noexcept {
-  is_terminated_.store(true);
-  for (auto* options : {run_options_.get(), returning_options_.get()})
-    static_cast<void>(FromOrt(ort::g_api->RunOptionsSetTerminate(options)));
-}
-
-void BatchRunner::ClearTerminate() noexcept {
-  is_terminated_.store(false);
-  for (auto* options : {run_options_.get(), returning_options_.get()})
-    static_cast<void>(FromOrt(ort::g_api->RunOptionsUnsetTerminate(options)));
 }
 
 void BatchRunner::Skip(Job* job) noexcept {
@@ -137,31 +101,12 @@ void BatchRunner::Run(Job* job) noexcept {
 }
 
 Status BatchRunner::FindPlan(const Job& job) noexcept {
-  WritePlanKey(job, &key_);
   turn_++;
-  if (plan_ == nullptr || plan_->key() != key_) {
-    plan_ = nullptr;
-    for (const auto& plan : plans_)
-      if (plan->key() == key_) plan_ = plan.get();
-  }
-  if (plan_ == nullptr) {
-    const bool on_cuda = pinned_ != nullptr;
-    const auto* memory = on_cuda ? pinned_memory_.get() : session_->runtime().cpu_memory.get();
-    auto made = RunPlan::Create(*session_, job, key_, memory, on_cuda);
-    if (!made.ok()) return made.status();
-    if (plans_.size() < kMaxPlans) {
-      plans_.push_back(std::move(made.value()));
-      plan_ = plans_.back().get();
-    } else {
-      auto oldest = std::min_element(plans_.begin(), plans_.end(), [](const auto& a, const auto& b) {
-        return a->last_used < b->last_used;
-      });
-      *oldest = std::move(made.value());
-      plan_ = oldest->get();
-    }
-  }
-  plan_->last_used = turn_;
-  return {};
+  const bool on_cuda = pinned_ != nullptr;
+  const auto* memory = on_cuda ? pinned_memory_.get() : session_->runtime().cpu_memory.get();
+  auto found = plans_.Find(*session_, job, memory, on_cuda);
+  plan_ = found.ok() ? found.value() : nullptr;
+  return found.ok() ? Status{} : std::move(found.status());
 }
 
 Status BatchRunner::BindInputs(Job* job) noexcept {
@@ -233,7 +178,7 @@ Result<std::byte*> BatchRunner::FindRoom(Job* job, size_t bytes) noexcept {
 
 Status BatchRunner::RunSession(const Job& job) noexcept {
   RepeatedErrors errors;
-  Status status = CallSession(job.returns_memory ? returning_options_.get() : run_options_.get());
+  Status status = CallSession(run_options_.For(job));
   if (!status.ok()) errors.CallFailed();
   return status;
 }
@@ -252,7 +197,7 @@ bool BatchRunner::IsPredicted(const Job& job) const noexcept { return plan_->pre
 
 Status BatchRunner::RunOnce(Job* job) noexcept {
   Status status = RunSession(*job);
-  if (status.ok() || !IsPredicted(*job) || is_terminated_.load()) return status;
+  if (status.ok() || !IsPredicted(*job) || run_options_.is_terminated()) return status;
   // An output whose shape depends on values does not fit the bound one. The runtime says so in many ways, so
   // every failure is retried once with outputs of the runtime's own: if that works, the prediction was wrong.
   LeaveRoom(job);

@@ -3,25 +3,23 @@
 #ifndef NEREID_ENGINE_BATCH_RUNNER_H_
 #define NEREID_ENGINE_BATCH_RUNNER_H_
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <vector>
 
 #include "engine/job.h"
 #include "engine/output_placing.h"
-#include "engine/run_plan.h"
+#include "engine/plan_cache.h"
+#include "engine/run_options.h"
 #include "engine/session.h"
 #include "engine/slab_pool.h"
 
 namespace nereid {
 
 /// Threads: one at a time; `Terminate`, `ClearTerminate`, `inputs()` and `outputs()` from any. Lifetime: the
-/// instance's. Memory: slabs, and plans for the last `kMaxPlans` kinds of batches.
+/// instance's. Memory: slabs, and plans.
 class BatchRunner {
  public:
-  static constexpr size_t kMaxPlans = 32;
-
   static Result<std::unique_ptr<BatchRunner>> Create(std::shared_ptr<Session> session) noexcept;
 
   /// Fills the job's results. The inputs' bytes are not needed any more when it returns.
@@ -31,8 +29,8 @@ class BatchRunner {
   static void Skip(Job* job) noexcept;
 
   /// Makes a run end at the next operator; sticks until cleared.
-  void Terminate() noexcept;
-  void ClearTerminate() noexcept;
+  void Terminate() noexcept { run_options_.Terminate(); }
+  void ClearTerminate() noexcept { run_options_.ClearTerminate(); }
 
   SlabPool& outputs() noexcept { return output_pool_; }
   SlabPool& inputs() noexcept { return input_pool_; }
@@ -63,15 +61,11 @@ class BatchRunner {
   ort::OwnedMemoryInfo pinned_memory_;
   SlabPool input_pool_;
   SlabPool output_pool_;
-  ort::OwnedRunOptions run_options_;
-  /// For jobs that return their memory.
-  ort::OwnedRunOptions returning_options_;
-  /// As the terminate flag of both.
-  std::atomic<bool> is_terminated_ = false;
-  std::vector<std::unique_ptr<RunPlan>> plans_;
+  RunOptions run_options_;
+  PlanCache plans_;
+  /// Of the current batch.
   RunPlan* plan_ = nullptr;
   uint64_t turn_ = 0;
-  PlanKey key_;
   Slab input_slab_;
   OutputPlacer placer_;
 };

@@ -35,7 +35,7 @@ struct PlannedOutput {
   const void* bound = nullptr;
 };
 
-/// Threads: the one that runs the batch. Lifetime: the runner's, until pushed out by newer kinds. Memory:
+/// Threads: the one that runs the batch. Lifetime: its cache's, until replaced by a newer kind. Memory:
 /// handles.
 class RunPlan {
  public:

@@ -187,7 +187,7 @@ TEST("takes more kinds of batches than it keeps prepared") {
   const std::string zeros(4000, '\0');
   Job job;
   for (int round = 0; round < 2; round++) {
-    for (size_t rows = 0; rows < 3 * BatchRunner::kMaxPlans; rows++) {
+    for (size_t rows = 0; rows < 3 * PlanCache::kMaxPlans; rows++) {
       Fill(&job, std::string_view(zeros).substr(0, rows * 4), {static_cast<int64_t>(rows)});
       runner.value()->Run(&job);
       REQUIRE(job.status.ok());
