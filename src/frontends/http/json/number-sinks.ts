@@ -6,6 +6,7 @@ import type { Shape } from '../../../tensor/shape.ts';
 import { continuesRun, ElementSink, wrongElement } from './element-sink.ts';
 import { scanDouble, scanInteger, scanInteger64 } from './numbers.ts';
 import type { JsonReader } from './reader.ts';
+import { arrayOf } from './small-arrays.ts';
 
 type FloatTarget = Float32Array | Float64Array | Uint16Array;
 
@@ -83,7 +84,7 @@ export class Integer64Sink extends ElementSink<Uint32Array> {
   readonly #isSigned: boolean;
 
   constructor(name: string, datatype: Datatype, shape: Shape, count: number) {
-    super(name, datatype, shape, count, new Uint32Array(count * 2));
+    super(name, datatype, shape, count, arrayOf(Uint32Array, count * 2));
     this.#isSigned = datatype === 'INT64';
   }
 

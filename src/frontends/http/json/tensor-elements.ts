@@ -11,8 +11,9 @@ import { bfloat16Limit, float16Limit } from '../../../tensor/float16.ts';
 import type { Shape } from '../../../tensor/shape.ts';
 import type { ElementSink } from './element-sink.ts';
 import { NestedElements, PassedText, tooFew } from './nested-elements.ts';
-import type { JsonReader } from './reader.ts';
 import { FloatSink, Integer64Sink, IntegerSink } from './number-sinks.ts';
+import type { JsonReader } from './reader.ts';
+import { arrayOf } from './small-arrays.ts';
 import type { TensorSlices } from './tensor-slices.ts';
 import { BooleanSink, StringSink } from './text-sinks.ts';
 
@@ -60,25 +61,25 @@ export function passOverTensorData(reader: JsonReader, slices: TensorSlices | nu
 function sinkFor(name: string, datatype: Datatype, shape: Shape, count: number): ElementSink {
   switch (datatype) {
     case 'FP32':
-      return new FloatSink(name, datatype, shape, new Float32Array(count), floatLimit);
+      return new FloatSink(name, datatype, shape, arrayOf(Float32Array, count), floatLimit);
     case 'FP64':
-      return new FloatSink(name, datatype, shape, new Float64Array(count), Number.POSITIVE_INFINITY);
+      return new FloatSink(name, datatype, shape, arrayOf(Float64Array, count), Number.POSITIVE_INFINITY);
     case 'FP16':
-      return new FloatSink(name, datatype, shape, new Uint16Array(count), float16Limit);
+      return new FloatSink(name, datatype, shape, arrayOf(Uint16Array, count), float16Limit);
     case 'BF16':
-      return new FloatSink(name, datatype, shape, new Uint16Array(count), bfloat16Limit);
+      return new FloatSink(name, datatype, shape, arrayOf(Uint16Array, count), bfloat16Limit);
     case 'UINT8':
-      return new IntegerSink(name, datatype, shape, new Uint8Array(count));
+      return new IntegerSink(name, datatype, shape, arrayOf(Uint8Array, count));
     case 'UINT16':
-      return new IntegerSink(name, datatype, shape, new Uint16Array(count));
+      return new IntegerSink(name, datatype, shape, arrayOf(Uint16Array, count));
     case 'UINT32':
-      return new IntegerSink(name, datatype, shape, new Uint32Array(count));
+      return new IntegerSink(name, datatype, shape, arrayOf(Uint32Array, count));
     case 'INT8':
-      return new IntegerSink(name, datatype, shape, new Int8Array(count));
+      return new IntegerSink(name, datatype, shape, arrayOf(Int8Array, count));
     case 'INT16':
-      return new IntegerSink(name, datatype, shape, new Int16Array(count));
+      return new IntegerSink(name, datatype, shape, arrayOf(Int16Array, count));
     case 'INT32':
-      return new IntegerSink(name, datatype, shape, new Int32Array(count));
+      return new IntegerSink(name, datatype, shape, arrayOf(Int32Array, count));
     case 'UINT64':
     case 'INT64':
       return new Integer64Sink(name, datatype, shape, count);

@@ -8,8 +8,8 @@ import { isUtf8 } from 'node:buffer';
 import type { Datatype } from '../../../tensor/datatype.ts';
 import { bfloat16Number, float16Number } from '../../../tensor/float16.ts';
 import { type TypedElements, typedElements } from '../../../tensor/typed-elements.ts';
-import type { JsonBytes } from './text-bytes.ts';
 import { maxNumberBytes, writeFloat } from './number-bytes.ts';
+import type { JsonBytes } from './text-bytes.ts';
 
 /** Elements of a run, which take a millisecond or two. */
 const runElements = 8192;
@@ -143,7 +143,8 @@ class StringRuns implements TensorRuns {
         this.#writeLong(target);
         return true;
       }
-      if (!target.string(data, start, end)) this.replaced++;
+      const isOnly = at === 0 && end === data.length;
+      if (!(isOnly ? target.stringText(data, start, end) : target.string(data, start, end))) this.replaced++;
       at = end;
     }
     this.#at = at;

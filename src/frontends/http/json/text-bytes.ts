@@ -2,14 +2,22 @@
 
 import { isUtf8 } from 'node:buffer';
 
-/** Up to this many characters a loop is faster than a call into native code. */
-const maxLooped = 48;
+/** Up to this many bytes a loop is faster than calls into native code. */
+const maxLooped = 256;
+/** The most bytes that one byte of a string becomes: a control character as \u001f. */
+const escapedBytes = 6;
 
 /** A buffer that a very long string has made larger than this is dropped. */
 const maxKeptBytes = 1024 * 1024;
 
 const quote = 0x22;
 const backslash = 0x5c;
+const space = 0x20;
+
+/** The text of each byte that must be escaped, as `JSON.stringify` writes it. */
+const escapes: readonly string[] = Array.from({ length: backslash + 1 }, (_, byte) =>
+  JSON.stringify(String.fromCharCode(byte)).slice(1, -1),
+);
 
 export class JsonBytes {
   bytes: Buffer;
@@ -87,24 +95,34 @@ export class JsonBytes {
    * @returns false when they are not UTF-8; then invalid bytes were replaced by U+FFFD.
    */
   string(source: Buffer, start: number, end: number): boolean {
-    const length = end - start;
-    if (length <= maxLooped && this.#plain(source, start, end)) return true;
+    return (end - start <= maxLooped && this.#looped(source, start, end)) || this.stringText(source, start, end);
+  }
+
+  /** The same as text: cheaper where it is the only string, because the text around it need not be encoded. */
+  stringText(source: Buffer, start: number, end: number): boolean {
     const view = source.subarray(start, end);
     this.text(JSON.stringify(view.toString('utf8')));
     return isUtf8(view);
   }
 
-  /** Printable ASCII without anything to escape; false, with nothing written, for the rest. */
-  #plain(source: Buffer, start: number, end: number): boolean {
-    this.reserve(end - start + 2);
+  /** False, with nothing written, for bytes that are not UTF-8. */
+  #looped(source: Buffer, start: number, end: number): boolean {
+    this.reserve((end - start) * escapedBytes + 2);
     const { bytes } = this;
     let to = this.at;
+    let isAscii = true;
     bytes[to++] = quote;
     for (let from = start; from < end; from++) {
       const byte = source[from] as number;
-      if (byte < 0x20 || byte >= 0x7f || byte === quote || byte === backslash) return false;
+      if (byte < space || byte === quote || byte === backslash) {
+        const text = escapes[byte] as string;
+        for (let i = 0; i < text.length; i++) bytes[to++] = text.charCodeAt(i);
+        continue;
+      }
+      if (byte >= 0x80) isAscii = false;
       bytes[to++] = byte;
     }
+    if (!isAscii && !isUtf8(source.subarray(start, end))) return false;
     bytes[to++] = quote;
     this.at = to;
     return true;

@@ -4,17 +4,23 @@ import { isUtf8 } from 'node:buffer';
 import type { Shape } from '../../../tensor/shape.ts';
 import { continuesRun, ElementSink, wrongElement } from './element-sink.ts';
 import type { JsonReader } from './reader.ts';
+import { arrayOf } from './small-arrays.ts';
 
 const quote = 0x22;
 const backslash = 0x5c;
 /** A string is read in pieces of this size, because one string may be the whole request. */
 const pieceBytes = 64 * 1024;
-/** Up to this many bytes a loop is faster than a call that copies them. */
-const maxLooped = 48;
+/** Up to this many bytes a loop that checks and copies is faster than a loop that checks and a call that copies. */
+const maxLooped = 256;
+const prefixBytes = 4;
+
+/** The byte that a backslash and this byte stand for; 0 for no escape, and for `u`, which digits follow. */
+const escaped = new Uint8Array(256);
+for (const letter of '"\\/bfnrt') escaped[letter.charCodeAt(0)] = (JSON.parse(`"\\${letter}"`) as string).charCodeAt(0);
 
 export class BooleanSink extends ElementSink<Uint8Array> {
   constructor(name: string, shape: Shape, count: number) {
-    super(name, 'BOOL', shape, count, new Uint8Array(count));
+    super(name, 'BOOL', shape, count, arrayOf(Uint8Array, count));
   }
 
   override readRun(reader: JsonReader): void {
@@ -38,12 +44,15 @@ export class StringSink extends ElementSink<Buffer> {
   #prefixAt = 0;
 
   constructor(name: string, shape: Shape, count: number) {
-    super(name, 'BYTES', shape, count, Buffer.allocUnsafeSlow(Math.max(64, Math.min(count * 16, 65536))));
+    super(name, 'BYTES', shape, count, Buffer.allocUnsafe(Math.max(64, Math.min(count * 16, 65536))));
   }
 
   override readRun(reader: JsonReader): void {
     do {
-      if (!this.isInElement) this.#begin(reader);
+      if (!this.isInElement) {
+        if (this.#readShort(reader)) continue;
+        this.#begin(reader);
+      }
       do {
         if (this.isInElement && reader.at >= reader.pauseAt) return;
         this.isInElement = !this.#readPiece(reader);
@@ -56,11 +65,42 @@ export class StringSink extends ElementSink<Buffer> {
     return this.target.subarray(0, this.#used);
   }
 
+  /** Reads a whole short string; false, with nothing consumed, for all that `#readPiece` reads or refuses. */
+  #readShort(reader: JsonReader): boolean {
+    const { bytes, at: open } = reader;
+    if (bytes[open] !== quote || this.index === this.count) return false;
+    const start = open + 1;
+    const end = Math.min(bytes.length, start + maxLooped);
+    const prefixAt = this.#used;
+    // The bytes of a string are never more than its text.
+    this.#grow(prefixAt + prefixBytes + end - start);
+    const target = this.target;
+    let to = prefixAt + prefixBytes;
+    let at = start;
+    let isAscii = true;
+    for (; at < end; at++) {
+      let byte = bytes[at] as number;
+      if (byte === quote) break;
+      if (byte === backslash) {
+        byte = escaped[bytes[++at] ?? 0] as number;
+        if (byte === 0) return false;
+      } else if (byte < 0x20) return false;
+      else if (byte >= 0x80) isAscii = false;
+      target[to++] = byte;
+    }
+    if (bytes[at] !== quote || (!isAscii && !isUtf8(bytes.subarray(start, at)))) return false;
+    reader.at = at + 1;
+    this.#used = to;
+    this.#prefixAt = prefixAt;
+    this.#end();
+    return true;
+  }
+
   #begin(reader: JsonReader): void {
     if (this.index === this.count) throw this.tooMany();
     if (reader.bytes[reader.at] !== quote) throw wrongElement(reader, this, 'string');
     this.#start = ++reader.at;
-    this.#prefixAt = this.#reserve(4);
+    this.#prefixAt = this.#reserve(prefixBytes);
   }
 
   /** Consumes a piece of the string; true at its end, when the closing quote is consumed too. */
@@ -95,7 +135,7 @@ export class StringSink extends ElementSink<Buffer> {
   #end(): void {
     const target = this.target;
     const prefixAt = this.#prefixAt;
-    const length = this.#used - prefixAt - 4;
+    const length = this.#used - prefixAt - prefixBytes;
     target[prefixAt] = length;
     target[prefixAt + 1] = length >>> 8;
     target[prefixAt + 2] = length >>> 16;
@@ -130,6 +170,13 @@ export class StringSink extends ElementSink<Buffer> {
     }
     this.#used = used;
     return at;
+  }
+
+  #grow(length: number): void {
+    if (length <= this.target.length) return;
+    const grown = Buffer.allocUnsafe(Math.max(length, this.target.length * 2));
+    this.target.copy(grown, 0, 0, this.#used);
+    this.target = grown;
   }
 }
 

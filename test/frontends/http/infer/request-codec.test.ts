@@ -1,15 +1,17 @@
 /** The decoder alone, without a connection. */
 
 import { describe, expect, it } from 'vitest';
-import { type DecodedInfer, decodeInferRequest } from '../../../../src/frontends/http/infer/request-codec.ts';
 import { decodeRawRequest } from '../../../../src/frontends/http/infer/raw-request.ts';
+import { type DecodedInfer, decodeInferRequest } from '../../../../src/frontends/http/infer/request-codec.ts';
 import type { TensorMetadata } from '../../../../src/server/inference-server.ts';
+import { bytesElements } from '../../../../src/tensor/bytes-elements.ts';
+import { float16Number } from '../../../../src/tensor/float16.ts';
 import { hostBytes } from '../../../../src/tensor/tensor-bytes.ts';
 import { FakeInferenceServer } from '../../../fakes/fake-inference-server.ts';
 
 const target = { modelName: 'm', modelVersion: '', maxInputBytes: 4096 };
-const decode = (text: string, forward = null): DecodedInfer =>
-  decodeInferRequest(Buffer.from(text), null, target, forward);
+const decode = (text: string | Buffer, forward = null): DecodedInfer =>
+  decodeInferRequest(Buffer.from(text as string), null, target, forward);
 
 const input = (members: string): string => `{"inputs":[{"name":"X","shape":[2],"datatype":"INT32",${members}}]}`;
 const withData = (rest: string): string =>
@@ -52,6 +54,62 @@ describe('decodeInferRequest', () => {
       return Buffer.concat([prefix, bytes]);
     });
     expect(Buffer.from(hostBytes(data))).toEqual(Buffer.concat(expected));
+  });
+
+  it('reads strings of every length, with and without escapes, as JSON.parse does', () => {
+    const pieces = ['a', 'ü', '€', '😀', '\\n', '\\"', '\\\\', '\\/', '\\u00e9', '\\ud83d\\ude00'];
+    for (let length = 0; length < 600; length++) {
+      const literal = `"${'x'.repeat(length)}${pieces[length % pieces.length]}${'\\t'.repeat(length % 7)}"`;
+      const text = `{"inputs":[{"name":"S","shape":[2],"datatype":"BYTES","data":[${literal}, "end"]}]}`;
+      const [first, last] = bytesElements(hostBytes(decode(text).request.inputs[0]!.data));
+      expect(Buffer.from(first!).toString()).toBe(JSON.parse(literal));
+      expect(Buffer.from(last!).toString()).toBe('end');
+    }
+  });
+
+  it.each([
+    ['"\\', 'quotation mark'],
+    ['"\\x"', 'escape'],
+    ['"\\u12"', 'escape'],
+    ['"a', 'closing quotation mark'],
+    ['"a\n"', 'control character'],
+    ['"a\xff"', 'UTF-8'],
+    ['"\\ud83d"', 'surrogate'],
+  ])('refuses the string %j', (literal, part) => {
+    for (const length of [0, 1, 254, 255, 256, 257]) {
+      const quoted = `"${'x'.repeat(length)}${literal.slice(1)}`;
+      const text = `{"inputs":[{"name":"S","shape":[1],"datatype":"BYTES","data":[${quoted}`;
+      expect(() => decode(Buffer.from(part === 'UTF-8' ? `${text}]}]}` : text, 'latin1'))).toThrow(part);
+    }
+  });
+
+  it('keeps tensors apart whose memory is shared', () => {
+    const tensors = Array.from({ length: 2000 }, (_, i) => {
+      const datatype = ['FP32', 'INT8', 'FP64', 'INT64', 'FP16'][i % 5]!;
+      return {
+        name: `t${i}`,
+        shape: [i % 40],
+        datatype,
+        data: Array.from({ length: i % 40 }, (_, k) => (i + k) % 100),
+      };
+    });
+    const body = Buffer.from(JSON.stringify({ inputs: tensors }));
+    const { inputs } = decodeInferRequest(body, null, { ...target, maxInputBytes: body.length }, null).request;
+    for (const [i, { datatype, data }] of inputs.entries()) {
+      const { buffer, byteOffset } = hostBytes(data);
+      const count = i % 40;
+      const values =
+        datatype === 'FP32'
+          ? new Float32Array(buffer, byteOffset, count)
+          : datatype === 'INT8'
+            ? new Int8Array(buffer, byteOffset, count)
+            : datatype === 'FP64'
+              ? new Float64Array(buffer, byteOffset, count)
+              : datatype === 'INT64'
+                ? new BigInt64Array(buffer, byteOffset, count)
+                : Array.from(new Uint16Array(buffer, byteOffset, count), float16Number);
+      expect(Array.from(values, Number)).toEqual(tensors[i]!.data);
+    }
   });
 
   it('reads requested outputs and how they want their data', () => {

@@ -28,7 +28,7 @@ const encode = (
 const dataText = (datatype: Datatype, array: ArrayBufferView, count: number): string => {
   const data = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
   const { json } = encode([output({ name: 'Y', datatype, shape: [count], data })]);
-  return /"data":(.*)\}\]\}$/.exec(json)![1]!;
+  return /"data":(.*)\}\]\}$/s.exec(json)![1]!;
 };
 
 describe('the JSON of an answer', () => {
@@ -77,6 +77,24 @@ describe('the JSON of an answer', () => {
     expect(changed.data).toEqual(['ok', 'a\ufffd', '\ufffd', 'x'.repeat(100)]);
     expect(changed.parameters).toEqual({ not_utf8: 2 });
     expect(whole.parameters).toBeUndefined();
+  });
+
+  it('writes strings of every length as JSON.stringify does', () => {
+    const characters = [
+      ...Array.from({ length: 130 }, (_, code) => String.fromCharCode(code)),
+      'ü',
+      '€',
+      '\u2028',
+      '😀',
+    ];
+    const all = characters.join('');
+    for (const texts of [
+      [all],
+      ...Array.from({ length: 300 }, (_, i) => ['x'.repeat(i) + characters.slice(0, i).join(''), '', all]),
+    ]) {
+      const data = encodeBytesElements(texts.map((text) => Buffer.from(text)));
+      expect(dataText('BYTES', data, texts.length)).toBe(JSON.stringify(texts));
+    }
   });
 
   it('puts binary outputs behind the JSON without copying them', () => {
