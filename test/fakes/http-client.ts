@@ -11,6 +11,7 @@ import { type MessageMemory, MessagePool } from '../../src/frontends/message-poo
 import { silentLogger } from '../../src/logger.ts';
 import type { HttpConfig } from '../../src/server/server-config.ts';
 import { type Clock, systemClock } from '../../src/time.ts';
+import type { LinkFixture } from '../threads/link/link-fixture.ts';
 import { FakeInferenceServer } from './fake-inference-server.ts';
 
 export const transportUnderTest = (process.env.HTTP_TRANSPORT ?? 'nereid') as HttpConfig['transport'];
@@ -38,17 +39,20 @@ export interface FixtureOptions {
   readonly memory?: MessageMemory;
   readonly clock?: Clock;
   readonly restrictions?: HttpConfig['restrictions'];
+  /** Absent means that the fake server is in the thread of the frontend. */
+  readonly link?: LinkFixture;
   /** Absent means the one that this run of the tests is for. */
   readonly transport?: HttpConfig['transport'];
 }
 
 export async function startHttp(options: FixtureOptions = {}): Promise<HttpFixture> {
-  const server = new FakeInferenceServer();
+  const { link } = options;
+  const server = link?.fake ?? new FakeInferenceServer();
   const { maxInputBytes = 2 ** 26, port = 0, isExiting = () => false, headerForwardPattern = null } = options;
   const { memory = new MessagePool(), transport = transportUnderTest, restrictions = [] } = options;
   const { clock = systemClock } = options;
   const listening = await createHttpFrontend({
-    server,
+    server: link?.server ?? server,
     clock,
     logger: silentLogger,
     config: { listen: { host: '127.0.0.1', port }, transport, maxInputBytes, headerForwardPattern, restrictions },

@@ -11,6 +11,7 @@ import { silentLogger } from '../../../src/logger.ts';
 import type { GrpcConfig } from '../../../src/server/server-config.ts';
 import { type Clock, systemClock } from '../../../src/time.ts';
 import { FakeInferenceServer } from '../../fakes/fake-inference-server.ts';
+import type { LinkFixture } from '../../threads/link/link-fixture.ts';
 import type { Message } from './protobuf-oracle.ts';
 
 /** The same tests run on both transports: the project `grpc-js` of vitest.config.ts chooses the other one. */
@@ -53,15 +54,19 @@ export interface Running {
   stop(): void;
 }
 
-/** @param memory absent means a pool of its own. */
+/**
+ * @param memory absent means a pool of its own.
+ * @param link   absent means that the fake server is in the thread of the frontend.
+ */
 export async function startFrontend(
   config: Partial<GrpcConfig> = {},
   memory?: MessageMemory,
   clock: Clock = systemClock,
+  link?: LinkFixture,
 ): Promise<Running> {
-  const server = new FakeInferenceServer();
+  const server = link?.fake ?? new FakeInferenceServer();
   const frontend = createGrpcFrontend({
-    server,
+    server: link?.server ?? server,
     clock,
     logger: silentLogger,
     config: grpcConfig(config),

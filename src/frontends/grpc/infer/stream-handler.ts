@@ -4,15 +4,14 @@
  * request is answered in the stream. Reading pauses while one caller has too many requests outstanding (backpressure).
  */
 
-import { type InferenceError, toInferenceError } from '../../../errors.ts';
-import { Cancellation, type InferenceContext } from '../../../inference/context.ts';
-import type { ResponseSink } from '../../../inference/infer.ts';
+import { toInferenceError } from '../../../errors.ts';
 import type { InferenceRequest } from '../../../inference/request.ts';
 import type { InferenceResponse } from '../../../inference/response.ts';
 import { selectHeaders } from './forwarded-headers.ts';
 import { type InferDependencies, responseMessage } from './handler.ts';
 import { decodeInferRequest, InferDecoding, modelOfCostly, requestIdOf } from './request-codec.ts';
 import { encodeStreamError } from './response-codec.ts';
+import { type RequestStream, StreamedRequest } from './streamed-request.ts';
 import { leavingError, leavingText } from '../leaving.ts';
 import { inferenceService } from '../wire/protocol.ts';
 import { okStatus, statusCode, statusOf } from '../transport/status.ts';
@@ -36,45 +35,7 @@ export const streamInferMethod = (dependencies: InferDependencies): StreamMethod
   open: (call) => new InferStream(call, dependencies),
 });
 
-/** One request of the stream, in the list of those not yet answered. */
-class StreamedRequest implements InferenceContext, ResponseSink {
-  readonly receivedAtMs: number;
-  readonly deadlineMs: number;
-  readonly cancellation = new Cancellation();
-  /** Null until it is decoded, and for a message that cannot be. */
-  request: InferenceRequest | null = null;
-  /** Budget of the request, then of its answer until it is sent. */
-  reservedBytes: number;
-  /** The answer while it waits for earlier requests. */
-  answer: OutgoingMessage | null = null;
-  /** In strict mode, the error that ends the stream when its turn comes. */
-  failure: InferenceError | null = null;
-  /** It has several responses, which do not wait for earlier requests. */
-  isUnordered = false;
-  /** Its final answer was sent out of order. */
-  isAnswered = false;
-  following: StreamedRequest | null = null;
-  readonly caller: InferenceContext['caller'];
-  readonly #stream: InferStream;
-
-  constructor(stream: InferStream, receivedAtMs: number, { deadlineMs, caller }: StreamCall, reservedBytes: number) {
-    this.#stream = stream;
-    this.receivedAtMs = receivedAtMs;
-    this.deadlineMs = deadlineMs;
-    this.caller = caller;
-    this.reservedBytes = reservedBytes;
-  }
-
-  next(response: InferenceResponse, isFinal: boolean): void {
-    this.#stream.respond(this, response, isFinal);
-  }
-
-  fail(error: InferenceError): void {
-    this.#stream.fail(this, error, null);
-  }
-}
-
-class InferStream implements MessageReceiver {
+class InferStream implements MessageReceiver, RequestStream {
   readonly #call: StreamCall;
   readonly #dependencies: InferDependencies;
   readonly #headers: ReturnType<typeof selectHeaders>;
@@ -173,7 +134,6 @@ class InferStream implements MessageReceiver {
     }
   }
 
-  /** @param message the request if it could not be decoded; its id is searched for in it */
   fail(streamed: StreamedRequest, error: unknown, message: Buffer | null): void {
     if (this.#isEnded || streamed.isAnswered) return;
     const known = toInferenceError(error);
@@ -186,7 +146,12 @@ class InferStream implements MessageReceiver {
       return;
     }
     const { request } = streamed;
-    const isFromModel = known.code === 'internal' || known.code === 'deadline_exceeded' || known.code === 'cancelled';
+    // A client that has got responses waits for the one that is marked as final, whatever ends the request.
+    const isFromModel =
+      streamed.isUnordered ||
+      known.code === 'internal' ||
+      known.code === 'deadline_exceeded' ||
+      known.code === 'cancelled';
     const model = request !== null && isFromModel ? { name: request.modelName, version: request.modelVersion } : null;
     const id = request?.id ?? (message === null ? '' : requestIdOf(message));
     this.#settle(streamed, encodeStreamError(known.message || known.code, id, model));
