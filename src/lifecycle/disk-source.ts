@@ -22,6 +22,7 @@ import {
   type ServableTools,
   type VersionTask,
 } from './servable.ts';
+import { WithoutVersionError, withoutVersionText } from './without-version.ts';
 
 /** The parts of the server that reading and loading a folder needs. */
 export interface SourceTools extends ServableTools {
@@ -162,6 +163,7 @@ export async function readWholeConfig(
   const noVersion = await noVersionText(folder, message, kinds);
   if (message !== null && noVersion === null) return message;
   const faults = failure?.code === 'unimplemented' ? [failure.message] : faultsWithoutModel(query);
+  if (noVersion !== null && faults.length === 0) throw new WithoutVersionError(noVersion);
   const texts = [...(noVersion === null ? [] : [noVersion]), ...faults];
   throw new InferenceError(failure?.code ?? 'invalid_argument', texts.join('; '), failure ?? undefined);
 }
@@ -173,7 +175,7 @@ async function noVersionText(
   kinds: readonly ServableKind[],
 ): Promise<string | null> {
   const { name, path, versions } = folder;
-  const sentence = `at least one version must be available under the version policy of model '${name}'`;
+  const sentence = withoutVersionText(name);
   const kind = message && kindOf(message, kinds);
   if (versions.length === 0 && !kind?.impliedVersions.length) return `${sentence}: ${await hintForModel(path, name)}`;
   if (message === null || kind === null) return null;

@@ -4,7 +4,7 @@
  * needs. The order of wishes and the draining of versions are in `model-lifecycle.ts`.
  */
 
-import { InferenceError, invalidArgument, toInferenceError } from '../errors.ts';
+import { InferenceError, toInferenceError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { unlessAborted } from './abortable.ts';
 import { type ChangeSurroundings, ModelChange } from './model-change.ts';
@@ -16,6 +16,7 @@ import type { Sighting } from './repository-view.ts';
 import type { ModelRef } from './servable.ts';
 import type { VersionTable } from './version-table.ts';
 import type { LoadWish, WishOrigin } from './wish.ts';
+import { WithoutVersionError, withoutVersionText } from './without-version.ts';
 
 export interface LoadSurroundings extends ChangeSurroundings {
   readonly logger: Logger;
@@ -240,16 +241,15 @@ export class ModelLoading {
   }
 
   #withoutVersion(): InferenceError {
-    const error = invalidArgument(
-      `at least one version must be available under the version policy of model '${this.#name}'`,
-    );
+    const error = new WithoutVersionError(withoutVersionText(this.#name));
     this.#lifecycle.table.failures = new Map([[0, error.message]]);
-    return error;
+    return error.forLoad(this.#name);
   }
 }
 
 /** Triton's sentence for a model that could not even be read, and then why. */
 function pollFailed(name: string, error: unknown): InferenceError {
+  if (error instanceof WithoutVersionError) return error.forLoad(name);
   const { code, message } = toInferenceError(error);
   const sentence = `failed to load '${name}', failed to poll from model repository`;
   if (message.startsWith(sentence)) return toInferenceError(error);

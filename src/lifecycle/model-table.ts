@@ -78,15 +78,15 @@ export class ModelTable {
     return this.#lifecycles.get(name)?.table.ready ?? [];
   }
 
-  /** Statistics of ready versions: of all models for '', of one, or of one version. */
+  /** Statistics of ready versions: of all models for '', of one, or of one version. The version is read first, as in Triton. */
   statistics(name: string, version: string): readonly ModelStatistics[] {
+    const number = version === '' ? null : versionNumber(version);
     if (name === '') {
       return [...this.#lifecycles.keys()].sort().flatMap((each) => snapshotsOf(this.readyVersions(each)));
     }
     const versions = this.readyVersions(name);
     if (versions.length === 0) throw invalidArgument(`requested model '${name}' is not available`);
-    if (version === '') return snapshotsOf(versions);
-    const number = versionNumber(version);
+    if (number === null) return snapshotsOf(versions);
     const wanted = versions.filter((each) => each.version === number);
     if (wanted.length === 0) throw invalidArgument(`requested model version is not available for model '${name}'`);
     return snapshotsOf(wanted);

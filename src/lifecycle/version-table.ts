@@ -68,7 +68,7 @@ export class VersionTable {
     const isUnderWay = [...this.coming, ...this.leaving].some(({ version }) => version === number);
     const hasFailed = number > 0 && this.failures.has(number);
     if (isUnderWay || hasFailed || this.unloaded.has(number)) throw notReady(this.model, number);
-    throw notFound(`Request for unknown model: '${this.model}' version ${number} is not found`);
+    throw notFound(`Request for unknown model: '${this.model}' version ${BigInt(text)} is not found`);
   }
 
   /** One entry per version; one without a version when nothing more is known. */
@@ -91,10 +91,11 @@ export class VersionTable {
   }
 }
 
-/** The bound of version numbers in Triton. */
-const int64Max = 2 ** 63;
+/** The largest version number in Triton. */
+const int64Max = 2n ** 63n - 1n;
 
 /**
+ * @returns beyond the safe integers only roughly: no model has such a version
  * @throws InferenceError `invalid_argument` with Triton's sentence unless the text is an integer that a version could
  * have.
  */
@@ -102,10 +103,12 @@ export function versionNumber(text: string): number {
   // As strtol reads it: zeros in front do not count, and 0 is a number of which there is no version.
   const number = /^\+?\d{1,64}$/.test(text) ? Number(text) : Number.NaN;
   if (Number.isSafeInteger(number)) return number;
-  const isNumber = /^[+-]?\d+$/.test(text) && !(number > int64Max);
-  throw invalidArgument(
-    isNumber
-      ? `invalid model version specified '${text}' , version should be an integral value > 0`
-      : `failed to get model version from specified version string '${text}' (details: stol), version should be an integral value > 0`,
-  );
+  const exact = /^[+-]?\d{1,64}$/.test(text) ? BigInt(text) : null;
+  if (exact === null || exact > int64Max || exact < -int64Max - 1n) {
+    throw invalidArgument(
+      `failed to get model version from specified version string '${text}' (details: stol), version should be an integral value > 0`,
+    );
+  }
+  if (exact >= 0n) return number;
+  throw invalidArgument(`invalid model version specified '${text}' , version should be an integral value > 0`);
 }

@@ -32,11 +32,15 @@ export interface RunningTriton {
  *
  * @param copy an empty folder for what it makes of them
  */
-export async function startTriton(repository: string, copy: string): Promise<RunningTriton> {
+export async function startTriton(
+  repository: string,
+  copy: string,
+  flags: readonly string[] = [],
+): Promise<RunningTriton> {
   const made = spawnSync(join(folder, 'venv/bin/python'), [join(scripts, 'mirror.py'), repository, copy]);
   if (made.status !== 0) throw new Error(`the models could not be copied for Triton: ${made.stderr}`);
   const [http, grpc, metrics] = await freePorts(3);
-  const command = [join(scripts, 'serve.sh'), folder, copy, ...[http, grpc, metrics].map(String)];
+  const command = [join(scripts, 'serve.sh'), folder, copy, ...[http, grpc, metrics].map(String), ...flags];
   const child = spawn('bash', command, { stdio: ['ignore', 'pipe', 'pipe'] });
   let log = '';
   for (const stream of [child.stdout, child.stderr]) {

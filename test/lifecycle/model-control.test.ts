@@ -304,4 +304,34 @@ describe('statistics', () => {
     expect(() => control.statistics('b', '')).toThrow("requested model 'b' is not available");
     expect(() => control.statistics('a', '2')).toThrow("requested model version is not available for model 'a'");
   });
+
+  it('are refused for a text that is no version before the model is looked up', () => {
+    const { control } = newControl();
+    for (const name of ['b', '']) {
+      expect(() => control.statistics(name, 'x')).toThrow("version string 'x' (details: stol)");
+      expect(() => control.statistics(name, '-1')).toThrow("invalid model version specified '-1'");
+    }
+  });
+});
+
+describe('a version', () => {
+  it.each(['9007199254740993', '9223372036854775807'])('%s is one that could be', async (version) => {
+    const { control, view } = newControl();
+    view.put('a', '1');
+    await control.load('a', isPlainLoad);
+    expect(() => control.find('a', version)).toThrow(`'a' version ${version} is not found`);
+    expect(() => control.find('b', version)).toThrow("Request for unknown model: 'b' is not found");
+  });
+
+  it.each(['9223372036854775808', '-9223372036854775809', '9'.repeat(65), '1a', ' 1'])(
+    '%s is none',
+    async (version) => {
+      const { control, view } = newControl();
+      view.put('a', '1');
+      await control.load('a', isPlainLoad);
+      const text = `failed to get model version from specified version string '${version}' (details: stol)`;
+      expect(() => control.find('a', version)).toThrow(text);
+      expect(() => control.find('b', version)).toThrow(text);
+    },
+  );
 });

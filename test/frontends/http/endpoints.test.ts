@@ -38,6 +38,12 @@ describe('the control endpoints', () => {
     expect(http.server.indexCalls.at(-1)).toBe(true);
   });
 
+  it.each(['null', '1', '"true"', '[]'])('refuse an index of models that are ready: %s', async (value) => {
+    const answer = await http.send('POST', '/v2/repository/index', `{"ready":${value}}`);
+    expect(answer.status).toBe(400);
+    expect(json(answer)).toEqual({ error: "Unable to parse 'ready': attempt to access JSON non-boolean as boolean" });
+  });
+
   it('load with configuration and files, and unload', async () => {
     const parameters = { config: '{}', 'file:1/model.onnx': 'AAEC' };
     const loaded = await http.send('POST', '/v2/repository/models/a%20b/load', JSON.stringify({ parameters }));

@@ -307,10 +307,11 @@ describe('a request that does not fit is refused with the reason', () => {
     const text = "unexpected inference input 'X' for model 'simple'";
     expect(refusal([good[0], int32('X', [2, 16])])).toContain(text);
     expect(refusal([good[0], int32('__proto__', [2, 16])])).toContain("unexpected inference input '__proto__'");
-    const outputs = [{ name: 'Y', classificationCount: 0 }];
-    expect(refusalOf(simple, { inputs: good, outputs })).toContain(
-      "unexpected inference output 'Y' for model 'simple'",
-    );
+    for (const name of ['Y', '', '__proto__']) {
+      const outputs = [{ name, classificationCount: 0 }];
+      const refused = refusalOf(simple, { inputs: good, outputs });
+      expect(refused).toContain(`unexpected inference output '${name}' for model 'simple'`);
+    }
   });
 
   it('when a name is repeated', () => {

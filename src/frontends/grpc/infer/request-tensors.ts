@@ -138,7 +138,6 @@ export function readRequestedOutput(reader: WireReader): RequestedOutput {
     } else reader.skipUnknown(tag, 2);
   }
   reader.leave(outer);
-  if (name === '') throw invalidArgument('a requested output has no name');
   return { name, classificationCount: parameters === null ? 0 : classificationCount(parameters.settle(name), name) };
 }
 

@@ -5,9 +5,17 @@
 
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { load, type MethodDefinition, type ServiceDefinition } from '@grpc/proto-loader';
+import {
+  load,
+  type MessageTypeDefinition,
+  type MethodDefinition,
+  type PackageDefinition,
+  type ServiceDefinition,
+} from '@grpc/proto-loader';
 import { invalidArgument } from '../../../errors.ts';
 import { type Descriptors, readDescriptors } from './descriptors.ts';
+import { checkMessage, messageForm } from './message-check.ts';
+import { WireReader } from './reader.ts';
 
 export const inferenceService = 'inference.GRPCInferenceService';
 export const healthService = 'grpc.health.v1.Health';
@@ -50,18 +58,30 @@ export async function loadProtocol(): Promise<Protocol> {
     codec(service, method) {
       const definition = (definitions[service] as ServiceDefinition | undefined)?.[method];
       if (definition === undefined) throw new Error(`the schema has no method ${service}/${method}`);
-      return codecOf(definition, method);
+      return codecOf(definition, method, service.slice(0, service.lastIndexOf('.')), definitions);
     },
   };
 }
 
-const codecOf = (definition: MethodDefinition<object, object>, method: string): MethodCodec => ({
-  decode(message) {
-    try {
-      return definition.requestDeserialize(message);
-    } catch (error) {
-      throw invalidArgument(`unable to parse the ${method} request message`, error);
-    }
-  },
-  encode: (response) => definition.responseSerialize(response),
-});
+function codecOf(
+  definition: MethodDefinition<object, object>,
+  method: string,
+  packageName: string,
+  definitions: PackageDefinition,
+): MethodCodec {
+  const form = messageForm(definition.requestType.type, (name) => {
+    const found = definitions[`${packageName}.${name}`] as MessageTypeDefinition<object, object> | undefined;
+    return found?.type;
+  });
+  return {
+    decode(message) {
+      checkMessage(new WireReader(message), form);
+      try {
+        return definition.requestDeserialize(message);
+      } catch (error) {
+        throw invalidArgument(`Unable to parse request: this is no message of ${method}`, error);
+      }
+    },
+    encode: (response) => definition.responseSerialize(response),
+  };
+}

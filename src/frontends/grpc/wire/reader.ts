@@ -126,6 +126,13 @@ export class WireReader {
     return this.#text(length);
   }
 
+  /** Passes over a string after checking it. */
+  passText(): void {
+    const length = this.readLength();
+    if (!isUtf8(this.bytes.subarray(this.at, this.at + length))) throw this.malformed('a text is not valid UTF-8');
+    this.at += length;
+  }
+
   /** A view, owned by the message. */
   readBytes(): Uint8Array {
     const { bytes } = this;
@@ -157,7 +164,7 @@ export class WireReader {
   }
 
   malformed(what: string): InferenceError {
-    return invalidArgument(`unable to parse the request message: ${what} (at byte ${this.at} of ${this.bytes.length})`);
+    return invalidArgument(`Unable to parse request: ${what} (at byte ${this.at} of ${this.bytes.length})`);
   }
 
   #skip(tag: number, depth: number): void {

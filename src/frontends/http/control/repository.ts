@@ -23,8 +23,7 @@ const maxConfigLiteralBytes = 2 * maxConfigBytes;
 
 /** Every model of the repository as a JSON array. */
 export async function repositoryIndexReply(server: InferenceServer, body: Buffer): Promise<Reply> {
-  const isReadyOnly = readJsonObject(body).get('ready') ?? false;
-  if (typeof isReadyOnly !== 'boolean') throw invalidArgument("Invalid value for 'ready': expected a boolean");
+  const isReadyOnly = booleanMember(readJsonObject(body), 'ready') ?? false;
   const entries = await server.repositoryIndex(isReadyOnly);
   return jsonReply(JSON.stringify(entries.map(indexMessage)));
 }

@@ -41,6 +41,32 @@ describe('health', () => {
   });
 });
 
+describe('a message that protobuf would not read', () => {
+  const load = (value: Buffer): Buffer => wire.join(wire.bytes(2, 'm'), parameter('config', value));
+
+  it.each([
+    ['a name that is cut short', 'ModelMetadata', Buffer.from('0a05', 'hex')],
+    ['a name that is cut short', 'ModelStatistics', Buffer.from('0a057061', 'hex')],
+    ['a name that is no UTF-8', 'ModelReady', Buffer.from('0a01ff', 'hex')],
+    ['a name that is a number', 'ModelConfig', Buffer.from('0805', 'hex')],
+    ['a flag that is a text', 'RepositoryIndex', Buffer.from('120178', 'hex')],
+    ['a group that does not end', 'ServerLive', Buffer.from('0b', 'hex')],
+    ['a configuration longer than its parameter', 'RepositoryModelLoad', load(Buffer.from('1a057b7d', 'hex'))],
+    ['a configuration that is no UTF-8', 'RepositoryModelLoad', load(wire.bytes(3, Buffer.from('ff', 'hex')))],
+    ['a setting that is cut short', 'LogSettings', Buffer.from('0a030a0578', 'hex')],
+  ])('is refused: %s', async (_, method, message) => {
+    expect(await failure(rawCall(method, message))).toMatchObject({
+      code: grpc.status.INVALID_ARGUMENT,
+      details: expect.stringMatching(/^Unable to parse request: /),
+    });
+    expect(running.server.loads).toHaveLength(0);
+  });
+
+  it('is read with fields that the schema does not have', async () => {
+    await expect(rawCall('ServerLive', Buffer.from('0801', 'hex'))).resolves.toBeInstanceOf(Buffer);
+  });
+});
+
 describe('metadata', () => {
   it('of the server and of a model', async () => {
     expect(await ask('ServerMetadata')).toEqual({ name: 'nereid', version: '1.2.3', extensions: ['statistics'] });

@@ -75,7 +75,7 @@ describe('ModelInfer', () => {
     });
     const { code, details } = await failure(answer);
     expect(code).toBe(grpc.status.INVALID_ARGUMENT);
-    expect(details).toContain('unable to parse the request message');
+    expect(details).toContain('Unable to parse request');
   });
 
   it('tells the server of the deadline of the call', async () => {

@@ -174,7 +174,7 @@ describe('malformed bytes', () => {
     it(`${name} is an invalid argument that says where`, () => {
       const { code, message } = refusal(bytes);
       expect(code).toBe('invalid_argument');
-      expect(message).toMatch(/^unable to parse the request message: .* \(at byte \d+ of \d+\)$/);
+      expect(message).toMatch(/^Unable to parse request: .* \(at byte \d+ of \d+\)$/);
     });
   }
 });
@@ -358,8 +358,7 @@ describe('requested outputs', () => {
     expect(outputRefusal({ classification: { int64_param: 0 } })).toContain('expected >= 0');
   });
 
-  it('have a name and come once', () => {
-    expect(refusal(encodeRequest({ ...good, outputs: [{}] })).message).toContain('no name');
+  it('come once', () => {
     expect(refusal(encodeRequest({ ...good, outputs: [{ name: 'Y' }, { name: 'Y' }] })).message).toBe(
       `[request id: <id_unknown>] output 'Y' already exists in request`,
     );

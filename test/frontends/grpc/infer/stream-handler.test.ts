@@ -160,7 +160,7 @@ describe('ModelStreamInfer', () => {
     const answer = new Promise<Buffer>((resolve) => stream.on('data', resolve));
     stream.write(Buffer.from([0xff]));
     const ended = new Promise((resolve) => stream.on('end', resolve));
-    expect(String(await answer)).toContain('unable to parse the request message');
+    expect(String(await answer)).toContain('Unable to parse request');
     stream.end();
     await ended;
   });
