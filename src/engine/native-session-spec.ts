@@ -12,7 +12,7 @@ export interface EngineThreads {
 }
 
 /** Entries for the runtime's options of a session. */
-export type SessionEntries = readonly (readonly [key: string, value: string])[];
+type SessionEntries = readonly (readonly [key: string, value: string])[];
 
 /**
  * Processors without VNNI multiply uint8 by int8 into sums of 16 bits, which saturate: the same model answers
