@@ -13,14 +13,13 @@ import { ConnectionLifecycle } from './connection-lifecycle.ts';
 import type { IsMemoryShort, SocketUser } from '../sockets/socket-keeper.ts';
 import { type CountWaiting, SocketWriter } from '../sockets/socket-writer.ts';
 import { ControlFrames } from './control-frames.ts';
-import { ConnectionError, connectionErrorOf, errorCode, frameSizeError, protocolError } from './error-code.ts';
+import { ConnectionError, connectionErrorOf, errorCode, protocolError } from './error-code.ts';
 import type { FlushTurn } from '../sockets/flush-turn.ts';
-import { frameFlag, frameType, paddingOf, readUint31 } from './frame-format.ts';
+import { frameFlag, frameType, paddingOf } from './frame-format.ts';
 import { FrameReader, type FrameSink } from './frame-reader.ts';
 import { FrameWriter } from './frame-writer.ts';
-import { HeaderBlock } from './header-block.ts';
 import { HeaderField } from './header-field.ts';
-import { HpackDecoder } from './hpack/decoder.ts';
+import { HeaderFrames } from './header-frames.ts';
 import type { Http2Limits } from './limits.ts';
 import { PeerSettings } from './peer-settings.ts';
 import { areTrailers, checkRequest, malformed } from './request-check.ts';
@@ -39,9 +38,6 @@ export interface ConnectionSurroundings {
   readonly isMemoryShort?: IsMemoryShort | null;
 }
 
-/** The default header table of peers, which our SETTINGS do not change. */
-const headerTableBytes = 4096;
-
 const tooLargeFields = [new HeaderField(':status', '431')];
 
 export class Http2Connection implements FrameSink, SocketUser {
@@ -53,10 +49,9 @@ export class Http2Connection implements FrameSink, SocketUser {
   readonly peer = new PeerSettings();
   readonly #surroundings: ConnectionSurroundings;
   readonly #reader = new FrameReader(this);
-  readonly #decoder: HpackDecoder;
   readonly #guard: AbuseGuard;
   readonly #control: ControlFrames;
-  #block: HeaderBlock | null = null;
+  readonly #headers: HeaderFrames;
   /** The stream of the current DATA frame; null when its content is dropped. */
   #dataStream: Http2Stream | null = null;
   #isDataEnd = false;
@@ -67,11 +62,11 @@ export class Http2Connection implements FrameSink, SocketUser {
     this.limits = limits;
     this.writer = new FrameWriter(new SocketWriter(socket, pool, turn, countWaiting), this.peer);
     this.streams = new StreamTable(this.writer, countWaiting);
-    this.#decoder = new HpackDecoder(headerTableBytes, limits.maxHeaderListBytes);
     this.#guard = new AbuseGuard(limits, clock.now());
     this.intake = new ConnectionIntake(this.writer, limits);
     this.lifecycle = new ConnectionLifecycle(this, socket, limits, isMemoryShort, clock.now());
     this.#control = new ControlFrames(this, this.#guard);
+    this.#headers = new HeaderFrames(this, limits, clock);
     this.lifecycle.greet();
   }
 
@@ -81,7 +76,7 @@ export class Http2Connection implements FrameSink, SocketUser {
 
   /** The start of an incomplete header block; null when there is none. */
   get openBlockSinceMs(): number | null {
-    return this.#block?.startedAtMs ?? null;
+    return this.#headers.openBlockSinceMs;
   }
 
   /** Takes bytes from the socket. They may be overwritten when this returns. */
@@ -144,16 +139,16 @@ export class Http2Connection implements FrameSink, SocketUser {
     if (!this.#control.hasSettings && (type !== frameType.settings || (flags & frameFlag.ack) !== 0)) {
       throw protocolError('the first frame is not SETTINGS');
     }
-    if (this.#block !== null && type !== frameType.continuation) throw unfinishedBlock();
+    if (this.#headers.isInBlock && type !== frameType.continuation) throw unfinishedBlock();
     switch (type) {
       case frameType.headers:
-        this.#onHeaders(flags, streamId, bytes, start, end);
+        this.#headers.onHeaders(flags, streamId, bytes, start, end);
         return;
       case frameType.data:
         this.#onPaddedData(flags, streamId, bytes, start, end);
         return;
       case frameType.continuation:
-        this.#onContinuation(flags, streamId, bytes, start, end);
+        this.#headers.onContinuation(flags, streamId, bytes, start, end);
         return;
       default:
         this.#control.onFrame(type, flags, streamId, bytes, start, end);
@@ -162,7 +157,7 @@ export class Http2Connection implements FrameSink, SocketUser {
 
   onDataFrame(flags: number, streamId: number, length: number): void {
     if (!this.#control.hasSettings) throw protocolError('the first frame is not SETTINGS');
-    if (this.#block !== null) throw unfinishedBlock();
+    if (this.#headers.isInBlock) throw unfinishedBlock();
     this.intake.arrive(length);
     this.#isDataEnd = (flags & frameFlag.endStream) !== 0;
     if (length === 0 && !this.#isDataEnd) this.#guard.idleFrame();
@@ -218,41 +213,8 @@ export class Http2Connection implements FrameSink, SocketUser {
     this.onDataFrameEnd();
   }
 
-  #onHeaders(flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
-    if ((streamId & 1) === 0) throw protocolError(`HEADERS for stream ${streamId}, which a client cannot open`);
-    let from = start;
-    let until = end;
-    if ((flags & frameFlag.padded) !== 0) {
-      until -= paddingOf(bytes, start, end);
-      from++;
-    }
-    let dependsOnItself = false;
-    if ((flags & frameFlag.priority) !== 0) {
-      if (until - from < 5) throw frameSizeError('HEADERS is too short for its priority');
-      dependsOnItself = readUint31(bytes, from) === streamId;
-      from += 5;
-    }
-    const isStreamEnd = (flags & frameFlag.endStream) !== 0;
-    if ((flags & frameFlag.endHeaders) === 0) {
-      this.#block = new HeaderBlock(streamId, isStreamEnd, this.#surroundings.clock.now());
-      this.#block.add(bytes, from, until, this.limits);
-      return;
-    }
-    this.#onFields(streamId, this.#decoder.decode(bytes, from, until), isStreamEnd);
-    if (dependsOnItself) this.streamError(streamId, errorCode.protocolError);
-  }
-
-  #onContinuation(flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
-    const block = this.#block;
-    if (block === null || block.streamId !== streamId) throw protocolError('CONTINUATION does not follow its HEADERS');
-    block.add(bytes, start, end, this.limits);
-    if ((flags & frameFlag.endHeaders) === 0) return;
-    this.#block = null;
-    const whole = block.whole();
-    this.#onFields(streamId, this.#decoder.decode(whole, 0, whole.length), block.isStreamEnd);
-  }
-
-  #onFields(streamId: number, fields: HeaderField[], isStreamEnd: boolean): void {
+  /** A whole header block: a request or trailers. */
+  onFields(streamId: number, fields: HeaderField[], isStreamEnd: boolean): void {
     const open = this.streams.get(streamId);
     if (open !== undefined) this.#onTrailers(open, fields, isStreamEnd);
     else if (streamId > this.streams.lastId) this.#onRequest(streamId, fields, isStreamEnd);
@@ -278,7 +240,7 @@ export class Http2Connection implements FrameSink, SocketUser {
       this.#refuse(streamId, errorCode.refusedStream);
       return;
     }
-    const length = this.#decoder.isTooLarge ? -1 : checkRequest(fields);
+    const length = this.#headers.isTooLarge ? -1 : checkRequest(fields);
     if (length === malformed) {
       this.#refuse(streamId, errorCode.protocolError);
       return;
@@ -288,7 +250,7 @@ export class Http2Connection implements FrameSink, SocketUser {
     stream.announcedBytes = length;
     stream.isRemoteEnded = isStreamEnd;
     this.streams.add(stream);
-    if (this.#decoder.isTooLarge) stream.sendHeaders(tooLargeFields, true);
+    if (this.#headers.isTooLarge) stream.sendHeaders(tooLargeFields, true);
     else this.#surroundings.handler.onRequest(stream, fields);
     if (isStreamEnd && !stream.isClosed) stream.remoteEnded();
   }
