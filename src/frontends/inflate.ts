@@ -11,7 +11,6 @@ import { maxPooledBytes, type MessageMemory } from './message-pool.ts';
 const pieceBytes = 64 * 1024;
 /** Small messages get pieces of about their own size. */
 const smallestPieceBytes = 4 * 1024;
-const smallBytes = 32 * 1024;
 
 export interface InflatedMessage {
   readonly bytes: Buffer;
@@ -94,7 +93,7 @@ function gathered(
   length: number,
   memory: MessageMemory,
 ): { bytes: Buffer; block: Buffer | null } {
-  const block = length > smallBytes && length <= maxPooledBytes ? memory.take(length) : null;
+  const block = length > 0 && length <= maxPooledBytes ? memory.take(length) : null;
   const bytes = block === null ? memory.allocate(length) : block.subarray(0, length);
   let at = 0;
   for (const piece of pieces) {

@@ -1,18 +1,24 @@
 /**
- * Memory of request messages, and the budget that bounds it. Large blocks are used again, because fresh memory costs
- * the kernel more than the copy into it: it clears each page on first touch. A block is taken for a message and
- * returned when its request has ended; until then an instance may read it.
+ * Memory of messages, and the budget that bounds it. Blocks are used again, for two reasons: fresh memory costs the
+ * kernel more than the copy into it, because it clears each page on first touch; and buffers outside of V8's heap make
+ * V8 collect the whole heap, again and again. A block is taken for a message and returned when it is no longer
+ * read: a request when it has ended, because until then an instance may read it, and an answer when the socket has taken
+ * it.
  */
 
 import { MemoryBudget } from '../inference/memory-budget.ts';
 import type { Clock } from '../time.ts';
-import { IdleBlocks, TrimTimer } from './idle-blocks.ts';
+import { blockSize, IdleBlocks, TrimTimer } from './idle-blocks.ts';
 
-/** Blocks are powers of two between these; smaller messages are cheap to allocate, larger ones are rare. */
-const smallestBits = 16;
-const largestBits = 23;
+/** The smallest block; a message has some hundred bytes with its names. */
+const smallestBlockBytes = 256;
 
-export const maxPooledBytes: number = 2 ** largestBits;
+/** Larger messages are rare, and an announcement alone must not take more. */
+export const maxPooledBytes: number = 64 * 1024 * 1024;
+
+/** The most bytes of all idle blocks together, and their share of the budget. */
+const maxIdleBytes = 128 * 1024 * 1024;
+const idleShare = 1 / 8;
 
 /**
  * The memory in which a frontend puts all messages that it receives. Another implementation puts them elsewhere, such
@@ -26,9 +32,11 @@ export interface MessageMemory {
   readonly budget: MemoryBudget;
   /** A block of at least that many bytes, not cleared. `bytes` is at most `maxPooledBytes`. */
   take(bytes: number): Buffer;
-  /** Only a block of `take` that is no longer read or written. */
+  /** As `take`, but only a block whose memory is there already; else null. */
+  reuse(bytes: number): Buffer | null;
+  /** Only a block of `take` or `reuse` that is no longer read or written. */
   giveBack(block: Buffer): void;
-  /** Exactly so many bytes, not cleared, that are never returned: for messages smaller or larger than a block. */
+  /** Exactly so many bytes, not cleared, that are never returned: for messages without a known last reader, or larger. */
   allocate(bytes: number): Buffer;
 }
 
@@ -44,6 +52,10 @@ export class CollectedMemory implements MessageMemory {
     return this.allocate(bytes);
   }
 
+  reuse(): null {
+    return null;
+  }
+
   giveBack(): void {
     // The garbage collector frees it.
   }
@@ -55,7 +67,7 @@ export class CollectedMemory implements MessageMemory {
 
 export class MessagePool implements MessageMemory {
   readonly budget: MemoryBudget;
-  readonly #idle = new IdleBlocks<Buffer>();
+  readonly #idle: IdleBlocks<Buffer>;
   readonly #timer: TrimTimer | null;
 
   /**
@@ -64,16 +76,20 @@ export class MessagePool implements MessageMemory {
    */
   constructor(clock: Clock | null = null, budget = new MemoryBudget(Number.MAX_SAFE_INTEGER)) {
     this.budget = budget;
+    this.#idle = new IdleBlocks(Math.min(maxIdleBytes, budget.limitBytes * idleShare));
     this.#timer = clock === null ? null : new TrimTimer(clock, () => this.trim());
   }
 
   take(bytes: number): Buffer {
-    this.#timer?.start();
-    const size = 2 ** Math.max(smallestBits, 32 - Math.clz32(bytes - 1));
-    return this.#idle.take(size) ?? Buffer.allocUnsafeSlow(size);
+    return this.reuse(bytes) ?? Buffer.allocUnsafeSlow(sizeFor(bytes));
+  }
+
+  reuse(bytes: number): Buffer | null {
+    return this.#idle.take(sizeFor(bytes)) ?? null;
   }
 
   giveBack(block: Buffer): void {
+    this.#timer?.start();
     this.#idle.keep(block, block.length);
   }
 
@@ -86,3 +102,5 @@ export class MessagePool implements MessageMemory {
     return this.#idle.trim();
   }
 }
+
+const sizeFor = (bytes: number): number => (bytes <= smallestBlockBytes ? smallestBlockBytes : blockSize(bytes));

@@ -1,20 +1,35 @@
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { maxPooledBytes, MessagePool } from '../../src/frontends/message-pool.ts';
+import { MemoryBudget } from '../../src/inference/memory-budget.ts';
 
 const MiB = 1024 * 1024;
 
 describe('MessagePool', () => {
   it.each([
-    [1, 65_536],
+    [1, 256],
+    [256, 256],
+    [257, 320],
+    [4196, 5120],
     [65_536, 65_536],
-    [65_537, 131_072],
-    [602_112, MiB],
+    [65_537, 81_920],
+    [602_112, 655_360],
     [MiB, MiB],
-    [MiB + 1, 2 * MiB],
+    [MiB + 1, 1.25 * MiB],
+    [16 * MiB + 100, 20 * MiB],
     [maxPooledBytes, maxPooledBytes],
   ])('gives for %d bytes a block of %d', (bytes, blockBytes) => {
     expect(new MessagePool().take(bytes).length).toBe(blockBytes);
+  });
+
+  it('gives blocks that are at most a quarter larger than what is put into them', () => {
+    const pool = new MessagePool();
+    for (let bytes = 256; bytes < MiB; bytes = Math.ceil(bytes * 1.037)) {
+      const { length } = pool.take(bytes);
+      expect(length).toBeGreaterThanOrEqual(bytes);
+      expect(length).toBeLessThanOrEqual(bytes * 1.25);
+      expect(pool.take(length).length).toBe(length);
+    }
   });
 
   it('allocates what is no size for a block, each time anew', () => {
@@ -26,27 +41,55 @@ describe('MessagePool', () => {
   it('gives a block again that came back, to those that need one of its size', () => {
     const pool = new MessagePool();
     const block = pool.take(100_000);
-    expect(pool.take(100_000)).not.toBe(block);
+    expect(pool.take(100_000) === block).toBe(false);
     pool.giveBack(block);
-    expect(pool.take(65_536)).not.toBe(block);
-    expect(pool.take(131_073)).not.toBe(block);
-    expect(pool.take(65_537)).toBe(block);
-    expect(pool.take(65_537)).not.toBe(block);
+    expect(pool.take(65_536) === block).toBe(false);
+    expect(pool.take(114_689) === block).toBe(false);
+    expect(pool.take(98_305) === block).toBe(true);
+    expect(pool.take(98_305) === block).toBe(false);
   });
 
-  it('keeps 32 MiB at most', () => {
+  it('reuses only memory that is there', () => {
     const pool = new MessagePool();
-    const blocks = Array.from({ length: 6 }, () => pool.take(maxPooledBytes));
+    expect(pool.reuse(1000)).toBeNull();
+    const block = pool.take(1000);
+    expect(pool.reuse(1000)).toBeNull();
+    pool.giveBack(block);
+    expect(pool.reuse(1000) === block).toBe(true);
+    expect(pool.reuse(1000)).toBeNull();
+  });
+
+  it.each([
+    ['128 MiB', new MemoryBudget(2 ** 40), 128],
+    ['an eighth of the budget', new MemoryBudget(256 * MiB), 32],
+  ])('keeps at most %s', (_, budget, keptMiB) => {
+    const pool = new MessagePool(null, budget);
+    const count = keptMiB / 8 + 2;
+    const blocks = Array.from({ length: count }, () => pool.take(8 * MiB));
     for (const block of blocks) pool.giveBack(block);
-    const again = Array.from({ length: 6 }, () => pool.take(maxPooledBytes));
-    expect(again.filter((block) => blocks.includes(block))).toHaveLength(4);
+    const again = Array.from({ length: count }, () => pool.take(8 * MiB));
+    expect(again.filter((block) => blocks.includes(block))).toHaveLength(keptMiB / 8);
     for (const block of again) pool.giveBack(block);
     const small = pool.take(1);
     pool.giveBack(small);
-    expect(pool.take(1)).not.toBe(small);
-    pool.take(maxPooledBytes);
+    expect(pool.take(1) === small).toBe(false);
+    pool.take(8 * MiB);
     pool.giveBack(small);
-    expect(pool.take(1)).toBe(small);
+    expect(pool.take(1) === small).toBe(true);
+  });
+
+  it('lets go of blocks that were not needed while others of their size were', () => {
+    const pool = new MessagePool();
+    const blocks = Array.from({ length: 4 }, () => pool.take(1000));
+    for (const block of blocks) pool.giveBack(block);
+    pool.trim();
+    for (let i = 0; i < 3; i++) {
+      const two = [pool.take(1000), pool.take(1000)];
+      for (const block of two) pool.giveBack(block);
+    }
+    expect(pool.trim()).toBe(true);
+    const left = Array.from({ length: 4 }, () => pool.take(1000));
+    expect(left.filter((block) => blocks.includes(block))).toHaveLength(2);
   });
 
   it('lets go of what was not needed since it was trimmed last', () => {
@@ -63,12 +106,12 @@ describe('MessagePool', () => {
 
   it('has room again after it was trimmed', () => {
     const pool = new MessagePool();
-    const blocks = Array.from({ length: 4 }, () => pool.take(maxPooledBytes));
+    const blocks = Array.from({ length: 2 }, () => pool.take(maxPooledBytes));
     for (const block of blocks) pool.giveBack(block);
     pool.trim();
     expect(pool.trim()).toBe(false);
     for (const block of blocks) pool.giveBack(block);
-    expect(blocks).toContain(pool.take(maxPooledBytes));
+    expect(pool.take(maxPooledBytes) === blocks[1]).toBe(true);
   });
 
   it('trims itself by a clock, and stops when nothing is left', () => {
@@ -82,12 +125,13 @@ describe('MessagePool', () => {
     clock.advance(10_000);
     expect(clock.waitingCount).toBe(0);
     expect(pool.take(1)).not.toBe(block);
+    expect(clock.waitingCount).toBe(0);
+    pool.giveBack(block);
     expect(clock.waitingCount).toBe(1);
   });
 
-  it('has memory of an exact size for what is smaller or larger than a block', () => {
+  it('has memory of an exact size for what is larger than a block', () => {
     const pool = new MessagePool();
-    expect(pool.allocate(10).length).toBe(10);
     expect(pool.allocate(maxPooledBytes + 1).length).toBe(maxPooledBytes + 1);
   });
 });

@@ -30,7 +30,7 @@ async function run(port: MessagePort, settings: FrontendThreadSettings): Promise
   const interceptors = serverRing(settings.requestLog, { clock, logger });
   const server = new LinkServer(settings.link, native, { clock, logger, budget, interceptors });
   server.connect(settings.doorbell);
-  const memory = new SharedMessageMemory(server.arena, budget);
+  const memory = new SharedMessageMemory(server.arena, budget, clock);
   const shared = { server, clock, logger, isExiting, memory, setLowWater: native.setReceiveLowWater };
   const { http, grpc, httpFd, grpcFd } = settings;
   // Until then the pool closes the socket if this thread is lost.

@@ -14,6 +14,8 @@ interface ControlMethodOptions {
   readonly service?: string;
   /** Called before the message is decoded; throws to refuse it. Replaces the limit on its size. */
   readonly check?: (message: Buffer) => void;
+  /** See `UnaryMethod`. */
+  readonly keepsMessage?: boolean;
 }
 
 /**
@@ -33,6 +35,7 @@ export function controlMethod<Request>(
     kind: 'unary',
     path: `/${service}/${name}`,
     isCompressible: false,
+    keepsMessage: options.keepsMessage,
     handle(message, call) {
       const answer = async (): Promise<Buffer> => {
         check(message);

@@ -50,7 +50,8 @@ export const repositoryTable: MethodTable = {
         await server.loadModel(request.model_name, loadOptions(request));
         return {};
       },
-      { check: refuseCostlyLoad },
+      // Loaded files are views of the message and stay with their model.
+      { check: refuseCostlyLoad, keepsMessage: true },
     ),
     controlMethod(protocol, 'RepositoryModelUnload', async (request: ModelControlRequest) => {
       if (isLeaving()) throw leavingError();

@@ -1,6 +1,6 @@
 /** Unary ModelInfer: one request message in, one response message out. */
 
-import { type InferenceError, invalidArgument, unimplemented } from '../../../errors.ts';
+import { cancelled, type InferenceError, invalidArgument, unimplemented } from '../../../errors.ts';
 import type { ResponseSink } from '../../../inference/infer.ts';
 import type { InferenceResponse } from '../../../inference/response.ts';
 import type { Logger } from '../../../logger.ts';
@@ -55,7 +55,11 @@ export const inferMethod = (dependencies: InferDependencies): UnaryMethod => {
 
   /** Reads a large request in slices, so that other requests are served in between. */
   function decode(decoding: InferDecoding, call: UnaryCall): void {
-    if (call.cancellation.cancelled) return;
+    if (call.cancellation.cancelled) {
+      // Its message is no longer read.
+      call.fail(cancelled('the caller has left'));
+      return;
+    }
     try {
       const request = decoding.turn();
       if (request === null) slices.add(() => decode(decoding, call));

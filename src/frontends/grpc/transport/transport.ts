@@ -67,10 +67,12 @@ export interface UnaryMethod {
   readonly path: string;
   /** Whether the configured response compression applies. */
   readonly isCompressible: boolean;
+  /** Whether parts of a message are read after its answer: then its memory is not used again. */
+  readonly keepsMessage?: boolean | undefined;
   /**
    * Answers the call now or later, and never throws.
    *
-   * @param message One whole message, owned by the method until it has answered.
+   * @param message One whole message, owned by the method until it has answered, or for ever if it `keepsMessage`.
    */
   handle(message: Buffer, call: UnaryCall): void;
 }

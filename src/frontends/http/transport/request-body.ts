@@ -9,10 +9,8 @@ import type { BodySink } from '../../../http1/body-sink.ts';
 import { type MessageMemory, maxPooledBytes } from '../../message-pool.ts';
 import type { ReceivedRequest } from './transport.ts';
 
-/** Bodies announced longer than this get their memory as they arrive, so that an announcement alone costs nothing. */
-const firstRoomBytes = 64 * 1024 * 1024;
 const firstChunkedBytes = 64 * 1024;
-/** Up to this a body gets its exact size: a block would be far larger, and slow clients could hold many. */
+/** Up to this a body reserves its whole length with its first byte. */
 const smallBytes = 32 * 1024;
 /** The reservation for the first byte of a larger body; later ones are twice the received bytes. */
 const firstReservedBytes = 64 * 1024;
@@ -184,8 +182,9 @@ class AnnouncedBody extends CountedBody {
       const grown = memory.allocate(Math.min(Math.max(this.body.length * 2, this.received), length));
       this.body.copy(grown, 0, 0, filled);
       this.body = grown;
-    } else if (length <= smallBytes || length > maxPooledBytes) {
-      this.body = memory.allocate(Math.min(length, Math.max(firstRoomBytes, this.received)));
+    } else if (length > maxPooledBytes) {
+      // Its memory grows as it arrives, so that an announcement alone costs nothing.
+      this.body = memory.allocate(Math.min(length, Math.max(maxPooledBytes, this.received)));
     } else {
       this.block = memory.take(length);
       this.body = this.block.subarray(0, length);

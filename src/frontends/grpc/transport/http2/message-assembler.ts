@@ -17,6 +17,9 @@ export const prefixBytes = 5;
  */
 const freeBytes = 64 * 1024;
 
+/** Messages up to this get all their memory with their first byte. */
+const firstRoomBytes = 8 * 1024 * 1024;
+
 export class MessageAssembler {
   /** The compressed flag of the current message. */
   flag = 0;
@@ -150,26 +153,32 @@ export class MessageAssembler {
   }
 
   /**
-   * Up to the size of a pooled block the memory is taken at once, so that each byte is copied once. Beyond, it doubles
-   * as bytes arrive, because an announced length proves nothing.
+   * Memory of an ordinary message, or memory that is there already, is taken at once, so that each byte is copied once.
+   * Else it doubles as bytes arrive, because an announced length proves nothing.
    */
   #room(bytes: number): Buffer {
     const message = this.#message;
     if (message !== null && message.length >= bytes) return message;
-    if (this.#length <= maxPooledBytes) {
-      if (this.#length <= freeBytes) return this.#keep(this.#pool.allocate(this.#length));
-      this.#block = this.#pool.take(this.#length);
-      return this.#keep(this.#block.subarray(0, this.#length));
+    const length = this.#length;
+    if (message === null) {
+      const block = length <= maxPooledBytes ? this.#pool.reuse(length) : null;
+      return this.#keep(block, Math.min(length, Math.max(bytes, firstRoomBytes)));
     }
-    const wanted = message === null ? Math.max(bytes, maxPooledBytes) : Math.max(bytes, message.length * 2);
-    const grown = this.#pool.allocate(Math.min(this.#length, wanted));
-    message?.copy(grown, 0, 0, this.#filled);
-    return this.#keep(grown);
+    const before = this.#block;
+    this.#block = null;
+    const grown = this.#keep(null, Math.min(length, Math.max(bytes, message.length * 2)));
+    message.copy(grown, 0, 0, this.#filled);
+    if (before !== null) this.#pool.giveBack(before);
+    return grown;
   }
 
-  #keep(message: Buffer): Buffer {
-    this.#message = message;
-    return message;
+  /** Makes room for the first `bytes` of the message, in the block if there is one. */
+  #keep(block: Buffer | null, bytes: number): Buffer {
+    this.#block = block ?? (bytes <= maxPooledBytes ? this.#pool.take(bytes) : null);
+    // A block may be larger than was asked for, by as much as the message is short of.
+    const room = this.#block ?? this.#pool.allocate(bytes);
+    this.#message = room.length > this.#length ? room.subarray(0, this.#length) : room;
+    return this.#message;
   }
 }
 

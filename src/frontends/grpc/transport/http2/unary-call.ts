@@ -9,9 +9,12 @@ import { Http2Call, type Http2CallSurroundings } from './call.ts';
 import { MessageAssembler, prefixBytes, tooLarge } from './message-assembler.ts';
 import { okStatus } from '../status.ts';
 import type { OutgoingMessage, UnaryCall, UnaryMethod } from '../transport.ts';
+import { CollectedMemory, maxPooledBytes, type MessageMemory } from '../../../message-pool.ts';
 
 export class Http2UnaryCall extends Http2Call implements UnaryCall {
   readonly #method: UnaryMethod;
+  /** Where the message is put. */
+  readonly #memory: MessageMemory;
   #message: Buffer | null = null;
   #flag = 0;
   /** Bytes that the message has reserved in the budget. */
@@ -32,6 +35,8 @@ export class Http2UnaryCall extends Http2Call implements UnaryCall {
   ) {
     super(stream, method.path, method.isCompressible, fields, head, timeout, surroundings);
     this.#method = method;
+    const { pool } = surroundings;
+    this.#memory = method.keepsMessage === true ? new CollectedMemory(pool.budget) : pool;
   }
 
   override onData(bytes: Buffer, start: number, end: number): void {
@@ -87,7 +92,7 @@ export class Http2UnaryCall extends Http2Call implements UnaryCall {
     const { budget } = this.surroundings.pool;
     if (!budget.reserveMessage(length)) throw budget.exhausted(length);
     this.adopt(length);
-    const message = this.surroundings.pool.allocate(length);
+    const message = this.#room(length);
     bytes.copy(message, 0, start + prefixBytes, end);
     this.#flag = bytes[start] as number;
     this.#message = message;
@@ -95,11 +100,17 @@ export class Http2UnaryCall extends Http2Call implements UnaryCall {
     return true;
   }
 
+  #room(length: number): Buffer {
+    if (length === 0 || length > maxPooledBytes) return this.#memory.allocate(length);
+    this.#block = this.#memory.take(length);
+    return this.#block.subarray(0, length);
+  }
+
   #assemble(bytes: Buffer, start: number, end: number): void {
     this.#assembler ??= new MessageAssembler(
       this.stream.connection,
       this.surroundings.config.maxMessageBytes,
-      this.surroundings.pool,
+      this.#memory,
     );
     const assembler = this.#assembler;
     const at = assembler.push(bytes, start, end);
@@ -123,7 +134,7 @@ export class Http2UnaryCall extends Http2Call implements UnaryCall {
   }
 
   #inflate(message: Buffer): void {
-    this.inflated(message, this.#flag, this.surroundings.pool)
+    this.inflated(message, this.#flag, this.#memory)
       .then((whole) => {
         this.#giveBack();
         this.adopt(whole.reservedBytes);
@@ -136,7 +147,7 @@ export class Http2UnaryCall extends Http2Call implements UnaryCall {
   }
 
   #giveBack(): void {
-    if (this.#block !== null) this.surroundings.pool.giveBack(this.#block);
+    if (this.#block !== null) this.#memory.giveBack(this.#block);
     this.#block = null;
   }
 

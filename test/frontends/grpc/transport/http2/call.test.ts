@@ -5,7 +5,7 @@ import { Http2StreamCall } from '../../../../../src/frontends/grpc/transport/htt
 import { Http2UnaryCall } from '../../../../../src/frontends/grpc/transport/http2/unary-call.ts';
 import { MessagePool } from '../../../../../src/frontends/message-pool.ts';
 import { OpenCalls } from '../../../../../src/frontends/grpc/transport/open-calls.ts';
-import type { OutgoingMessage, StreamCall } from '../../../../../src/frontends/grpc/transport/transport.ts';
+import type { OutgoingMessage, StreamCall, UnaryCall } from '../../../../../src/frontends/grpc/transport/transport.ts';
 import {
   data,
   errorCode,
@@ -200,5 +200,69 @@ describe('a large message', () => {
     expect(again).not.toBe(fresh);
     expect(again.subarray(0, 1000).equals(message(0).subarray(0, 1000))).toBe(true);
     expect(asked).toEqual([]);
+  });
+});
+
+describe('the memory of a small message', () => {
+  /** Unary calls that are answered when a test says so, over a pool; each has its message and a way to end it. */
+  function held(keepsMessage = false) {
+    const pool = new MessagePool();
+    const asked: { readonly message: Buffer; readonly end: (error?: Error) => void }[] = [];
+    const scene = calls({}, ({ stream, fields }, surroundings) => {
+      const handle = (message: Buffer, call: UnaryCall): void => {
+        const end = (error?: Error): void =>
+          error === undefined ? call.respond(Buffer.from('answer')) : call.fail(error);
+        asked.push({ message, end });
+      };
+      const unary = { kind: 'unary', ...method, handle, keepsMessage } as const;
+      const all = { ...surroundings, pool };
+      stream.receiver = new Http2UnaryCall(stream, unary, fields, new CallHead(), Infinity, all);
+    });
+    const ask = (id: number, fill: number): void =>
+      scene.say(headers(id, block), data(id, grpcMessage(Buffer.alloc(200, fill)), end));
+    return { pool, asked, scene, ask };
+  }
+
+  const isAll = (bytes: Buffer | undefined, fill: number): boolean => bytes?.every((byte) => byte === fill) === true;
+
+  it.each([
+    ['is answered', undefined],
+    ['has failed', new Error('it failed')],
+  ])('serves the next one when its call %s', (_, error) => {
+    const { asked, ask } = held();
+    ask(1, 1);
+    asked[0]?.end(error);
+    ask(3, 2);
+    expect(asked[1]?.message.buffer === asked[0]?.message.buffer).toBe(true);
+    expect(isAll(asked[1]?.message, 2)).toBe(true);
+  });
+
+  it('is not used again while its request may be read, also when the caller has left', () => {
+    const { asked, scene, ask, pool } = held();
+    ask(1, 1);
+    scene.say(resetStream(1, errorCode.cancel));
+    ask(3, 2);
+    expect([isAll(asked[0]?.message, 1), isAll(asked[1]?.message, 2)]).toEqual([true, true]);
+    expect(pool.reuse(200)).toBeNull();
+    asked[0]?.end(new Error('the batch has ended'));
+    ask(5, 3);
+    expect(asked[2]?.message.buffer === asked[0]?.message.buffer).toBe(true);
+    expect(isAll(asked[1]?.message, 2)).toBe(true);
+  });
+
+  it('comes back when the caller leaves before the half-close', () => {
+    const { scene, pool } = held();
+    scene.say(headers(1, block), data(1, grpcMessage(Buffer.alloc(200, 1)), 0));
+    expect(pool.reuse(200)).toBeNull();
+    scene.say(resetStream(1, errorCode.cancel));
+    expect(pool.reuse(200)?.length).toBe(256);
+  });
+
+  it('is never used again when the method keeps it', () => {
+    const { asked, ask, pool } = held(true);
+    ask(1, 1);
+    asked[0]?.end();
+    ask(3, 2);
+    expect([isAll(asked[0]?.message, 1), pool.reuse(200)]).toEqual([true, null]);
   });
 });

@@ -2,11 +2,12 @@ import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { InferenceError } from '../../../../../src/errors.ts';
 import { MessageAssembler } from '../../../../../src/frontends/grpc/transport/http2/message-assembler.ts';
-import { maxPooledBytes, MessagePool } from '../../../../../src/frontends/message-pool.ts';
+import { MessagePool } from '../../../../../src/frontends/message-pool.ts';
 import { grpcMessage } from '../../../../http2/frame-bytes.ts';
 import { Scene } from '../../../../http2/scene.ts';
 
-const maxBytes = 40 * 1024 * 1024;
+const MiB = 1024 * 1024;
+const maxBytes = 40 * MiB;
 
 let scene: Scene;
 let pool: MessagePool;
@@ -148,7 +149,7 @@ describe('MessageAssembler', () => {
     expect(reserved()).toBe(0);
   });
 
-  it.each([maxPooledBytes, maxPooledBytes + 1, 3 * maxPooledBytes])('grows to a message of %d bytes', (length) => {
+  it.each([8 * MiB, 8 * MiB + 1, 24 * MiB, 32 * MiB])('grows to a message of %d bytes', (length) => {
     const message = Buffer.alloc(length);
     for (let at = 0; at + 4 <= length; at += 4096) message.writeUInt32BE(at, at);
     const [made] = assemble(grpcMessage(message), [1_000_003, 7]);
@@ -156,11 +157,24 @@ describe('MessageAssembler', () => {
     expect(reserved()).toBe(0);
   });
 
-  it('takes for an announced length at most the largest block of the pool', () => {
+  it('takes for an announced length at most 8 MiB of new memory', () => {
     assembler.push(grpcMessage(Buffer.alloc(1), maxBytes), 0, 6);
-    expect(assembler.handOverBlock()).toBeNull();
+    expect(assembler.handOverBlock()?.length).toBe(8 * MiB);
     expect(assembler.missingBytes).toBe(maxBytes - 1);
     assembler.drop();
     expect(reserved()).toBe(0);
+  });
+
+  it('gives back the blocks that it has outgrown, and uses one that is there from the start the next time', () => {
+    const message = Buffer.alloc(20 * MiB, 5);
+    const [first] = assemble(grpcMessage(message), [1_000_003]);
+    expect(first.equals(message)).toBe(true);
+    expect(pool.reuse(8 * MiB)?.length).toBe(8 * MiB);
+    expect(pool.reuse(16 * MiB)?.length).toBe(16 * MiB);
+    const whole = pool.take(20 * MiB);
+    pool.giveBack(whole);
+    assembler.push(grpcMessage(Buffer.alloc(1), 20 * MiB), 0, 6);
+    expect(assembler.handOverBlock() === whole).toBe(true);
+    assembler.drop();
   });
 });
