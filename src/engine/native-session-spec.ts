@@ -5,7 +5,7 @@ import type { InspectionSpec, ModelFile, SessionSpec } from './engine.ts';
 import type { NativeSessionSpec } from './native.ts';
 import { intraOpThreads, quietThreads } from './thread-shares.ts';
 
-/** What a spec does not say: how many cores there are, and whether all sessions share a pool of threads. */
+/** The cores of this process, and whether all sessions share a pool of threads. */
 export interface EngineThreads {
   readonly cores: number;
   readonly hasGlobalPool: boolean;

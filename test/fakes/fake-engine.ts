@@ -63,7 +63,7 @@ export class FakeRun implements Ticket {
   readonly #done: (result: EngineResult) => void;
   releaseCount = 0;
   isTerminated = false;
-  /** What came of it; null while it runs or waits. */
+  /** Its result; null while it runs or waits. */
   #outcome: { readonly error: InferenceError | null; readonly outputs: readonly EngineOutput[] } | null = null;
 
   constructor(instance: FakeInstance, batch: EngineBatch, done: (result: EngineResult) => void) {
@@ -237,7 +237,7 @@ export class FakeEngine implements Engine {
   devices: readonly CudaDevice[] = [];
   mode: FakeMode = 'inline';
 
-  /** What models were inspected with, by call. */
+  /** The options of each inspection, in the order of the calls. */
   readonly inspections: InspectionSpec[] = [];
 
   async inspect(file: ModelFile, spec: InspectionSpec = {}): Promise<ModelSignature> {

@@ -112,7 +112,7 @@ class AnyAnswer implements StreamReceiver {
   onClosed(): void {
     this.#hold('onClosed');
     this.#isOver = true;
-    // What is done here comes to nothing, and harms nothing.
+    // Calls after the end have no effect.
     if (this.#chance.is(0.2)) this.act();
   }
 
@@ -426,7 +426,7 @@ function carefulClient(chance: Chance): void {
     ]),
     chance,
   );
-  /** What the server may still send, and what we may. */
+  /** The windows that are left to the server and to the test. */
   let windowIn = 65_535;
   const streamIn: number[] = Array(streams).fill(initialWindow);
   let windowOut = 65_535;

@@ -5,7 +5,7 @@ import { inferenceRequest } from '../fakes/make-request.ts';
 
 const message = new ArrayBuffer(1_000_000);
 const tensor = (data: Uint8Array) => ({ name: 'IN', datatype: 'UINT8', shape: [data.length], data }) as const;
-/** What is held besides the message. */
+/** Bytes that are held besides the message. */
 function bytesOf(rest: Parameters<typeof inferenceRequest>[0]): number {
   const draft = Object.assign(new RequestDraft(), inferenceRequest({ inputs: [], ...rest }));
   countHeldBytes(draft, Buffer.from(message));

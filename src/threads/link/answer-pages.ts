@@ -13,7 +13,7 @@ import type { PageBytes, WrittenRecord } from '../records/placed-tensors.ts';
 export class AnswerPages implements OutputMemory {
   readonly #arena: PageArena;
   readonly #budget: MemoryBudget;
-  /** What the account has of answers. */
+  /** Bytes of answers in the account. */
   #bytes = 0;
   #isClosed = false;
 

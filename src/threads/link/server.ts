@@ -177,7 +177,7 @@ export class LinkServer implements InferenceServer {
     }
   }
 
-  /** The request has ended, in whatever way: its bytes are no longer read. */
+  /** The request has ended, with an answer, an error or nothing: its bytes are no longer read. */
   #end(pending: PendingCall): void {
     const { record } = pending;
     pending.hasEnded = true;

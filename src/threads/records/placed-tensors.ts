@@ -22,7 +22,7 @@ export class WrittenRecord {
   readonly start: number;
   /** The bytes of its tensors, each leased or copied once. */
   readonly places: readonly PageBytes[];
-  /** What the writer has to count in its account of memory. */
+  /** Bytes for the account of the writing thread. */
   readonly countedBytes: number;
 
   constructor(page: Page, start: number, places: readonly PageBytes[], countedBytes: number) {

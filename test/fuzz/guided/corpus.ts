@@ -21,7 +21,7 @@ const steps = Uint8Array.from({ length: 256 }, (_, count) =>
 
 const scratch = new Int32Array(1 << 17);
 
-/** What happened in a run, and the counters are zero again. */
+/** The features of a run; the counters are zero afterwards. */
 export function takeFeatures(hits: Uint8ClampedArray, count: number): Int32Array {
   let length = 0;
   for (let i = 0; i < count; i++) {

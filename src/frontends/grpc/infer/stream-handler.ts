@@ -129,7 +129,7 @@ class InferStream implements MessageReceiver, RequestStream {
       else this.#call.send(message, null);
     } catch (error) {
       this.fail(streamed, error, null);
-      // The caller has its error; what the model would add is not sent.
+      // The caller has its error; further responses of the model would not be sent.
       if (!isFinal) streamed.cancellation.cancel();
     }
   }

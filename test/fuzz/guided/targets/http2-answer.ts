@@ -46,7 +46,7 @@ export class ScriptedAnswer implements StreamReceiver {
     must(!this.#isOver, 'onClosed behind the end of the answer');
     this.#isOver = true;
     this.#isClosed = true;
-    // What is done here comes to nothing, and harms nothing.
+    // Calls after the end have no effect.
     if (this.#answersAtOnce) this.act(6, 9);
   }
 

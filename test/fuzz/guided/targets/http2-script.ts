@@ -16,7 +16,7 @@ export type Step =
   | { readonly kind: 'turn' }
   | { readonly kind: 'leave' };
 
-/** What a frame lets us send, if it is a good one. */
+/** The windows that a valid frame opens for the server. */
 export type WindowChange =
   | { readonly kind: 'nothing' }
   | { readonly kind: 'anything' }

@@ -141,7 +141,7 @@ class Play {
     }
   }
 
-  /** What was told, without window updates: when one is worth a frame depends on how content came. */
+  /** The events that handlers saw, without window updates: when one is worth a frame depends on how content came. */
   end(): string[] {
     this.#listen();
     this.#socket.isSlow = false;
