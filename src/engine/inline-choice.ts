@@ -8,12 +8,21 @@
  * long; only a very long batch decides alone.
  */
 
-/** A batch counts as short when all of its engine time stays below this. */
-export const shortNs = 30_000;
-/** An inline batch that takes longer than this is a strike against running inline. */
-export const longNs = 50_000;
-/** An inline batch that takes longer than this sends the instance back to its thread at once. */
-export const veryLongNs = 150_000;
+/** Limits on the engine time of a batch. */
+export interface InlineLimits {
+  /** A batch counts as short when all of its time stays below this. */
+  readonly shortNs: number;
+  /** An inline batch that takes longer than this is a strike against running inline. */
+  readonly longNs: number;
+  /** An inline batch that takes longer than this sends the instance back to its thread at once. */
+  readonly veryLongNs: number;
+}
+
+/** For any batch: to others on the event loop it is no more than the handling of a few requests. */
+export const usualLimits: InlineLimits = { shortNs: 30_000, longNs: 50_000, veryLongNs: 150_000 };
+
+/** For a batch that is alone (`lone-runs.ts`): it delays only requests that come unexpectedly. */
+export const loneLimits: InlineLimits = { shortNs: 100_000, longNs: 150_000, veryLongNs: 400_000 };
 
 /** So many more short batches than long ones are required before the first one runs inline. */
 const firstCredit = 16;
@@ -31,6 +40,9 @@ const forgivenAfter = 250;
  */
 export class InlineChoice {
   readonly #isPossible: boolean;
+  readonly #shortNs: number;
+  readonly #longNs: number;
+  readonly #veryLongNs: number;
   /** Short batches minus long ones, on the thread and of sizes that were short before; at most `#neededCredit`. */
   #credit = 0;
   #neededCredit = firstCredit;
@@ -42,8 +54,11 @@ export class InlineChoice {
   #shortInline = 0;
 
   /** @param isPossible false where a batch can take any time: on a GPU, or with loops in the model. */
-  constructor(isPossible: boolean) {
+  constructor(isPossible: boolean, { shortNs, longNs, veryLongNs }: InlineLimits) {
     this.#isPossible = isPossible;
+    this.#shortNs = shortNs;
+    this.#longNs = longNs;
+    this.#veryLongNs = veryLongNs;
   }
 
   allows(batchBytes: number): boolean {
@@ -58,20 +73,20 @@ export class InlineChoice {
   /** Records the time of a batch; `wasInline` is the result of `allows` before it. */
   record(batchBytes: number, ns: number, wasInline: boolean): void {
     if (wasInline) this.#recordInline(batchBytes, ns);
-    else if (ns <= shortNs) this.#recordShort(batchBytes);
+    else if (ns <= this.#shortNs) this.#recordShort(batchBytes);
     else this.#recordLong(batchBytes);
   }
 
   #recordInline(batchBytes: number, ns: number): void {
-    if (ns <= shortNs) {
+    if (ns <= this.#shortNs) {
       if (this.#strikes > 0) this.#strikes--;
       if (++this.#shortInline < forgivenAfter) return;
       this.#shortInline = 0;
       this.#neededCredit = Math.max(firstCredit, this.#neededCredit / 2);
       return;
     }
-    if (ns > longNs) this.#strikes += strikeWeight;
-    if (ns > veryLongNs || this.#strikes > mostStrikes) this.#leaveLoop(batchBytes);
+    if (ns > this.#longNs) this.#strikes += strikeWeight;
+    if (ns > this.#veryLongNs || this.#strikes > mostStrikes) this.#leaveLoop(batchBytes);
   }
 
   /** Returns to the thread; everything is learned again, with more short batches than last time. */

@@ -21,7 +21,7 @@ import { findRuntimeLibrary, loadNative } from './load-native.ts';
 import { joinSignature } from './model-signature.ts';
 import type { NativeAddon, NativeDescription, NativeSessionReply, NativeSessionSpec } from './native.ts';
 import { modelFailure, nativeFailure } from './native-error.ts';
-import { FrameTable } from './native-instance.ts';
+import { FrameTable } from './frame-table.ts';
 import { NativeSession } from './native-session.ts';
 import { addedEntries, type EngineThreads, inspectionSpec, servingSpec } from './native-session-spec.ts';
 import { checkOpLibraries } from './op-libraries.ts';

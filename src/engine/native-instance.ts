@@ -13,8 +13,9 @@ import type {
   InstanceSpec,
   Ticket,
 } from './engine.ts';
+import type { FrameOwner, FrameTable } from './frame-table.ts';
 import type { IdleSlabs, SlabOwner } from './idle-slabs.ts';
-import { InlineChoice } from './inline-choice.ts';
+import { InlineChoice, loneLimits, usualLimits } from './inline-choice.ts';
 import { controlNumbers, inTarget, type JobFrame, writeRequest } from './job-frame.ts';
 import type { NativeAddon } from './native.ts';
 import { nativeFailure } from './native-error.ts';
@@ -87,33 +88,13 @@ interface BusyFrame extends JobFrame {
   run: NativeRun | null;
   /** Bytes of the inputs. */
   bytes: number;
+  /** What it counts as for `LoneRuns`. */
+  submitted: number;
+  /** Where it runs: `lone` on the event loop, because it is alone. */
+  place: 'thread' | 'loop' | 'lone';
 }
 
-/** Finds the instances of one thread by the frames that the addon reports as done. */
-export class FrameTable {
-  readonly #owners: (NativeInstance | null)[] = [];
-
-  set(frameId: number, owner: NativeInstance | null): void {
-    while (this.#owners.length <= frameId) this.#owners.push(null);
-    this.#owners[frameId] = owner;
-  }
-
-  /** Notifies the instance of each frame; a `done` that throws does not keep the others from being notified. */
-  readonly finish = (frameIds: Int32Array): void => {
-    for (let i = 0; i < frameIds.length; i++) {
-      const frameId = frameIds[i] as number;
-      try {
-        this.#owners[frameId]?.finishSubmitted(frameId);
-      } catch (error) {
-        queueMicrotask(() => {
-          throw error;
-        });
-      }
-    }
-  };
-}
-
-export class NativeInstance implements EngineInstance, SlabOwner {
+export class NativeInstance implements EngineInstance, SlabOwner, FrameOwner {
   readonly takesAhead = true;
   readonly device: Device;
   readonly #addon: NativeAddon;
@@ -125,7 +106,9 @@ export class NativeInstance implements EngineInstance, SlabOwner {
   readonly #idleSlabs: IdleSlabs;
   /** Whether this instance is registered with `#idleSlabs`. */
   #hasSlabs = false;
+  /** Whether a batch runs on the event loop; and whether it does if it is alone. */
   readonly #choice: InlineChoice;
+  readonly #loneChoice: InlineChoice;
   readonly #controlNumbers: number;
   /** Made when first needed: one, or two where a batch waits behind the running one. */
   readonly #free: BusyFrame[] = [];
@@ -156,7 +139,8 @@ export class NativeInstance implements EngineInstance, SlabOwner {
       id,
       signature.outputs.map(({ datatype }) => datatype),
     );
-    this.#choice = new InlineChoice(model.mayRunInline);
+    this.#choice = new InlineChoice(model.mayRunInline, usualLimits);
+    this.#loneChoice = new InlineChoice(model.mayRunInline, loneLimits);
     this.#controlNumbers = controlNumbers(
       [...signature.inputs, ...signature.outputs].map(({ shape }) => (shape === null ? null : shape.length)),
     );
@@ -168,7 +152,7 @@ export class NativeInstance implements EngineInstance, SlabOwner {
     const started = this.#start(run);
     if (started === null) return run;
     if (started instanceof InferenceError) run.fail(started);
-    else this.#finish(started, run, true);
+    else this.#finish(started, run);
     done(run);
     return run;
   }
@@ -178,15 +162,16 @@ export class NativeInstance implements EngineInstance, SlabOwner {
     return this.#closing;
   }
 
-  /** For `FrameTable` only. */
   finishSubmitted(frameId: number): void {
     const frame = this.#busy.get(frameId);
     const run = frame?.run ?? null;
     if (frame === undefined || run === null || frame.control[5] !== run.ticket) return;
     this.#busy.delete(frameId);
-    this.#finish(frame, run, false);
+    const { submitted } = frame;
+    this.#finish(frame, run);
     if (this.#busy.size === 0) this.#onIdle?.();
     run.done(run);
+    this.#frames.loneRuns.ended(submitted);
   }
 
   /** For `NativeRun` only. */
@@ -208,8 +193,8 @@ export class NativeInstance implements EngineInstance, SlabOwner {
   }
 
   /** Reads the reply and frees the frame. */
-  #finish(frame: BusyFrame, run: NativeRun, wasInline: boolean): void {
-    const { control } = frame;
+  #finish(frame: BusyFrame, run: NativeRun): void {
+    const { control, place } = frame;
     const code = control[0] as number;
     const slabId = control[4] as number;
     run.finish(control);
@@ -218,7 +203,9 @@ export class NativeInstance implements EngineInstance, SlabOwner {
     else if (slabId === inTarget) {
       run.outputs = this.#slabs.readTarget(control, run.batch.target as RegionBytes, run.batch.outputs);
     }
-    this.#choice.record(frame.bytes, run.inputNs + run.inferNs + run.outputNs, wasInline);
+    const ns = run.inputNs + run.inferNs + run.outputNs;
+    this.#choice.record(frame.bytes, ns, place === 'loop');
+    this.#loneChoice.record(frame.bytes, ns, place === 'lone');
     frame.run = null;
     this.#free.push(frame);
     if (this.#hasSlabs) return;
@@ -239,7 +226,9 @@ export class NativeInstance implements EngineInstance, SlabOwner {
       }
       frame.bytes = request.bytes;
       const target = run.batch.target?.view() ?? null;
-      if (this.#busy.size === 0 && this.#choice.allows(request.bytes)) {
+      frame.submitted = this.#frames.loneRuns.submitted((run.batch.inputs[0]?.parts.length ?? 0) > 1);
+      frame.place = this.#placeFor(request.bytes);
+      if (frame.place !== 'thread') {
         this.#addon.runNow(frame.id, request.parts, target);
         return frame;
       }
@@ -253,6 +242,12 @@ export class NativeInstance implements EngineInstance, SlabOwner {
     }
   }
 
+  #placeFor(bytes: number): BusyFrame['place'] {
+    if (this.#busy.size > 0) return 'thread';
+    if (this.#choice.allows(bytes)) return 'loop';
+    return this.#loneChoice.allows(bytes) && this.#frames.loneRuns.takesLoop() ? 'lone' : 'thread';
+  }
+
   #makeFrame(): BusyFrame {
     const reply = this.#addon.createFrame(this.#id, this.#controlNumbers);
     if (reply.error !== null) throw nativeFailure(reply.error);
@@ -263,6 +258,8 @@ export class NativeInstance implements EngineInstance, SlabOwner {
       input: new Uint8Array(reply.input),
       run: null,
       bytes: 0,
+      submitted: 0,
+      place: 'thread',
     };
   }
 

@@ -5,7 +5,8 @@ import type { Device, EngineInstance, EngineSession, InstanceSpec } from './engi
 import type { IdleSlabs } from './idle-slabs.ts';
 import type { NativeAddon } from './native.ts';
 import { nativeFailure } from './native-error.ts';
-import { type FrameTable, NativeInstance } from './native-instance.ts';
+import type { FrameTable } from './frame-table.ts';
+import { NativeInstance } from './native-instance.ts';
 import type { NativeModel } from './native-model.ts';
 
 export class NativeSession implements EngineSession {
