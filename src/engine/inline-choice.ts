@@ -9,7 +9,7 @@
  */
 
 /** Limits on the engine time of a batch. */
-export interface InlineLimits {
+interface InlineLimits {
   /** A batch counts as short when all of its time stays below this. */
   readonly shortNs: number;
   /** An inline batch that takes longer than this is a strike against running inline. */
