@@ -1,12 +1,11 @@
 /**
  * Composition: the only place that knows the concrete classes of every room. `createServer` builds a server from its
- * settings, starts it, and returns a `RunningServer`; `RunningServer.stop` defines the order of the shutdown.
+ * settings, starts it, and returns a `RunningServer`.
  */
 
 import type { Engine } from './engine/engine.ts';
 import { createNativeEngine, type NativeEngineOptions } from './engine/native-engine.ts';
-import { unavailable } from './errors.ts';
-import type { Frontend, Listening } from './frontends/frontend.ts';
+import type { Frontend } from './frontends/frontend.ts';
 import { createGrpcFrontend } from './frontends/grpc/grpc-frontend.ts';
 import { createHttpFrontend } from './frontends/http/http-frontend.ts';
 import { MessagePool } from './frontends/message-pool.ts';
@@ -21,6 +20,7 @@ import type { Logger } from './logger.ts';
 import { hostProbe, processProbe } from './observability/linux-probe.ts';
 import { ServerMetrics } from './observability/metrics.ts';
 import { MetricsFrontend } from './observability/metrics-frontend.ts';
+import { type RunningServer, StoppableServer } from './running-server.ts';
 import { chooseScheduler } from './scheduling/create-scheduler.ts';
 import { RunLimit } from './scheduling/running/instance-gate.ts';
 import { LocalServer } from './server/local-server.ts';
@@ -44,16 +44,6 @@ export class StartEndedError extends Error {
     super('the start was ended because the server was asked to stop');
     this.isOrderly = isOrderly;
   }
-}
-
-export interface RunningServer {
-  /** Where each frontend listens, by its name. */
-  readonly addresses: ReadonlyMap<string, string>;
-  /**
-   * The orderly shutdown: health turns negative, the frontends accept no new connections and answer accepted requests,
-   * models are unloaded. Resolves to false when the time limit passed and the rest was cut.
-   */
-  stop(): Promise<boolean>;
 }
 
 /** Parts that a caller may bring: tests bring fakes, an embedding program its own logger. */
@@ -88,7 +78,7 @@ export async function createServer(config: ServerConfig, parts: ServerParts): Pr
   // Frontend threads have a ring of their own, where callers are known.
   const ring = hasFrontendThreads(config, loadNativeThreads()) ? [] : serverRing(config.requestLog, { clock, logger });
   const server: LocalServer = new LocalServer(config, models, ring);
-  const running = new Composed(config, server, models, logger, clock, () => processReading.close());
+  const running = new StoppableServer(config, server, models, logger, clock, () => processReading.close());
   // The clock of the stop runs from the signal on, whatever the start is waiting for.
   const endStart = (): void => void running.stop();
   stopping?.addEventListener('abort', endStart, { once: true });
@@ -210,94 +200,4 @@ function protocolFrontends(
   if (http.listen) frontends.push(createHttpFrontend({ ...shared, config: http }));
   if (grpc.listen) frontends.push(createGrpcFrontend({ ...shared, config: grpc }));
   return frontends;
-}
-
-/** The metrics port stays open until the very end, so that the drain can be watched. */
-const closesLast = 'metrics';
-
-class Composed implements RunningServer {
-  readonly addresses = new Map<string, string>();
-  readonly #exitTimeoutMs: number;
-  readonly #server: LocalServer;
-  readonly #models: ModelControl;
-  readonly #logger: Logger;
-  readonly #clock: Clock;
-  readonly #closeProbes: () => void;
-  readonly #listening = new Map<string, Listening>();
-  #stopped: Promise<boolean> | null = null;
-  #whenStopping: (() => void) | null = null;
-
-  constructor(
-    config: ServerConfig,
-    server: LocalServer,
-    models: ModelControl,
-    logger: Logger,
-    clock: Clock,
-    closeProbes: () => void,
-  ) {
-    this.#exitTimeoutMs = config.exitTimeoutMs;
-    this.#server = server;
-    this.#models = models;
-    this.#logger = logger;
-    this.#clock = clock;
-    this.#closeProbes = closeProbes;
-  }
-
-  async listen(frontends: readonly Frontend[]): Promise<void> {
-    for (const frontend of frontends) {
-      const listening = await frontend.start();
-      if (this.#stopped) {
-        listening.close();
-        throw unavailable('Server exiting');
-      }
-      this.#listening.set(frontend.name, listening);
-      this.addresses.set(frontend.name, listening.address);
-      this.#logger.info({ frontend: frontend.name, address: listening.address }, `${frontend.name} is listening`);
-    }
-  }
-
-  /** The outcome of a step of the start, or a rejection as soon as the server is asked to stop. */
-  unlessStopped<T>(step: Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      this.#whenStopping = () => reject(unavailable('Server exiting'));
-      if (this.#stopped) this.#whenStopping();
-      step.then(resolve, reject);
-    });
-  }
-
-  stop(): Promise<boolean> {
-    this.#stopped ??= this.#stop();
-    return this.#stopped;
-  }
-
-  async #stop(): Promise<boolean> {
-    this.#server.beginExit();
-    this.#whenStopping?.();
-    const pending = this.#models.pendingCount;
-    this.#logger.info({ pending }, 'stopping: accepted requests are finished, new connections are refused');
-    const isInTime = await this.#within(this.#exitTimeoutMs, this.#drain());
-    if (!isInTime) {
-      const left = this.#models.pendingCount;
-      this.#logger.error({ pending: left }, 'Exit timeout expired. Exiting immediately.');
-      this.#models.abort(unavailable('Server exiting'));
-    }
-    for (const listening of this.#listening.values()) listening.close();
-    this.#closeProbes();
-    return isInTime;
-  }
-
-  async #drain(): Promise<void> {
-    const inference = [...this.#listening].filter(([name]) => name !== closesLast).map(([, listening]) => listening);
-    await Promise.all(inference.map((listening) => listening.drain()));
-    await this.#models.stop();
-    await this.#listening.get(closesLast)?.drain();
-  }
-
-  /** Whether the work ended before the limit. Its failure is the caller's. */
-  #within(limitMs: number, work: Promise<void>): Promise<boolean> {
-    return new Promise((resolve, reject) => {
-      const cancel = this.#clock.schedule(this.#clock.now() + limitMs, () => resolve(false));
-      work.then(() => resolve(true), reject).finally(cancel);
-    });
-  }
 }

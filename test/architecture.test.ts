@@ -43,6 +43,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   ],
   cli: ['anything'],
   'create-server.ts': ['anything'],
+  'running-server.ts': ['ground', 'lifecycle', 'server', 'frontends'],
   'main.ts': ['anything'],
   'index.ts': ['anything'],
   'http2-server.ts': ['time.ts', 'http2'],
