@@ -22,7 +22,7 @@ interface FieldForm {
   readonly message: MessageForm | null;
 }
 
-export type MessageForm = ReadonlyMap<number, FieldForm>;
+type MessageForm = ReadonlyMap<number, FieldForm>;
 
 const lengthDelimited = 2;
 
