@@ -12,6 +12,8 @@ import { fileURLToPath } from 'node:url';
 import type { Ports } from './server-process.ts';
 
 const scripts = fileURLToPath(new URL('../../../shared/real-triton', import.meta.url));
+/** The model of its Python backend that runs `model.onnx` beside it. */
+export const pythonModel = join(scripts, 'model.py');
 const folder = process.env.TRITON_FOLDER ?? '';
 const startTimeoutMs = 60_000;
 
