@@ -13,7 +13,7 @@ import { ModelTable } from './model-table.ts';
 import type { ModelVersion } from './model-version.ts';
 import { NeededModels } from './needed-models.ts';
 import { NeedsGraph } from './needs-graph.ts';
-import type { LoadFiles, RepositoryView, Sighting, StartScan } from './repository-view.ts';
+import type { LoadFiles, RepositoryView, Sighting } from './repository-view.ts';
 import { RepositoryWatch } from './repository-watch.ts';
 import { waitingText } from './settling.ts';
 import type { ModelStatistics } from './version-statistics.ts';
@@ -88,10 +88,11 @@ export class ModelControl {
       });
     await view.survey();
     if (isSelective) {
+      // A load that is asked for by name would only say that no repository has the model.
+      if (settings.waitsForRepository) await this.#onceReadable(() => view.names());
       await Promise.all(settings.startupModels.map((name) => attempt(name, this.#loadFromDisk(name, 'start'))));
     } else {
-      const { models, waiting } = await this.#firstScan();
-      this.#isWaitingForRepository = false;
+      const { models, waiting } = await this.#onceReadable(() => view.scanForStart(settings.mode !== 'poll'));
       this.#watch.remember(models);
       for (const [name, lacks] of waiting) this.#reportWaiting(name, lacks);
       await Promise.all(
@@ -105,11 +106,13 @@ export class ModelControl {
   }
 
   /** Waits for a volume that is mounted late, if the settings ask for it. */
-  async #firstScan(): Promise<StartScan> {
-    const { view, clock, logger, settings } = this.#parts;
+  async #onceReadable<Result>(read: () => Promise<Result>): Promise<Result> {
+    const { clock, logger, settings } = this.#parts;
     for (;;) {
       try {
-        return await view.scanForStart(settings.mode !== 'poll');
+        const result = await read();
+        this.#isWaitingForRepository = false;
+        return result;
       } catch (error) {
         if (!settings.waitsForRepository || this.#stopping) throw error;
         if (!this.#isWaitingForRepository) {

@@ -34,6 +34,7 @@ export class FakeView implements RepositoryView {
   }
 
   async names(): Promise<readonly string[]> {
+    if (this.failure) throw this.failure;
     return [...this.models.keys()];
   }
 

@@ -199,8 +199,14 @@ describe('explicit control', () => {
 });
 
 describe('a repository that is not there at the start', () => {
-  it('is waited for where that is asked for, and nothing is ready meanwhile', async () => {
-    const { control, view, clock } = newControl({ mode: 'none', waitsForRepository: true });
+  it.each([
+    { mode: 'none' as const, startupModels: [] },
+    { mode: 'poll' as const, startupModels: [] },
+    { mode: 'explicit' as const, startupModels: ['*'] },
+    { mode: 'explicit' as const, startupModels: ['a'] },
+    { mode: 'explicit' as const, startupModels: [] },
+  ])('is waited for where that is asked for, and nothing is ready meanwhile: %o', async (settings) => {
+    const { control, view, clock } = newControl({ ...settings, waitsForRepository: true });
     view.put('a', '1');
     view.failure = unavailable('model repository is not there');
     const started = control.start();
@@ -210,6 +216,8 @@ describe('a repository that is not there at the start', () => {
     clock.advance(1000);
     expect(await started).toEqual([]);
     expect([control.isWaitingForRepository, control.isReady(true)]).toEqual([false, true]);
+    const isLoaded = settings.mode !== 'explicit' || settings.startupModels.length > 0;
+    expect(control.readyVersions('a')).toHaveLength(isLoaded ? 1 : 0);
   });
 
   it('ends the start elsewhere', async () => {
