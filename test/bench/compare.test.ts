@@ -28,10 +28,13 @@ describe('comparedRows', () => {
 
 describe('readBenchCommand', () => {
   it('reads words and flags', () => {
-    expect(readBenchCommand(['serving', '--rounds=3', '--seconds=0.5', '--server-flag=--a=1'])).toEqual({
+    expect(
+      readBenchCommand(['serving', '--rounds=3', '--seconds=0.5', '--processes=2', '--server-flag=--a=1']),
+    ).toEqual({
       words: ['serving'],
       rounds: 3,
       windowMs: 500,
+      processes: 2,
       only: '',
       serverFlags: ['--a=1'],
       generator: 'auto',
