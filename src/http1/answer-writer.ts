@@ -15,8 +15,6 @@ const maxUnflushedBytes = 256 * 1024;
 
 export class AnswerWriter {
   readonly output: SocketWriter;
-  /** The release functions of answers that are not sent yet. */
-  readonly #unreleased = new Set<() => void>();
   /** Bytes of answers since the last flush. */
   #unflushedBytes = 0;
 
@@ -45,7 +43,7 @@ export class AnswerWriter {
       for (const part of parts) {
         this.output.append(Buffer.from(part.buffer, part.byteOffset, part.byteLength));
       }
-      if (release !== null) this.#releaseLater(release);
+      if (release !== null) this.output.releaseWhenSent(release);
     }
     this.#unflushedBytes += head.length + bodyBytes;
     if (this.#unflushedBytes > maxUnflushedBytes) {
@@ -77,13 +75,7 @@ export class AnswerWriter {
   releaseWhenWritten(request: Http1Request): void {
     const { release } = request;
     request.release = null;
-    if (release !== null) this.#releaseLater(release);
-  }
-
-  /** Nothing more will be sent. */
-  lost(): void {
-    for (const release of this.#unreleased) release();
-    this.#unreleased.clear();
+    if (release !== null) this.output.releaseWhenSent(release);
   }
 
   #copy(text: string, parts: readonly Uint8Array[], bytes: number): void {
@@ -102,12 +94,5 @@ export class AnswerWriter {
   #text(text: string): void {
     if (text.length <= maxCopiedBytes) this.#copy(text, [], text.length);
     else this.output.append(Buffer.from(text, 'latin1'));
-  }
-
-  #releaseLater(release: () => void): void {
-    this.#unreleased.add(release);
-    this.output.onWritten(() => {
-      if (this.#unreleased.delete(release)) release();
-    });
   }
 }

@@ -150,8 +150,7 @@ export class Http1Connection implements RequestConnection, AnswerOwner, SocketUs
   lost(): void {
     this.#isReading = false;
     this.#abandonAll();
-    this.#writer.lost();
-    this.#writer.output.count();
+    this.#writer.output.lost();
   }
 
   drained(): void {

@@ -110,15 +110,21 @@ export class Http2Connection implements FrameSink, SocketUser {
   fail(error: ConnectionError): void {
     if (this.lifecycle.isFailed) return;
     this.lifecycle.fail(error);
-    this.lost();
+    this.#stop();
+    this.writer.output.count();
   }
 
-  /** The socket is closed, or its bytes are no longer read. */
+  /** The socket is closed. */
   lost(): void {
+    this.#stop();
+    this.writer.output.lost();
+  }
+
+  /** Received bytes are no longer read. */
+  #stop(): void {
     this.lifecycle.isFailed = true;
     this.#reader.stop();
     this.streams.closeAll();
-    this.writer.output.count();
   }
 
   /** Whether the peer has not opened that stream. Streams after our last GOAWAY count as opened, and are ignored. */

@@ -56,9 +56,14 @@ export interface StreamConnection {
 
 /** A body that waits for the peer's windows. */
 interface HeldBody {
-  readonly bytes: Buffer;
+  readonly pieces: readonly Buffer[];
+  /** The piece that is next, and how much of it was sent. */
+  next: number;
   at: number;
+  /** Bytes that were not sent. */
+  left: number;
   readonly onWritten: (() => void) | null;
+  readonly release: (() => void) | null;
 }
 
 export class Http2Stream {
@@ -123,11 +128,30 @@ export class Http2Stream {
 
   /** @param bytes Owned by the stream from now on. @param onWritten Called when they were sent. */
   sendData(bytes: Buffer, onWritten: (() => void) | null): void {
-    if (this.isLocalEnded) return;
-    const body: HeldBody = { bytes, at: 0, onWritten };
+    this.sendPieces([bytes], bytes.length, onWritten, null);
+  }
+
+  /**
+   * Sends a body that lies in several places.
+   *
+   * @param pieces Not empty ones, which do not change until `release`.
+   * @param bytes Of all pieces.
+   * @param release Called once, when no piece is read any more: they were sent, or never will be.
+   */
+  sendPieces(
+    pieces: readonly Buffer[],
+    bytes: number,
+    onWritten: (() => void) | null,
+    release: (() => void) | null,
+  ): void {
+    if (this.isLocalEnded) {
+      release?.();
+      return;
+    }
+    const body: HeldBody = { pieces, next: 0, at: 0, left: bytes, onWritten, release };
     if (this.#held === null) this.#held = [body];
     else this.#held.push(body);
-    this.connection.streams.hold(this, bytes.length);
+    this.connection.streams.hold(this, bytes);
   }
 
   /** Ends the answer with these bytes; at least one. */
@@ -183,27 +207,48 @@ export class Http2Stream {
     let sent = 0;
     while (held.length > 0) {
       const body = held[0] as HeldBody;
-      const room = Math.min(this.sendWindow, body.bytes.length - body.at);
-      const taken =
-        room > 0
-          ? this.connection.writer.data(this.id, body.bytes, body.at, room, this.#isDataLast && held.length === 1)
-          : 0;
-      if (taken === 0 && body.at < body.bytes.length) break;
-      body.at += taken;
-      this.sendWindow -= taken;
+      const taken = this.#pumpBody(body, this.#isDataLast && held.length === 1);
       sent += taken;
-      if (body.at < body.bytes.length) continue;
+      if (body.left > 0) {
+        if (taken === 0) break;
+        continue;
+      }
       held.shift();
-      if (body.onWritten !== null) this.connection.writer.output.onWritten(body.onWritten);
+      const { output } = this.connection.writer;
+      if (body.onWritten !== null) output.onWritten(body.onWritten);
+      if (body.release !== null) output.releaseWhenSent(body.release);
     }
     if (held.length === 0) this.#heldAreSent();
     return sent;
   }
 
+  /** Sends at most one frame, and returns the bytes of the body in it. */
+  #pumpBody(body: HeldBody, isLast: boolean): number {
+    const piece = body.pieces[body.next] as Buffer;
+    const room = Math.min(this.sendWindow, piece.length - body.at);
+    if (room <= 0) return 0;
+    const isLastPiece = body.next === body.pieces.length - 1;
+    const taken = this.connection.writer.data(this.id, piece, body.at, room, isLast && isLastPiece);
+    body.at += taken;
+    body.left -= taken;
+    this.sendWindow -= taken;
+    if (body.at === piece.length) {
+      body.next++;
+      body.at = 0;
+    }
+    return taken;
+  }
+
   /** For the connection: drops the held bytes and returns their number. */
   dropHeld(): number {
     let dropped = 0;
-    for (const { bytes, at } of this.#held ?? []) dropped += bytes.length - at;
+    for (const { next, at, left, release } of this.#held ?? []) {
+      dropped += left;
+      if (release === null) continue;
+      // What was sent of it may still be on its way to the socket.
+      if (next > 0 || at > 0) this.connection.writer.output.releaseWhenSent(release);
+      else release();
+    }
     this.#held = null;
     this.#heldTrailers = null;
     return dropped;

@@ -26,5 +26,10 @@ export interface InferenceResponse {
   readonly outputs: readonly OutputTensor[];
   /** Whether dimension 0 of the outputs is the batch dimension (the model has max_batch_size >= 1). */
   readonly isBatched: boolean;
+  /**
+   * Whether other responses have their bytes in the same memory. Who holds such a response while a client takes its time
+   * holds more than its outputs, so it is copied instead.
+   */
+  readonly isShared?: boolean | undefined;
   release(): void;
 }

@@ -37,10 +37,15 @@ export class SocketWriter {
   #parts: Buffer[] | null = null;
   /** Chunks that are full and referred to by `#parts`. */
   #full: Buffer[] | null = null;
+  /** Chunks that the socket has not taken yet. */
+  readonly #lent: Buffer[] = [];
   #isQueued = false;
   #onWritten: (() => void)[] | null = null;
   #isEnding = false;
   readonly #countWaiting: CountWaiting | null;
+  /** Functions that give back memory which is not sent yet. */
+  readonly #unreleased = new Set<() => void>();
+  #isLost = false;
   /** The bytes reported to `#countWaiting`. */
   #countedBytes = 0;
   #appendedBytes = 0;
@@ -93,7 +98,7 @@ export class SocketWriter {
     this.#queue();
   }
 
-  /** Sends these bytes without a copy; they must not change any more. */
+  /** Sends these bytes without a copy; they must not change before they are sent (`releaseWhenSent`). */
   append(bytes: Buffer): void {
     this.#closeRun();
     this.#parts ??= [];
@@ -110,6 +115,28 @@ export class SocketWriter {
     this.#queue();
   }
 
+  /**
+   * Calls back once, when nothing that was appended so far is read any more: it was sent, or the socket is closed.
+   */
+  releaseWhenSent(release: () => void): void {
+    if (this.#isLost) {
+      release();
+      return;
+    }
+    this.#unreleased.add(release);
+    this.onWritten(() => {
+      if (this.#unreleased.delete(release)) release();
+    });
+  }
+
+  /** The socket is closed. A write that was under way has ended, so nothing of it is read any more. */
+  lost(): void {
+    this.#isLost = true;
+    for (const release of this.#unreleased) release();
+    this.#unreleased.clear();
+    this.count();
+  }
+
   /** Sends everything written, then the end of the stream. Nothing may be written after. */
   end(): void {
     this.#isEnding = true;
@@ -121,6 +148,7 @@ export class SocketWriter {
    * closed. Less than the buffer of a socket does not count.
    */
   count(): void {
+    if (this.#lent.length > 0) this.#takeBack();
     if (this.#countWaiting === null) return;
     const socket = this.#socket;
     const appended = this.#appendedBytes > uncountedBytes ? this.#appendedBytes : 0;
@@ -134,6 +162,7 @@ export class SocketWriter {
   flush(): void {
     this.#isQueued = false;
     this.#appendedBytes = 0;
+    if (this.#lent.length > 0) this.#takeBack();
     const socket = this.#socket;
     if (socket.destroyed || socket.writableEnded) {
       this.#drop();
@@ -163,6 +192,7 @@ export class SocketWriter {
     else this.#socket.write(run, tellAll(written));
     // Zero: the kernel took it in the same call, so the chunk is free.
     if (this.#socket.writableLength === 0) this.#pool.giveBack(chunk);
+    else this.#lent.push(chunk);
   }
 
   #writeParts(parts: Buffer[], written: (() => void)[] | null): void {
@@ -177,7 +207,16 @@ export class SocketWriter {
     if (written === null) socket.write(parts[last]);
     else socket.write(parts[last], tellAll(written));
     socket.uncork();
-    if (socket.writableLength === 0 && full !== null) for (const chunk of full) this.#pool.giveBack(chunk);
+    if (full === null) return;
+    this.#lent.push(...full);
+    this.#takeBack();
+  }
+
+  /** Returns the chunks to the pool when the socket has taken all that was written, or is closed. */
+  #takeBack(): void {
+    if (!this.#isLost && this.#socket.writableLength > 0) return;
+    for (const chunk of this.#lent) this.#pool.giveBack(chunk);
+    this.#lent.length = 0;
   }
 
   #queue(): void {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { errorCode, frameFlag, frameType, resetStream, setting, settings, windowUpdate } from './frame-bytes.ts';
+import type { Http2Stream } from '../../src/http2/stream.ts';
 import { okHead, Scene, someTrailers, told } from './scene.ts';
 
 const end = frameFlag.endStream;
@@ -284,5 +285,99 @@ describe('answers of many streams', () => {
       }),
       { numRuns: 300 },
     );
+  });
+});
+
+describe('a body in pieces that are given back', () => {
+  /** Two pieces, and how often they were given back. */
+  function placed(scene: Scene, stream: { sendPieces: Http2Stream['sendPieces'] }, sizes = [6000, 5000]) {
+    const pieces = sizes.map((size, i) => bytes(size, i + 1));
+    const released = { count: 0 };
+    const total = sizes.reduce((sum, size) => sum + size, 0);
+    stream.sendPieces(pieces, total, null, () => {
+      released.count++;
+      // Used for something else at once.
+      for (const piece of pieces) piece.fill(0xee);
+    });
+    return { released, scene };
+  }
+
+  const contents = (scene: Scene): Buffer =>
+    Buffer.concat(scene.frames.filter(({ type }) => type === frameType.data).map(({ content }) => content));
+
+  it('leaves in its order, and is given back once the socket has taken all of it', async () => {
+    const { scene, stream } = closedWindow(20_000);
+    scene.socket.isSlow = true;
+    const { released } = placed(scene, stream);
+    stream.sendTrailers(someTrailers);
+    scene.heard();
+    await nextTick();
+    expect(released.count).toBe(0);
+    scene.socket.takeAll();
+    await nextTick();
+    expect(released.count).toBe(1);
+    scene.heard();
+    expect(contents(scene)).toEqual(Buffer.concat([bytes(6000, 1), bytes(5000, 2)]));
+    expect(scene.connection.streams.heldBytes).toBe(0);
+  });
+
+  it('ends its stream only with the last piece, however the windows cut it', async () => {
+    const { scene, stream } = closedWindow();
+    const { released } = placed(scene, stream);
+    stream.sendTrailers(someTrailers);
+    const seen: string[] = [];
+    for (let i = 0; i < 4; i++) {
+      scene.say(windowUpdate(1, 3500));
+      seen.push(...scene.hears());
+    }
+    expect(seen).toEqual(['data 1 3500', 'data 1 2500', 'data 1 1000', 'data 1 3500', 'data 1 500', 'headers 1 end']);
+    expect(contents(scene)).toEqual(Buffer.concat([bytes(6000, 1), bytes(5000, 2)]));
+    await nextTick();
+    expect(released.count).toBe(1);
+  });
+
+  it('is given back at once when its stream is reset before a byte of it was sent', () => {
+    const { scene, stream } = closedWindow();
+    const { released } = placed(scene, stream);
+    scene.say(resetStream(1, errorCode.cancel));
+    expect([released.count, scene.connection.streams.heldBytes]).toEqual([1, 0]);
+  });
+
+  it('is given back after what was sent of it has left when its stream is reset in the middle', async () => {
+    const { scene, stream } = closedWindow(7000);
+    scene.socket.isSlow = true;
+    const { released } = placed(scene, stream);
+    scene.heard();
+    scene.say(resetStream(1, errorCode.cancel));
+    await nextTick();
+    expect(released.count).toBe(0);
+    scene.turn.end();
+    scene.socket.takeAll();
+    await nextTick();
+    expect(released.count).toBe(1);
+    scene.heard();
+    expect(contents(scene)).toEqual(Buffer.concat([bytes(6000, 1), bytes(1000, 2)]));
+  });
+
+  it('is given back when the connection is lost, and when its stream has ended before', () => {
+    const { scene, stream } = closedWindow(7000);
+    scene.socket.isSlow = true;
+    const { released } = placed(scene, stream);
+    scene.turn.end();
+    scene.connection.lost();
+    expect(released.count).toBe(1);
+    expect(placed(scene, stream).released.count).toBe(1);
+  });
+
+  it('is given back only when the socket is closed where the connection has failed', () => {
+    const { scene, stream } = closedWindow(7000);
+    scene.socket.isSlow = true;
+    const { released } = placed(scene, stream);
+    scene.turn.end();
+    scene.say(windowUpdate(0, 0));
+    expect(scene.connection.lifecycle.isFailed).toBe(true);
+    expect(released.count).toBe(0);
+    scene.connection.lost();
+    expect(released.count).toBe(1);
   });
 });

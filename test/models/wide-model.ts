@@ -22,8 +22,12 @@ function short(number: number, bytes: Uint8Array): Buffer {
   return Buffer.concat([Buffer.from([number * 8 + 2, bytes.length]), bytes]);
 }
 
-/** An encoded `ModelInferRequest` of one row for such a model. */
-export function wideInfer(name: string): Buffer {
+/** An encoded `ModelInferRequest` of one row for such a model; all elements of the answer have that value. */
+export function wideInfer(name: string, value = 0): Buffer {
   const input = [short(1, Buffer.from('INPUT')), short(2, Buffer.from('FP32')), short(3, Buffer.from([1, 1]))];
-  return Buffer.concat([short(1, Buffer.from(name)), short(5, Buffer.concat(input)), short(7, Buffer.alloc(4))]);
+  return Buffer.concat([
+    short(1, Buffer.from(name)),
+    short(5, Buffer.concat(input)),
+    short(7, Buffer.from(new Float32Array([value]).buffer)),
+  ]);
 }

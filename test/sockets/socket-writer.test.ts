@@ -238,3 +238,38 @@ describe('bytes that wait for a socket', () => {
     expect(waiting()).toBe(0);
   });
 });
+
+describe('a chunk that the socket has not taken', () => {
+  it('comes back to the pool when it has', () => {
+    socket.isSlow = true;
+    const chunk = put('a');
+    turn.end();
+    expect(pool.take() === chunk).toBe(false);
+    socket.takeAll();
+    writer.count();
+    expect(pool.take() === chunk).toBe(true);
+  });
+});
+
+describe('releaseWhenSent', () => {
+  it('calls back once, when the socket has taken everything or is closed, and at once after that', async () => {
+    const calls: number[] = [];
+    socket.isSlow = true;
+    writer.append(Buffer.from('first'));
+    writer.releaseWhenSent(() => calls.push(1));
+    turn.end();
+    await new Promise<void>((resolve) => process.nextTick(resolve));
+    expect(calls).toEqual([]);
+    socket.takeAll();
+    await new Promise<void>((resolve) => process.nextTick(resolve));
+    expect(calls).toEqual([1]);
+    writer.append(Buffer.from('second'));
+    writer.releaseWhenSent(() => calls.push(2));
+    turn.end();
+    writer.lost();
+    writer.releaseWhenSent(() => calls.push(3));
+    socket.takeAll();
+    await new Promise<void>((resolve) => process.nextTick(resolve));
+    expect(calls).toEqual([1, 2, 3]);
+  });
+});

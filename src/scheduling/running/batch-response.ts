@@ -47,14 +47,22 @@ class BatchResponse implements InferenceResponse {
   readonly parameters: Parameters = noParameters;
   readonly outputs: readonly OutputTensor[];
   readonly isBatched: boolean;
+  readonly isShared: boolean;
   #shared: SharedResult | null;
 
-  constructor(identity: ResponseIdentity, id: string, outputs: readonly OutputTensor[], shared: SharedResult) {
+  constructor(
+    identity: ResponseIdentity,
+    id: string,
+    outputs: readonly OutputTensor[],
+    shared: SharedResult,
+    isShared: boolean,
+  ) {
     this.modelName = identity.modelName;
     this.modelVersion = identity.modelVersion;
     this.id = id;
     this.outputs = outputs;
     this.isBatched = identity.isBatched;
+    this.isShared = isShared;
     this.#shared = shared;
   }
 
@@ -83,7 +91,11 @@ export function answerBatch(
     const request = requests[i] as QueuedRequest;
     if (request.state === 'running') {
       const outputs = scatter.outputsFor(request, i, firstRow);
-      answers.succeed(request, new BatchResponse(identity, request.request.id, outputs, shared), nowMs);
+      answers.succeed(
+        request,
+        new BatchResponse(identity, request.request.id, outputs, shared, requests.length > 1),
+        nowMs,
+      );
     }
     firstRow += request.rows;
   }

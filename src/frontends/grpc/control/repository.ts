@@ -50,7 +50,7 @@ export const repositoryTable: MethodTable = {
         await server.loadModel(request.model_name, loadOptions(request));
         return {};
       },
-      // Loaded files are views of the message and stay with their model.
+      // Files are views of the message, and a load that was cancelled may still be writing them to the disk.
       { check: refuseCostlyLoad, keepsMessage: true },
     ),
     controlMethod(protocol, 'RepositoryModelUnload', async (request: ModelControlRequest) => {

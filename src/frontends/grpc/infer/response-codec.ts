@@ -22,6 +22,9 @@ import {
   writeVarint64,
 } from '../wire/writer.ts';
 
+/** Outputs of this size and more are sent from where they lie; smaller ones are copied, which releases their memory at once. */
+const leastPlacedBytes = 64 * 1024;
+
 /** Response parameter of a stream's answers: whether it is the last one to its request. */
 const finalKey = 'triton_final_response';
 
@@ -61,6 +64,33 @@ export class InferResponseMessage implements OutgoingMessage {
     const to = place === 'unary' ? at : writeLengthTag(target, at, 0x12, this.#nestedBytes);
     writeResponse(target, to, this.#response, this.#outputs, place);
     this.discard();
+  }
+
+  get placedBytes(): number {
+    if (this.#response.isShared === true) return 0;
+    let bytes = 0;
+    for (const { data } of this.#outputs) if (data.length >= leastPlacedBytes) bytes += data.length;
+    return bytes;
+  }
+
+  pieces(target: Buffer, at: number): Buffer[] {
+    const place = this.#place;
+    const pieces: Buffer[] = [];
+    let to = place === 'unary' ? at : writeLengthTag(target, at, 0x12, this.#nestedBytes);
+    to = writeHead(target, to, this.#response, this.#outputs, place);
+    let from = 0;
+    for (const output of this.#outputs) {
+      const data = hostBytes(output.data);
+      if (data.length < leastPlacedBytes) {
+        to = writeBytesField(target, to, 0x32, data);
+        continue;
+      }
+      to = writeLengthTag(target, to, 0x32, data.length);
+      pieces.push(target.subarray(from, to), Buffer.from(data.buffer, data.byteOffset, data.length));
+      from = to;
+    }
+    if (to > from) pieces.push(target.subarray(from, to));
+    return pieces;
   }
 
   discard(): void {
@@ -130,6 +160,19 @@ function writeResponse(
   outputs: readonly Tensor[],
   place: ResponsePlace,
 ): void {
+  let to = writeHead(target, at, response, outputs, place);
+  for (let i = 0; i < outputs.length; i++)
+    to = writeBytesField(target, to, 0x32, hostBytes((outputs[i] as Tensor).data));
+}
+
+/** Everything but the contents of outputs. Returns the position after it. */
+function writeHead(
+  target: Buffer,
+  at: number,
+  response: InferenceResponse,
+  outputs: readonly Tensor[],
+  place: ResponsePlace,
+): number {
   let to = writeTextField(target, at, 0x0a, response.modelName);
   to = writeTextField(target, to, 0x12, response.modelVersion);
   to = writeTextField(target, to, 0x1a, response.id);
@@ -138,8 +181,7 @@ function writeResponse(
   }
   if (place !== 'unary') to = writeParameter(target, to, finalKey, place === 'streamFinal');
   for (let i = 0; i < outputs.length; i++) to = writeOutput(target, to, outputs[i] as Tensor);
-  for (let i = 0; i < outputs.length; i++)
-    to = writeBytesField(target, to, 0x32, hostBytes((outputs[i] as Tensor).data));
+  return to;
 }
 
 function outputSize({ name, datatype, shape }: Tensor): number {

@@ -19,13 +19,23 @@ export interface GrpcStatus {
  *
  * `copy` may rely on the five bytes of the frame prefix being written right before `at`.
  *
- * The transport calls `copy` at most once and `discard` when it is done with the message, sent or not; the maker
+ * The transport calls `copy` or `pieces` at most once and `discard` when it is done with the message, sent or not; the maker
  * of the message releases its resources at the first of the two.
  */
 export interface OutgoingMessage {
   readonly byteLength: number;
   copy(target: Buffer, at: number): unknown;
   discard?(): void;
+  /**
+   * Bytes of contents that may be sent from where they lie, so that they are not copied; absent, or 0, where there are
+   * none.
+   */
+  readonly placedBytes?: number;
+  /**
+   * Instead of `copy`: writes everything but those contents, and returns the message as pieces: the written bytes, from
+   * the start of `target` on, and the contents between them. They are valid until `discard`.
+   */
+  pieces?(target: Buffer, at: number): Buffer[];
 }
 
 /** One call as its method sees it. `deadlineMs` and `receivedAtMs` are on the server's clock. */

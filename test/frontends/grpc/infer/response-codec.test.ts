@@ -168,3 +168,38 @@ describe('any response', () => {
     );
   });
 });
+
+describe('a response in pieces', () => {
+  const KiB = 1024;
+  const outputOf = (bytes: number, i: number): OutputTensor =>
+    tensor({ name: `Y${i}`, datatype: 'UINT8', shape: [bytes], data: new Uint8Array(bytes).fill(i + 1) });
+
+  it.each([
+    ['one large output', [300 * KiB]],
+    ['large outputs around a small one', [64 * KiB, 10, 65 * KiB]],
+    ['a small output at its end', [64 * KiB, 64 * KiB - 1]],
+  ])('has the same bytes as in one, with %s, and copies only the small ones', (_, sizes) => {
+    for (const place of ['unary', 'streamFinal'] as const) {
+      const response = new RecordedResponse(sizes.map(outputOf), 'id-1', new Map([['key', 'value']]));
+      const message = new InferResponseMessage(response, place);
+      const large = sizes.filter((size) => size >= 64 * KiB);
+      expect(message.placedBytes).toBe(large.reduce((sum, size) => sum + size, 0));
+      const own = Buffer.alloc(5 + message.byteLength - message.placedBytes, 0xee);
+      const pieces = message.pieces(own, 5);
+      expect(response.releases).toBe(0);
+      const views = pieces.filter(({ buffer }) => buffer !== own.buffer);
+      expect(views.map(({ length }) => length)).toEqual(large);
+      const whole = Buffer.alloc(5 + message.byteLength, 0xee);
+      message.copy(whole, 5);
+      expect(Buffer.concat(pieces).equals(whole)).toBe(true);
+      message.discard();
+      expect(response.releases).toBe(1);
+    }
+  });
+
+  it('is copied whole where it shares its memory with others, or is small', () => {
+    const response = new RecordedResponse([outputOf(300 * KiB, 0)]);
+    expect(new InferResponseMessage(Object.assign(response, { isShared: true }), 'unary').placedBytes).toBe(0);
+    expect(new InferResponseMessage(new RecordedResponse([outputOf(60 * KiB, 0)]), 'unary').placedBytes).toBe(0);
+  });
+});

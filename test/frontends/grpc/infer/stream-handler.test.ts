@@ -269,10 +269,12 @@ describe('a caller who does not read', () => {
     await until(() => running.server.seen.length >= 60, 'requests up to the bound');
     await new Promise((resolve) => setTimeout(resolve, 200));
     expect(running.server.seen.length).toBeLessThan(100);
-    expect(running.server.unreleased).toBe(0);
+    // Those of the first 16 MiB are sent from where they lie; later ones are copied.
+    expect(running.server.unreleased).toBeLessThanOrEqual(17);
     stream.resume();
     expect((await ended).code).toBe(0);
     expect(messages).toHaveLength(total);
+    await until(() => running.server.unreleased === 0, 'the release of all responses');
   });
 
   it('has at most 1024 requests outstanding', async () => {

@@ -11,7 +11,7 @@ import type { GrpcConfig } from '../../../../server/server-config.ts';
 import type { Clock } from '../../../../time.ts';
 import type { CallHead } from './call-head.ts';
 import { prefixBytes } from './message-assembler.ts';
-import type { MessageMemory } from '../../../message-pool.ts';
+import { type MessageMemory, maxPooledBytes } from '../../../message-pool.ts';
 import type { InflatedMessage } from '../../../inflate.ts';
 import { adoptFor, type BudgetedCall, holdFor, releaseAllOf, releaseFor, reserveFor } from '../call-budget.ts';
 import { chooseEncoding, deflateMessage, type Encoding, inflateMessage } from '../compression.ts';
@@ -19,6 +19,12 @@ import type { OpenCalls } from '../open-calls.ts';
 import { statusCode, statusOf } from '../status.ts';
 import { headOf, trailersOf, trailersOnly } from './status-fields.ts';
 import type { CallContext, GrpcStatus, OutgoingMessage } from '../transport.ts';
+
+/**
+ * A client for which more than this waits gets copies: answers that are sent from where they lie would keep the slabs of
+ * a model for as long as it pleases the client.
+ */
+const maxPlacedWaitingBytes = 16 * 1024 * 1024;
 
 /** The parts that all calls of a transport share. */
 export interface Http2CallSurroundings {
@@ -103,9 +109,13 @@ export abstract class Http2Call implements CallContext, BudgetedCall, InferenceC
   }
 
   checkAnswer(bytes: number, requestBytes: number): void {
+    this.budget.checkAnswer(bytes, requestBytes, this.#waitingBytes);
+  }
+
+  /** Bytes that wait for this client. */
+  get #waitingBytes(): number {
     const { streams, writer } = this.stream.connection;
-    const waitingBytes = streams.heldBytes + writer.output.unsentBytes;
-    this.budget.checkAnswer(bytes, requestBytes, waitingBytes);
+    return streams.heldBytes + writer.output.unsentBytes;
   }
 
   abstract onData(bytes: Buffer, start: number, end: number): void;
@@ -186,9 +196,33 @@ export abstract class Http2Call implements CallContext, BudgetedCall, InferenceC
       if (onWritten !== null) this.stream.connection.writer.output.onWritten(onWritten);
       return;
     }
-    const bytes = Buffer.allocUnsafe(prefixBytes + byteLength);
-    this.#copy(message, bytes, 0);
-    this.stream.sendData(bytes, onWritten);
+    this.#sendPieces(message, onWritten);
+  }
+
+  /** Sends a message that does not fit a frame, in a block of the pool but for the contents that have a place. */
+  #sendPieces(message: OutgoingMessage, onWritten: (() => void) | null): void {
+    const { pool } = this.surroundings;
+    const { byteLength } = message;
+    const placedBytes = this.#waitingBytes > maxPlacedWaitingBytes ? 0 : (message.placedBytes ?? 0);
+    const ownBytes = prefixBytes + byteLength - placedBytes;
+    const block = ownBytes <= maxPooledBytes ? pool.take(ownBytes) : null;
+    const own = block === null ? pool.allocate(ownBytes) : block.subarray(0, ownBytes);
+    let pieces = [own];
+    if (placedBytes === 0) this.#copy(message, own, 0);
+    else {
+      own[0] = 0;
+      writeUint32(own, 1, byteLength);
+      try {
+        pieces = message.pieces?.(own, prefixBytes) ?? pieces;
+      } catch (error) {
+        this.#break(error);
+      }
+    }
+    // A connection that was broken releases at once.
+    this.stream.sendPieces(pieces, prefixBytes + byteLength, onWritten, () => {
+      if (block !== null) pool.giveBack(block);
+      if (placedBytes > 0) message.discard?.();
+    });
   }
 
   #copy(message: OutgoingMessage, target: Buffer, at: number): void {
@@ -199,12 +233,16 @@ export abstract class Http2Call implements CallContext, BudgetedCall, InferenceC
     } catch (error) {
       // A pooled chunk contains bytes for another client.
       target.fill(0, at, at + prefixBytes + message.byteLength);
-      // The frame is announced and cannot be taken back, so the connection is broken.
-      this.surroundings.logger.error({ method: this.#path, error }, 'an answer could not be written');
-      this.stream.connection.fail(new ConnectionError(errorCode.internalError, 'an answer could not be written'));
+      this.#break(error);
     } finally {
       message.discard?.();
     }
+  }
+
+  /** A frame is announced and cannot be taken back, so the connection is broken. */
+  #break(error: unknown): void {
+    this.surroundings.logger.error({ method: this.#path, error }, 'an answer could not be written');
+    this.stream.connection.fail(new ConnectionError(errorCode.internalError, 'an answer could not be written'));
   }
 
   /** Messages are sent in order, so each waits for the one before. Never rejects. */
