@@ -87,6 +87,7 @@ void BatchRunner::Run(Job* job) noexcept {
   }
   if (status.ok()) status = HasRoom(*job) ? CheckPrediction(job) : PlaceOutputs(job);
   if (!status.ok()) LeaveRoom(job);
+  if (plan_ != nullptr) plan_->ReleaseStrings();
   if (input_slab_.id >= 0) {
     std::vector<int32_t> dropped;
     input_pool_.Release(input_slab_.id, &dropped);
@@ -247,15 +248,15 @@ Result<std::vector<ort::OwnedValue>> BatchRunner::BoundOutputs() noexcept {
 
 Status BatchRunner::PlaceOutputs(Job* job) noexcept {
   auto values = BoundOutputs();
+  // Otherwise the binding would keep these tensors until the next run, and give them to it as if they were
+  // bound.
+  ort::g_api->ClearBoundOutputs(plan_->binding());
   if (!values.ok()) return std::move(values.status());
   size_t total = 0;
   NEREID_RETURN_IF_ERROR(placer_.Measure(values.value(), plan_->outputs(), job, &total));
   auto room = FindRoom(job, total);
   if (!room.ok()) return std::move(room.status());
   NEREID_RETURN_IF_ERROR(placer_.Copy(values.value(), plan_->outputs(), *job, room.value()));
-  // Otherwise the binding would keep these tensors until the next run, and give them to it as if they were
-  // bound.
-  ort::g_api->ClearBoundOutputs(plan_->binding());
   plan_->Learn(*session_, job->outputs, total);
   return {};
 }

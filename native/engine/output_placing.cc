@@ -7,6 +7,9 @@
 namespace nereid {
 namespace {
 
+/// Offsets of more strings than this are freed after their batch.
+constexpr size_t kMaxKeptOffsets = size_t{1} << 17;
+
 /// Reads the shape of a value; fails unless it is a tensor of the declared datatype.
 Status ReadShape(const ort::Value* value, const TensorSpec& spec, std::vector<int64_t>* shape,
                  size_t* count) {
@@ -66,6 +69,7 @@ Status OutputPlacer::Copy(std::span<const ort::OwnedValue> values, std::span<con
       std::memcpy(to, from, output.bytes);
     }
   }
+  if (string_offsets_.capacity() > kMaxKeptOffsets) std::vector<size_t>().swap(string_offsets_);
   return {};
 }
 

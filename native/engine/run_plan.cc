@@ -64,6 +64,7 @@ Status RunPlan::PlanInputs(const Session& session, const Job& job) {
     const auto bytes = TensorBytes(input.shape, width == 0 ? 1 : width);
     if (!bytes)
       return InvalidArgument("input '" + spec.name + "' has an impossible shape " + ShapeText(input.shape));
+    if (width == 0) has_string_inputs_ = true;
     inputs_.push_back({&spec, width == 0 ? 0 : static_cast<size_t>(*bytes), nullptr, nullptr});
   }
   for (size_t i = 0; i < specs.size(); i++) {
@@ -92,6 +93,15 @@ Status RunPlan::BindValue(size_t position, ort::OwnedValue value) noexcept {
   auto& input = inputs_[position];
   input.value = std::move(value);
   return FromOrt(ort::g_api->BindInput(binding_.get(), input.spec->name.c_str(), input.value.get()));
+}
+
+void RunPlan::ReleaseStrings() noexcept {
+  if (!has_string_inputs_) return;
+  ort::g_api->ClearBoundInputs(binding_.get());
+  for (auto& input : inputs_) {
+    input.bound = nullptr;
+    input.value.reset();
+  }
 }
 
 Status RunPlan::BindOutputsTo(std::byte* room) noexcept {

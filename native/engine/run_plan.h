@@ -53,6 +53,9 @@ class RunPlan {
   Status BindBytes(size_t position, std::span<const int64_t> shape, const std::byte* bytes) noexcept;
   /// Binds a tensor made elsewhere (strings).
   Status BindValue(size_t position, ort::OwnedValue value) noexcept;
+  /// Frees the tensors of strings after a run. They have 32 bytes per element, and the next batch of this
+  /// kind, which may never come, brings its own.
+  void ReleaseStrings() noexcept;
 
   /// Whether the shapes of the outputs are known, so that they can be bound to memory of `output_bytes()`.
   bool predicts() const noexcept { return predicts_; }
@@ -85,6 +88,7 @@ class RunPlan {
   // The tensors must outlive the binding's use of them.
   std::vector<PlannedInput> inputs_;
   std::vector<PlannedOutput> outputs_;
+  bool has_string_inputs_ = false;
   ort::OwnedIoBinding binding_;
   bool predicts_ = false;
   bool is_unproven_ = true;

@@ -176,6 +176,7 @@ using LogFunction = void (*)(void* param, int severity, const char* category, co
   X(137, BindOutput, Status*, IoBinding*, const char*, const Value*)                                       \
   X(138, BindOutputToDevice, Status*, IoBinding*, const char*, const MemoryInfo*)                          \
   X(140, GetBoundOutputValues, Status*, const IoBinding*, Allocator*, Value***, size_t*)                   \
+  X(141, ClearBoundInputs, void, IoBinding*)                                                               \
   X(142, ClearBoundOutputs, void, IoBinding*)                                                              \
   X(147, SetGlobalIntraOpNumThreads, Status*, ThreadingOptions*, int)                                      \
   X(148, SetGlobalInterOpNumThreads, Status*, ThreadingOptions*, int)                                      \
