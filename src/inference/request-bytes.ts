@@ -1,5 +1,7 @@
 /** The memory of a request apart from the message from which it was read. */
 
+import { elementCount } from '../tensor/shape.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import type { InferenceRequest, ParameterValue, RequestDraft } from './request.ts';
 
 /** Bytes of the objects for a tensor, an output or a parameter in V8, without their texts; rounded up. */
@@ -9,6 +11,9 @@ const parameterBytes = 96;
 const dimensionBytes = 8;
 /** Texts have two bytes per character where one of them is not Latin. */
 const characterBytes = 2;
+/** An element of a BYTES tensor in ONNX Runtime, beside its text, and in a request: its length. */
+const stringBytes = 32;
+const leastStringBytes = 4;
 /** Smaller buffers are parts of pooled ones. */
 const ownBufferBytes = 64 * 1024;
 
@@ -23,11 +28,19 @@ function decodedBytes(request: InferenceRequest): number {
   const { id, inputs, outputs, parameters } = request;
   let bytes = id.length * characterBytes + outputs.length * outputBytes;
   for (let i = 0; i < inputs.length; i++) {
-    bytes += tensorBytes + (inputs[i] as (typeof inputs)[number]).shape.length * dimensionBytes;
+    const input = inputs[i] as (typeof inputs)[number];
+    bytes += tensorBytes + input.shape.length * dimensionBytes;
+    if (input.datatype === 'BYTES') bytes += engineStringBytes(input);
   }
   for (let i = 0; i < outputs.length; i++) bytes += (outputs[i]?.name.length ?? 0) * characterBytes;
   if (parameters.size > 0) for (const [key, value] of parameters) bytes += parameterSize(key, value);
   return bytes;
+}
+
+/** What the engine will take for the elements of a BYTES tensor: eight times what the request has for empty ones. */
+function engineStringBytes({ data, shape }: Tensor): number {
+  const most = Math.floor(data.length / leastStringBytes);
+  return Math.min(elementCount(shape) ?? most, most) * stringBytes;
 }
 
 /** @param message Where the message lies: tensors that are views on it take nothing. */

@@ -23,7 +23,10 @@ export const requestLimits = {
   nameBytes: 4096,
   /** Bytes of an id, or of the text of one parameter. */
   textBytes: 1024 * 1024,
-  /** Bytes of the values of all parameters together, and of the members without a meaning in a JSON request. */
+  /**
+   * Bytes of the values of all parameters together, of the members without a meaning in a JSON request, and of the names
+   * and shapes of all inputs, as of all outputs.
+   */
   allTextBytes: 4 * 1024 * 1024,
   /** Characters of one number in JSON: the nearest double is decided long before. */
   numberCharacters: 1024,
@@ -35,6 +38,23 @@ export const tooMany = (what: string, limit: number): InferenceError =>
 
 export const tooLong = (what: string, limit: number): InferenceError =>
   invalidArgument(`${what} is longer than ${limit} bytes`);
+
+/** A dimension in memory. */
+const dimensionBytes = 8;
+
+/**
+ * Counts the names and shapes of the tensors of a request.
+ *
+ * @param before of those that were read already.
+ * @returns with this one.
+ */
+export function describedBytes(before: number, name: string, rank: number, what: 'inputs' | 'outputs'): number {
+  const bytes = before + name.length + rank * dimensionBytes;
+  if (bytes > requestLimits.allTextBytes) {
+    throw tooLong(`the text of all names and shapes of the ${what}`, requestLimits.allTextBytes);
+  }
+  return bytes;
+}
 
 const maxShown = 256;
 

@@ -34,6 +34,14 @@ describe('memory of a request besides its message', () => {
     expect(draft.heldBytes).toBeLessThan(message.byteLength + 1000);
   });
 
+  it('counts what the engine needs for each element of BYTES, and no more than the data can have', () => {
+    const strings = (count: number, ...shape: number[]) =>
+      ({ name: 'IN', datatype: 'BYTES', shape, data: new Uint8Array(message, 0, 4 * count) }) as const;
+    expect(bytesOf({ inputs: [strings(1000, 10, 100)] })).toBeGreaterThanOrEqual(32_000);
+    expect(bytesOf({ inputs: [strings(1000, 10)] })).toBeLessThan(2000);
+    expect(bytesOf({ inputs: [strings(10, 2 ** 40, 2 ** 40)] })).toBeLessThan(2000);
+  });
+
   it('counts the id, requested outputs and parameters', () => {
     const nothing = bytesOf({});
     expect(bytesOf({ id: 'x'.repeat(50_000) })).toBeGreaterThanOrEqual(nothing + 50_000);

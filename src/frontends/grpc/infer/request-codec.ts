@@ -7,7 +7,7 @@
 import { invalidArgument } from '../../../errors.ts';
 import { type InferenceRequest, RequestDraft, type RequestedOutput } from '../../../inference/request.ts';
 import { countHeldBytes } from '../../../inference/request-bytes.ts';
-import { requestLimits, tooMany } from '../../../inference/request-limits.ts';
+import { describedBytes, requestLimits, tooMany } from '../../../inference/request-limits.ts';
 import { forwardHeader } from '../../v2/parameters.ts';
 import { refuseRepeated } from '../../v2/repeated-names.ts';
 import type { ForwardedHeader } from './forwarded-headers.ts';
@@ -40,6 +40,8 @@ function decodeUpToContents(
   if (forwarded !== null) for (const [key, value] of forwarded) forwardHeader(request, key, value);
   let parameterCount = 0;
   let outputs: RequestedOutput[] | null = null;
+  let inputTextBytes = 0;
+  let outputTextBytes = 0;
   let typedName: string | null = null;
   let isRawSeen = false;
   let awaiting = 0;
@@ -69,13 +71,17 @@ function decodeUpToContents(
         const input = readInput(reader, request.modelName, later);
         if (input.data !== rawAwaited) typedName ??= input.name;
         inputs.push(input);
+        inputTextBytes = describedBytes(inputTextBytes, input.name, input.shape.length, 'inputs');
         break;
       }
-      case 0x32:
+      case 0x32: {
         outputs ??= [];
         if (outputs.length === requestLimits.tensors) throw tooMany('outputs', requestLimits.tensors);
-        outputs.push(readRequestedOutput(reader));
+        const output = readRequestedOutput(reader);
+        outputs.push(output);
+        outputTextBytes = describedBytes(outputTextBytes, output.name, 0, 'outputs');
         break;
+      }
       case 0x3a: {
         isRawSeen = true;
         const raw = reader.readBytes();

@@ -2,7 +2,7 @@
 
 import { type InferenceError, invalidArgument, notFound } from '../../../errors.ts';
 import { TensorParameters } from '../../../inference/request-fields.ts';
-import { requestLimits, shownName, tooMany } from '../../../inference/request-limits.ts';
+import { describedBytes, requestLimits, shownName, tooMany } from '../../../inference/request-limits.ts';
 import { type Datatype, datatypeNames, datatypeOf, datatypes } from '../../../tensor/datatype.ts';
 import { elementCount, type Shape, shapeText } from '../../../tensor/shape.ts';
 import type { Tensor } from '../../../tensor/tensor.ts';
@@ -64,6 +64,8 @@ export class InputProgress {
   readonly binary: BinaryPart;
   /** The position after the last complete input; -1 before the first. */
   at = -1;
+  /** Of the names and shapes of complete inputs. */
+  textBytes = 0;
 
   constructor(binary: BinaryPart) {
     this.binary = binary;
@@ -78,6 +80,7 @@ export function readInputs(
   progress: InputProgress | null,
 ): Tensor[] {
   const inputs = progress === null ? [] : progress.inputs;
+  let textBytes = progress === null ? 0 : progress.textBytes;
   let more: boolean;
   if (progress === null || progress.at < 0) more = reader.firstElement('inputs');
   else {
@@ -87,9 +90,12 @@ export function readInputs(
   for (; more; more = reader.nextElement()) {
     if (inputs.length === requestLimits.tensors) throw tooMany('inputs', requestLimits.tensors);
     const { at } = reader;
-    inputs.push(readInput(reader, binary, maxInputBytes, progress === null ? null : progress.slices));
+    const input = readInput(reader, binary, maxInputBytes, progress === null ? null : progress.slices);
+    inputs.push(input);
+    textBytes = describedBytes(textBytes, input.name, input.shape.length, 'inputs');
     if (progress === null) continue;
     progress.at = reader.at;
+    progress.textBytes = textBytes;
     progress.slices.charge(reader.at - at);
   }
   return inputs;

@@ -3,7 +3,7 @@
 import { type InferenceError, invalidArgument, notFound } from '../../../errors.ts';
 import type { RequestedOutput } from '../../../inference/request.ts';
 import { TensorParameters } from '../../../inference/request-fields.ts';
-import { requestLimits, shownName, tooMany } from '../../../inference/request-limits.ts';
+import { describedBytes, requestLimits, shownName, tooMany } from '../../../inference/request-limits.ts';
 import { readName, readOutputParameters } from './request-parameters.ts';
 import { missingMember, repeatedMember } from '../json/errors.ts';
 import type { JsonReader } from '../json/reader.ts';
@@ -25,10 +25,12 @@ export const allOutputs: RequestedOutputs = { requested: [], binaryNames: noName
 export function readOutputs(reader: JsonReader): RequestedOutputs {
   const requested: RequestedOutput[] = [];
   let binaryNames: Set<string> | null = null;
+  let textBytes = 0;
   for (let more = reader.firstElement('outputs'); more; more = reader.nextElement()) {
     const { name, classificationCount, isBinary } = readOutput(reader);
     if (requested.length === requestLimits.tensors) throw tooMany('outputs', requestLimits.tensors);
     requested.push({ name, classificationCount });
+    textBytes = describedBytes(textBytes, name, 0, 'outputs');
     if (isBinary) {
       binaryNames ??= new Set();
       binaryNames.add(name);

@@ -468,3 +468,23 @@ describe('against protobufjs', () => {
     );
   });
 });
+
+describe('a request with long names and many dimensions', () => {
+  const long = 'n'.repeat(4090);
+
+  it('is refused as soon as the names and shapes of its inputs are too long together', () => {
+    const named = Array.from({ length: 1030 }, (_, i) => ({ ...input, name: `${long}${i}` }));
+    expect(refusal(encodeRequest({ model_name: 'm', inputs: named })).message).toContain(
+      'names and shapes of the inputs is longer than 4194304 bytes',
+    );
+    const shape = new Array<number>(128).fill(1);
+    const shaped = Array.from({ length: 4200 }, (_, i) => ({ ...input, name: `X${i}`, shape }));
+    expect(refusal(encodeRequest({ model_name: 'm', inputs: shaped })).message).toContain('shapes of the inputs');
+  });
+
+  it('is refused when the names of its outputs are too long together', () => {
+    const outputs = Array.from({ length: 1030 }, (_, i) => ({ name: `${long}${i}` }));
+    expect(refusal(encodeRequest({ ...good, outputs })).message).toContain('shapes of the outputs');
+    expect(decode(encodeRequest({ ...good, outputs: outputs.slice(0, 1000) })).outputs.length).toBe(1000);
+  });
+});

@@ -95,6 +95,17 @@ describe('a request', () => {
       request('', input.replace('X', 'X'.repeat(nameBytes + 1))),
       `'name' is longer than ${nameBytes}`,
     ],
+    'bytes in the names and shapes of inputs': [
+      request(
+        '',
+        list(200, (i) => input.replace('X', `X${i}`).replace('[1]', `[${list(rank, () => '1')}]`)),
+      ),
+      'names and shapes of the inputs is longer than',
+    ],
+    'bytes in the names of outputs': [
+      request(`,"outputs":[${list(1100, (i) => `{"name":"${'Y'.repeat(nameBytes - 4)}${i}"}`)}]`),
+      'names and shapes of the outputs is longer than',
+    ],
     'bytes in a datatype': [request('', input.replace('INT64', 'I'.repeat(nameBytes + 1))), `'datatype' is longer`],
     'bytes in its id': [request(`,"id":"${'i'.repeat(textBytes + 1)}"`), `is longer than ${textBytes} bytes`],
     'bytes in the name of a member': [
