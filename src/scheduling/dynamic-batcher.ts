@@ -177,7 +177,7 @@ export class DynamicBatcher implements ElasticScheduler, RequestOwner {
   #afterArrival(expiresAtMs: number, nowMs: number): void {
     const when = this.#parts.policy.arrived(this.#queue, this.#dispatcher, nowMs);
     if (when === 'now') {
-      this.#pump();
+      this.#pump(nowMs);
     } else if (when === 'later') {
       this.#expiryTimer.wakeBy(expiresAtMs);
     } else if (!this.#isPumpDue) {
@@ -191,15 +191,21 @@ export class DynamicBatcher implements ElasticScheduler, RequestOwner {
     this.#pump();
   };
 
-  /** Refuses expired requests, starts batches, and sets the timers for the rest. */
-  #pump(): void {
+  /**
+   * Refuses expired requests, starts batches, and sets the timers for the rest.
+   *
+   * @param nowMs null where the caller has not just read the clock
+   */
+  #pump(nowMs: number | null = null): void {
     // A run that ends before `start` returns calls this again; then the running loop below continues.
     if (this.#isPumping) return;
-    this.#isPumping = true;
-    try {
-      this.#startBatches();
-    } finally {
-      this.#isPumping = false;
+    if (this.#queue.length > 0) {
+      this.#isPumping = true;
+      try {
+        this.#startBatches(nowMs ?? this.#parts.clock.now());
+      } finally {
+        this.#isPumping = false;
+      }
     }
     if (this.#queue.length === 0) {
       this.#delayTimer.stop();
@@ -209,9 +215,9 @@ export class DynamicBatcher implements ElasticScheduler, RequestOwner {
     }
   }
 
-  #startBatches(): void {
+  #startBatches(beginMs: number): void {
     const { clock, policy } = this.#parts;
-    let nowMs = clock.now();
+    let nowMs = beginMs;
     this.#expire(nowMs);
     while (this.#queue.length > 0) {
       const decision = policy.decide(this.#queue, this.#dispatcher, nowMs);
@@ -221,6 +227,7 @@ export class DynamicBatcher implements ElasticScheduler, RequestOwner {
         const instance = this.#dispatcher.claim();
         if (instance === null) return;
         this.#dispatcher.start(instance, this.#queue.take(decision.requestCount), decision.closedBy, nowMs);
+        if (this.#queue.length === 0) return;
         nowMs = clock.now();
         this.#expire(nowMs);
       } else {
