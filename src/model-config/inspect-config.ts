@@ -64,7 +64,8 @@ export function faultsWithoutModel(query: ConfigQuery): readonly string[] {
 
 /** The signature of a model that the configuration fits. */
 function declaredSignature(message: ConfigMessage): ModelSignature {
-  const isBatching = (message.max_batch_size ?? 0) > 0;
+  // A negative size is a fault of its own, of a configuration that means to batch.
+  const isBatching = (message.max_batch_size ?? 0) !== 0;
   const { control_input: controls = [], state: states = [] } = message.sequence_batching ?? {};
   const inputs = [
     ...(message.input ?? []).map((input) => declaredTensor(input, isBatching)),
@@ -93,10 +94,11 @@ function declaredSignature(message: ConfigMessage): ModelSignature {
 
 function declaredTensor(entry: ModelInput | ModelOutput, isBatching: boolean): TensorSpec {
   const written = (entry.reshape === undefined ? entry.dims : entry.reshape.shape)?.map(Number) ?? [];
-  // Impossible extents are a fault of the configuration, so the made-up signature must not contain them.
-  const dims = written.map((extent) => (extent > 0 ? extent : -1));
-  const shape = isBatching ? [-1, ...dims] : dims;
-  return { ...tensor(entry.name, entry.data_type), shape, dimNames: shape.map(() => '') };
+  const anyShape = tensor(entry.name, entry.data_type);
+  // Impossible extents are a fault of their own: any shape fits them.
+  if (written.some((extent) => extent < -1 || extent === 0)) return anyShape;
+  const shape = isBatching ? [-1, ...written] : written;
+  return { ...anyShape, shape, dimNames: shape.map(() => '') };
 }
 
 /** `optional` comes from the configuration. */
@@ -119,5 +121,10 @@ function controlType({ control = [] }: ModelSequenceBatchingControlInput): DataT
   return undefined;
 }
 
+/** A name that is given twice is a fault of its own: any shape fits it. */
 const firstOfEachName = (specs: readonly TensorSpec[]): readonly TensorSpec[] =>
-  specs.filter((spec) => tensorNamed(specs, spec.name) === spec);
+  specs
+    .filter((spec) => tensorNamed(specs, spec.name) === spec)
+    .map((spec) =>
+      specs.some((other) => other.name === spec.name && other !== spec) ? { ...spec, shape: null } : spec,
+    );

@@ -83,13 +83,9 @@ describe('resolving a configuration', () => {
     expect(configJson(config.message)).toContain('"default_timeout_microseconds":18446744073709551615');
   });
 
-  it('refuses a delay that no caller would wait for', () => {
-    expect(() => resolve('dynamic_batching { max_queue_delay_microseconds: 60000001 }')).toThrow(
-      'max_queue_delay_microseconds must be at most 60000000 (a minute)',
-    );
-    expect(
-      resolve('dynamic_batching { max_queue_delay_microseconds: 60000000 }').dynamicBatching?.maxQueueDelayUs,
-    ).toBe(60e6);
+  it('takes the longest delay there is', () => {
+    const config = resolve('dynamic_batching { max_queue_delay_microseconds: 18446744073709551615 }');
+    expect(config.dynamicBatching?.maxQueueDelayUs).toBe(2 ** 64);
   });
 
   it.each([
