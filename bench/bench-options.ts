@@ -59,6 +59,7 @@ const usualOf: Readonly<Record<string, typeof usual>> = {
   gpu: { rounds: '1', seconds: '1' },
   reload: { rounds: '1', seconds: '3' },
   regression: { rounds: '3', seconds: '1' },
+  tensors: { rounds: '3', seconds: '1' },
   states: { rounds: '5', seconds: '4' },
 };
 

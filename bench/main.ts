@@ -13,6 +13,7 @@ import { benchRegression } from './regression.ts';
 import { benchReload } from './reload.ts';
 import { benchServing } from './serving.ts';
 import { benchStates } from './states.ts';
+import { benchTensors } from './tensors.ts';
 import { benchThreads } from './threads.ts';
 
 const usage = `npm run bench                          serving, then compute
@@ -20,6 +21,7 @@ npm run bench -- serving               CPU us per request, req/s, p50 and p99 ov
 npm run bench -- compute               a compute-bound model against a bare C++ loop over ONNX Runtime
 npm run bench -- frontends             gRPC transports alone: ours, grpc-js and C++ grpc++, all echoing
 npm run bench -- path                  the whole path: ours, ours over grpc-js, C++ grpc++ with ONNX Runtime
+npm run bench -- tensors [--before=FOLDER]    256 KiB, 4 and 16 MiB out and in: gRPC and C++, HTTP and node:http
 npm run bench -- threads               one, two, four … frontend threads, nothing pinned
 npm run bench -- gpu                   models on a GPU against a bare C++ loop over ONNX Runtime there
 npm run bench -- reload                latency of a model while another is loaded and unloaded
@@ -68,6 +70,9 @@ export async function main(args: readonly string[]): Promise<number> {
       return 0;
     case 'states':
       await benchStates(command);
+      return 0;
+    case 'tensors':
+      await benchTensors(command);
       return 0;
     case 'threads':
       await benchThreads(command);

@@ -1,0 +1,134 @@
+/**
+ * `tensors`: large tensors out and in over both protocols. gRPC beside the C++ server of the peers, HTTP beside bare
+ * `node:http`, measured in turn; with `--before` also beside an earlier build.
+ */
+
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import type { BenchCommand } from './bench-options.ts';
+import { metricsOf } from './contest.ts';
+import { assertAnswered } from './load/answered-load.ts';
+import { Generator } from './load/generator.ts';
+import type { LoadPlan, Protocol } from './load/load-plan.ts';
+import { ModelFolder } from './models/model-folder.ts';
+import { type Direction, tensorCases, tensorModel, tensorSizes } from './models/tensor-models.ts';
+import { serverMain } from './paths.ts';
+import { AnnouncedProcess, buildPeers } from './process/announced-process.ts';
+import { choosePlacement } from './process/cpu-pinning.ts';
+import { machineBusyShare } from './process/machine-load.ts';
+import { ServedProcess } from './process/served-process.ts';
+import { comparedRows, type Metrics } from './ratios.ts';
+import { publish } from './report.ts';
+
+const warmUpMs = 500;
+const connections = 4;
+const now = 'now';
+const anchors: Readonly<Record<Protocol, string>> = { grpc: 'C++ grpc++', http: 'bare node:http' };
+
+interface Contender {
+  readonly name: string;
+  readonly pid: number;
+  readonly port: number;
+}
+
+interface Case {
+  readonly name: string;
+  readonly protocol: Protocol;
+  readonly direction: Direction;
+  readonly bytes: number;
+  readonly contenders: readonly Contender[];
+}
+
+async function measure(each: Case, contender: Contender, generator: Generator, windowMs: number): Promise<Metrics> {
+  const { name, protocol, direction, bytes } = each;
+  // Bare node:http gives zeros.
+  const isCompared = contender.name !== anchors.http;
+  const cases = tensorCases(direction, bytes).map((one) => (isCompared ? one : { ...one, expected: null }));
+  const plan: LoadPlan = {
+    protocol,
+    port: contender.port,
+    connections,
+    outstanding: 1,
+    cases,
+    checkEvery: 64,
+    tolerance: 0,
+    warmUpMs,
+    windowMs,
+    maxRequests: Number.MAX_SAFE_INTEGER,
+    measuredPid: contender.pid,
+  };
+  const result = await generator.run(plan);
+  assertAnswered(result, `${name}, ${contender.name}`);
+  return { ...metricsOf(result), 'p99 / p50': result.p99Us / result.p50Us };
+}
+
+export async function benchTensors(command: BenchCommand): Promise<void> {
+  const busyBefore = await machineBusyShare();
+  const placement = choosePlacement();
+  const { measuredCpu } = placement;
+  const repository = new ModelFolder();
+  const servers: { stop(): Promise<unknown> }[] = [];
+  const enter = async <Server extends { stop(): Promise<unknown> }>(starting: Promise<Server>): Promise<Server> => {
+    const server = await starting;
+    servers.push(server);
+    return server;
+  };
+  const generator = new Generator(placement.loadCpu);
+  try {
+    const wanted = tensorSizes.flatMap(([size, bytes]) =>
+      (['out', 'in'] as const).map((direction) => {
+        const file = repository.add(tensorModel(direction, bytes));
+        return { size, bytes, direction, file };
+      }),
+    );
+    const whyNot = buildPeers();
+    if (whyNot !== null) console.log(`tensors: without ${anchors.grpc}, which cannot be built: ${whyNot}`);
+    const nereid = (main: string) =>
+      enter(ServedProcess.nereid(repository.path, measuredCpu, ['--log-info=false', ...command.serverFlags], [], main));
+    const builds = [{ name: now, server: await nereid(serverMain) }];
+    if (command.before !== '') {
+      builds.push({ name: 'before', server: await nereid(join(command.before, 'dist/main.js')) });
+    }
+    const bareFile = fileURLToPath(new URL('./process/bare-http-server.js', import.meta.url));
+    const bare = await enter(ServedProcess.program(bareFile, measuredCpu));
+    const cases: Case[] = [];
+    for (const { size, bytes, direction, file } of wanted) {
+      for (const protocol of ['grpc', 'http'] as const) {
+        const name = `${protocol} ${direction} ${size}`;
+        if (!name.includes(command.only)) continue;
+        const contenders: Contender[] = builds.map(({ name: build, server }) => ({
+          name: build,
+          pid: server.pid,
+          port: protocol === 'grpc' ? server.grpcPort : server.httpPort,
+        }));
+        if (protocol === 'http') contenders.push({ name: anchors.http, pid: bare.pid, port: bare.httpPort });
+        else if (whyNot === null) {
+          const { pid, grpcPort } = await enter(AnnouncedProcess.grpcppOnnx(file, measuredCpu));
+          contenders.push({ name: anchors.grpc, pid, port: grpcPort });
+        }
+        cases.push({ name, protocol, direction, bytes, contenders });
+      }
+    }
+    const measured = cases.map(
+      ({ contenders }) => new Map<string, Metrics[]>(contenders.map(({ name }) => [name, []])),
+    );
+    for (let round = 0; round < command.rounds; round += 1) {
+      for (const [i, each] of cases.entries()) {
+        for (const contender of each.contenders) {
+          measured[i].get(contender.name)?.push(await measure(each, contender, generator, command.windowMs));
+        }
+      }
+      console.error(`tensors: round ${round + 1} of ${command.rounds}`);
+    }
+    const rows = cases.flatMap(({ name, protocol }, i) =>
+      comparedRows(measured[i], name, anchors[protocol], { 'CPU / anchor': 'CPU us/req' }),
+    );
+    const settings = { rounds: command.rounds, secondsPerRound: command.windowMs / 1000 };
+    publish('tensors', { ...settings, busyBefore: Number(busyBefore.toFixed(2)), placement: placement.text }, rows);
+  } finally {
+    generator.close();
+    for (const server of servers) await server.stop();
+    repository.remove();
+  }
+}
