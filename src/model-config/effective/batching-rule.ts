@@ -92,11 +92,12 @@ function spokenName(tensor: TensorSpec, index: number): string {
 
 /**
  * Names that exporters generate for dimensions: unk__12 (tf2onnx, onnx), DynamicDimension.3 (Paddle),
- * Gemmoutput_dim_0, x_dynamic_axes_1, var_0, s77 (PyTorch), Gemm_o0__d0 (ONNX Runtime), x_dim0, axis_2, sym_1, ?.
+ * Gemmoutput_dim_0, x_dynamic_axes_1, var_0, s77 (PyTorch), Gemm_o0__d0 (ONNX Runtime), x_dim0, x_axis_0, axis_2,
+ * dynamic_dim, dim_param_0, anonymous_1, sym_1, ?.
  * Two of them that differ may well be the same extent.
  */
 const generatedName =
-  /^((unk|unknown|unnamed|none|dynamic|dyn|dynamic_?axis|dynamic_?axes|dim|dimension|axis|axes|var|sym|symbol|symbolic|s|d|arg|input|output|tensor|x|y)?[_.-]*\d*|(p2o\.)?DynamicDimension\.\d+|.*_dim_?\d+|.*_dynamic_ax[ie]s_?\d*|.*_o\d+__d\d+|none|\?|-1)$/i;
+  /^((unk|unknown|unnamed|anonymous|none|dynamic|dyn|free|flexible|((unknown|unnamed|anonymous|symbolic|dynamic|dyn|free|flexible)_?)?(axis|axes|dim|dimension|shape|size)|dim_?param|var|sym|symbol|symbolic|s|d|arg|input|output|tensor|x|y)?[_.-]*\d*|(p2o\.)?DynamicDimension\.\d+|.*_dim_?\d+|.*_ax[ie]s_?\d+|.*_dynamic_ax[ie]s|.*_o\d+__d\d+|\?|-1)$/i;
 
 /**
  * Exporters name a dimension that an operator creates after the operator. With these operators the extent depends on
