@@ -26,9 +26,19 @@ interface Waiting {
   readonly reject: (error: InferenceError) => void;
 }
 
+/**
+ * Queries of one thread that are not answered. A port hands over all its messages in one turn of the event loop, so
+ * without a limit a flood of queries would keep the scheduling thread from its requests for seconds.
+ */
+const maxOpenQueries = 16;
+
 export class ControlCaller {
   readonly #port: MessagePort;
   readonly #waiting = new Map<number, Waiting>();
+  /** Starts of queries beyond the limit, from `#nextQuery` on. */
+  #queries: (() => void)[] = [];
+  #nextQuery = 0;
+  #openQueries = 0;
   #nextId = 0;
 
   constructor(port: MessagePort) {
@@ -41,6 +51,36 @@ export class ControlCaller {
       if (this.#waiting.size === 0) port.unref();
     });
     port.unref();
+  }
+
+  /** As `method`, for calls that are answered soon and that clients may send in any number. */
+  query<Name extends ControlMethod>(method: Name): InferenceServer[Name] {
+    const call = this.method(method) as unknown as Verb;
+    const query = async (...parameters: unknown[]): Promise<unknown> => {
+      if (this.#openQueries < maxOpenQueries) this.#openQueries++;
+      else await new Promise<void>((resolve) => this.#queries.push(resolve));
+      try {
+        return await call(...parameters);
+      } finally {
+        this.#queryEnded();
+      }
+    };
+    return query as unknown as InferenceServer[Name];
+  }
+
+  /** The next query that waits takes the place of the one that has ended. */
+  #queryEnded(): void {
+    const start = this.#queries[this.#nextQuery];
+    if (start === undefined) {
+      this.#openQueries--;
+      return;
+    }
+    this.#nextQuery++;
+    if (this.#nextQuery === this.#queries.length || this.#nextQuery > 1024) {
+      this.#queries = this.#queries.slice(this.#nextQuery);
+      this.#nextQuery = 0;
+    }
+    start();
   }
 
   /** The method of the other thread's server. */

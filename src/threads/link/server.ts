@@ -103,12 +103,12 @@ export class LinkServer implements InferenceServer {
     this.findModel = control.method('findModel');
     this.isLive = sharingAnswers(control.method('isLive'));
     this.isReady = sharingAnswers(control.method('isReady'));
-    this.isModelReady = control.method('isModelReady');
-    this.serverMetadata = control.method('serverMetadata');
-    this.modelMetadata = control.method('modelMetadata');
-    this.modelConfig = control.method('modelConfig');
-    this.modelStatistics = control.method('modelStatistics');
-    this.repositoryIndex = control.method('repositoryIndex');
+    this.isModelReady = control.query('isModelReady');
+    this.serverMetadata = control.query('serverMetadata');
+    this.modelMetadata = control.query('modelMetadata');
+    this.modelConfig = control.query('modelConfig');
+    this.modelStatistics = control.query('modelStatistics');
+    this.repositoryIndex = control.query('repositoryIndex');
     this.loadModel = control.method('loadModel');
     this.unloadModel = control.method('unloadModel');
   }

@@ -133,6 +133,33 @@ describe('the control plane over a link', () => {
     expect(await link.server.isLive()).toBe(true);
   });
 
+  it('brings a flood of queries a few at a time, and other calls at once', async () => {
+    const asked: string[] = [];
+    const waiting: (() => void)[] = [];
+    let most = 0;
+    link.fake.isModelReady = (name) => {
+      asked.push(name);
+      most = Math.max(most, asked.length - answered);
+      return new Promise((resolve, reject) => {
+        waiting.push(() => (Number(name) % 3 === 0 ? reject(unavailable(name)) : resolve(true)));
+      });
+    };
+    let answered = 0;
+    const names = Array.from({ length: 200 }, (_, i) => String(i));
+    const settled = Promise.allSettled(names.map((name) => link.server.isModelReady(name, '')));
+    expect(await link.server.isLive()).toBe(true);
+    while (answered < names.length) {
+      while (waiting.length === 0) await link.settle();
+      for (const answer of waiting.splice(0)) {
+        answered++;
+        answer();
+      }
+    }
+    expect((await settled).filter(({ status }) => status === 'rejected').length).toBe(67);
+    expect(asked).toEqual(names);
+    expect(most).toBeLessThanOrEqual(32);
+  });
+
   it('gives each call its own answer, in any order', async () => {
     const waiting: (() => void)[] = [];
     link.fake.isModelReady = (name) =>
