@@ -6,6 +6,7 @@ import { datatypeOfOnnxCode } from '../tensor/datatype.ts';
 import type { OpenableModel } from './openable-model.ts';
 import type { NativeSignature, NativeTensorSpec } from './native.ts';
 import type { DeclaredValue } from './onnx-file/declared-value.ts';
+import { sharedScaleOperator } from './shared-scale.ts';
 
 interface JoinedSignature {
   readonly signature: ModelSignature;
@@ -29,6 +30,7 @@ export function joinSignature(native: NativeSignature, source: OpenableModel): J
     description: native.description,
     modelVersion: native.modelVersion,
     metadata: new Map(native.metadata),
+    sharedScale: sharedScaleOperator(facts?.operators ?? new Set()),
   };
   return { signature, nativeInputs: Int32Array.from(order) };
 }

@@ -14,5 +14,7 @@ export function batchingText({
   }
   const kind = dynamicBatching === null ? 'batches of one request' : 'dynamic batching';
   const source = batching.isImplied ? " (the server's default; max_batch_size in config.pbtxt overrides)" : '';
-  return `${kind}, up to ${maxBatchSize} ${maxBatchSize === 1 ? 'row' : 'rows'}${source}`;
+  const alone =
+    batching.aloneReason === '' ? '' : `: ${batching.aloneReason}; dynamic_batching { } in config.pbtxt overrides`;
+  return `${kind}, up to ${maxBatchSize} ${maxBatchSize === 1 ? 'row' : 'rows'}${source}${alone}`;
 }

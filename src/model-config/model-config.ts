@@ -124,6 +124,8 @@ export interface BatchingDecision {
   readonly reason: string;
   /** Whether `max_batch_size` in the configuration would make it batch. */
   readonly isCurable: boolean;
+  /** Why requests do not share a batch although the model batches, a sentence about the model; '' when they may. */
+  readonly aloneReason: string;
 }
 
 export interface ModelConfig {

@@ -46,4 +46,9 @@ export interface ModelSignature {
   readonly modelVersion: number;
   /** metadata_props of the model. */
   readonly metadata: ReadonlyMap<string, string>;
+  /**
+   * An operator that quantizes with a scale taken from all rows of a batch, so that a request's answer depends on the
+   * others in its batch; absent for none.
+   */
+  readonly sharedScale?: string | undefined;
 }

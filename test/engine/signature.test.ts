@@ -52,10 +52,24 @@ describe('the signature of a model', () => {
       modelVersion: 7,
       graphName: 'the_graph',
     });
+    expect(signature.sharedScale).toBeUndefined();
     expect([...signature.metadata].sort()).toEqual([
       ['author', 'a'],
       ['empty', ''],
     ]);
+  });
+
+  it('names the operator that takes a scale from all rows', async () => {
+    const bytes = model({
+      nodes: [
+        node('DynamicQuantizeLinear', ['x'], ['q', 'scale', 'zero']),
+        node('DequantizeLinear', ['q', 'scale', 'zero'], ['y']),
+      ],
+      inputs: [valueInfo('x', tensorType(elem.float, ['batch', 4]))],
+      outputs: [valueInfo('y', tensorType(elem.float, ['batch', 4]))],
+    });
+    const signature = await engine.inspect(folder.write('quantized.onnx', bytes));
+    expect(signature.sharedScale).toBe('DynamicQuantizeLinear');
   });
 
   it('has the declared shape of an output that its operator makes with another rank, and says that it is disputed', async () => {

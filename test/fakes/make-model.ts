@@ -74,7 +74,7 @@ export const modelConfig = (rest: Partial<ModelConfig> = {}): ModelConfig => ({
   parameters: new Map(),
   histogramBuckets: new Map(),
   message: {},
-  batching: { isImplied: false, reason: '', isCurable: true },
+  batching: { isImplied: false, reason: '', isCurable: true, aloneReason: '' },
   ignoredFields: [],
   ...rest,
 });

@@ -1,7 +1,8 @@
 /**
  * Completes a configuration from the folder (names) and from the model file (inputs, outputs, batching), as Triton's
  * auto-complete does. Differences: a written `max_batch_size: 0` stays 0; whether
- * a model batches is judged by `batching-rule.ts`; a side listed with full shapes means a model that does not batch.
+ * a model batches is judged by `batching-rule.ts`; a side listed with full shapes means a model that does not batch; the
+ * requests of a dynamically quantized model do not share batches.
  */
 
 import { datatypes } from '../../tensor/datatype.ts';
@@ -57,7 +58,8 @@ export function completeFromSignature(
   if (!listsOutputs) {
     complete = withFields(complete, { output: signature.outputs.map((output) => tensorMessage(output, isBatching)) });
   }
-  if (maxBatchSize > 1 && schedulingChoices.every((choice) => message[choice] === undefined)) {
+  const isUndecided = schedulingChoices.every((choice) => message[choice] === undefined);
+  if (maxBatchSize > 1 && isUndecided && signature.sharedScale === undefined) {
     complete = withFields(complete, { dynamic_batching: newMessage({}) });
   }
   return complete;
@@ -109,14 +111,21 @@ export function decideBatching(
 ): BatchingDecision {
   const isWritten = written.max_batch_size !== undefined;
   const isCurable = canBatch(signature).batches;
-  if ((complete.max_batch_size ?? 0) > 0) return { isImplied: !isWritten, reason: '', isCurable };
+  if ((complete.max_batch_size ?? 0) > 0) {
+    return { isImplied: !isWritten, reason: '', isCurable, aloneReason: aloneReason(complete, signature) };
+  }
   const { input: inputs = [], output: outputs = [] } = written;
   // A configuration that lists everything is not completed; then max_batch_size is protobuf's default, 0.
   const isSilent = !isWritten && complete.max_batch_size === undefined;
   const reason = isWritten || isSilent ? '' : impliedReason(signature, { inputs, outputs });
-  if (reason !== '') return { isImplied: false, reason, isCurable };
+  if (reason !== '') return { isImplied: false, reason, isCurable, aloneReason: '' };
   const said = isWritten ? 'max_batch_size is 0' : 'the configuration has no max_batch_size';
-  return { isImplied: false, reason: said, isCurable };
+  return { isImplied: false, reason: said, isCurable, aloneReason: '' };
+}
+
+function aloneReason({ dynamic_batching: batching }: ConfigMessage, { sharedScale }: ModelSignature): string {
+  if (batching !== undefined || sharedScale === undefined) return '';
+  return `${sharedScale} takes one scale from all rows of a batch`;
 }
 
 function hasFullRank(

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { batchingText } from '../../../src/model-config/batching-text.ts';
 import { addSub, addSubIo, cpuSettings, problemOf, resolve, signature, tensor } from '../signatures.ts';
 
 const fixed = signature([tensor('x', [1, 4])], [tensor('y', [1, 4])]);
@@ -35,6 +36,20 @@ describe('auto-complete', () => {
     const single = resolve(null, addSub, { ...cpuSettings, defaultMaxBatchSize: 1 });
     expect([single.maxBatchSize, single.dynamicBatching]).toEqual([1, null]);
     expect(resolve(null, addSub, { ...cpuSettings, defaultMaxBatchSize: 0 }).inputs[0]?.dims).toEqual([-1, 16]);
+  });
+
+  it('lets requests share batches of a model with a scale over all rows only when told so', () => {
+    const quantized = { ...addSub, sharedScale: 'DynamicQuantizeLinear' };
+    const implied = resolve(null, quantized);
+    expect([implied.maxBatchSize, implied.dynamicBatching]).toEqual([4, null]);
+    expect(batchingText(implied)).toBe(
+      "batches of one request, up to 4 rows (the server's default; max_batch_size in config.pbtxt overrides): " +
+        'DynamicQuantizeLinear takes one scale from all rows of a batch; dynamic_batching { } in config.pbtxt overrides',
+    );
+    expect(resolve('max_batch_size: 8', quantized).dynamicBatching).toBeNull();
+    const told = resolve('max_batch_size: 8 dynamic_batching { }', quantized);
+    expect(told.dynamicBatching).not.toBeNull();
+    expect(batchingText(told)).toBe('dynamic batching, up to 8 rows');
   });
 
   it('serves full shapes of a model that does not batch', () => {

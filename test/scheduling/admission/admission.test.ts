@@ -252,7 +252,7 @@ describe('a batch size that the server chose', () => {
   const config = modelConfig({
     maxBatchSize: 4,
     inputs: [inputConfig('INPUT', 'FP32', [-1])],
-    batching: { isImplied: true, reason: '', isCurable: true },
+    batching: { isImplied: true, reason: '', isCurable: true, aloneReason: '' },
   });
   const request = (rows: number, width: number) => ({
     inputs: [tensor('INPUT', 'FP32', [rows, width], new Uint8Array(rows * width * 4))],
@@ -270,7 +270,10 @@ describe('a batch size that the server chose', () => {
   });
 
   it('that was written is kept to', () => {
-    const written = modelConfig({ ...config, batching: { isImplied: false, reason: '', isCurable: true } });
+    const written = modelConfig({
+      ...config,
+      batching: { isImplied: false, reason: '', isCurable: true, aloneReason: '' },
+    });
     expect(() => admitted(written, request(5, 1))).toThrow("must be <= 4 for 'm', got 5");
   });
 });
