@@ -61,6 +61,7 @@ export function inflateCounted(
       // Output that was pending when the stream failed.
       if (stream.destroyed) return;
       if (bytes + piece.length > maxBytes) fail(errors.tooLarge());
+      else if (budget.isTooLarge(bytes + piece.length)) fail(budget.tooLarge(bytes + piece.length));
       else if (!budget.reserve(piece.length, ownBytes + bytes)) fail(budget.exhausted(piece.length));
       else {
         bytes += piece.length;

@@ -91,7 +91,7 @@ export class MemoryBudget {
     return total;
   }
 
-  /** Whether a message could not be taken even alone. */
+  /** Whether a message, or what is decoded from it, could not be taken even alone. */
   isTooLarge(bytes: number): boolean {
     return bytes > this.limitBytes;
   }
@@ -109,8 +109,15 @@ export class MemoryBudget {
     return true;
   }
 
-  /** As `reserve`. @throws InferenceError `resource_exhausted` where that is false. */
-  reserveOrThrow(bytes: number, ownBytes: number): void {
+  /**
+   * As `reserve`, for what a request takes beside its message.
+   *
+   * @param decodedBytes All that it takes beside its message, with these bytes. Never more than the limit, not even for a
+   *   request that is alone: a few bytes of a message can become a hundred times as many.
+   * @throws InferenceError `resource_exhausted`
+   */
+  reserveOrThrow(bytes: number, ownBytes: number, decodedBytes: number): void {
+    if (this.isTooLarge(decodedBytes)) throw this.tooLargeDecoded(decodedBytes);
     if (!this.reserve(bytes, ownBytes)) throw this.exhausted(bytes);
   }
 
@@ -185,6 +192,14 @@ export class MemoryBudget {
     return resourceExhausted(
       `a request of ${bytes} bytes is larger than the ${this.limitBytes} bytes that all requests together may have; raise ` +
         '--max-inflight-bytes',
+    );
+  }
+
+  /** Why a message that was received can never be decoded. */
+  tooLargeDecoded(bytes: number): InferenceError {
+    return resourceExhausted(
+      `the request needs ${bytes} bytes beside its message, for decoded tensors and their elements in the engine, more than ` +
+        `the ${this.limitBytes} bytes that all requests together may have; raise --max-inflight-bytes`,
     );
   }
 

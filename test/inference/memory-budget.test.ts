@@ -24,6 +24,16 @@ describe('MemoryBudget', () => {
     expect(() => budget.checkAnswer(50 * MiB, MiB)).toThrow('clients do not read their answers');
   });
 
+  it('takes no more beside the message of a request than the limit, also when it is alone', () => {
+    const budget = new MemoryBudget(MiB);
+    expect(budget.reserve(MiB)).toBe(true);
+    budget.reserveOrThrow(MiB, MiB, MiB);
+    expect(() => budget.reserveOrThrow(1, 2 * MiB, MiB + 1)).toThrow(
+      `needs ${MiB + 1} bytes beside its message, for decoded tensors and their elements in the engine, more than the ${MiB}`,
+    );
+    expect(budget.totalBytes).toBe(2 * MiB);
+  });
+
   it('takes a request for alone beside heads and small messages of others', () => {
     const budget = new MemoryBudget(4 * MiB);
     budget.add(64 * KiB);

@@ -18,7 +18,15 @@ import {
   requestBlock,
   settings,
 } from '../../http2/frame-bytes.ts';
-import { call, echoRequest, openStream, type Running, startFrontend, transportUnderTest } from './running-frontend.ts';
+import {
+  call,
+  echoRequest,
+  failure,
+  openStream,
+  type Running,
+  startFrontend,
+  transportUnderTest,
+} from './running-frontend.ts';
 
 const MiB = 1024 * 1024;
 const inferPath = '/inference.GRPCInferenceService/ModelInfer';
@@ -88,6 +96,28 @@ describe.runIf(isOwn)('the headers of a gRPC call', () => {
 });
 
 describe('the memory of a gRPC call', () => {
+  const count = 300_000;
+  const tensor = { name: 'IN', datatype: 'BYTES', shape: [count] };
+  it.each([
+    ['raw', { inputs: [tensor], raw_input_contents: [Buffer.alloc(4 * count)] }],
+    ['typed', { inputs: [{ ...tensor, contents: { bytes_contents: new Array(count).fill(Buffer.alloc(0)) } }] }],
+  ])(
+    'is refused to a request that is small but needs more than all of it once decoded, as %s contents',
+    async (_, rest) => {
+      const request = { model_name: 'echo', ...rest };
+      const expected = /needs \d{7,8} bytes beside its message.*8388608.*raise --max-inflight-bytes/;
+      const { code, details } = await failure(call(running.client, 'ModelInfer', request));
+      expect(code).toBe(8);
+      expect(details).toMatch(expected);
+      const { stream, received, messages } = openStream(running.client);
+      stream.write(request);
+      await received(1);
+      expect(messages[0].error_message).toMatch(expected);
+      stream.end();
+      expect(running.server.seen).toEqual([]);
+    },
+  );
+
   it('is given back after any sequence of calls, good, refused and given up', async () => {
     const block = requestBlock(inferPath);
     const zipped = requestBlock(inferPath, field('grpc-encoding', 'gzip'));

@@ -103,6 +103,29 @@ describe('the memory of an HTTP request', () => {
     expect(text()).not.toContain('Retry-After');
   });
 
+  it.each([
+    ['binary', true],
+    ['JSON', false],
+  ])(
+    'is refused with 413 to a request that is small but needs more than all of it once decoded, as %s',
+    async (_, isBinary) => {
+      const count = 300_000;
+      const tensor = { name: 'IN', datatype: 'BYTES', shape: [count] };
+      const input = isBinary
+        ? { ...tensor, parameters: { binary_data_size: 4 * count } }
+        : { ...tensor, data: new Array(count).fill('') };
+      const json = JSON.stringify({ inputs: [input] });
+      const body = Buffer.concat([Buffer.from(json), Buffer.alloc(isBinary ? 4 * count : 0)]);
+      const headers = isBinary ? { 'Inference-Header-Content-Length': String(json.length) } : {};
+      const answer = await http.send('POST', path, body, headers);
+      expect(answer.status).toBe(413);
+      expect(answer.body.toString()).toMatch(
+        /needs \d{7,8} bytes beside its message.*8388608.*raise --max-inflight-bytes/,
+      );
+      expect(http.server.seen).toEqual([]);
+    },
+  );
+
   it('is counted while the request waits: body, padding, id and decoded tensors', async () => {
     const finish = held();
     const padded = binaryOf(Buffer.alloc(10), `"x":"${' '.repeat(MiB)}",`);

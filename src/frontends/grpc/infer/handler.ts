@@ -41,10 +41,11 @@ export const inferMethod = (dependencies: InferDependencies): UnaryMethod => {
         const headers = selectHeaders(call, headerForwardPattern);
         if (costly === null) {
           const request = decodeInferRequest(message, headers);
-          call.reserve(request.heldBytes - message.length);
+          const decodedBytes = request.heldBytes - message.length;
+          call.reserve(decodedBytes, decodedBytes);
           infer(request, call);
         } else {
-          const decoding = new InferDecoding(message, headers, (bytes) => call.reserve(bytes));
+          const decoding = new InferDecoding(message, headers, (bytes, all) => call.reserve(bytes, all));
           server.findModel(costly.name, costly.version).then(() => decode(decoding, call), failing(call));
         }
       } catch (error) {

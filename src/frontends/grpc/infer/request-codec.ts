@@ -117,19 +117,25 @@ function decodeUpToContents(
   return request;
 }
 
+/**
+ * Takes memory of the budget that the request has besides its message, or throws.
+ *
+ * @param decodedBytes All that was taken for it, with these bytes.
+ */
+type ReserveDecoded = (bytes: number, decodedBytes: number) => void;
+
 /** A request with many typed elements, read a turn of the event loop at a time. */
 export class InferDecoding {
   readonly message: Buffer;
   readonly #forwarded: readonly ForwardedHeader[] | null;
-  readonly #reserve: (bytes: number) => void;
+  readonly #reserve: ReserveDecoded;
   readonly #typed: TypedInput[] = [];
   #next = 0;
   #request: RequestDraft | null = null;
   /** Bytes reserved in the budget for decoded contents. */
   #reservedBytes = 0;
 
-  /** @param reserve takes memory of the budget that the request has besides its message, or throws. */
-  constructor(message: Buffer, forwarded: readonly ForwardedHeader[] | null, reserve: (bytes: number) => void) {
+  constructor(message: Buffer, forwarded: readonly ForwardedHeader[] | null, reserve: ReserveDecoded) {
     this.message = message;
     this.#forwarded = forwarded;
     this.#reserve = reserve;
@@ -161,7 +167,7 @@ export class InferDecoding {
 
   #hold(bytes: number): void {
     if (bytes <= this.#reservedBytes) return;
-    this.#reserve(bytes - this.#reservedBytes);
+    this.#reserve(bytes - this.#reservedBytes, bytes);
     this.#reservedBytes = bytes;
   }
 }

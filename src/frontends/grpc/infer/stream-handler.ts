@@ -68,10 +68,11 @@ class InferStream implements MessageReceiver, RequestStream {
       const costly = modelOfCostly(message);
       if (costly === null) {
         const request = decodeInferRequest(message, this.#headers);
-        this.#reserve(streamed, request.heldBytes - message.length);
+        const decodedBytes = request.heldBytes - message.length;
+        this.#reserve(streamed, decodedBytes, decodedBytes);
         this.#infer(streamed, request);
       } else {
-        const decoding = new InferDecoding(message, this.#headers, (bytes) => this.#reserve(streamed, bytes));
+        const decoding = new InferDecoding(message, this.#headers, (bytes, all) => this.#reserve(streamed, bytes, all));
         const isThere = server.findModel(costly.name, costly.version);
         isThere.then(
           () => this.#decode(streamed, decoding),
@@ -168,8 +169,8 @@ class InferStream implements MessageReceiver, RequestStream {
   }
 
   /** @throws InferenceError `resource_exhausted` */
-  #reserve(streamed: StreamedRequest, bytes: number): void {
-    this.#call.reserve(bytes);
+  #reserve(streamed: StreamedRequest, bytes: number, decodedBytes: number): void {
+    this.#call.reserve(bytes, decodedBytes);
     streamed.reservedBytes += bytes;
   }
 

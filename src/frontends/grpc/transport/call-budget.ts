@@ -13,9 +13,9 @@ export interface BudgetedCall {
 }
 
 /** @throws InferenceError `resource_exhausted` when there is not enough. */
-export function reserveFor(call: BudgetedCall, bytes: number): void {
+export function reserveFor(call: BudgetedCall, bytes: number, decodedBytes: number): void {
   if (call.isEnded) return;
-  call.budget.reserveOrThrow(bytes, call.reservedBytes);
+  call.budget.reserveOrThrow(bytes, call.reservedBytes, decodedBytes);
   call.reservedBytes += bytes;
 }
 

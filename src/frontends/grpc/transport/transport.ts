@@ -44,9 +44,10 @@ export interface CallContext extends InferenceContext {
    * Reserves memory in the budget for the decoded form of a message. It is released when the call ends, or by
    * `release`.
    *
+   * @param decodedBytes All that is reserved for this message, with these bytes.
    * @throws InferenceError `resource_exhausted` when there is not enough.
    */
-  reserve(bytes: number): void;
+  reserve(bytes: number, decodedBytes: number): void;
   /** Counts memory that was taken already, without a limit. Released likewise. */
   hold(bytes: number): void;
   /** Releases the memory of a message that has its answer. Does nothing after the call has ended. */

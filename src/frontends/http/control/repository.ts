@@ -47,7 +47,7 @@ export async function loadReply(
   // Decoded files have memory of their own, beside the body.
   const decodedBytes = longTexts === undefined ? 0 : body.length;
   const { budget } = memory;
-  if (decodedBytes > 0) budget.reserveOrThrow(decodedBytes, body.length);
+  if (decodedBytes > 0) budget.reserveOrThrow(decodedBytes, body.length, decodedBytes);
   try {
     await server.loadModel(model, await loadOptions(parameters, slices));
   } finally {

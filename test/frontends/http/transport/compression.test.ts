@@ -7,6 +7,7 @@ import {
   responseCoding,
 } from '../../../../src/frontends/http/transport/compression.ts';
 import { MessagePool } from '../../../../src/frontends/message-pool.ts';
+import { MemoryBudget } from '../../../../src/inference/memory-budget.ts';
 
 const limit = 1024 * 1024;
 
@@ -58,6 +59,15 @@ describe('inflated', () => {
     memory.budget.release(reservedBytes);
     return bytes;
   };
+
+  it('takes no more than the memory of all requests, also when no other is there', async () => {
+    const small = new MessagePool(null, new MemoryBudget(limit));
+    const bomb = gzipSync(Buffer.alloc(3 * limit));
+    await expect(inflated(bomb, 'gzip', 2 ** 31, small, 0)).rejects.toThrow(
+      /is larger than the 1048576 bytes that all/,
+    );
+    expect(small.budget.totalBytes).toBe(0);
+  });
 
   afterEach(() => expect(memory.budget.totalBytes).toBe(0));
 

@@ -96,8 +96,8 @@ export abstract class GrpcJsCall extends ServerInterceptingCall implements CallC
     return this.surroundings.memory.budget;
   }
 
-  reserve(bytes: number): void {
-    reserveFor(this, bytes);
+  reserve(bytes: number, decodedBytes: number): void {
+    reserveFor(this, bytes, decodedBytes);
   }
 
   hold(bytes: number): void {

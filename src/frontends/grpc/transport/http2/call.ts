@@ -96,8 +96,8 @@ export abstract class Http2Call implements CallContext, BudgetedCall, InferenceC
     return this.surroundings.pool.budget;
   }
 
-  reserve(bytes: number): void {
-    reserveFor(this, bytes);
+  reserve(bytes: number, decodedBytes: number): void {
+    reserveFor(this, bytes, decodedBytes);
   }
 
   hold(bytes: number): void {
