@@ -204,8 +204,7 @@ export class InferCall implements BodyReceiver, ResponseSink {
     try {
       const answer = new InferAnswer(response, this.#decoded as DecodedInfer);
       if (!answer.isSmall) {
-        if (answer.isStreamable && this.#responseCoding() === 'identity') this.#answerAsMade(answer);
-        else this.#collect(answer, [], 0);
+        this.#context.slices.add(() => this.#answerLarge(answer, [], 0));
         return;
       }
       const json = answer.text();
@@ -242,13 +241,15 @@ export class InferCall implements BodyReceiver, ResponseSink {
     });
   }
 
-  /**
-   * Makes the JSON in several turns of the event loop, when its length or all of its bytes are needed before sending.
-   */
-  #collect(answer: InferAnswer, pieces: Buffer[], jsonBytes: number): void {
+  /** Makes the JSON in several turns of the event loop, none of them the one in which all answers of a batch came. */
+  #answerLarge(answer: InferAnswer, pieces: Buffer[], jsonBytes: number): void {
     try {
       if (!this.#exchange.isOpen) {
         this.#release();
+        return;
+      }
+      if (pieces.length === 0 && answer.isStreamable && this.#responseCoding() === 'identity') {
+        this.#answerAsMade(answer);
         return;
       }
       const piece = answer.piece();
@@ -259,7 +260,7 @@ export class InferCall implements BodyReceiver, ResponseSink {
       pieces.push(piece);
       this.#hold(piece.length);
       this.#checkAnswer(jsonBytes + piece.length + answer.binaryBytes);
-      this.#context.slices.add(() => this.#collect(answer, pieces, jsonBytes + piece.length));
+      this.#context.slices.add(() => this.#answerLarge(answer, pieces, jsonBytes + piece.length));
     } catch (error) {
       this.#release();
       this.#fail(error);
@@ -280,8 +281,7 @@ export class InferCall implements BodyReceiver, ResponseSink {
   }
 
   #responseCoding(): ContentCoding {
-    const accepted = this.#exchange.request.head.header('accept-encoding');
-    return accepted === undefined ? 'identity' : responseCoding(accepted);
+    return responseCoding(this.#exchange.request.head.header('accept-encoding'));
   }
 
   fail(error: InferenceError): void {

@@ -52,6 +52,34 @@ describe('a large answer in JSON', () => {
     expect(http.server.unreleased).toBe(0);
   });
 
+  it.each(['gzip', 'identity'])(
+    'is not begun in the turn in which those of a whole batch come, in %s',
+    async (coding) => {
+      answerWith(500_000);
+      const { infer } = http.server;
+      const taken: number[] = [];
+      Object.assign(http.server, {
+        infer: (...[request, context, sink]: Parameters<typeof infer>) =>
+          infer(request, context, {
+            next: (response, isFinal) => {
+              const before = memory.budget.totalBytes;
+              sink.next(response, isFinal);
+              taken.push(memory.budget.totalBytes - before);
+            },
+            fail: (error) => sink.fail(error),
+          }),
+      });
+      try {
+        const answer = await http.infer(tensor('INT32', [1]), { 'Accept-Encoding': coding });
+        expect([answer.status, answer.headers['content-encoding'] ?? 'identity']).toEqual([200, coding]);
+      } finally {
+        Object.assign(http.server, { infer });
+      }
+      expect(taken).toEqual([0]);
+      expect(memory.budget.totalBytes).toBe(0);
+    },
+  );
+
   it('is held for a client that does not read, who does not hold up others', async () => {
     answerWith(4_000_000);
     const slow = await connected();
