@@ -19,9 +19,9 @@ beforeAll(() => {
 });
 
 /** How a process ended, by a signal when it took too long, and what it said. */
-const runProcess = (what: string): Promise<{ code: number | null; signal: string | null; said: string }> =>
+const runProcess = (...args: string[]): Promise<{ code: number | null; signal: string | null; said: string }> =>
   new Promise((resolve) => {
-    const child = spawn(process.execPath, [fixture, what, file.path, file.folder], { timeout: 30_000 });
+    const child = spawn(process.execPath, args, { timeout: 30_000 });
     let said = '';
     child.stdout.on('data', (text: Buffer) => {
       said += text.toString();
@@ -38,10 +38,16 @@ describe('a process', () => {
     ['ends with an uncaught error while a batch runs', 'throw', 1, 'running'],
     ['ends by itself once its batch was ended early', 'terminate', 0, 'running'],
   ])('%s', async (_, what, code, said) => {
-    const ended = await runProcess(what);
+    const ended = await runProcess(fixture, what, file.path, file.folder);
     expect(ended).toMatchObject({ code, signal: null });
     expect(ended.said).toContain('8 = 8');
     expect(ended.said).toContain(said);
+  });
+
+  it('lives on when its threads are terminated while they load the addon', async () => {
+    const addon = join(import.meta.dirname, '../../build/addon/Release/nereid.node');
+    const ended = await runProcess(join(import.meta.dirname, 'terminated-loads-fixture.mjs'), addon);
+    expect(ended).toEqual({ code: 0, signal: null, said: 'cut off: true\n' });
   });
 });
 

@@ -97,7 +97,7 @@ describe('a start', () => {
       'bytes of the model',
       { 'm/1/model.onnx': whole.subarray(0, 40) },
       { 'm/1/model.onnx': whole },
-      /waiting for .*where .* are left/,
+      /waiting for the rest of a file \(.*where .* are left\)/,
     ],
     [
       'external data',

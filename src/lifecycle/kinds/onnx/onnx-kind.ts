@@ -24,7 +24,8 @@ async function lacksOf(task: VersionTask, { engine }: ServableTools): Promise<re
     return [];
   } catch (error) {
     const { code, message } = toInferenceError(error);
-    if (code === 'unavailable' || code === 'not_found' || error instanceof CutOffError) return [message];
+    if (error instanceof CutOffError) return [`the rest of a file (${message})`];
+    if (code === 'unavailable' || code === 'not_found') return [message];
     return [];
   }
 }
