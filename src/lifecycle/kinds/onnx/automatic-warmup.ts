@@ -179,7 +179,7 @@ class AutomaticWarmup implements AutomaticOutcome {
       grewMiB: mebibytes(this.#mostGrowth),
     };
     if (this.stuck.length > 0) {
-      const text = `its run with zeros does not end before its operator does; ${this.stuck.length} instance(s) were replaced, the old ones run on`;
+      const text = `its run with zeros did not end; ${this.stuck.length} instance(s) were replaced, the old ones run on`;
       logger.warn(fields, `automatic warm-up: ${text}`);
     }
     if (this.#stopped === null) logger.debug(fields, 'automatic warm-up is done');
