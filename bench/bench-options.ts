@@ -60,6 +60,7 @@ const usualOf: Readonly<Record<string, typeof usual>> = {
   reload: { rounds: '1', seconds: '3' },
   regression: { rounds: '3', seconds: '1' },
   tensors: { rounds: '3', seconds: '1' },
+  neighbours: { rounds: '3', seconds: '4' },
   states: { rounds: '5', seconds: '4' },
 };
 

@@ -7,6 +7,7 @@ import { benchFrontends } from './frontends.ts';
 import { benchGarbage } from './garbage.ts';
 import { benchGpu } from './gpu.ts';
 import { benchMicro, microNames } from './micro.ts';
+import { benchNeighbours } from './neighbours.ts';
 import { benchPath } from './path.ts';
 import { buildBareLoop } from './process/bare-loop.ts';
 import { benchRegression } from './regression.ts';
@@ -22,6 +23,7 @@ npm run bench -- compute               a compute-bound model against a bare C++ 
 npm run bench -- frontends             gRPC transports alone: ours, grpc-js and C++ grpc++, all echoing
 npm run bench -- path                  the whole path: ours, ours over grpc-js, C++ grpc++ with ONNX Runtime
 npm run bench -- tensors [--before=FOLDER]    256 KiB, 4 and 16 MiB out and in: gRPC and C++, HTTP and node:http
+npm run bench -- neighbours [--before=FOLDER] a patient client beside scrapes, large JSON and large tensors
 npm run bench -- threads               one, two, four … frontend threads, nothing pinned
 npm run bench -- gpu                   models on a GPU against a bare C++ loop over ONNX Runtime there
 npm run bench -- reload                latency of a model while another is loaded and unloaded
@@ -73,6 +75,9 @@ export async function main(args: readonly string[]): Promise<number> {
       return 0;
     case 'tensors':
       await benchTensors(command);
+      return 0;
+    case 'neighbours':
+      await benchNeighbours(command);
       return 0;
     case 'threads':
       await benchThreads(command);

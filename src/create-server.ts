@@ -163,7 +163,7 @@ function frontendsOf(
 ): readonly Frontend[] {
   const frontends = [...protocolFrontends(config, server, budget, clock, logger)];
   if (config.metrics.listen) {
-    frontends.push(new MetricsFrontend(config.metrics.listen, () => metrics.render(), logger));
+    frontends.push(new MetricsFrontend(config.metrics.listen, () => metrics.pieces(), clock, logger));
   }
   return frontends;
 }

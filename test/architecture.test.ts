@@ -83,7 +83,6 @@ const doors: readonly { readonly path: string; readonly mayReach: readonly strin
 /** Packages and the only files or folders that may import them. */
 const foreigners: readonly { readonly name: RegExp; readonly allowed: readonly string[] }[] = [
   { name: /^@grpc\//, allowed: ['frontends/grpc/'] },
-  { name: /^prom-client$/, allowed: ['observability/'] },
   { name: /^pino(-pretty)?$/, allowed: ['observability/log.ts'] },
   { name: /^protobufjs/, allowed: ['model-config/schema/schema.ts', 'frontends/grpc/'] },
   { name: /^onnxruntime-node/, allowed: ['engine/'] },

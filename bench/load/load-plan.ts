@@ -20,6 +20,8 @@ export interface LoadPlan {
    * due.
    */
   readonly requestsPerSecond?: number;
+  /** A number: a request every so many milliseconds, whether answers come or not. Costs the generator next to nothing. */
+  readonly everyMs?: number;
   /** Asked in turn; several of them show whether answers reach the request they belong to. */
   readonly cases: readonly InferCase[];
   /** Every n-th answer is compared with its expected values; the status of every answer is looked at in any case. */

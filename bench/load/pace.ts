@@ -11,6 +11,24 @@ export interface Pace {
 export const closedLoop: Pace = { takeDue: (nowMs) => nowMs };
 
 /**
+ * One request for each tick, whether the answers come or not. Its latency begins when it leaves: a generator whose timer was
+ * late says nothing about the server.
+ */
+export class SteadyPace implements Pace {
+  #due = 0;
+
+  tick(): void {
+    this.#due += 1;
+  }
+
+  takeDue(nowMs: number): number | null {
+    if (this.#due === 0) return null;
+    this.#due -= 1;
+    return nowMs;
+  }
+}
+
+/**
  * Requests at random moments, `requestsPerSecond` of them on average from `startMs` on (a Poisson process, as
  * independent callers make one). One that could not leave in time is due all the same and keeps its moment.
  */

@@ -10,7 +10,7 @@ import { httpRequest } from './http-infer.ts';
 import type { LoadConnection } from './load-connection.ts';
 import type { LoadPlan, OwnLoadResult } from './load-plan.ts';
 import { LoadRecorder } from './load-recorder.ts';
-import { closedLoop, openLoop } from './pace.ts';
+import { closedLoop, openLoop, type Pace, SteadyPace } from './pace.ts';
 
 /** The longest wait for open answers after the window. */
 const drainMs = 10_000;
@@ -58,13 +58,38 @@ function pump(connections: readonly LoadConnection[], recorder: LoadRecorder): v
   turn();
 }
 
+function paceOf({ requestsPerSecond, everyMs }: LoadPlan): Pace {
+  if (everyMs !== undefined) return new SteadyPace();
+  return requestsPerSecond === undefined ? closedLoop : openLoop(requestsPerSecond, performance.now());
+}
+
+/** Has the connections send in turn, one with each tick. */
+function sendSteadily(
+  connections: readonly LoadConnection[],
+  recorder: LoadRecorder,
+  pace: SteadyPace,
+  everyMs: number,
+): void {
+  let next = 0;
+  const timer = setInterval(() => {
+    if (!recorder.isSending) {
+      clearInterval(timer);
+      return;
+    }
+    pace.tick();
+    connections[next].send();
+    next = (next + 1) % connections.length;
+  }, everyMs);
+}
+
 /** Ends early, with what was counted, when every connection has broken. Rejects when the server cannot be reached. */
 export async function runLoad(plan: LoadPlan): Promise<OwnLoadResult> {
-  const { requestsPerSecond } = plan;
-  const pace = requestsPerSecond === undefined ? closedLoop : openLoop(requestsPerSecond, performance.now());
+  const { requestsPerSecond, everyMs } = plan;
+  const pace = paceOf(plan);
   const recorder = new LoadRecorder(plan.cases, plan, pace);
   const connections = await openConnections(plan, recorder);
-  if (requestsPerSecond === undefined) for (const connection of connections) connection.send();
+  if (pace instanceof SteadyPace) sendSteadily(connections, recorder, pace, everyMs ?? 1);
+  else if (requestsPerSecond === undefined) for (const connection of connections) connection.send();
   else pump(connections, recorder);
   await sleep(plan.warmUpMs);
 

@@ -29,15 +29,18 @@ export class ServedProcess {
   readonly pid: number;
   readonly httpPort: number;
   readonly grpcPort: number;
+  /** 0 for a program without metrics. */
+  readonly metricsPort: number;
   readonly #child: ChildProcess;
   readonly #exited: Promise<number | null>;
   #log = '';
 
-  private constructor(child: ChildProcess, httpPort: number, grpcPort: number) {
+  private constructor(child: ChildProcess, httpPort: number, grpcPort: number, metricsPort: number) {
     this.#child = child;
     this.pid = child.pid ?? 0;
     this.httpPort = httpPort;
     this.grpcPort = grpcPort;
+    this.metricsPort = metricsPort;
     this.#exited = new Promise((resolve, reject) => {
       child.once('exit', (code) => resolve(code));
       child.once('error', reject);
@@ -61,13 +64,13 @@ export class ServedProcess {
     main: string = serverMain,
   ): Promise<ServedProcess> {
     if (!existsSync(main)) throw new Error('the server is not built; run: npm run build');
-    const [http, grpc] = [await freePort(), await freePort()];
+    const [http, grpc, metrics] = [await freePort(), await freePort(), await freePort()];
     const command = [
       ...[process.execPath, ...nodeFlags, main, 'serve', `--model-repository=${repository}`],
       ...[`--http-port=${http}`, '--http-address=127.0.0.1', `--grpc-port=${grpc}`, '--grpc-address=127.0.0.1'],
-      ...[`--metrics-port=${await freePort()}`, '--metrics-address=127.0.0.1', ...flags],
+      ...[`--metrics-port=${metrics}`, '--metrics-address=127.0.0.1', ...flags],
     ];
-    return ServedProcess.#start(pinned(cpu, command), http, grpc);
+    return ServedProcess.#start(pinned(cpu, command), http, grpc, metrics);
   }
 
   /** Any Node program that takes an HTTP and a gRPC port as arguments. */
@@ -76,10 +79,10 @@ export class ServedProcess {
     return ServedProcess.#start(pinned(cpu, [process.execPath, file, String(http), String(grpc)]), http, grpc);
   }
 
-  static async #start(commandLine: readonly string[], http: number, grpc: number): Promise<ServedProcess> {
+  static async #start(commandLine: readonly string[], http: number, grpc: number, metrics = 0): Promise<ServedProcess> {
     const [command, ...args] = commandLine;
     const child = spawn(command, args, { cwd: repositoryRoot, stdio: ['ignore', 'pipe', 'pipe'] });
-    const server = new ServedProcess(child, http, grpc);
+    const server = new ServedProcess(child, http, grpc, metrics);
     await server.#ready();
     return server;
   }

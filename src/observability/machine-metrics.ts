@@ -3,7 +3,7 @@
  * injected. Readings are taken during a scrape, at most once per interval, so that nothing runs between scrapes.
  */
 
-import type { Sample } from './metric-families.ts';
+import { type FamilyHead, type Sample, single } from './exposition.ts';
 
 /** State of one accelerator; a field without a reading is null and has no series. */
 interface GpuReading {
@@ -56,15 +56,9 @@ export interface MachineProbes {
   readonly inflightBytes: (() => number) | null;
 }
 
-interface MachineFamily {
-  readonly name: string;
-  readonly type: 'counter' | 'gauge';
-  readonly help: string;
+interface MachineFamily extends FamilyHead {
   samples(): readonly Sample[];
 }
-
-const noLabels = {};
-const single = (value: number): readonly Sample[] => [{ suffix: '', labels: noLabels, value }];
 
 /** Caches a reading for `intervalMs`. */
 function kept<T>(read: () => T, intervalMs: number, nowMs: () => number): () => T {
@@ -106,7 +100,7 @@ function gpuFamilies(read: () => readonly GpuReading[]): readonly MachineFamily[
     samples: () =>
       read().flatMap((reading) => {
         const known = value(reading);
-        return known === null ? [] : [{ suffix: '', labels: { gpu_uuid: reading.uuid }, value: known }];
+        return known === null ? [] : [{ suffix: '', label: ['gpu_uuid', reading.uuid] as const, value: known }];
       }),
   });
   return [
@@ -147,9 +141,9 @@ function processFamilies(read: () => ProcessReading): readonly MachineFamily[] {
       'gauge',
       'How late the event loop ran since the reading before, in seconds; quantile 1 is the maximum',
       ({ eventLoopDelay: delay }) => [
-        { suffix: '', labels: { quantile: '0.5' }, value: delay.p50 },
-        { suffix: '', labels: { quantile: '0.99' }, value: delay.p99 },
-        { suffix: '', labels: { quantile: '1' }, value: delay.max },
+        { suffix: '', label: ['quantile', '0.5'], value: delay.p50 },
+        { suffix: '', label: ['quantile', '0.99'], value: delay.p99 },
+        { suffix: '', label: ['quantile', '1'], value: delay.max },
       ],
     ),
   ];

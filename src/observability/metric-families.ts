@@ -5,25 +5,14 @@
  */
 
 import { closeReasons, failureReasons } from '../scheduling/scheduler.ts';
+import { type FamilyHead, type Sample, single } from './exposition.ts';
 import type { Histogram } from './histogram.ts';
 import { type Histograms, histogramNames, type Windows } from './latency-distributions.ts';
 import type { LatencyWindow } from './latency-window.ts';
 import { cell, closedCell, failedCell } from './model-statistics.ts';
 import type { VersionSeries } from './version-series.ts';
 
-export type FamilyType = 'counter' | 'gauge' | 'histogram' | 'summary';
-
-/** One line of the exposition: the family's name with `suffix`, the series' labels and these, and the value. */
-export interface Sample {
-  readonly suffix: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly value: number;
-}
-
-export interface VersionFamily {
-  readonly name: string;
-  readonly type: FamilyType;
-  readonly help: string;
+export interface VersionFamily extends FamilyHead {
   samples(series: VersionSeries, view: ScrapeView): readonly Sample[];
 }
 
@@ -33,9 +22,6 @@ interface ScrapeView {
   /** Shares between 0 and 1, for the summaries. */
   readonly quantiles: readonly number[];
 }
-
-const noLabels = {};
-const single = (value: number): readonly Sample[] => [{ suffix: '', labels: noLabels, value }];
 
 /** Whole microseconds, as Triton writes them. */
 const microseconds = (ns: number): number => Math.round(ns / 1_000);
@@ -75,7 +61,11 @@ export const countFamilies: readonly VersionFamily[] = [
     type: 'counter',
     help: 'Number of failed inference requests, all batch sizes',
     samples: (series) =>
-      failureReasons.map((reason) => ({ suffix: '', labels: { reason }, value: series.total(failedCell(reason)) })),
+      failureReasons.map((reason) => ({
+        suffix: '',
+        label: ['reason', reason],
+        value: series.total(failedCell(reason)),
+      })),
   },
   counted('nv_inference_count', cell.inferences, 'Number of inferences performed (rows; a request may have several)'),
   counted('nv_inference_exec_count', cell.executions, 'Number of model executions performed (batches)'),
@@ -91,7 +81,11 @@ export const countFamilies: readonly VersionFamily[] = [
     type: 'counter',
     help: 'Number of batches by what closed them: full, preferred size reached, delay over, idle instance, or shape of the next request',
     samples: (series) =>
-      closeReasons.map((reason) => ({ suffix: '', labels: { reason }, value: series.total(closedCell(reason)) })),
+      closeReasons.map((reason) => ({
+        suffix: '',
+        label: ['reason', reason],
+        value: series.total(closedCell(reason)),
+      })),
   },
 ];
 
@@ -137,10 +131,10 @@ function histogramSamples(histogram: Histogram | null): readonly Sample[] {
   for (const [index, count] of histogram.counts.entries()) {
     cumulated += count;
     const bound = histogram.bounds[index];
-    samples.push({ suffix: '_bucket', labels: { le: bound === undefined ? '+Inf' : String(bound) }, value: cumulated });
+    samples.push({ suffix: '_bucket', label: ['le', bound === undefined ? '+Inf' : String(bound)], value: cumulated });
   }
-  samples.push({ suffix: '_sum', labels: noLabels, value: histogram.sum / histogram.unitsPerStep });
-  samples.push({ suffix: '_count', labels: noLabels, value: cumulated });
+  samples.push({ suffix: '_sum', label: null, value: histogram.sum / histogram.unitsPerStep });
+  samples.push({ suffix: '_count', label: null, value: cumulated });
   return samples;
 }
 
@@ -168,15 +162,15 @@ function summarySamples(windows: readonly LatencyWindow[], view: ScrapeView): re
   const values = inUse.quantilesNs(view.quantiles, view.nowMs);
   const samples = view.quantiles.map((quantile, index) => ({
     suffix: '',
-    labels: { quantile: String(quantile) },
+    label: ['quantile', String(quantile)] as const,
     value: (values[index] ?? Number.NaN) / 1_000,
   }));
   const sumNs = windows.reduce((sum, window) => sum + window.sumNs, 0);
   const count = windows.reduce((sum, window) => sum + window.count, 0);
   return [
     ...samples,
-    { suffix: '_sum', labels: noLabels, value: microseconds(sumNs) },
-    { suffix: '_count', labels: noLabels, value: count },
+    { suffix: '_sum', label: null, value: microseconds(sumNs) },
+    { suffix: '_count', label: null, value: count },
   ];
 }
 

@@ -1,85 +1,154 @@
-/** The metrics endpoint: a port of its own, so that scraping stays possible while the inference ports are drained. */
+/**
+ * The metrics endpoint: a port of its own, so that scraping stays possible while the inference ports are drained. A page
+ * leaves in pieces, at most one in each turn of the event loop for all scrapers together, and none before its scraper has
+ * taken the last one.
+ */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Frontend, Listening } from '../frontends/frontend.ts';
 import { listenAt, type TakenAddress } from '../frontends/listen.ts';
+import { SliceQueue } from '../frontends/slice-queue.ts';
 import type { Logger } from '../logger.ts';
 import type { ListenAddress } from '../server/server-config.ts';
-import { metricsContentType } from './metrics.ts';
+import type { Clock } from '../time.ts';
+import { metricsContentType } from './exposition.ts';
 
 /** A scrape is a request of a few hundred bytes; larger or slower ones are refused. */
 const maxHeaderBytes = 16 * 1024;
 const requestTimeoutMs = 10_000;
+/** A scraper that takes nothing for so long is disconnected; Prometheus itself gives up after ten seconds. */
+const stallTimeoutMs = 30_000;
 
 const plain = 'text/plain; charset=utf-8';
 
-interface ScrapeAnswer {
+interface Refusal {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
 }
 
-const answerOf = (status: number, contentType: string, body: string): ScrapeAnswer => ({
+const refused = (status: number, body: string, headers: Readonly<Record<string, string>> = {}): Refusal => ({
   status,
-  headers: { 'Content-Type': contentType, 'Content-Length': String(Buffer.byteLength(body)) },
+  headers: { 'Content-Type': plain, 'Content-Length': String(Buffer.byteLength(body)), ...headers },
   body,
 });
 
 /** The path of a request target, without the query. */
 const pathOf = (target: string): string => target.split('?', 1)[0] ?? '';
 
-/** The answer to a request, by its method and path alone. Rejects when `render` does. */
-export async function scrapeAnswer(
-  method: string,
-  target: string,
-  render: () => Promise<string>,
-): Promise<ScrapeAnswer> {
-  if (!/^\/metrics\/?$/.test(pathOf(target))) return answerOf(404, plain, 'not found: metrics are at /metrics\n');
-  if (method === 'GET' || method === 'HEAD') return answerOf(200, metricsContentType, await render());
-  const refusal = answerOf(405, plain, 'method not allowed: metrics are read with GET\n');
-  return { ...refusal, headers: { ...refusal.headers, Allow: 'GET, HEAD' } };
+/** Null for a request that is answered with the metrics. */
+export function scrapeRefusal(method: string, target: string): Refusal | null {
+  if (!/^\/metrics\/?$/.test(pathOf(target))) return refused(404, 'not found: metrics are at /metrics\n');
+  if (method === 'GET' || method === 'HEAD') return null;
+  return refused(405, 'method not allowed: metrics are read with GET\n', { Allow: 'GET, HEAD' });
+}
+
+/** Where a page is written to: a `ServerResponse`, as far as a page needs it. */
+export interface PageOutput {
+  readonly destroyed: boolean;
+  /** False when the scraper has to take something first: then `drain` or `close` follows. */
+  write(text: string): boolean;
+  once(event: 'drain' | 'close', listener: () => void): unknown;
+  off(event: 'drain' | 'close', listener: () => void): unknown;
+}
+
+/** Resolves when the scraper has taken enough, or has left. */
+function taken(output: PageOutput): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      output.off('drain', done);
+      output.off('close', done);
+      resolve();
+    };
+    output.once('drain', done);
+    output.once('close', done);
+  });
+}
+
+/** Writes the pieces of a page until it ends or the scraper leaves. Rejects if a piece cannot be made. */
+export async function writePage(pieces: Iterator<string>, output: PageOutput, slices: SliceQueue): Promise<void> {
+  for (let piece = pieces.next(); !piece.done; piece = pieces.next()) {
+    if (!output.write(piece.value)) await taken(output);
+    await slices.turn();
+    if (!output.destroyed) continue;
+    pieces.return?.();
+    return;
+  }
 }
 
 export class MetricsFrontend implements Frontend {
   readonly name = 'metrics';
   readonly #listen: ListenAddress;
-  readonly #render: () => Promise<string>;
+  readonly #pieces: () => Iterator<string>;
+  readonly #slices: SliceQueue;
   readonly #logger: Logger;
+  readonly #stallTimeoutMs: number;
 
-  constructor(listen: ListenAddress, render: () => Promise<string>, logger: Logger) {
+  /** @param pieces Begins a page; each piece is made when it is asked for, with bounded work. */
+  constructor(
+    listen: ListenAddress,
+    pieces: () => Iterator<string>,
+    clock: Clock,
+    logger: Logger,
+    limitMs = stallTimeoutMs,
+  ) {
     this.#listen = listen;
-    this.#render = render;
+    this.#pieces = pieces;
+    this.#slices = new SliceQueue(clock);
     this.#logger = logger;
+    this.#stallTimeoutMs = limitMs;
   }
 
   async start(): Promise<Listening> {
     const server = createServer(
       { maxHeaderSize: maxHeaderBytes, requestTimeout: requestTimeoutMs },
-      (request, response) => this.#answer(request, response, server),
+      (request, response) => void this.#answer(request, response, server),
     );
-    const taken = await listenAt('metrics', server, this.#listen, null);
+    server.setTimeout(this.#stallTimeoutMs);
+    const address = await listenAt('metrics', server, this.#listen, null);
     server.on('error', (error) => this.#logger.error({ error }, 'the metrics port failed'));
-    return listening(server, taken);
+    return listening(server, address);
   }
 
-  #answer(request: IncomingMessage, response: ServerResponse, server: Server): void {
+  async #answer(request: IncomingMessage, response: ServerResponse, server: Server): Promise<void> {
     request.resume();
-    scrapeAnswer(request.method ?? '', request.url ?? '', this.#render)
-      .catch((error: unknown) => {
-        this.#logger.error({ error }, 'the metrics could not be collected');
-        return answerOf(500, plain, 'the metrics could not be collected; the reason is in the log\n');
-      })
-      .then(({ status, headers, body }) => {
-        // An open connection would delay the drain.
-        if (!server.listening) response.setHeader('Connection', 'close');
-        response.writeHead(status, headers).end(body);
+    const refusal = scrapeRefusal(request.method ?? '', request.url ?? '');
+    if (refusal !== null) {
+      answer(server, response, refusal);
+      return;
+    }
+    try {
+      await this.#slices.turn();
+      closeIfDraining(server, response);
+      // The head leaves with the first piece, so that a failure there is answered with its status.
+      response.setHeader('Content-Type', metricsContentType);
+      if (request.method !== 'HEAD') await writePage(this.#pieces(), response, this.#slices);
+      // A drain that began meanwhile waits for this connection.
+      response.end(() => {
+        if (!server.listening) server.closeIdleConnections();
       });
+    } catch (error) {
+      this.#logger.error({ error }, 'the metrics could not be collected');
+      // The missing end of a page that has begun tells the scraper that it is incomplete.
+      if (response.headersSent) response.destroy();
+      else answer(server, response, refused(500, 'the metrics could not be collected; the reason is in the log\n'));
+    }
   }
 }
 
-function listening(server: Server, taken: TakenAddress): Listening {
+/** An open connection would delay the drain. */
+function closeIfDraining(server: Server, response: ServerResponse): void {
+  if (!server.listening) response.setHeader('Connection', 'close');
+}
+
+function answer(server: Server, response: ServerResponse, { status, headers, body }: Refusal): void {
+  closeIfDraining(server, response);
+  response.writeHead(status, headers).end(body);
+}
+
+function listening(server: Server, address: TakenAddress): Listening {
   return {
-    ...taken,
+    ...address,
     drain: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -5,45 +5,42 @@
  */
 
 import type { VersionIdentity } from '../lifecycle/version-statistics.ts';
+import { SeriesLabels } from './exposition.ts';
 import type { Histogram } from './histogram.ts';
 import type { Histograms, Windows } from './latency-distributions.ts';
 import type { LatencyWindow } from './latency-window.ts';
 import { cellCount, type VersionCounters } from './model-statistics.ts';
 
-type Labels = Readonly<Record<string, string>>;
-
 /** A label name that the exposition format allows; a metric tag may be any text. */
 const labelName = (text: string): string => text.replace(/[^a-zA-Z0-9_]/g, '_');
 
-/** Without a prototype, so that a tag named like a property of objects is an ordinary label. */
-function labelsOf(identity: VersionIdentity): Labels {
-  const labels: Record<string, string> = Object.assign(Object.create(null), {
-    model: identity.model,
-    version: String(identity.version),
-    ...(identity.gpuUuid === null ? {} : { gpu_uuid: identity.gpuUuid }),
-  });
-  for (const [tag, value] of identity.metricTags) labels[labelName(tag)] ??= value;
-  return sortedLabels(labels);
-}
-
-/** Without a prototype, so that a label named like a property of objects is an ordinary one. */
-export function sortedLabels(labels: Labels): Labels {
-  const sorted: Record<string, string> = Object.create(null);
-  for (const name of Object.keys(labels).sort()) sorted[name] = labels[name] as string;
-  return sorted;
+/** Of tags that get the same name the first one counts, and none replaces a label of the server. */
+function labelsOf({ model, version, gpuUuid, metricTags }: VersionIdentity): SeriesLabels {
+  const labels = new Map([
+    ['model', model],
+    ['version', String(version)],
+  ]);
+  if (gpuUuid !== null) labels.set('gpu_uuid', gpuUuid);
+  for (const [tag, value] of metricTags) {
+    const name = labelName(tag);
+    if (!labels.has(name)) labels.set(name, value);
+  }
+  return new SeriesLabels([...labels]);
 }
 
 export class VersionSeries {
-  readonly labels: Labels;
-  /** Equal for identities whose labels are equal. */
-  readonly key: string;
+  readonly labels: SeriesLabels;
   readonly #loads: VersionCounters[] = [];
   readonly #retiredCells = new Float64Array(cellCount);
   readonly #retiredHistograms: Partial<Record<keyof Histograms, Histogram>> = {};
 
   constructor(identity: VersionIdentity) {
     this.labels = labelsOf(identity);
-    this.key = JSON.stringify(Object.entries(this.labels).sort(([a], [b]) => (a < b ? -1 : 1)));
+  }
+
+  /** Equal for identities whose labels are equal. */
+  get key(): string {
+    return this.labels.text;
   }
 
   get isEmpty(): boolean {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { VersionIdentity } from '../../src/lifecycle/version-statistics.ts';
 import type { MachineProbes } from '../../src/observability/machine-metrics.ts';
-import { ServerMetrics } from '../../src/observability/metrics.ts';
+import { pieceCharacters, ServerMetrics } from '../../src/observability/metrics.ts';
 import type { BatchDurations } from '../../src/scheduling/scheduler.ts';
 import type { MetricsConfig } from '../../src/server/server-config.ts';
 import { readExposition } from './exposition.ts';
@@ -33,13 +33,14 @@ const metricsWith = (changes: Partial<MetricsConfig> = {}, probes: MachineProbes
   new ServerMetrics({ ...settings, ...changes }, clock, probes);
 
 const batch: BatchDurations = { computeInputNs: 2_000, computeInferNs: 3_000_000, computeOutputNs: 1_000 };
-const scrape = async (metrics: ServerMetrics) => readExposition(await metrics.render());
+const pageOf = (metrics: ServerMetrics) => [...metrics.pieces()].join('');
+const scrape = async (metrics: ServerMetrics) => readExposition(pageOf(metrics));
 
 describe('the metrics of a version', () => {
   it("have their labels in Triton's order: by name, and those of a bucket or quantile last", async () => {
     const metrics = metricsWith({ summaryLatencies: true });
     metrics.createStatistics(identityOf({ gpuUuid: 'g', metricTags: new Map([['_tag', 't']]) }));
-    const lines = (await metrics.render()).split('\n');
+    const lines = pageOf(metrics).split('\n');
     const shared = '_tag="t",gpu_uuid="g",model="m"';
     expect(lines).toContain(`nv_inference_count{${shared},version="1"} 0`);
     expect(lines).toContain(`nv_inference_request_failure{${shared},reason="REJECTED",version="1"} 0`);
@@ -195,14 +196,51 @@ describe('the metrics of a version', () => {
     expect((await scrape(metrics)).samples.get(median)).toBeNaN();
   });
 
-  it('are written once for concurrent scrapes, and again for the next one', async () => {
+  it('come in pieces of bounded length, whatever the number of versions', () => {
     const metrics = metricsWith();
-    const version = metrics.createStatistics(identityOf());
-    const [first, second] = [metrics.render(), metrics.render()];
-    expect(second).toBe(first);
-    await first;
-    version.requestSucceeded(1, 1, batch, 1);
-    expect((await scrape(metrics)).samples.get('nv_inference_request_success{model="m",version="1"}')).toBe(1);
+    for (let i = 0; i < 300; i += 1) {
+      metrics.createStatistics(identityOf({ model: `model-${i}` })).requestSucceeded(5_000_000, 40_000, batch, 4);
+    }
+    const pieces = [...metrics.pieces()];
+    const ofOneVersion = 4 * 1024;
+    expect(pieces.length).toBeGreaterThan(10);
+    expect(pieces.filter(({ length }) => length > pieceCharacters + ofOneVersion)).toEqual([]);
+    const { samples } = readExposition(pieces.join(''));
+    const answered = [...samples].filter(([key]) => key.startsWith('nv_inference_request_success{'));
+    expect(answered.map(([, value]) => value)).toEqual(Array.from({ length: 300 }, () => 1));
+  });
+
+  it('are read when their piece is asked for, of the versions that there were at the beginning', () => {
+    const metrics = metricsWith();
+    const versions = Array.from({ length: 300 }, (_, i) =>
+      metrics.createStatistics(identityOf({ model: `model-${i}` })),
+    );
+    const pieces = metrics.pieces();
+    let page = pieces.next().value as string;
+    metrics.createStatistics(identityOf({ model: 'late' }));
+    for (const version of versions) version.requestSucceeded(5_000_000, 40_000, batch, 4);
+    for (const piece of pieces) page += piece;
+    const { samples } = readExposition(page);
+    expect(samples.get('nv_inference_request_success{model="model-0",version="1"}')).toBe(0);
+    expect(samples.get('nv_inference_count{model="model-0",version="1"}')).toBe(4);
+    expect([...samples.keys()].filter((key) => key.includes('late'))).toEqual([]);
+    // Buckets, sum and count of a histogram are of one moment.
+    const histogram = 'nv_inference_request_duration_histogram_us';
+    expect(samples.get(`${histogram}_bucket{le="+Inf",model="model-0",version="1"}`)).toBe(1);
+    expect(samples.get(`${histogram}_sum{model="model-0",version="1"}`)).toBe(5_000);
+  });
+
+  it('are complete when a version leaves in the middle of a page', () => {
+    const metrics = metricsWith();
+    const versions = Array.from({ length: 300 }, (_, i) =>
+      metrics.createStatistics(identityOf({ model: `model-${i}` })),
+    );
+    const pieces = metrics.pieces();
+    let page = pieces.next().value as string;
+    for (const version of versions) version.retire();
+    for (const piece of pieces) page += piece;
+    expect(readExposition(page).samples.get('nv_inference_count{model="model-299",version="1"}')).toBe(0);
+    expect(readExposition(pageOf(metrics)).samples.size).toBe(0);
   });
 
   it('take the buckets that a configuration gives for a family', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { closedLoop, openLoop } from '../../../bench/load/pace.ts';
+import { closedLoop, openLoop, SteadyPace } from '../../../bench/load/pace.ts';
 
 describe('closedLoop', () => {
   it('has a request due whenever it is asked', () => {
@@ -35,5 +35,15 @@ describe('openLoop', () => {
     while (pace.takeDue(100_000) !== null) count += 1;
     expect(count).toBeGreaterThan(98_000);
     expect(count).toBeLessThan(102_000);
+  });
+});
+
+describe('SteadyPace', () => {
+  it('has one request due for each tick, from the moment it leaves', () => {
+    const pace = new SteadyPace();
+    expect(pace.takeDue(1)).toBeNull();
+    pace.tick();
+    pace.tick();
+    expect([5, 6, 7].map((now) => pace.takeDue(now))).toEqual([5, 6, null]);
   });
 });
