@@ -67,13 +67,14 @@ function taken(output: PageOutput): Promise<void> {
 
 /** Writes the pieces of a page until it ends or the scraper leaves. Rejects if a piece cannot be made. */
 export async function writePage(pieces: Iterator<string>, output: PageOutput, slices: SliceQueue): Promise<void> {
-  for (let piece = pieces.next(); !piece.done; piece = pieces.next()) {
+  // A scraper may have left before its first piece: nothing is made for it, and no `drain` would ever come.
+  while (!output.destroyed) {
+    const piece = pieces.next();
+    if (piece.done) return;
     if (!output.write(piece.value)) await taken(output);
     await slices.turn();
-    if (!output.destroyed) continue;
-    pieces.return?.();
-    return;
   }
+  pieces.return?.();
 }
 
 export class MetricsFrontend implements Frontend {

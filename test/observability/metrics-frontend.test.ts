@@ -117,6 +117,14 @@ describe('a page', () => {
     }
   });
 
+  it('is not begun for a scraper that has left', async () => {
+    const scraper = new Scraper();
+    scraper.isFull = true;
+    scraper.leave();
+    await writePage(page('a', 'b'), scraper, new SliceQueue(new FakeClock()));
+    expect(scraper.got).toEqual([]);
+  });
+
   it('fails with the piece that cannot be made', async () => {
     const clock = new FakeClock();
     const pieces = {
