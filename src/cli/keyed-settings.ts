@@ -1,5 +1,6 @@
 /** The two flags whose value is itself a setting: `--backend-config` and `--metrics-config`. */
 
+import { type HistogramName, histogramFamilyNames } from '../model-config/rules/metric-families.ts';
 import { nearestName } from '../model-config/suggestion.ts';
 import { booleanOf } from './flag-values.ts';
 
@@ -22,6 +23,8 @@ export interface BackendSettings {
 interface MetricsSettings {
   readonly counterLatencies: boolean;
   readonly histogramLatencies: boolean;
+  readonly histogramFamilies: readonly HistogramName[];
+  readonly histogramBucketsUs: readonly number[] | null;
   readonly summaryLatencies: boolean;
   readonly summaryQuantiles: readonly number[];
 }
@@ -99,6 +102,21 @@ const metricsSetters: Setters<MetricsSettings> = {
   histogram_latencies: booleanSetter((settings, value) => {
     settings.histogramLatencies = value;
   }),
+  histogram_families: (settings, value) => {
+    const names = value.split(',').map((name) => name.trim());
+    const families = names.filter(isHistogramName);
+    if (families.length < names.length) return `a list of ${Object.keys(histogramFamilyNames).join(', ')}`;
+    settings.histogramFamilies = families;
+    return null;
+  },
+  histogram_buckets_us: (settings, value) => {
+    const bounds = value.split(',').map((bound) => (bound.trim() === '' ? Number.NaN : Number(bound)));
+    const isRight = bounds.every((bound, i) => bound > (bounds[i - 1] ?? 0) && Number.isFinite(bound));
+    if (!isRight || bounds.length > maxBuckets)
+      return `at most ${maxBuckets} growing numbers of microseconds like 1000,5000`;
+    settings.histogramBucketsUs = bounds;
+    return null;
+  },
   summary_latencies: booleanSetter((settings, value) => {
     settings.summaryLatencies = value;
   }),
@@ -109,6 +127,11 @@ const metricsSetters: Setters<MetricsSettings> = {
     return null;
   },
 };
+
+const isHistogramName = (name: string): name is HistogramName => Object.hasOwn(histogramFamilyNames, name);
+
+/** Each is a line of the metrics page for each family of each model. */
+const maxBuckets = 100;
 
 /** `quantile:error`; the error may be missing. */
 function quantileOf(text: string): number | null {
@@ -163,6 +186,8 @@ export function readMetricsSettings(values: readonly string[]): KeyedReading<Met
   const settings: Mutable<MetricsSettings> = {
     counterLatencies: true,
     histogramLatencies: true,
+    histogramFamilies: ['request', 'queue'],
+    histogramBucketsUs: null,
     summaryLatencies: false,
     summaryQuantiles: [0.5, 0.9, 0.95, 0.99, 0.999],
   };

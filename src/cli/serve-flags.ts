@@ -227,7 +227,7 @@ export const serveFlags = {
     initial: null,
     placeholder: 'key=value',
     isRepeatable: true,
-    help: 'counter_latencies=true, histogram_latencies=true, summary_latencies=false, summary_quantiles=0.5:0.05,0.9:0.01,… (shown: the defaults; the number after a colon is accepted and not needed).',
+    help: 'counter_latencies=true, histogram_latencies=true, histogram_families=request,queue (others: compute_input, compute_infer, compute_output, first_response, batch_size), histogram_buckets_us=100,250,500,…, summary_latencies=false, summary_quantiles=0.5:0.05,0.9:0.01,… (shown: the defaults; the number after a colon is accepted and not needed).',
   },
   'log-verbose': {
     ...wholeNumber,

@@ -4,12 +4,16 @@
  */
 
 /**
- * Upper bounds of the latency families in microseconds, from a trivial model on a CPU to a model that takes seconds.
+ * Upper bounds of whole requests and of their wait, in microseconds: three in each power of ten, which are the limits that
+ * service levels are agreed on, from a trivial model on a CPU to a model that takes seconds.
  */
 export const latencyBucketsUs: readonly number[] = [
-  10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000,
-  2_500_000, 5_000_000, 10_000_000,
+  100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000,
+  5_000_000, 10_000_000,
 ];
+
+/** The same for the phases of a batch, which may be much shorter. */
+export const phaseBucketsUs: readonly number[] = [10, 25, 50, ...latencyBucketsUs];
 
 /** Triton's own bounds of nv_inference_first_response_histogram_ms. */
 export const firstResponseBucketsMs: readonly number[] = [100, 500, 2_000, 5_000];
@@ -36,8 +40,9 @@ export class Histogram {
   readonly unitsPerStep: number;
   readonly #limits: Float64Array;
 
-  constructor(bounds: readonly number[], unitsPerStep: number) {
-    this.bounds = orderedBounds(bounds);
+  /** @param bounds in any order; a Float64Array is that of another histogram, which is shared. */
+  constructor(bounds: readonly number[] | Float64Array, unitsPerStep: number) {
+    this.bounds = bounds instanceof Float64Array ? bounds : orderedBounds(bounds);
     this.counts = new Float64Array(this.bounds.length + 1);
     this.unitsPerStep = unitsPerStep;
     this.#limits = this.bounds.map((bound) => bound * unitsPerStep);
@@ -56,6 +61,11 @@ export class Histogram {
     this.sum += value;
   }
 
+  /** Observations so far. */
+  get count(): number {
+    return this.counts.reduce((sum, count) => sum + count, 0);
+  }
+
   /** Adds the counts of another histogram; both must have the same bounds. */
   add(other: Histogram): void {
     for (const [index, count] of other.counts.entries()) (this.counts[index] as number) += count;
@@ -63,11 +73,12 @@ export class Histogram {
   }
 
   hasBoundsOf(other: Histogram): boolean {
+    if (this.bounds === other.bounds) return true;
     return this.bounds.length === other.bounds.length && this.bounds.every((bound, i) => bound === other.bounds[i]);
   }
 
   /** An empty one with the same bounds. */
   emptied(): Histogram {
-    return new Histogram([...this.bounds], this.unitsPerStep);
+    return new Histogram(this.bounds, this.unitsPerStep);
   }
 }

@@ -2,9 +2,15 @@
  * The distributions beside a version's counters: the phases that have one, their names, and how a request is counted.
  */
 
-import type { HistogramFamily } from '../model-config/rules/metric-families.ts';
+import { type HistogramName, histogramFamilyNames } from '../model-config/rules/metric-families.ts';
 import type { BatchDurations } from '../scheduling/scheduler.ts';
-import { batchSizeBucketsRows, firstResponseBucketsMs, Histogram, latencyBucketsUs } from './histogram.ts';
+import {
+  batchSizeBucketsRows,
+  firstResponseBucketsMs,
+  Histogram,
+  latencyBucketsUs,
+  phaseBucketsUs,
+} from './histogram.ts';
 import { LatencyWindow } from './latency-window.ts';
 
 /** The phases of a request, each with a histogram and a summary. */
@@ -16,44 +22,49 @@ interface Phases<T> {
   readonly computeOutput: T;
 }
 
-/** Durations are observed in nanoseconds. */
-export interface Histograms extends Phases<Histogram> {
+/** Durations are observed in nanoseconds. Null for a family that is not kept. */
+export interface Histograms extends Phases<Histogram | null> {
   /** The whole answer is the first response: models answer once. */
-  readonly firstResponse: Histogram;
+  readonly firstResponse: Histogram | null;
   /** Rows of every batch that was run, failed ones included. */
-  readonly batchSize: Histogram;
+  readonly batchSize: Histogram | null;
 }
 
 export type Windows = Phases<LatencyWindow>;
 
+/** Which histograms are kept of versions whose configuration says nothing about them. */
+export interface HistogramOptions {
+  readonly families: readonly HistogramName[];
+  /** Bounds of the five families of durations; null for those that each has by default. */
+  readonly bucketsUs: readonly number[] | null;
+}
+
 /** Which distributions are kept. */
 export interface CountingOptions {
-  readonly histograms: boolean;
+  /** Null for none at all. */
+  readonly histograms: HistogramOptions | null;
   readonly summaries: boolean;
 }
 
-/** Names of the metric families, by which a model's configuration overrides their buckets. */
-export const histogramNames = {
-  request: 'nv_inference_request_duration_histogram_us',
-  queue: 'nv_inference_queue_duration_histogram_us',
-  computeInput: 'nv_inference_compute_input_duration_histogram_us',
-  computeInfer: 'nv_inference_compute_infer_duration_histogram_us',
-  computeOutput: 'nv_inference_compute_output_duration_histogram_us',
-  firstResponse: 'nv_inference_first_response_histogram_ms',
-  batchSize: 'nereid_batch_size',
-} as const satisfies Record<keyof Histograms, HistogramFamily>;
-
-export function histogramsOf(overrides: ReadonlyMap<string, readonly number[]>): Histograms {
-  const make = (name: string, bounds: readonly number[], unitsPerStep: number): Histogram =>
-    new Histogram(overrides.get(name) ?? bounds, unitsPerStep);
+/** @param overrides Buckets by the family's name; a family that is named there is kept in any case. */
+export function histogramsOf(
+  { families, bucketsUs }: HistogramOptions,
+  overrides: ReadonlyMap<string, readonly number[]>,
+): Histograms {
+  const make = (name: HistogramName, bounds: readonly number[], unitsPerStep: number): Histogram | null => {
+    const override = overrides.get(histogramFamilyNames[name]);
+    if (override === undefined && !families.includes(name)) return null;
+    return new Histogram(override ?? bounds, unitsPerStep);
+  };
+  const phase = bucketsUs ?? phaseBucketsUs;
   return {
-    request: make(histogramNames.request, latencyBucketsUs, 1_000),
-    queue: make(histogramNames.queue, latencyBucketsUs, 1_000),
-    computeInput: make(histogramNames.computeInput, latencyBucketsUs, 1_000),
-    computeInfer: make(histogramNames.computeInfer, latencyBucketsUs, 1_000),
-    computeOutput: make(histogramNames.computeOutput, latencyBucketsUs, 1_000),
-    firstResponse: make(histogramNames.firstResponse, firstResponseBucketsMs, 1_000_000),
-    batchSize: make(histogramNames.batchSize, batchSizeBucketsRows, 1),
+    request: make('request', bucketsUs ?? latencyBucketsUs, 1_000),
+    queue: make('queue', bucketsUs ?? latencyBucketsUs, 1_000),
+    computeInput: make('compute_input', phase, 1_000),
+    computeInfer: make('compute_infer', phase, 1_000),
+    computeOutput: make('compute_output', phase, 1_000),
+    firstResponse: make('first_response', firstResponseBucketsMs, 1_000_000),
+    batchSize: make('batch_size', batchSizeBucketsRows, 1),
   };
 }
 
@@ -66,12 +77,12 @@ export const windowsAt = (nowMs: number): Windows => ({
 });
 
 export function observeHistograms(to: Histograms, totalNs: number, queueNs: number, batch: BatchDurations): void {
-  to.request.observe(totalNs);
-  to.firstResponse.observe(totalNs);
-  to.queue.observe(queueNs);
-  to.computeInput.observe(batch.computeInputNs);
-  to.computeInfer.observe(batch.computeInferNs);
-  to.computeOutput.observe(batch.computeOutputNs);
+  to.request?.observe(totalNs);
+  to.firstResponse?.observe(totalNs);
+  to.queue?.observe(queueNs);
+  to.computeInput?.observe(batch.computeInputNs);
+  to.computeInfer?.observe(batch.computeInferNs);
+  to.computeOutput?.observe(batch.computeOutputNs);
 }
 
 export function observeWindows(

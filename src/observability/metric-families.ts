@@ -4,10 +4,11 @@
  * Nereid has begin with `nereid_`.
  */
 
-import { closeReasons, failureReasons } from '../scheduling/scheduler.ts';
+import { type HistogramFamily, histogramFamilyNames as names } from '../model-config/rules/metric-families.ts';
+import { type CloseReason, closeReasons, failureReasons } from '../scheduling/scheduler.ts';
 import { type FamilyHead, type Sample, single } from './exposition.ts';
 import type { Histogram } from './histogram.ts';
-import { type Histograms, histogramNames, type Windows } from './latency-distributions.ts';
+import type { Histograms, Windows } from './latency-distributions.ts';
 import type { LatencyWindow } from './latency-window.ts';
 import { cell, closedCell, failedCell } from './model-statistics.ts';
 import type { VersionSeries } from './version-series.ts';
@@ -53,7 +54,16 @@ const running = (series: VersionSeries): number =>
 const waiting = (series: VersionSeries): number =>
   Math.max(0, series.current(cell.queued) - series.current(cell.dequeued) - running(series));
 
-/** Always there. */
+const hasBatches = (series: VersionSeries): boolean =>
+  closeReasons.some((reason) => series.total(closedCell(reason)) > 0);
+
+const closedSample = (series: VersionSeries, reason: CloseReason): Sample => ({
+  suffix: '',
+  label: ['reason', reason],
+  value: series.total(closedCell(reason)),
+});
+
+/** Always there, but for the reasons of batches, which begin with the first batch. */
 export const countFamilies: readonly VersionFamily[] = [
   counted('nv_inference_request_success', cell.success, 'Number of successful inference requests, all batch sizes'),
   {
@@ -80,12 +90,7 @@ export const countFamilies: readonly VersionFamily[] = [
     name: 'nereid_batch_closed_total',
     type: 'counter',
     help: 'Number of batches by what closed them: full, preferred size reached, delay over, idle instance, or shape of the next request',
-    samples: (series) =>
-      closeReasons.map((reason) => ({
-        suffix: '',
-        label: ['reason', reason],
-        value: series.total(closedCell(reason)),
-      })),
+    samples: (series) => (hasBatches(series) ? closeReasons.map((reason) => closedSample(series, reason)) : []),
   },
 ];
 
@@ -138,26 +143,38 @@ function histogramSamples(histogram: Histogram | null): readonly Sample[] {
   return samples;
 }
 
-const distribution = (key: keyof Histograms, help: string): VersionFamily => ({
-  name: histogramNames[key],
+const distribution = (key: keyof Histograms, name: HistogramFamily, help: string): VersionFamily => ({
+  name,
   type: 'histogram',
   help,
   samples: (series) => histogramSamples(series.histogram(key)),
 });
 
-/** Left out with `histogram_latencies=false`. */
+/** All that there can be; which ones a version has is the choice of flags and its configuration. */
 export const histogramFamilies: readonly VersionFamily[] = [
-  distribution('request', 'Duration of successful requests from arrival to answer, in microseconds'),
-  distribution('queue', 'Time requests waited before their batch started, in microseconds'),
-  distribution('computeInput', 'Time of gathering the inputs of a request’s batch, in microseconds'),
-  distribution('computeInfer', 'Time of running the model on a request’s batch, in microseconds'),
-  distribution('computeOutput', 'Time of placing the outputs of a request’s batch, in microseconds'),
-  distribution('firstResponse', 'Time from arrival to the first response of a request, in milliseconds'),
-  distribution('batchSize', 'Rows of the batches that were run'),
+  distribution('request', names.request, 'Duration of successful requests from arrival to answer, in microseconds'),
+  distribution('queue', names.queue, 'Time requests waited before their batch started, in microseconds'),
+  distribution(
+    'computeInput',
+    names.compute_input,
+    'Time of gathering the inputs of a request’s batch, in microseconds',
+  ),
+  distribution('computeInfer', names.compute_infer, 'Time of running the model on a request’s batch, in microseconds'),
+  distribution(
+    'computeOutput',
+    names.compute_output,
+    'Time of placing the outputs of a request’s batch, in microseconds',
+  ),
+  distribution(
+    'firstResponse',
+    names.first_response,
+    'Time from arrival to the first response of a request, in milliseconds',
+  ),
+  distribution('batchSize', names.batch_size, 'Rows of the batches that were run'),
 ];
 
 function summarySamples(windows: readonly LatencyWindow[], view: ScrapeView): readonly Sample[] {
-  const inUse = windows.find((window) => window.count > 0) ?? windows[0];
+  const inUse = windows.find((window) => window.count > 0);
   if (inUse === undefined) return [];
   const values = inUse.quantilesNs(view.quantiles, view.nowMs);
   const samples = view.quantiles.map((quantile, index) => ({

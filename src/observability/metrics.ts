@@ -46,7 +46,9 @@ export class ServerMetrics {
 
   /** Makes the counters of a version that starts to load; its series exist from now on until it retires. */
   readonly createStatistics: StatisticsFactory = (identity) => {
-    const options = { histograms: this.#config.histogramLatencies, summaries: this.#config.summaryLatencies };
+    const { histogramLatencies, histogramFamilies: families, histogramBucketsUs: bucketsUs } = this.#config;
+    const histograms = histogramLatencies ? { families, bucketsUs } : null;
+    const options = { histograms, summaries: this.#config.summaryLatencies };
     const series = this.#seriesOf(identity);
     const counters = new VersionCounters(identity, this.#clock, options, (load) => this.#retire(load));
     series.add(counters);
@@ -59,13 +61,17 @@ export class ServerMetrics {
    */
   *pieces(): Generator<string, void, void> {
     const all = [...this.#series.values()];
+    const view = { nowMs: this.#clock.now(), quantiles: this.#config.summaryQuantiles };
     let text = '';
     let looked = 0;
     for (const family of this.#families) {
-      text += headText(family);
+      // A family without samples is not on the page.
+      let head = headText(family);
       for (const series of all) {
-        const view = { nowMs: this.#clock.now(), quantiles: this.#config.summaryQuantiles };
-        for (const sample of family.samples(series, view)) text += sampleText(family.name, series.labels, sample);
+        for (const sample of family.samples(series, view)) {
+          text += head + sampleText(family.name, series.labels, sample);
+          head = '';
+        }
         looked += 1;
         if (text.length < pieceCharacters && looked < pieceSeries) continue;
         yield text;
@@ -74,8 +80,11 @@ export class ServerMetrics {
       }
     }
     for (const family of this.#machineFamilies) {
-      text += headText(family);
-      for (const sample of family.samples()) text += sampleText(family.name, noLabels, sample);
+      let head = headText(family);
+      for (const sample of family.samples()) {
+        text += head + sampleText(family.name, noLabels, sample);
+        head = '';
+      }
     }
     yield text;
   }

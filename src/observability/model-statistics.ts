@@ -91,7 +91,7 @@ export class VersionCounters implements VersionStatistics {
     this.identity = identity;
     this.#clock = clock;
     this.#onRetire = onRetire;
-    this.histograms = options.histograms ? histogramsOf(identity.histogramBuckets) : null;
+    this.histograms = options.histograms === null ? null : histogramsOf(options.histograms, identity.histogramBuckets);
     this.windows = options.summaries ? windowsAt(clock.now()) : null;
   }
 
@@ -131,7 +131,7 @@ export class VersionCounters implements VersionStatistics {
   ): void {
     if (closedBy !== null) this.#count(closedCell(closedBy), 1);
     this.#count(cell.ended, requestCount);
-    this.histograms?.batchSize.observe(rows);
+    this.histograms?.batchSize?.observe(rows);
     if (failed) return;
     this.#count(cell.executions, 1);
     this.#lastInferenceMs = this.#clock.wallMs();

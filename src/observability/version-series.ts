@@ -74,18 +74,23 @@ export class VersionSeries {
     return this.#loads.findLast((load) => load.loadSeconds !== null)?.loadSeconds ?? 0;
   }
 
-  /** Null when histograms are off. Loads with other buckets than those of the newest one are left out. */
+  /**
+   * Null when the family is not kept, or nothing was observed yet. Loads with other buckets than those of the newest one
+   * are left out.
+   */
   histogram(key: keyof Histograms): Histogram | null {
-    const newest = this.#loads.at(-1)?.histograms?.[key];
-    if (newest === undefined) return null;
-    const sum = newest.emptied();
+    const newest = this.#loads.at(-1)?.histograms?.[key] ?? null;
+    if (newest === null) return null;
     const retired = this.#retiredHistograms[key];
+    // By far the most frequent case needs no sum.
+    if (retired === undefined && this.#loads.length === 1) return newest.count > 0 ? newest : null;
+    const sum = newest.emptied();
     if (retired?.hasBoundsOf(sum)) sum.add(retired);
     for (const load of this.#loads) {
       const histogram = load.histograms?.[key];
       if (histogram?.hasBoundsOf(sum)) sum.add(histogram);
     }
-    return sum;
+    return sum.count > 0 ? sum : null;
   }
 
   /** The windows of each load, newest first; empty if summaries are off. */
@@ -94,8 +99,8 @@ export class VersionSeries {
   }
 
   #keep(key: keyof Histograms, load: VersionCounters): void {
-    const histogram = load.histograms?.[key];
-    if (histogram === undefined) return;
+    const histogram = load.histograms?.[key] ?? null;
+    if (histogram === null) return;
     const kept = this.#retiredHistograms[key];
     if (kept?.hasBoundsOf(histogram)) kept.add(histogram);
     else this.#retiredHistograms[key] = histogram;

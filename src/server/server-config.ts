@@ -1,5 +1,7 @@
 /** The validated, frozen settings of a server: the result of the command line and the environment. */
 
+import type { HistogramName } from '../model-config/rules/metric-families.ts';
+
 export type ModelControlMode = 'none' | 'poll' | 'explicit';
 
 /** Address null: the frontend is off (`--allow-http=false` …). Port 0 takes a free one. */
@@ -69,8 +71,12 @@ export interface MetricsConfig {
   readonly gpuMetrics: boolean;
   /** nv_inference_*_duration_us; the counts are there in any case. */
   readonly counterLatencies: boolean;
-  /** The histograms of latencies and batch sizes. */
+  /** The histograms of latencies and batch sizes; false for none at all. */
   readonly histogramLatencies: boolean;
+  /** The histograms of models whose configuration names none. */
+  readonly histogramFamilies: readonly HistogramName[];
+  /** Upper bounds of the histograms of durations, in order; null for their own. */
+  readonly histogramBucketsUs: readonly number[] | null;
   /** nv_inference_*_summary_us */
   readonly summaryLatencies: boolean;
   /** Shares between 0 and 1; the allowed errors of Triton's flag are not needed here. */

@@ -69,6 +69,8 @@ describe('the serve command line', () => {
         gpuMetrics: true,
         counterLatencies: true,
         histogramLatencies: true,
+        histogramFamilies: ['request', 'queue'],
+        histogramBucketsUs: null,
         summaryLatencies: false,
         summaryQuantiles: [0.5, 0.9, 0.95, 0.99, 0.999],
       },
@@ -437,13 +439,36 @@ describe('the other settings of the command line', () => {
         '--metrics-config=summary_quantiles="0.5:0.05,0.9"',
         '--metrics-config=counter_latencies=false',
         '--metrics-config=histogram_latencies=0',
+        '--metrics-config=histogram_families=request, batch_size',
+        '--metrics-config=histogram_buckets_us="1000,2500.5"',
       ).metrics,
     ).toMatchObject({
       summaryLatencies: true,
       summaryQuantiles: [0.5, 0.9],
       counterLatencies: false,
       histogramLatencies: false,
+      histogramFamilies: ['request', 'batch_size'],
+      histogramBucketsUs: [1000, 2500.5],
     });
+    for (const value of ['', 'requests', 'request,', 'nv_inference_queue_duration_histogram_us', '__proto__']) {
+      expect(problemsOf(`--metrics-config=histogram_families=${value}`)).toHaveLength(1);
+    }
+    for (const value of [
+      '',
+      '0',
+      '-1',
+      'x',
+      '2,1',
+      '1,1',
+      '1,',
+      'Infinity',
+      Array(101)
+        .fill(0)
+        .map((_, i) => i + 1)
+        .join(),
+    ]) {
+      expect(problemsOf(`--metrics-config=histogram_buckets_us=${value}`)).toHaveLength(1);
+    }
     for (const value of ['1.5:0.1', 'x', '', '0.5:-1', '0.5:0.1:0.2']) {
       expect(problemsOf(`--metrics-config=summary_quantiles=${value}`)).toHaveLength(1);
     }

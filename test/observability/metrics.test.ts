@@ -16,6 +16,8 @@ const settings: MetricsConfig = {
   gpuMetrics: true,
   counterLatencies: true,
   histogramLatencies: true,
+  histogramFamilies: ['request', 'queue'],
+  histogramBucketsUs: null,
   summaryLatencies: false,
   summaryQuantiles: [0.5, 0.99],
 };
@@ -39,12 +41,13 @@ const scrape = async (metrics: ServerMetrics) => readExposition(pageOf(metrics))
 describe('the metrics of a version', () => {
   it("have their labels in Triton's order: by name, and those of a bucket or quantile last", async () => {
     const metrics = metricsWith({ summaryLatencies: true });
-    metrics.createStatistics(identityOf({ gpuUuid: 'g', metricTags: new Map([['_tag', 't']]) }));
+    const identity = identityOf({ gpuUuid: 'g', metricTags: new Map([['_tag', 't']]) });
+    metrics.createStatistics(identity).requestSucceeded(1_000, 1_000, batch, 1);
     const lines = pageOf(metrics).split('\n');
     const shared = '_tag="t",gpu_uuid="g",model="m"';
-    expect(lines).toContain(`nv_inference_count{${shared},version="1"} 0`);
+    expect(lines).toContain(`nv_inference_count{${shared},version="1"} 1`);
     expect(lines).toContain(`nv_inference_request_failure{${shared},reason="REJECTED",version="1"} 0`);
-    expect(lines).toContain(`nv_inference_first_response_histogram_ms_bucket{${shared},version="1",le="+Inf"} 0`);
+    expect(lines).toContain(`nv_inference_queue_duration_histogram_us_bucket{${shared},version="1",le="+Inf"} 1`);
     const summary = lines.find((line) => line.startsWith('nv_inference_request_summary_us{'));
     expect(summary).toMatch(/version="1",quantile="0\.5"\}/);
   });
@@ -72,7 +75,41 @@ describe('the metrics of a version', () => {
     }
     expect(types.get('nv_inference_request_success')).toBe('counter');
     expect(types.get('nv_inference_pending_request_count')).toBe('gauge');
-    expect(types.get('nv_inference_request_duration_histogram_us')).toBe('histogram');
+  });
+
+  it('have at most 15 lines before the first request, and 60 after it', () => {
+    const metrics = metricsWith();
+    const version = metrics.createStatistics(identityOf({ gpuUuid: 'g', metricTags: new Map([['_tag', 't']]) }));
+    const lineCount = () =>
+      pageOf(metrics)
+        .split('\n')
+        .filter((line) => line !== '' && !line.startsWith('#')).length;
+    expect(lineCount()).toBe(15);
+    version.requestQueued();
+    version.batchStarted?.(1);
+    version.batchExecuted(4, 1, 'preferred', batch, false);
+    version.requestSucceeded(5_000_000, 40_000, batch, 4);
+    version.requestFailed(1, 'CANCELED', false);
+    expect(lineCount()).toBeGreaterThan(50);
+    expect(lineCount()).toBeLessThanOrEqual(60);
+  });
+
+  it('have the histograms that are asked for, and those whose buckets a configuration gives', async () => {
+    const histogramBuckets = new Map([['nereid_batch_size', [2, 4]]]);
+    const metrics = metricsWith({ histogramFamilies: ['compute_infer'], histogramBucketsUs: [1_000, 5_000] });
+    metrics.createStatistics(identityOf()).requestSucceeded(5_000_000, 40_000, batch, 1);
+    const other = metrics.createStatistics(identityOf({ model: 'n', histogramBuckets }));
+    other.batchExecuted(3, 3, 'full', batch, false);
+    const { samples, types } = await scrape(metrics);
+    expect([...types].filter(([, type]) => type === 'histogram').map(([name]) => name)).toEqual([
+      'nv_inference_compute_infer_duration_histogram_us',
+      'nereid_batch_size',
+    ]);
+    const infer = 'nv_inference_compute_infer_duration_histogram_us_bucket';
+    const bounds = ['1000', '5000', '+Inf'].map((le) => samples.get(`${infer}{le="${le}",model="m",version="1"}`));
+    expect(bounds).toEqual([0, 1, 1]);
+    expect(samples.get('nereid_batch_size_bucket{le="4",model="n",version="1"}')).toBe(1);
+    expect(samples.has('nereid_batch_size_count{model="m",version="1"}')).toBe(false);
   });
 
   it('disappear when the version is unloaded', async () => {
@@ -82,7 +119,7 @@ describe('the metrics of a version', () => {
   });
 
   it('count the reported durations, in microseconds', async () => {
-    const metrics = metricsWith();
+    const metrics = metricsWith({ histogramFamilies: ['request', 'queue', 'first_response', 'batch_size'] });
     const version = metrics.createStatistics(identityOf());
     version.loaded(1.5);
     version.requestQueued();
@@ -100,8 +137,8 @@ describe('the metrics of a version', () => {
     expect(of('nv_model_load_duration_secs')).toBe(1.5);
     expect(samples.get('nv_inference_request_failure{model="m",reason="CANCELED",version="1"}')).toBe(1);
     expect(samples.get('nereid_batch_closed_total{model="m",reason="preferred",version="1"}')).toBe(1);
-    expect(of('nv_inference_queue_duration_histogram_us_bucket', 'le="25",')).toBe(0);
-    expect(of('nv_inference_queue_duration_histogram_us_bucket', 'le="50",')).toBe(1);
+    expect(of('nv_inference_request_duration_histogram_us_bucket', 'le="2500",')).toBe(0);
+    expect(of('nv_inference_request_duration_histogram_us_bucket', 'le="5000",')).toBe(1);
     expect(of('nv_inference_queue_duration_histogram_us_bucket', 'le="+Inf",')).toBe(1);
     expect(of('nv_inference_queue_duration_histogram_us_sum')).toBe(40);
     expect(of('nv_inference_queue_duration_histogram_us_count')).toBe(1);
@@ -142,12 +179,14 @@ describe('the metrics of a version', () => {
   });
 
   it('leave out the buckets of an older life whose configuration had others', async () => {
-    const metrics = metricsWith();
+    const metrics = metricsWith({ histogramFamilies: ['first_response'] });
     const other = new Map([['nv_inference_first_response_histogram_ms', [7]]]);
     metrics.createStatistics(identityOf({ histogramBuckets: other })).requestSucceeded(1, 1, batch, 1);
-    metrics.createStatistics(identityOf());
+    const newest = metrics.createStatistics(identityOf());
+    expect(pageOf(metrics)).not.toContain('nv_inference_first_response_histogram_ms');
+    newest.requestSucceeded(1, 1, batch, 1);
     const { samples } = await scrape(metrics);
-    expect(samples.get('nv_inference_first_response_histogram_ms_count{model="m",version="1"}')).toBe(0);
+    expect(samples.get('nv_inference_first_response_histogram_ms_count{model="m",version="1"}')).toBe(1);
     expect(samples.has('nv_inference_first_response_histogram_ms_bucket{le="7",model="m",version="1"}')).toBe(false);
   });
 
@@ -184,7 +223,7 @@ describe('the metrics of a version', () => {
     const metrics = metricsWith({ summaryLatencies: true }, noProbes, clock);
     const version = metrics.createStatistics(identityOf());
     const median = 'nv_inference_request_summary_us{model="m",quantile="0.5",version="1"}';
-    expect((await scrape(metrics)).samples.get(median)).toBeNaN();
+    expect((await scrape(metrics)).samples.has(median)).toBe(false);
     version.requestSucceeded(8_000_000, 1_000, batch, 1);
     const { samples, types } = await scrape(metrics);
     expect(types.get('nv_inference_request_summary_us')).toBe('summary');

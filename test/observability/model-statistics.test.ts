@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { VersionIdentity } from '../../src/lifecycle/version-statistics.ts';
+import type { HistogramOptions } from '../../src/observability/latency-distributions.ts';
 import { cell, closedCell, VersionCounters } from '../../src/observability/model-statistics.ts';
 import { type BatchDurations, closeReasons, failureReasons } from '../../src/scheduling/scheduler.ts';
 import { settableClock } from './settable-clock.ts';
@@ -13,7 +14,8 @@ const identity: VersionIdentity = {
   histogramBuckets: new Map(),
 };
 const durations: BatchDurations = { computeInputNs: 10, computeInferNs: 200, computeOutputNs: 3 };
-const plain = { histograms: true, summaries: false };
+const usual: HistogramOptions = { families: ['request', 'queue', 'batch_size'], bucketsUs: null };
+const plain = { histograms: usual, summaries: false };
 const counters = (wallMs = 0) => new VersionCounters(identity, settableClock({ wallMs }), plain, () => undefined);
 
 describe('the statistics of a version', () => {
