@@ -83,9 +83,13 @@ describe('resolving a configuration', () => {
     expect(configJson(config.message)).toContain('"default_timeout_microseconds":18446744073709551615');
   });
 
-  it('takes the longest delay there is', () => {
-    const config = resolve('dynamic_batching { max_queue_delay_microseconds: 18446744073709551615 }');
-    expect(config.dynamicBatching?.maxQueueDelayUs).toBe(2 ** 64);
+  it('refuses a delay that no caller would wait for', () => {
+    expect(() => resolve('dynamic_batching { max_queue_delay_microseconds: 3600000001 }')).toThrow(
+      'max_queue_delay_microseconds must be at most 3600000000 (an hour)',
+    );
+    expect(
+      resolve('dynamic_batching { max_queue_delay_microseconds: 3600000000 }').dynamicBatching?.maxQueueDelayUs,
+    ).toBe(3600e6);
   });
 
   it.each([

@@ -3,6 +3,9 @@
 import type { Findings } from '../findings.ts';
 import type { ConfigMessage, ModelDynamicBatching } from '../schema/config-message.ts';
 
+/** The longest delay: a longer one is a wrong unit, and a request that does not fill a batch would never be answered. */
+const longestDelayUs = 3_600_000_000;
+
 export function checkDynamicBatching(message: ConfigMessage, findings: Findings): void {
   const { name: model = '', max_batch_size: maxBatchSize = 0, dynamic_batching: batching } = message;
   if (batching === undefined) return;
@@ -13,6 +16,11 @@ export function checkDynamicBatching(message: ConfigMessage, findings: Findings)
   if (sizes.some((size) => size > maxBatchSize)) {
     const text = `dynamic batching preferred size must be <= max batch size for ${model}`;
     findings.refuse(text, batching, 'preferred_batch_size');
+  }
+  const delayUs = Number(batching.max_queue_delay_microseconds ?? 0);
+  if (delayUs > longestDelayUs) {
+    const text = `dynamic batching max_queue_delay_microseconds must be at most ${longestDelayUs} (an hour) for ${model}, got ${delayUs}`;
+    findings.refuse(text, batching, 'max_queue_delay_microseconds');
   }
   if (maxBatchSize === 0) {
     const text = 'dynamic_batching: max_batch_size is 0, requests run one by one (its queue policies hold)';
