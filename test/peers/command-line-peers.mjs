@@ -54,29 +54,24 @@ const sumsRequest = inferRequest('simple', [
 const sums = Buffer.from(Int32Array.from({ length: 16 }, (_, i) => i + 3).buffer);
 
 /**
- * curl 7.88 reports the RST_STREAM with NO_ERROR that follows an answer given before the end of the request (RFC 9113,
- * section 8.1) as this, although it has the answer. Whether it has sent the end by then is a matter of time.
+ * The parts of an answer: its head and trailers as text, its body as bytes. Without a message the head ends the request.
  */
-const endedAfterAnswer = /^curl ended with 92:/;
-
-/** The parts of an answer: its head and trailers as text, its body as bytes. */
-async function curl(url, folder, path, message, mayAnswerEarly = false) {
+async function curl(url, folder, path, message) {
   const [head, body, sent] = ['head', 'body', 'sent'].map((name) => join(folder, `curl-${name}`));
   writeFileSync(body, '');
   writeFileSync(head, '');
-  writeFileSync(sent, grpcMessage(message));
+  if (message !== null) writeFileSync(sent, grpcMessage(message));
   const headers = grpcHeaders.flatMap((header) => ['--header', header]);
   await run('curl', [
-    ...['--silent', '--show-error', '--http2-prior-knowledge', ...headers, '--data-binary', `@${sent}`],
+    ...['--silent', '--show-error', '--http2-prior-knowledge', ...headers],
+    ...(message === null ? ['--request', 'POST'] : ['--data-binary', `@${sent}`]),
     ...['--dump-header', head, '--output', body, `${url}${service}/${path}`],
-  ]).catch((error) => {
-    if (!mayAnswerEarly || !endedAfterAnswer.test(error.message)) throw error;
-  });
+  ]);
   return { head: readFileSync(head, 'latin1'), body: readFileSync(body) };
 }
 
 async function curlChecks(tally, url, folder) {
-  const ask = (path, message, mayAnswerEarly) => curl(url, folder, path, message, mayAnswerEarly);
+  const ask = (path, message) => curl(url, folder, path, message);
   await tally.check('curl: ServerLive, with its trailers', async () => {
     const { head, body } = await ask('ServerLive', Buffer.alloc(0));
     assert.match(head, /^HTTP\/2 200/);
@@ -98,7 +93,9 @@ async function curlChecks(tally, url, folder) {
     assert.ok(body.includes(raw), `what was sent is not in the ${body.length} bytes that came back`);
   });
   await tally.check('curl: an unknown method is UNIMPLEMENTED', async () => {
-    const { head } = await ask('NoSuchMethod', Buffer.alloc(0), true);
+    // Without a body: its answer comes before the end of one, and the RST_STREAM with NO_ERROR after it (RFC 9113,
+    // section 8.1) makes curl 7.88 drop an answer that it has not read yet.
+    const { head } = await ask('NoSuchMethod', null);
     assert.match(head, /^HTTP\/2 200/);
     assert.match(head, /^grpc-status: 12/m);
   });
