@@ -17,11 +17,9 @@ const infer = (more: object = {}): object => ({
   ...more,
 });
 const noInputs = { inputs: [], raw_input_contents: [] };
-const typed = (contents: object): object =>
-  infer({
-    raw_input_contents: [],
-    inputs: ['A', 'B'].map((name) => ({ name, datatype: 'INT32', shape: [1, 2], contents })),
-  });
+const inputsWith = (more: object): object[] =>
+  ['A', 'B'].map((name) => ({ name, datatype: 'INT32', shape: [1, 2], ...more }));
+const typed = (contents: object): object => infer({ raw_input_contents: [], inputs: inputsWith({ contents }) });
 
 export function inferences(): Probe[] {
   const one = [
@@ -76,30 +74,17 @@ export function inferences(): Probe[] {
       })),
     }),
     infer({
-      inputs: ['A', 'B'].map((name) => ({
-        name,
-        datatype: 'INT32',
-        shape: [1, 2],
-        parameters: { shared_memory_region: { string_param: 'r' } },
-      })),
+      inputs: inputsWith({ parameters: { shared_memory_region: { string_param: 'r' } } }),
     }),
     infer({
       raw_input_contents: [],
-      inputs: ['A', 'B'].map((name) => ({
-        name,
-        datatype: 'INT32',
-        shape: [1, 2],
+      inputs: inputsWith({
         parameters: { shared_memory_region: { string_param: 'r' }, shared_memory_byte_size: { int64_param: 8 } },
-      })),
+      }),
     }),
     infer({
       raw_input_contents: [],
-      inputs: ['A', 'B'].map((name) => ({
-        name,
-        datatype: 'INT32',
-        shape: [1, 2],
-        parameters: { foo: { string_param: 'r' } },
-      })),
+      inputs: inputsWith({ parameters: { foo: { string_param: 'r' } } }),
     }),
     infer({ model_name: 'versions', model_version: '2' }),
     infer({ model_name: 'versions', model_version: '1' }),
