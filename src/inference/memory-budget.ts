@@ -5,7 +5,7 @@
  * Each thread has its own account, which costs an addition, and publishes it in memory that all threads share.
  */
 
-import { type InferenceError, resourceExhausted } from '../errors.ts';
+import { InferenceError, resourceExhausted } from '../errors.ts';
 
 /** Accounts are published in this unit: 31 bits of it are two tebibytes. */
 const unitBytes = 1024;
@@ -44,6 +44,13 @@ const shortShare = 4;
 
 /** Waiting bytes of a client that are no sign of one that does not read. */
 const unsharedBytes = 1024 * 1024;
+
+/** A request that could not be taken even if it were alone, so that no retry helps: HTTP answers 413, not 503. */
+export class RequestTooLargeError extends InferenceError {
+  constructor(message: string) {
+    super('resource_exhausted', message);
+  }
+}
 
 export class MemoryBudget {
   readonly limitBytes: number;
@@ -114,7 +121,7 @@ export class MemoryBudget {
    *
    * @param decodedBytes All that it takes beside its message, with these bytes. Never more than the limit, not even for a
    *   request that is alone: a few bytes of a message can become a hundred times as many.
-   * @throws InferenceError `resource_exhausted`
+   * @throws InferenceError `resource_exhausted`, a `RequestTooLargeError` where it is more than the limit
    */
   reserveOrThrow(bytes: number, ownBytes: number, decodedBytes: number): void {
     if (this.isTooLarge(decodedBytes)) throw this.tooLargeDecoded(decodedBytes);
@@ -188,16 +195,16 @@ export class MemoryBudget {
   }
 
   /** Why a message can never be taken. */
-  tooLarge(bytes: number): InferenceError {
-    return resourceExhausted(
+  tooLarge(bytes: number): RequestTooLargeError {
+    return new RequestTooLargeError(
       `a request of ${bytes} bytes is larger than the ${this.limitBytes} bytes that all requests together may have; raise ` +
         '--max-inflight-bytes',
     );
   }
 
   /** Why a message that was received can never be decoded. */
-  tooLargeDecoded(bytes: number): InferenceError {
-    return resourceExhausted(
+  tooLargeDecoded(bytes: number): RequestTooLargeError {
+    return new RequestTooLargeError(
       `the request needs ${bytes} bytes beside its message, for decoded tensors and their elements in the engine, more than ` +
         `the ${this.limitBytes} bytes that all requests together may have; raise --max-inflight-bytes`,
     );

@@ -3,6 +3,7 @@
 import type { InferenceError } from '../../errors.ts';
 import type { RequestListener } from '../../http1/request.ts';
 import { type Caller, Cancellation, type InferenceContext } from '../../inference/context.ts';
+import { RequestTooLargeError } from '../../inference/memory-budget.ts';
 import { errorStatus } from '../error-status.ts';
 import type { Reply } from './reply.ts';
 import { errorText, jsonHeaders, type ReceivedRequest } from './transport/transport.ts';
@@ -55,14 +56,12 @@ export class Exchange implements RequestListener, InferenceContext {
   }
 
   answerError(error: InferenceError, headers: readonly string[] = []): void {
-    const allHeaders = error.code === 'resource_exhausted' ? [...headers, ...retryAfter] : headers;
-    this.answer({ status: errorStatus[error.code].http, json: errorText(error.message) }, allHeaders);
-  }
-
-  /** @param isTooLarge A retry will not help. */
-  refuseBody(error: InferenceError, isTooLarge: boolean): void {
-    if (isTooLarge) this.answer({ status: 413, json: errorText(error.message) });
-    else this.answerError(error);
+    const json = errorText(error.message);
+    if (error instanceof RequestTooLargeError) this.answer({ status: 413, json }, headers);
+    else {
+      const allHeaders = error.code === 'resource_exhausted' ? [...headers, ...retryAfter] : headers;
+      this.answer({ status: errorStatus[error.code].http, json }, allHeaders);
+    }
   }
 
   /**

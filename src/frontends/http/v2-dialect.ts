@@ -151,7 +151,7 @@ function answerWithBody(context: HttpContext, exchange: Exchange, route: Route):
           (error: unknown) => answerFailure(context, exchange, error),
         );
     },
-    onRefusedBody: (error, isTooLarge) => exchange.refuseBody(error, isTooLarge),
+    onRefusedBody: (error) => exchange.answerError(error),
   });
 }
 

@@ -1,7 +1,7 @@
 /** Memory of HTTP requests is counted, bounded, and released however they end. */
 
 import { connect, type Socket } from 'node:net';
-import { gzipSync } from 'node:zlib';
+import { deflateSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MessagePool } from '../../../src/frontends/message-pool.ts';
@@ -125,6 +125,18 @@ describe('the memory of an HTTP request', () => {
       expect(http.server.seen).toEqual([]);
     },
   );
+
+  it.each([
+    ['gzip', gzipSync],
+    ['deflate', deflateSync],
+  ])('is refused with 413 to a body that inflates to more than all of it, as %s', async (coding, compress) => {
+    const { body, headers } = binaryOf(Buffer.alloc(9 * MiB));
+    const answer = await http.send('POST', path, compress(body), { ...headers, 'Content-Encoding': coding });
+    expect(answer.status).toBe(413);
+    expect(answer.headers).not.toHaveProperty('retry-after');
+    expect(answer.body.toString()).toMatch(/larger than the 8388608 bytes.*raise --max-inflight-bytes/);
+    expect(http.server.seen).toEqual([]);
+  });
 
   it('is counted while the request waits: body, padding, id and decoded tensors', async () => {
     const finish = held();

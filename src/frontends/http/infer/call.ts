@@ -87,8 +87,8 @@ export class InferCall implements BodyReceiver, ResponseSink {
     } else this.#inflateAndInfer(body, block, this.#coding);
   }
 
-  onRefusedBody(error: InferenceError, isTooLarge: boolean): void {
-    this.#exchange.refuseBody(error, isTooLarge);
+  onRefusedBody(error: InferenceError): void {
+    this.#exchange.answerError(error);
   }
 
   #inflateAndInfer(body: Buffer, block: Buffer | null, coding: 'gzip' | 'deflate'): void {
@@ -143,7 +143,8 @@ export class InferCall implements BodyReceiver, ResponseSink {
         this.#run(decoded, body);
         return;
       }
-      if (this.#reserveDecoded(decoding.heldBytes)) this.#context.slices.add(() => this.#decode(decoding, body));
+      this.#reserveDecoded(decoding.heldBytes);
+      this.#context.slices.add(() => this.#decode(decoding, body));
     } catch (error) {
       this.#fail(error);
     }
@@ -154,28 +155,20 @@ export class InferCall implements BodyReceiver, ResponseSink {
     const { request } = decoded;
     // A request without views on its body does not need the body any more.
     if (this.#reservedBytes > smallBytes && !isViewedBy(request, body.buffer)) this.#releaseRequest();
-    if (!this.#reserveDecoded(request.heldBytes - body.length)) return;
+    this.#reserveDecoded(request.heldBytes - body.length);
     this.#decoded = decoded;
     this.#context.server.infer(request, this.#exchange, this);
   }
 
   /**
    * @param bytes memory of the decoded parts besides the body.
-   * @returns false when the request has been refused because they would not fit even alone.
    * @throws InferenceError `resource_exhausted`
    */
-  #reserveDecoded(bytes: number): boolean {
-    const { budget } = this.#context.memory;
-    if (budget.isTooLarge(bytes)) {
-      this.#releaseRequest();
-      this.#exchange.refuseBody(budget.tooLargeDecoded(bytes), true);
-      return false;
-    }
+  #reserveDecoded(bytes: number): void {
     const more = bytes - this.#decodedBytes;
-    if (more > 0) budget.reserveOrThrow(more, this.#reservedBytes, bytes);
+    if (more > 0) this.#context.memory.budget.reserveOrThrow(more, this.#reservedBytes, bytes);
     this.#reservedBytes += Math.max(more, 0);
     this.#decodedBytes = bytes;
-    return true;
   }
 
   #forwarder(pattern: RegExp): HeaderForwarder {

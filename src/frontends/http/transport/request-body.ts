@@ -38,10 +38,8 @@ export interface BodyReceiver {
   /**
    * Called instead when the budget has no memory for the body. The rest is read and dropped after the answer, so that
    * the client reads it.
-   *
-   * @param isTooLarge It would not fit even if it were alone.
    */
-  onRefusedBody(error: InferenceError, isTooLarge: boolean): void;
+  onRefusedBody(error: InferenceError): void;
 }
 
 const empty: Buffer = Buffer.alloc(0);
@@ -58,7 +56,7 @@ export function receiveBody(
   else if (length === 0) receiver.onBody(empty, null, 0, true, 0);
   else if (length > discardLimit(limitBytes)) receiver.onBody(null, null, length, false, 0);
   else if (length > limitBytes) request.collect(new OversizedBody(length, receiver));
-  else if (budget.isTooLarge(length)) receiver.onRefusedBody(budget.tooLarge(length), true);
+  else if (budget.isTooLarge(length)) receiver.onRefusedBody(budget.tooLarge(length));
   else request.collect(new AnnouncedBody(length, memory, receiver));
 }
 
@@ -111,15 +109,11 @@ abstract class CountedBody implements BodySink {
     const { budget } = this.memory;
     const more = bytes - this.reservedBytes;
     if (!budget.reserveMessage(more, this.reservedBytes)) {
-      this.#refuse(budget.exhausted(more), false);
+      this.refuse(budget.exhausted(more));
       return false;
     }
     this.reservedBytes = bytes;
     return true;
-  }
-
-  protected refuseAsTooLarge(): void {
-    this.#refuse(this.memory.budget.tooLarge(this.received), true);
   }
 
   /** Passes the body and its reservation to the receiver. */
@@ -142,9 +136,9 @@ abstract class CountedBody implements BodySink {
     this.reservedBytes = 0;
   }
 
-  #refuse(error: InferenceError, isTooLarge: boolean): void {
+  protected refuse(error: InferenceError): void {
     this.drop();
-    this.receiver.onRefusedBody(error, isTooLarge);
+    this.receiver.onRefusedBody(error);
   }
 }
 
@@ -202,6 +196,7 @@ class ChunkedBody extends CountedBody {
   }
 
   override add(bytes: Buffer, from: number, end: number): void {
+    const { budget } = this.memory;
     const at = this.received;
     this.received = at + end - from;
     if (this.received > discardLimit(this.#limitBytes)) {
@@ -210,7 +205,7 @@ class ChunkedBody extends CountedBody {
     } else if (this.received > this.#limitBytes) {
       this.#isOver = true;
       this.drop();
-    } else if (this.memory.budget.isTooLarge(this.received)) this.refuseAsTooLarge();
+    } else if (budget.isTooLarge(this.received)) this.refuse(budget.tooLarge(this.received));
     else if (this.received <= this.body.length || this.#grow(at)) bytes.copy(this.body, at, from, end);
   }
 
