@@ -60,16 +60,6 @@ export const requestFields: readonly RequestField[] = [
     },
   },
   {
-    key: 'batch_group',
-    type: 'text',
-    isInHttp: true,
-    grpc: ['string'],
-    get: ({ batchGroup }) => (batchGroup === '' ? null : batchGroup),
-    set(request, value) {
-      request.batchGroup = value as string;
-    },
-  },
-  {
     key: 'sequence_id',
     type: 'correlation',
     isInHttp: true,

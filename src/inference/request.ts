@@ -39,8 +39,6 @@ export interface InferenceRequest {
   readonly priority: number;
   /** Queue timeout in microseconds as asked by the caller; 0 for none. */
   readonly timeoutUs: number;
-  /** Requests share a batch only with those of the same group; '' is the group of those that name none. */
-  readonly batchGroup: string;
   /** Null where the request says nothing of sequences. */
   readonly sequence: SequenceControl | null;
   /**
@@ -63,7 +61,6 @@ export class RequestDraft implements InferenceRequest {
   parameters = noParameters;
   priority = 0;
   timeoutUs = 0;
-  batchGroup = '';
   sequence: SequenceControl | null = null;
   heldBytes = 0;
   /** Whether all tensors are known to be views on the message; false where it is not known. */

@@ -34,7 +34,6 @@ export const inferenceRequest = (rest: Partial<InferenceRequest> = {}): Inferenc
   parameters: noParameters,
   priority: 0,
   timeoutUs: 0,
-  batchGroup: '',
   sequence: null,
   heldBytes: 0,
   ...rest,

@@ -27,7 +27,7 @@ export function admit(plan: AdmissionPlan, request: InferenceRequest): AdmittedR
   // With its final length: an array that grows by `push` allocates room for 17 elements.
   const inputs = new Array<AdmittedInput>(tensors.length);
   let count = 0;
-  let batchKey = request.batchGroup;
+  let batchKey = '';
   for (let i = 0; i < tensors.length; i++) {
     const tensor = tensors[i];
     if (tensor === undefined) continue;

@@ -68,8 +68,8 @@ describe('a request that fits', () => {
   });
 
   it('is admitted with its rows, its bytes and all outputs sorted by name', () => {
-    const result = admitted(simple, { id: 'a', inputs: good, priority: 3, timeoutUs: 9, batchGroup: 'b' });
-    expect(result).toMatchObject({ id: 'a', rows: 2, batchKey: 'b', priority: 3, timeoutUs: 9 });
+    const result = admitted(simple, { id: 'a', inputs: good, priority: 3, timeoutUs: 9 });
+    expect(result).toMatchObject({ id: 'a', rows: 2, batchKey: '', priority: 3, timeoutUs: 9 });
     expect(result.inputs.map((input) => [input.index, input.shape])).toEqual([
       [0, [2, 16]],
       [1, [2, 16]],

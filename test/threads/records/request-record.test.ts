@@ -75,7 +75,6 @@ const anyRequest: fc.Arbitrary<InferenceRequest> = fc.record({
   parameters: anyParameters,
   priority: fc.nat({ max: 2 ** 32 - 1 }),
   timeoutUs: fc.maxSafeNat(),
-  batchGroup: anyText,
   sequence: fc.option(anySequence),
   heldBytes: fc.maxSafeNat(),
 });

@@ -59,12 +59,12 @@ describe('inference in JSON', () => {
       '/v2/models/echo/versions/7/infer',
       JSON.stringify({
         ...tensor('INT32', [1]),
-        parameters: { priority: 2, timeout: 5, batch_group: 'b', custom: 'x', __proto__x: true },
+        parameters: { priority: 2, timeout: 5, custom: 'x', __proto__x: true },
         outputs: [{ name: 'IN' }],
       }),
     );
     const { request } = http.server.last;
-    expect(request).toMatchObject({ modelVersion: '7', priority: 2, timeoutUs: 5, batchGroup: 'b' });
+    expect(request).toMatchObject({ modelVersion: '7', priority: 2, timeoutUs: 5 });
     expect(request.parameters.get('custom')).toBe('x');
     expect(request.outputs).toEqual([{ name: 'IN', classificationCount: 0 }]);
   });
