@@ -5,7 +5,7 @@
 
 import { createGunzip, createInflate, type Gunzip, type Inflate } from 'node:zlib';
 import type { InferenceError } from '../errors.ts';
-import { maxPooledBytes, type MessageMemory } from './message-pool.ts';
+import type { MessageMemory } from './message-pool.ts';
 
 /** The size of the pieces from zlib: larger pieces mean fewer turns on the worker pool. */
 const pieceBytes = 64 * 1024;
@@ -14,8 +14,8 @@ const smallestPieceBytes = 4 * 1024;
 
 export interface InflatedMessage {
   readonly bytes: Buffer;
-  /** The block with the bytes, to be returned to the memory; null when they have memory of their own. */
-  readonly block: Buffer | null;
+  /** The block with the bytes, to be returned to the memory. */
+  readonly block: Buffer;
   /** Reserved bytes, which the caller releases. */
   readonly reservedBytes: number;
 }
@@ -74,11 +74,11 @@ export function inflateCounted(
       fail(errors.damaged(error));
     });
     stream.on('end', () => {
-      const whole = gathered(pieces, bytes, memory);
-      // The pieces are garbage now; a pooled block may be larger than they were.
-      const reservedBytes = whole.block === null ? bytes : whole.block.length;
-      budget.add(reservedBytes - bytes);
-      resolve({ ...whole, reservedBytes });
+      const block = memory.take(bytes);
+      copyInto(block, pieces);
+      // The pieces are garbage now; the block may be larger than they were.
+      budget.add(block.length - bytes);
+      resolve({ bytes: block.subarray(0, bytes), block, reservedBytes: block.length });
     });
     // When cancelled, zlib may still read the body in another thread; this callback runs when it has stopped.
     stream.write(body, () => {
@@ -89,17 +89,10 @@ export function inflateCounted(
   });
 }
 
-function gathered(
-  pieces: readonly Buffer[],
-  length: number,
-  memory: MessageMemory,
-): { bytes: Buffer; block: Buffer | null } {
-  const block = length > 0 && length <= maxPooledBytes ? memory.take(length) : null;
-  const bytes = block === null ? memory.allocate(length) : block.subarray(0, length);
+function copyInto(target: Buffer, pieces: readonly Buffer[]): void {
   let at = 0;
   for (const piece of pieces) {
-    bytes.set(piece, at);
+    target.set(piece, at);
     at += piece.length;
   }
-  return { bytes, block };
 }

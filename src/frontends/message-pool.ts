@@ -13,7 +13,7 @@ import { blockSize, IdleBlocks, TrimTimer } from './idle-blocks.ts';
 /** The smallest block; a message has some hundred bytes with its names. */
 const smallestBlockBytes = 256;
 
-/** Larger messages are rare, and an announcement alone must not take more. */
+/** The largest block. Larger messages are rare, and an announcement alone must not take more. */
 export const maxPooledBytes: number = 64 * 1024 * 1024;
 
 /** The most bytes of all idle blocks together, and their share of the budget. */
@@ -27,17 +27,15 @@ const idleShare = 1 / 8;
 export interface MessageMemory {
   /**
    * The account of this memory. The receiver of a message reserves its bytes before it keeps them, and releases them
-   * when the message is no longer held; `take` and `allocate` count nothing.
+   * when the message is no longer held; `take` counts nothing.
    */
   readonly budget: MemoryBudget;
-  /** A block of at least that many bytes, not cleared. `bytes` is at most `maxPooledBytes`. */
+  /** At least that many bytes, not cleared: of more than `maxPooledBytes` exactly so many, which are not used again. */
   take(bytes: number): Buffer;
-  /** As `take`, but only a block whose memory is there already; else null. */
+  /** As `take`, but only memory that is there already; else null. */
   reuse(bytes: number): Buffer | null;
-  /** Only a block of `take` or `reuse` that is no longer read or written. */
+  /** Takes back a result of `take` or `reuse`, once, when it is no longer read or written. */
   giveBack(block: Buffer): void;
-  /** Exactly so many bytes, not cleared, that are never returned: for messages without a known last reader, or larger. */
-  allocate(bytes: number): Buffer;
 }
 
 /** Memory of the garbage collector: for messages that are rare, or without a known last reader. */
@@ -49,7 +47,7 @@ export class CollectedMemory implements MessageMemory {
   }
 
   take(bytes: number): Buffer {
-    return this.allocate(bytes);
+    return Buffer.allocUnsafe(bytes);
   }
 
   reuse(): null {
@@ -58,10 +56,6 @@ export class CollectedMemory implements MessageMemory {
 
   giveBack(): void {
     // The garbage collector frees it.
-  }
-
-  allocate(bytes: number): Buffer {
-    return Buffer.allocUnsafe(bytes);
   }
 }
 
@@ -81,20 +75,18 @@ export class MessagePool implements MessageMemory {
   }
 
   take(bytes: number): Buffer {
+    if (bytes > maxPooledBytes) return Buffer.allocUnsafeSlow(bytes);
     return this.reuse(bytes) ?? Buffer.allocUnsafeSlow(sizeFor(bytes));
   }
 
   reuse(bytes: number): Buffer | null {
-    return this.#idle.take(sizeFor(bytes)) ?? null;
+    return bytes > maxPooledBytes ? null : (this.#idle.take(sizeFor(bytes)) ?? null);
   }
 
   giveBack(block: Buffer): void {
+    if (block.length > maxPooledBytes) return;
     this.#timer?.start();
     this.#idle.keep(block, block.length);
-  }
-
-  allocate(bytes: number): Buffer {
-    return Buffer.allocUnsafe(bytes);
   }
 
   /** Called regularly: drops blocks that were not needed since the last call. Returns whether any is left. */

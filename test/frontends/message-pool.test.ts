@@ -32,12 +32,6 @@ describe('MessagePool', () => {
     }
   });
 
-  it('allocates what is no size for a block, each time anew', () => {
-    const pool = new MessagePool();
-    const first = pool.allocate(100);
-    expect([first.length, pool.allocate(100) === first, pool.allocate(0).length]).toEqual([100, false, 0]);
-  });
-
   it('gives a block again that came back, to those that need one of its size', () => {
     const pool = new MessagePool();
     const block = pool.take(100_000);
@@ -130,8 +124,13 @@ describe('MessagePool', () => {
     expect(clock.waitingCount).toBe(1);
   });
 
-  it('has memory of an exact size for what is larger than a block', () => {
-    const pool = new MessagePool();
-    expect(pool.allocate(maxPooledBytes + 1).length).toBe(maxPooledBytes + 1);
+  it('gives memory of an exact size for what is larger than any block, and does not keep it', () => {
+    const clock = new FakeClock();
+    const pool = new MessagePool(clock);
+    const first = pool.take(maxPooledBytes + 1);
+    expect(first.length).toBe(maxPooledBytes + 1);
+    pool.giveBack(first);
+    expect([pool.reuse(maxPooledBytes + 1), clock.waitingCount]).toEqual([null, 0]);
+    expect(pool.take(maxPooledBytes + 1) === first).toBe(false);
   });
 });

@@ -113,7 +113,7 @@ export class PageArena {
     if (this.#hasBegun) this.#begun.push(page);
   }
 
-  /** Only a block of `take`, once, when no thread reads or writes it any more. */
+  /** Takes back a block of `take`, once, when no thread reads or writes it any more; passes over other memory. */
   giveBack(block: Uint8Array): void {
     const page = this.pageOf(block.buffer);
     if (page !== undefined) this.release(page);

@@ -1,11 +1,11 @@
 /**
  * Messages received by a frontend thread are put where the scheduling thread can read them: large blocks are in pages of
  * the link's arena, and their tensors are never copied on their way to the batch. Small blocks are in ordinary memory,
- * because a slow client with a few bytes would hold a page that many messages share; their tensors are copied into a
- * page with their request, as those in memory that is never returned.
+ * because a slow client with a few bytes would hold a page that many messages share, and so are messages that are larger
+ * than any block; their tensors are copied into a page with their request.
  */
 
-import { type MessageMemory, MessagePool } from '../../frontends/message-pool.ts';
+import { maxPooledBytes, type MessageMemory, MessagePool } from '../../frontends/message-pool.ts';
 import type { Clock } from '../../time.ts';
 import type { MemoryBudget } from '../../inference/memory-budget.ts';
 import type { PageArena } from './page-arena.ts';
@@ -26,7 +26,8 @@ export class SharedMessageMemory implements MessageMemory {
   }
 
   take(bytes: number): Buffer {
-    return bytes <= largestSmallBytes ? this.#small.take(bytes) : this.#arena.take(bytes);
+    if (bytes <= largestSmallBytes) return this.#small.take(bytes);
+    return bytes <= maxPooledBytes ? this.#arena.take(bytes) : Buffer.allocUnsafeSlow(bytes);
   }
 
   reuse(bytes: number): Buffer | null {
@@ -36,9 +37,5 @@ export class SharedMessageMemory implements MessageMemory {
   giveBack(block: Buffer): void {
     if (block.length <= largestSmallBytes) this.#small.giveBack(block);
     else this.#arena.giveBack(block);
-  }
-
-  allocate(bytes: number): Buffer {
-    return Buffer.allocUnsafe(bytes);
   }
 }

@@ -38,7 +38,7 @@ export class InferCall implements BodyReceiver, ResponseSink {
   /** Headers to be passed on as parameters, or null. */
   readonly #forwarded: RegExp | null;
   #decoded: DecodedInfer | null = null;
-  /** The block with the body; null when the body has memory of its own. */
+  /** The block with the body, until it is no longer read. */
   #block: Buffer | null = null;
   /** Budget of the request, then of its answer until the transport counts it. */
   #reservedBytes = 0;

@@ -23,7 +23,7 @@ export interface BodyReceiver {
    * Called once, unless the connection breaks before the body is complete or the body is refused.
    *
    * @param body          null when it exceeded the limit.
-   * @param block         contains the body and must be returned to the memory when it is no longer read; or null.
+   * @param block         contains the body and must be returned to the memory when it is no longer read; null without a body.
    * @param receivedBytes the announced length where there is one.
    * @param isComplete    false when the rest will not be read and the connection has to be closed after the answer.
    * @param reservedBytes reserved by the body; the receiver must release them.
@@ -88,7 +88,6 @@ abstract class CountedBody implements BodySink {
   protected readonly memory: MessageMemory;
   protected readonly receiver: BodyReceiver;
   protected block: Buffer | null = null;
-  protected body: Buffer = empty;
   protected received = 0;
   protected reservedBytes = 0;
 
@@ -116,22 +115,35 @@ abstract class CountedBody implements BodySink {
     return true;
   }
 
+  /** How much of the body the block can take. */
+  protected get roomBytes(): number {
+    return this.block === null ? 0 : this.block.length;
+  }
+
+  /** Takes memory for that many bytes of the body, of which `filled` have been received. */
+  protected enlarge(bytes: number, filled: number): void {
+    const before = this.block;
+    this.block = this.memory.take(bytes);
+    if (before === null) return;
+    before.copy(this.block, 0, 0, filled);
+    this.memory.giveBack(before);
+  }
+
   /** Passes the body and its reservation to the receiver. */
-  protected handOver(body: Buffer | null): void {
+  protected handOver(): void {
     const { block, reservedBytes } = this;
     this.block = null;
-    this.body = empty;
     this.reservedBytes = 0;
-    // A pooled block may be larger than the body.
-    const unreserved = block === null || body === null ? 0 : Math.max(0, block.length - reservedBytes);
+    // The block may be larger than the body.
+    const unreserved = block === null ? 0 : Math.max(0, block.length - reservedBytes);
     if (unreserved > 0) this.memory.budget.add(unreserved);
+    const body = block === null ? empty : block.subarray(0, this.received);
     this.receiver.onBody(body, block, this.received, true, reservedBytes + unreserved);
   }
 
   protected drop(): void {
     if (this.block !== null) this.memory.giveBack(this.block);
     this.block = null;
-    this.body = empty;
     this.memory.budget.release(this.reservedBytes);
     this.reservedBytes = 0;
   }
@@ -154,35 +166,25 @@ class AnnouncedBody extends CountedBody {
     const at = this.received;
     this.received = at + end - from;
     if (this.received > this.reservedBytes && !this.reserve(this.#wantedBytes())) return;
-    if (this.received > this.body.length) this.#grow(at);
-    bytes.copy(this.body, at, from, end);
+    if (this.received > this.roomBytes) this.enlarge(this.#wantedRoom(), at);
+    bytes.copy(this.block as Buffer, at, from, end);
     // The last byte is here: waiting for the end could cost another turn.
-    if (this.received === this.#length) this.handOver(this.body);
+    if (this.received === this.#length) this.handOver();
   }
 
   override end(): void {
     // No transport ends a body that is shorter than announced.
   }
 
+  /** How much is reserved for what has been received. */
   #wantedBytes(): number {
     const length = this.#length;
     return length <= smallBytes ? length : Math.min(length, Math.max(firstReservedBytes, this.received * 2));
   }
 
-  #grow(filled: number): void {
-    const { memory } = this;
-    const length = this.#length;
-    if (filled > 0) {
-      const grown = memory.allocate(Math.min(Math.max(this.body.length * 2, this.received), length));
-      this.body.copy(grown, 0, 0, filled);
-      this.body = grown;
-    } else if (length > maxPooledBytes) {
-      // Its memory grows as it arrives, so that an announcement alone costs nothing.
-      this.body = memory.allocate(Math.min(length, Math.max(maxPooledBytes, this.received)));
-    } else {
-      this.block = memory.take(length);
-      this.body = this.block.subarray(0, length);
-    }
+  /** The memory of a very large body grows as it arrives, because an announced length proves nothing. */
+  #wantedRoom(): number {
+    return Math.min(this.#length, Math.max(maxPooledBytes, this.roomBytes * 2, this.received));
   }
 }
 
@@ -206,11 +208,12 @@ class ChunkedBody extends CountedBody {
       this.#isOver = true;
       this.drop();
     } else if (budget.isTooLarge(this.received)) this.refuse(budget.tooLarge(this.received));
-    else if (this.received <= this.body.length || this.#grow(at)) bytes.copy(this.body, at, from, end);
+    else if (this.received <= this.roomBytes || this.#grow(at)) bytes.copy(this.block as Buffer, at, from, end);
   }
 
   override end(): void {
-    this.handOver(this.#isOver ? null : this.body.subarray(0, this.received));
+    if (this.#isOver) this.receiver.onBody(null, null, this.received, true, 0);
+    else this.handOver();
   }
 
   /**
@@ -218,13 +221,9 @@ class ChunkedBody extends CountedBody {
    * refused.
    */
   #grow(filled: number): boolean {
-    const wanted = Math.max(firstChunkedBytes, this.body.length * 2, this.received);
+    const wanted = Math.min(this.#limitBytes, Math.max(firstChunkedBytes, this.roomBytes * 2, this.received));
     if (!this.reserve(wanted)) return false;
-    const { body, block, memory } = this;
-    this.block = wanted <= maxPooledBytes ? memory.take(wanted) : null;
-    this.body = this.block ?? memory.allocate(Math.max(this.received, Math.min(wanted, this.#limitBytes)));
-    body.copy(this.body, 0, 0, filled);
-    if (block !== null) memory.giveBack(block);
+    this.enlarge(wanted, filled);
     return true;
   }
 }

@@ -11,7 +11,7 @@ import type { GrpcConfig } from '../../../../server/server-config.ts';
 import type { Clock } from '../../../../time.ts';
 import type { CallHead } from './call-head.ts';
 import { prefixBytes } from './message-assembler.ts';
-import { type MessageMemory, maxPooledBytes } from '../../../message-pool.ts';
+import type { MessageMemory } from '../../../message-pool.ts';
 import type { InflatedMessage } from '../../../inflate.ts';
 import { adoptFor, type BudgetedCall, holdFor, releaseAllOf, releaseFor, reserveFor } from '../call-budget.ts';
 import { chooseEncoding, deflateMessage, type Encoding, inflateMessage } from '../compression.ts';
@@ -199,14 +199,14 @@ export abstract class Http2Call implements CallContext, BudgetedCall, InferenceC
     this.#sendPieces(message, onWritten);
   }
 
-  /** Sends a message that does not fit a frame, in a block of the pool but for the contents that have a place. */
+  /** Sends a message that does not fit a frame, in pooled memory but for the contents that have a place. */
   #sendPieces(message: OutgoingMessage, onWritten: (() => void) | null): void {
     const { pool } = this.surroundings;
     const { byteLength } = message;
     const placedBytes = this.#waitingBytes > maxPlacedWaitingBytes ? 0 : (message.placedBytes ?? 0);
     const ownBytes = prefixBytes + byteLength - placedBytes;
-    const block = ownBytes <= maxPooledBytes ? pool.take(ownBytes) : null;
-    const own = block === null ? pool.allocate(ownBytes) : block.subarray(0, ownBytes);
+    const block = pool.take(ownBytes);
+    const own = block.subarray(0, ownBytes);
     let pieces = [own];
     if (placedBytes === 0) this.#copy(message, own, 0);
     else {
@@ -220,7 +220,7 @@ export abstract class Http2Call implements CallContext, BudgetedCall, InferenceC
     }
     // A connection that was broken releases at once.
     this.stream.sendPieces(pieces, prefixBytes + byteLength, onWritten, () => {
-      if (block !== null) pool.giveBack(block);
+      pool.giveBack(block);
       if (placedBytes > 0) message.discard?.();
     });
   }

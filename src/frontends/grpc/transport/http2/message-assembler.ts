@@ -7,7 +7,7 @@
 import { type InferenceError, resourceExhausted } from '../../../../errors.ts';
 import { readUint32 } from '../../../../http2/frame-format.ts';
 import type { StreamConnection } from '../../../../http2/stream.ts';
-import { type MessageMemory, maxPooledBytes } from '../../../message-pool.ts';
+import type { MessageMemory } from '../../../message-pool.ts';
 
 export const prefixBytes = 5;
 
@@ -32,7 +32,7 @@ export class MessageAssembler {
   #message: Buffer | null = null;
   #filled = 0;
   #reserved = 0;
-  /** The block of the pool in which the message lies, or null. */
+  /** The block in which the message lies; null before its first byte. */
   #block: Buffer | null = null;
   /** Bytes that the message has reserved in the budget. */
   #budgetBytes = 0;
@@ -98,7 +98,7 @@ export class MessageAssembler {
   /** Bytes that the complete message has reserved, which the caller releases from now on. */
   handOverBudget(): number {
     const { budget } = this.#pool;
-    // A pooled block may be larger than the message.
+    // The block may be larger than the message.
     const held = Math.max(this.#budgetBytes, this.#block?.length ?? 0);
     budget.add(held - this.#budgetBytes);
     this.#budgetBytes = 0;
@@ -106,7 +106,7 @@ export class MessageAssembler {
   }
 
   /**
-   * The block with the current message, which the caller returns to the pool; null when the message has its own memory.
+   * The block with the current message, which the caller returns to the pool; null when the message has no bytes.
    */
   handOverBlock(): Buffer | null {
     const block = this.#block;
@@ -161,23 +161,19 @@ export class MessageAssembler {
     if (message !== null && message.length >= bytes) return message;
     const length = this.#length;
     if (message === null) {
-      const block = length <= maxPooledBytes ? this.#pool.reuse(length) : null;
-      return this.#keep(block, Math.min(length, Math.max(bytes, firstRoomBytes)));
+      return this.#keep(this.#pool.reuse(length) ?? this.#pool.take(Math.min(length, Math.max(bytes, firstRoomBytes))));
     }
     const before = this.#block;
-    this.#block = null;
-    const grown = this.#keep(null, Math.min(length, Math.max(bytes, message.length * 2)));
+    const grown = this.#keep(this.#pool.take(Math.min(length, Math.max(bytes, message.length * 2))));
     message.copy(grown, 0, 0, this.#filled);
     if (before !== null) this.#pool.giveBack(before);
     return grown;
   }
 
-  /** Makes room for the first `bytes` of the message, in the block if there is one. */
-  #keep(block: Buffer | null, bytes: number): Buffer {
-    this.#block = block ?? (bytes <= maxPooledBytes ? this.#pool.take(bytes) : null);
-    // A block may be larger than was asked for, by as much as the message is short of.
-    const room = this.#block ?? this.#pool.allocate(bytes);
-    this.#message = room.length > this.#length ? room.subarray(0, this.#length) : room;
+  /** The part of the block that the message may fill. */
+  #keep(block: Buffer): Buffer {
+    this.#block = block;
+    this.#message = block.length > this.#length ? block.subarray(0, this.#length) : block;
     return this.#message;
   }
 }

@@ -9,7 +9,7 @@ import { Http2Call, type Http2CallSurroundings } from './call.ts';
 import { MessageAssembler, prefixBytes, tooLarge } from './message-assembler.ts';
 import { okStatus } from '../status.ts';
 import type { OutgoingMessage, UnaryCall, UnaryMethod } from '../transport.ts';
-import { CollectedMemory, maxPooledBytes, type MessageMemory } from '../../../message-pool.ts';
+import { CollectedMemory, type MessageMemory } from '../../../message-pool.ts';
 
 export class Http2UnaryCall extends Http2Call implements UnaryCall {
   readonly #method: UnaryMethod;
@@ -19,7 +19,7 @@ export class Http2UnaryCall extends Http2Call implements UnaryCall {
   #flag = 0;
   /** Bytes that the message has reserved in the budget. */
   #messageBytes = 0;
-  /** The block of the pool with the message, if it has one. */
+  /** The block with the message, until it is no longer read. */
   #block: Buffer | null = null;
   /** Only for a message that arrives in several pieces. */
   #assembler: MessageAssembler | null = null;
@@ -92,18 +92,13 @@ export class Http2UnaryCall extends Http2Call implements UnaryCall {
     const { budget } = this.surroundings.pool;
     if (!budget.reserveMessage(length)) throw budget.exhausted(length);
     this.adopt(length);
-    const message = this.#room(length);
+    this.#block = this.#memory.take(length);
+    const message = this.#block.subarray(0, length);
     bytes.copy(message, 0, start + prefixBytes, end);
     this.#flag = bytes[start] as number;
     this.#message = message;
     this.#messageBytes = length;
     return true;
-  }
-
-  #room(length: number): Buffer {
-    if (length === 0 || length > maxPooledBytes) return this.#memory.allocate(length);
-    this.#block = this.#memory.take(length);
-    return this.#block.subarray(0, length);
   }
 
   #assemble(bytes: Buffer, start: number, end: number): void {
