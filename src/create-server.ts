@@ -9,6 +9,7 @@ import type { Frontend } from './frontends/frontend.ts';
 import { createGrpcFrontend } from './frontends/grpc/grpc-frontend.ts';
 import { createHttpFrontend } from './frontends/http/http-frontend.ts';
 import { MessagePool } from './frontends/message-pool.ts';
+import { SliceQueue } from './frontends/slice-queue.ts';
 import { MemoryBudget } from './inference/memory-budget.ts';
 import { serverRing } from './interceptors/server-ring.ts';
 import { versionRing } from './interceptors/version-ring.ts';
@@ -161,9 +162,10 @@ function frontendsOf(
   clock: Clock,
   logger: Logger,
 ): readonly Frontend[] {
-  const frontends = [...protocolFrontends(config, server, budget, clock, logger)];
+  const slices = new SliceQueue(clock);
+  const frontends = [...protocolFrontends(config, server, budget, slices, clock, logger)];
   if (config.metrics.listen) {
-    frontends.push(new MetricsFrontend(config.metrics.listen, () => metrics.pieces(), clock, logger));
+    frontends.push(new MetricsFrontend(config.metrics.listen, () => metrics.pieces(), slices, logger));
   }
   return frontends;
 }
@@ -177,6 +179,7 @@ function protocolFrontends(
   config: ServerConfig,
   server: LocalServer,
   budget: MemoryBudget,
+  slices: SliceQueue,
   clock: Clock,
   logger: Logger,
 ): readonly Frontend[] {
@@ -196,7 +199,7 @@ function protocolFrontends(
   const frontends: Frontend[] = [];
   const isExiting = (): boolean => server.isExiting;
   const memory = new MessagePool(clock, budget);
-  const shared = { server, clock, logger, isExiting, memory, setLowWater: native.setReceiveLowWater };
+  const shared = { server, clock, logger, isExiting, slices, memory, setLowWater: native.setReceiveLowWater };
   if (http.listen) frontends.push(createHttpFrontend({ ...shared, config: http }));
   if (grpc.listen) frontends.push(createGrpcFrontend({ ...shared, config: grpc }));
   return frontends;

@@ -1,6 +1,6 @@
 /**
- * Runs long work of a frontend in slices, one in each turn of the event loop for all requests together, so that other
- * work never waits for more than one slice. Requests take turns.
+ * Runs long work in slices, one in each turn of the event loop for everything that shares the queue, so that other work
+ * never waits for more than one slice. Requests take turns. Each thread has one queue for all of its frontends.
  */
 
 import type { Clock } from '../time.ts';

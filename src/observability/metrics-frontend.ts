@@ -7,10 +7,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Frontend, Listening } from '../frontends/frontend.ts';
 import { listenAt, type TakenAddress } from '../frontends/listen.ts';
-import { SliceQueue } from '../frontends/slice-queue.ts';
+import type { SliceQueue } from '../frontends/slice-queue.ts';
 import type { Logger } from '../logger.ts';
 import type { ListenAddress } from '../server/server-config.ts';
-import type { Clock } from '../time.ts';
 import { metricsContentType } from './exposition.ts';
 
 /** A scrape is a request of a few hundred bytes; larger or slower ones are refused. */
@@ -85,17 +84,20 @@ export class MetricsFrontend implements Frontend {
   readonly #logger: Logger;
   readonly #stallTimeoutMs: number;
 
-  /** @param pieces Begins a page; each piece is made when it is asked for, with bounded work. */
+  /**
+   * @param pieces Begins a page; each piece is made when it is asked for, with bounded work.
+   * @param slices Of the thread, shared with its other frontends.
+   */
   constructor(
     listen: ListenAddress,
     pieces: () => Iterator<string>,
-    clock: Clock,
+    slices: SliceQueue,
     logger: Logger,
     limitMs = stallTimeoutMs,
   ) {
     this.#listen = listen;
     this.#pieces = pieces;
-    this.#slices = new SliceQueue(clock);
+    this.#slices = slices;
     this.#logger = logger;
     this.#stallTimeoutMs = limitMs;
   }

@@ -4,11 +4,12 @@ import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { silentLogger } from '../../src/logger.ts';
 import { MetricsFrontend } from '../../src/observability/metrics-frontend.ts';
+import { SliceQueue } from '../../src/frontends/slice-queue.ts';
 import { systemClock } from '../../src/time.ts';
 
 const listen = { host: '127.0.0.1', port: 0 };
 const start = (pieces: () => Iterator<string>, stallTimeoutMs?: number) =>
-  new MetricsFrontend(listen, pieces, systemClock, silentLogger, stallTimeoutMs).start();
+  new MetricsFrontend(listen, pieces, new SliceQueue(systemClock), silentLogger, stallTimeoutMs).start();
 const page = (...pieces: string[]) => pieces[Symbol.iterator]();
 
 /** More than the socket buffers of both ends hold. */
@@ -93,7 +94,12 @@ describe('the metrics port', () => {
 
   it('names the address when it is in use', async () => {
     const first = await start(() => page(''));
-    const second = new MetricsFrontend({ ...listen, port: first.port }, () => page(''), systemClock, silentLogger);
+    const second = new MetricsFrontend(
+      { ...listen, port: first.port },
+      () => page(''),
+      new SliceQueue(systemClock),
+      silentLogger,
+    );
     await expect(second.start()).rejects.toThrow(`Socket '127.0.0.1:${first.port}' already in use`);
     first.close();
   });

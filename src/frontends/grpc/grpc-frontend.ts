@@ -25,6 +25,8 @@ interface GrpcFrontendOptions {
   readonly isExiting: () => boolean;
   /** A socket that listens already, in place of the configured address. */
   readonly socket?: ListeningSocket | null;
+  /** For long work, shared by all frontends of the thread; absent means a queue of its own. */
+  readonly slices?: SliceQueue;
   /** The memory for messages; absent means a pool of its own. grpc-js allocates by itself and uses only the budget. */
   readonly memory?: MessageMemory;
   /** Decides who serves accepted connections; absent means this frontend. No effect with grpc-js. */
@@ -52,6 +54,7 @@ const transports: Readonly<Record<GrpcConfig['transport'], (dependencies: Transp
 
 export function createGrpcFrontend(options: GrpcFrontendOptions): Frontend {
   const { server, clock, logger, config, isExiting, memory, placement, setLowWater } = options;
+  const { slices = new SliceQueue(clock) } = options;
   const transport = transports[config.transport]({ clock, logger, memory, placement, setLowWater });
   return {
     name: 'grpc',
@@ -61,7 +64,7 @@ export function createGrpcFrontend(options: GrpcFrontendOptions): Frontend {
         protocol: await loadProtocol(),
         server,
         clock,
-        slices: new SliceQueue(clock),
+        slices,
         logger,
         isLeaving: () => isDraining || isExiting(),
         headerForwardPattern: config.headerForwardPattern,

@@ -31,6 +31,8 @@ interface HttpFrontendOptions {
   readonly placement?: ConnectionPlacement;
   /** Sets the low-water mark of sockets for large bodies; absent means that it is not used. */
   readonly setLowWater?: SetLowWater;
+  /** For long work, shared by all frontends of the thread; absent means a queue of its own. */
+  readonly slices?: SliceQueue;
   /** The memory for the bodies of requests; absent means a pool of its own. */
   readonly memory?: MessageMemory;
   /** The dialects, in the order in which they are asked; absent means all of `dialects.ts`. */
@@ -44,8 +46,9 @@ export function createHttpFrontend(options: HttpFrontendOptions): Frontend {
 async function start(options: HttpFrontendOptions): Promise<Listening> {
   const { config, clock, logger, server, isExiting = () => false } = options;
   if (config.listen === null) throw failedPrecondition('the HTTP frontend is off (--allow-http=false)');
-  const { memory = new MessagePool(clock), socket = null, placement = null, setLowWater = null } = options;
-  const context: HttpContext = { server, clock, logger, config, isExiting, memory, slices: new SliceQueue(clock) };
+  const { memory = new MessagePool(clock), slices = new SliceQueue(clock) } = options;
+  const { socket = null, placement = null, setLowWater = null } = options;
+  const context: HttpContext = { server, clock, logger, config, isExiting, memory, slices };
   const routers = (options.dialects ?? httpDialects).map((dialect) => dialect.open(context));
   const dispatcher = new Dispatcher(context, routers, createApiGuard(config.restrictions));
   const countWaiting = (bytes: number): void => memory.budget.add(bytes);

@@ -8,6 +8,7 @@ import { internal } from '../../errors.ts';
 import type { Frontend, Listening, ListeningSocket } from '../../frontends/frontend.ts';
 import { createGrpcFrontend } from '../../frontends/grpc/grpc-frontend.ts';
 import { createHttpFrontend } from '../../frontends/http/http-frontend.ts';
+import { SliceQueue } from '../../frontends/slice-queue.ts';
 import { MemoryBudget } from '../../inference/memory-budget.ts';
 import { serverRing } from '../../interceptors/server-ring.ts';
 import { clockSince } from '../../time.ts';
@@ -31,7 +32,8 @@ async function run(port: MessagePort, settings: FrontendThreadSettings): Promise
   const server = new LinkServer(settings.link, native, { clock, logger, budget, interceptors });
   server.connect(settings.doorbell);
   const memory = new SharedMessageMemory(server.arena, budget, clock);
-  const shared = { server, clock, logger, isExiting, memory, setLowWater: native.setReceiveLowWater };
+  const slices = new SliceQueue(clock);
+  const shared = { server, clock, logger, isExiting, slices, memory, setLowWater: native.setReceiveLowWater };
   const { http, grpc, httpFd, grpcFd } = settings;
   // Until then the pool closes the socket if this thread is lost.
   const socketOf = (fd: number): ListeningSocket => ({

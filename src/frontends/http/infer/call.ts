@@ -20,6 +20,7 @@ import {
   parseJsonLength,
 } from './request-codec.ts';
 import { InferAnswer } from './response-codec.ts';
+import { SlicedAnswer } from './sliced-answer.ts';
 import { decodeRawRequest, oversizedRaw } from './raw-request.ts';
 import { jsonReply } from '../reply.ts';
 import type { BodyReceiver } from '../transport/request-body.ts';
@@ -223,15 +224,9 @@ export class InferCall implements BodyReceiver, ResponseSink {
     this.#checkAnswer(answer.outputBytes);
     this.#releaseRequest();
     this.#hold(answer.outputBytes);
-    this.#exchange.request.respondInPieces(200, jsonHeaders, {
-      next: () => {
-        const piece = answer.piece();
-        if (piece !== null) return piece;
-        this.#release();
-        return 'end';
-      },
-      done: this.#release,
-    });
+    const { request } = this.#exchange;
+    const pieces = new SlicedAnswer(answer, this.#context.slices, () => request.continueAnswer(), this.#release);
+    request.respondInPieces(200, jsonHeaders, pieces);
   }
 
   /** Makes the JSON in several turns of the event loop, none of them the one in which all answers of a batch came. */

@@ -71,13 +71,18 @@ export class InferAnswer {
     return shared.wholeText();
   }
 
+  /** All of the JSON is made. */
+  get isMade(): boolean {
+    return this.#output > this.#response.outputs.length;
+  }
+
   /**
    * The next piece of the JSON, or null at its end. A piece takes a millisecond or two.
    *
    * @throws InferenceError as `text`.
    */
   piece(): Buffer | null {
-    if (this.#output > this.#response.outputs.length) return null;
+    if (this.isMade) return null;
     shared.clear();
     while (this.#write(shared) && shared.length < pieceBytes);
     return shared.copy();

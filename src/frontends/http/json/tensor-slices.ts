@@ -7,8 +7,8 @@
 import type { JsonReader } from './reader.ts';
 import { type NestedElements, PassedText } from './nested-elements.ts';
 
-/** Bytes of tensor text per turn, which take two to four milliseconds. */
-const turnBytes = 128 * 1024;
+/** Bytes of tensor text per turn, which take one to two milliseconds. */
+const turnBytes = 64 * 1024;
 /** How much cheaper it is to skip a byte than to read it. */
 const passedPerRead = 8;
 
