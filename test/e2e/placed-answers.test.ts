@@ -30,6 +30,8 @@ type Model = (typeof models)[number];
 const modelOf = (i: number): Model => models[i % models.length] as Model;
 
 const largeWindow = 2 ** 30;
+/** For an answer that has to come; a busy machine takes its time. */
+const patienceMs = 30_000;
 
 /** One client: its connection, and calls on it one after the other. */
 class Client {
@@ -60,10 +62,15 @@ class Client {
   /** Waits for the answer, opening the window by `step` bytes after each pause where it is small. */
   async answer(id: number, { columns }: Model, value: number, pauseMs = 0): Promise<void> {
     const bytes = columns * 4;
-    while (!this.#hasEnded(id)) {
-      if (this.#windowBytes < largeWindow) this.#connection.write(windowUpdate(id, this.#windowBytes));
-      await sleep(pauseMs);
-    }
+    await this.#until(
+      () => {
+        if (this.#hasEnded(id)) return true;
+        if (this.#windowBytes < largeWindow) this.#connection.write(windowUpdate(id, this.#windowBytes));
+        return false;
+      },
+      `the end of the answer ${value}`,
+      pauseMs,
+    );
     const message = Buffer.concat(this.#take(id));
     expect(message.length, `bytes of the answer ${value}`).toBeGreaterThan(bytes);
     const numbers = new Float32Array(new Uint8Array(message.subarray(message.length - bytes)).buffer);
@@ -74,9 +81,9 @@ class Client {
   }
 
   async begun(id: number): Promise<void> {
-    while (!this.#connection.frames.some(({ type, streamId }) => type === frameType.data && streamId === id)) {
-      await sleep(1);
-    }
+    const isBegun = () =>
+      this.#connection.frames.some(({ type, streamId }) => type === frameType.data && streamId === id);
+    await this.#until(isBegun, `the beginning of stream ${id}`, 1);
   }
 
   reset(id: number): void {
@@ -86,6 +93,19 @@ class Client {
 
   leave(): void {
     this.#connection.destroy();
+  }
+
+  /**
+   * Looks again and again. A server that gives wrong bytes may also break connections: the wait ends then, so that the
+   * test fails for what it saw first instead of at its time limit.
+   */
+  async #until(isThere: () => boolean, what: string, pauseMs: number): Promise<void> {
+    const untilMs = performance.now() + patienceMs;
+    while (!isThere()) {
+      if (this.#connection.isClosed) throw new Error(`the connection was closed before ${what}`);
+      if (performance.now() > untilMs) throw new Error(`waited ${patienceMs} ms for ${what}`);
+      await sleep(pauseMs);
+    }
   }
 
   #hasEnded(id: number): boolean {
