@@ -64,7 +64,7 @@ const release = () => undefined;
 const ticket = { end: release };
 const instance = {
   device: { kind: 'cpu' },
-  takesAhead: false,
+  canPrefetch: false,
   submit(batch, done) {
     const shape = batch.inputs[0].shape;
     const bytes = shape[0] * 64;

@@ -124,8 +124,7 @@ export interface EngineResult {
 /** A batch that was handed over to an instance: the means to cancel this batch and no other. */
 export interface Ticket {
   /**
-   * Cancels this batch; its `done` then gets a `cancelled` error. A batch that waits behind another one ends before it
-   * runs. Nothing happens when the batch has ended, whether `done` was called yet or not, and never to another batch.
+   * Cancels this batch; its `done` then gets a `cancelled` error. A prefetched batch ends before it runs. Nothing happens when the batch has ended, whether `done` was called yet or not, and never to another batch.
    */
   end(): void;
 }
@@ -141,9 +140,9 @@ export interface EngineInstance {
   /** Where it really is. */
   readonly device: Device;
   /**
-   * Whether it accepts a second batch while it runs one. It runs that one next, without a round trip to the event loop.
+   * Whether it accepts a second batch while it runs one, and runs it next without a round trip to the event loop.
    */
-  readonly takesAhead: boolean;
+  readonly canPrefetch: boolean;
   submit(batch: EngineBatch, done: (result: EngineResult) => void): Ticket;
   /** Waits for the running batch, then frees what the instance owns. */
   close(): Promise<void>;

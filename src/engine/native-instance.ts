@@ -95,7 +95,7 @@ interface BusyFrame extends JobFrame {
 }
 
 export class NativeInstance implements EngineInstance, SlabOwner, FrameOwner {
-  readonly takesAhead = true;
+  readonly canPrefetch = true;
   readonly device: Device;
   readonly #addon: NativeAddon;
   readonly #id: number;
@@ -110,7 +110,7 @@ export class NativeInstance implements EngineInstance, SlabOwner, FrameOwner {
   readonly #choice: InlineChoice;
   readonly #loneChoice: InlineChoice;
   readonly #controlNumbers: number;
-  /** Made when first needed: one, or two where a batch waits behind the running one. */
+  /** Made when first needed: one, or two where batches are prefetched. */
   readonly #free: BusyFrame[] = [];
   readonly #busy = new Map<number, BusyFrame>();
   #lastTicket = 0;

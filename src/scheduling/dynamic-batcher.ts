@@ -6,9 +6,9 @@
  * An idle instance takes a batch at the end of the turn of the event loop, so that requests of one turn share it. If
  * the last requests all came alone, the next one does not wait for the end of the turn (lone-arrivals.ts). An instance
  * that becomes idle takes a batch at once. Waiting requests stay in the queue, where they can be cancelled, expire, be
- * overtaken and be joined by others. There is one exception: a full batch that gains nothing from waiting is handed to
- * an instance behind its running batch, so that the device does not wait for this thread
- * (docs/decisions/0008-a-full-batch-ahead.md).
+ * overtaken and be joined by others. There is one exception: a full batch that gains nothing from waiting is prefetched
+ * by a busy instance, so that the device does not wait for this thread
+ * (docs/decisions/0008-prefetch.md).
  */
 
 import type { EngineInstance } from '../engine/engine.ts';
@@ -231,9 +231,9 @@ export class DynamicBatcher implements ElasticScheduler, RequestOwner {
         nowMs = clock.now();
         this.#expire(nowMs);
       } else {
-        const instance = this.#dispatcher.claimAhead();
+        const instance = this.#dispatcher.claimForPrefetch();
         if (instance === null) return;
-        this.#dispatcher.startAhead(instance, this.#queue.take(decision.requestCount), decision.closedBy, nowMs);
+        this.#dispatcher.prefetch(instance, this.#queue.take(decision.requestCount), decision.closedBy, nowMs);
       }
     }
   }

@@ -35,7 +35,7 @@ class Running {
   around(instance: EngineInstance): EngineInstance {
     return {
       device: instance.device,
-      takesAhead: instance.takesAhead,
+      canPrefetch: instance.canPrefetch,
       close: () => instance.close(),
       submit: (batch, done) => {
         this.now++;

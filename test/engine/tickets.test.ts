@@ -146,11 +146,11 @@ describe('callers who stay', () => {
           return { answer, leave: () => cancellation.cancel() };
         };
         await send().answer;
-        let ahead = 0;
+        let prefetched = 0;
         for (let i = 0; i < 60; i++) {
           const leaving = Array.from({ length: callersOfBatch }, send);
           const staying = Array.from({ length: callersOfBatch }, send);
-          if (scheduler.waitingCount === 0) ahead++;
+          if (scheduler.waitingCount === 0) prefetched++;
           // Some turns end while the first batch runs, some when the second does.
           holdLoop(i / 4);
           for (const { leave } of leaving) leave();
@@ -158,7 +158,7 @@ describe('callers who stay', () => {
           expect(new Set(await Promise.all(leaving.map(({ answer }) => answer)))).toEqual(new Set(['cancelled']));
         }
         // Otherwise nothing was tried.
-        expect(ahead).toBeGreaterThan(0);
+        expect(prefetched).toBeGreaterThan(0);
         await scheduler.drain();
       },
       maxBatchSize,

@@ -123,7 +123,7 @@ export type FakeMode = 'manual' | 'inline' | 'throw';
 
 export class FakeInstance implements EngineInstance {
   /** Set by tests of batches that wait behind the running one. */
-  takesAhead = false;
+  canPrefetch = false;
   device: Device = { kind: 'cpu' };
   /**
    * Whether the end of a run is heard of only with the next `drain`, as the addon's is, whose thread goes on to the next
@@ -153,7 +153,7 @@ export class FakeInstance implements EngineInstance {
 
   submit(batch: EngineBatch, done: (result: EngineResult) => void): Ticket {
     const held = this.#undrained.length + (this.running === null ? 0 : 1) + (this.waiting === null ? 0 : 1);
-    if (held > (this.takesAhead ? 1 : 0)) throw new Error('an instance was given more batches than it takes');
+    if (held > (this.canPrefetch ? 1 : 0)) throw new Error('an instance was given more batches than it takes');
     if (this.isClosed) throw new Error('an instance was given a batch after it was closed');
     if (this.mode === 'throw') throw new Error('the engine threw');
     const run = new FakeRun(this, batch, done);

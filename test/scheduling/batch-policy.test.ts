@@ -30,8 +30,8 @@ const queueOf = (rows: readonly number[], nextExpiryMs = Number.POSITIVE_INFINIT
   };
 };
 
-const idle: RunProfile = { canBatch: true, hasIdle: true, hasRoomAhead: false };
-const busy: RunProfile = { canBatch: true, hasIdle: false, hasRoomAhead: true };
+const idle: RunProfile = { canBatch: true, hasIdle: true, canPrefetch: false };
+const busy: RunProfile = { canBatch: true, hasIdle: false, canPrefetch: true };
 
 const runOf = (ms: number): ObservedRun => ({
   rows: 4,
@@ -57,20 +57,20 @@ describe('the policy of dynamic batching', () => {
     expect(lone.arrived(queueOf([1]), idle, loneStreak)).toBe('now');
   });
 
-  it('hands a full batch over ahead once it has seen a run, and only if no request expires meanwhile', () => {
-    const ahead = policy();
-    expect(ahead.arrived(queueOf([2, 2]), busy, 0)).toBe('now');
-    expect(ahead.decide(queueOf([2, 2]), busy, 0)).toEqual(nothing);
-    ahead.observe(runOf(10));
-    expect(ahead.decide(queueOf([2, 2]), busy, 0)).toEqual(take(2, 'full'));
-    expect(ahead.decide(queueOf([2, 2], 39), busy, 0)).toEqual(nothing);
-    expect(ahead.decide(queueOf([2, 2], 40), busy, 0)).toEqual(take(2, 'full'));
-    expect(ahead.decide(queueOf([2, 1]), busy, 0)).toEqual(nothing);
-    expect(ahead.decide(queueOf([2, 2]), { ...busy, hasRoomAhead: false }, 0)).toEqual(nothing);
-    expect(ahead.decide(queueOf([2, 2]), { ...busy, canBatch: false }, 0)).toEqual(nothing);
+  it('prefetches a full batch once it has seen a run, and only if no request expires meanwhile', () => {
+    const prefetching = policy();
+    expect(prefetching.arrived(queueOf([2, 2]), busy, 0)).toBe('now');
+    expect(prefetching.decide(queueOf([2, 2]), busy, 0)).toEqual(nothing);
+    prefetching.observe(runOf(10));
+    expect(prefetching.decide(queueOf([2, 2]), busy, 0)).toEqual(take(2, 'full'));
+    expect(prefetching.decide(queueOf([2, 2], 39), busy, 0)).toEqual(nothing);
+    expect(prefetching.decide(queueOf([2, 2], 40), busy, 0)).toEqual(take(2, 'full'));
+    expect(prefetching.decide(queueOf([2, 1]), busy, 0)).toEqual(nothing);
+    expect(prefetching.decide(queueOf([2, 2]), { ...busy, canPrefetch: false }, 0)).toEqual(nothing);
+    expect(prefetching.decide(queueOf([2, 2]), { ...busy, canBatch: false }, 0)).toEqual(nothing);
   });
 
-  it('hands nothing over ahead where a later request may be served first', () => {
+  it('prefetches nothing where a later request may be served first', () => {
     const levels = new DynamicPolicy(4, dynamicBatching({ priorityLevels: 2, defaultPriorityLevel: 1 }));
     levels.observe(runOf(10));
     expect(levels.decide(queueOf([2, 2]), busy, 0)).toEqual(nothing);
@@ -90,7 +90,7 @@ describe('the policy of one request', () => {
     expect(policy.decide(queueOf([]), idle)).toEqual(nothing);
   });
 
-  it('never decides ahead', () => {
+  it('never prefetches', () => {
     const policy = new OneRequestPolicy(null);
     expect(policy.arrived(queueOf([1, 1, 1]), busy, 0)).toBe('later');
     expect(policy.arrived(queueOf([1, 1, 1]), idle, 0)).toBe('turn');
@@ -107,8 +107,8 @@ class PairPolicy implements BatchPolicy {
     return length >= 2 ? 'now' : 'later';
   }
 
-  decide(queue: WaitingRequests<Candidate>, { hasIdle, hasRoomAhead }: RunProfile) {
-    const hasInstance = hasIdle || hasRoomAhead;
+  decide(queue: WaitingRequests<Candidate>, { hasIdle, canPrefetch }: RunProfile) {
+    const hasInstance = hasIdle || canPrefetch;
     if (queue.length < 2 || !hasInstance) return { kind: 'nothing' } as const;
     return { kind: 'take', requestCount: 2, closedBy: 'preferred' } as const;
   }
@@ -135,10 +135,10 @@ describe('a scheduler with another policy', () => {
     };
   };
 
-  it('forms the batches that it says, also ahead of the running one, and tells it of each run', async () => {
+  it('forms the batches that it says, also prefetched ones, and tells it of each run', async () => {
     const policy = new PairPolicy();
     const instance = new FakeInstance();
-    instance.takesAhead = true;
+    instance.canPrefetch = true;
     const stage = new Stage({ instances: [instance], chooseScheduler: withPairs(policy) });
     const callers = stage.sendMany(5);
     await stage.turn();

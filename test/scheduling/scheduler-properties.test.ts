@@ -36,7 +36,7 @@ const anyModel = fc.record({
   levels: fc.constantFrom(0, 3),
   keepsOrder: fc.boolean(),
   inline: fc.boolean(),
-  ahead: fc.boolean(),
+  prefetches: fc.boolean(),
   lags: fc.boolean(),
   maxQueueSize: fc.constantFrom(0, 5),
 });
@@ -66,7 +66,7 @@ function stageFor(model: Model): Stage {
     },
     instances: [0, 1].map(() => {
       const instance = new FakeInstance(model.inline ? 'inline' : 'manual');
-      instance.takesAhead = model.ahead;
+      instance.canPrefetch = model.prefetches;
       instance.lags = model.lags;
       return instance;
     }),

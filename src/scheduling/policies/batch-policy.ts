@@ -43,8 +43,8 @@ export interface RunProfile {
   /** False once the model was found to fail with any several requests in a batch. */
   readonly canBatch: boolean;
   readonly hasIdle: boolean;
-  /** Whether a busy instance accepts one more batch behind its running one. */
-  readonly hasRoomAhead: boolean;
+  /** Whether a busy instance accepts a batch to run after its running one. */
+  readonly canPrefetch: boolean;
 }
 
 /** A batch that has ended. */
@@ -71,8 +71,7 @@ export interface BatchPolicy {
   /** A request has joined `queue`. Says when to decide. Called for every request. */
   arrived(queue: WaitingRequests<Candidate>, profile: RunProfile, nowMs: number): DecisionTime;
   /**
-   * Which requests to hand over now: to an idle instance if there is one, else to an instance that accepts a batch
-   * ahead.
+   * Which requests to hand over now: to an idle instance if there is one, else to a busy one that can prefetch them.
    *
    * @param nowMs on the clock of `queuedAtMs`
    */

@@ -1,7 +1,7 @@
 /**
- * The policy of `dynamic_batching`: an idle instance gets the batch of the batch rule. A full batch goes behind a
- * running one if none of its requests could expire there and none may be overtaken
- * (docs/decisions/0008-a-full-batch-ahead.md).
+ * The policy of `dynamic_batching`: an idle instance gets the batch of the batch rule. A busy one prefetches a full
+ * batch if none of its requests could expire there and none may be overtaken
+ * (docs/decisions/0008-prefetch.md).
  */
 
 import type { DynamicBatchingConfig } from '../../model-config/model-config.ts';
@@ -19,7 +19,7 @@ import { LoneArrivals } from './lone-arrivals.ts';
 import { decideForOne } from './one-request-policy.ts';
 import { ConfiguredOrder } from './queue-policy.ts';
 
-/** A batch is handed over ahead only if no waiting request expires within so many runs of the model. */
+/** A batch is prefetched only if no waiting request expires within so many runs of the model. */
 const runsBeforeExpiry = 4;
 
 export class DynamicPolicy implements BatchPolicy {
@@ -41,13 +41,13 @@ export class DynamicPolicy implements BatchPolicy {
 
   arrived(queue: WaitingRequests<Candidate>, profile: RunProfile, nowMs: number): DecisionTime {
     const isLone = this.#arrivals.note(nowMs);
-    if (!profile.hasIdle) return this.#mayRunAhead(queue, profile) ? 'now' : 'later';
+    if (!profile.hasIdle) return this.#mayPrefetch(queue, profile) ? 'now' : 'later';
     // A full batch gains nothing from the rest of the turn, and neither does a lone request.
     return isLone || queue.rows >= this.#rule.maxRows ? 'now' : 'turn';
   }
 
   decide<C extends Candidate>(queue: WaitingRequests<C>, profile: RunProfile, nowMs: number): Decision {
-    if (!profile.hasIdle) return this.#decideAhead(queue, profile, nowMs);
+    if (!profile.hasIdle) return this.#decidePrefetch(queue, profile, nowMs);
     return profile.canBatch ? decide(queue, this.#rule, nowMs) : decideForOne(queue);
   }
 
@@ -56,13 +56,13 @@ export class DynamicPolicy implements BatchPolicy {
   }
 
   /** Whether there are rows for a full batch that no other request may overtake, and an instance that accepts it. */
-  #mayRunAhead(queue: WaitingRequests<Candidate>, profile: RunProfile): boolean {
+  #mayPrefetch(queue: WaitingRequests<Candidate>, profile: RunProfile): boolean {
     if (queue.rows < this.#rule.maxRows || this.order.mayOvertake) return false;
-    return profile.canBatch && profile.hasRoomAhead;
+    return profile.canBatch && profile.canPrefetch;
   }
 
-  #decideAhead<C extends Candidate>(queue: WaitingRequests<C>, profile: RunProfile, nowMs: number): Decision {
-    if (this.#lastRunMs === 0 || !this.#mayRunAhead(queue, profile)) return nothing;
+  #decidePrefetch<C extends Candidate>(queue: WaitingRequests<C>, profile: RunProfile, nowMs: number): Decision {
+    if (this.#lastRunMs === 0 || !this.#mayPrefetch(queue, profile)) return nothing;
     if (queue.nextExpiryMs < nowMs + this.#lastRunMs * runsBeforeExpiry) return nothing;
     const decision = decide(queue, this.#rule, nowMs);
     return decision.kind === 'take' && decision.closedBy === 'full' ? decision : nothing;

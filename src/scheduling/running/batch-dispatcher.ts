@@ -32,7 +32,7 @@ interface RunnerParts {
   readonly clock: Clock;
   /** Null where only instances limit how many batches run. */
   readonly gate: InstanceGate | null;
-  /** An instance is free, or accepts a batch behind its running one; may be called before `start` returns. */
+  /** An instance is free, or can prefetch a batch; may be called before `start` returns. */
   readonly onFree: () => void;
   /** A request of a failed batch is to run again, alone, before all waiting ones. */
   readonly onRetry: (request: QueuedRequest) => void;
@@ -61,9 +61,9 @@ export class BatchDispatcher implements RunProfile {
     return this.#pool.hasIdle;
   }
 
-  get hasRoomAhead(): boolean {
-    // A batch ahead would take the turn of a model that waits at the gate.
-    return this.#parts.gate === null && this.#pool.findAhead() !== null;
+  get canPrefetch(): boolean {
+    // A prefetched batch would take the turn of a model that waits at the gate.
+    return this.#parts.gate === null && this.#pool.findForPrefetch() !== null;
   }
 
   get isBusy(): boolean {
@@ -106,15 +106,15 @@ export class BatchDispatcher implements RunProfile {
     this.#handOver(batch, instance);
   }
 
-  /** A busy instance for `startAhead`; null when none takes one more batch. */
-  claimAhead(): InstanceSlot | null {
-    return this.#parts.gate === null ? this.#pool.findAhead() : null;
+  /** A busy instance for `prefetch`; null when none accepts a batch. */
+  claimForPrefetch(): InstanceSlot | null {
+    return this.#parts.gate === null ? this.#pool.findForPrefetch() : null;
   }
 
-  /** @param instance from `claimAhead` */
-  startAhead(instance: InstanceSlot, requests: readonly QueuedRequest[], closedBy: CloseReason, nowMs: number): void {
+  /** Hands over a batch that the instance runs after its running one. @param instance from `claimForPrefetch` */
+  prefetch(instance: InstanceSlot, requests: readonly QueuedRequest[], closedBy: CloseReason, nowMs: number): void {
     const batch = new Batch(requests, closedBy, nowMs, instance);
-    instance.next = batch;
+    instance.prefetched = batch;
     this.#handOver(batch, instance);
   }
 
@@ -152,7 +152,7 @@ export class BatchDispatcher implements RunProfile {
     if (!areInTarget(result.outputs)) batch.leaveTarget();
     if (batch.liveCount < batch.requests.length) this.#notifyLeavers(batch);
     policy.observe(batch);
-    if (batch.instance.next === batch) observer.batchStarted?.(batch.requests.length);
+    if (batch.instance.prefetched === batch) observer.batchStarted?.(batch.requests.length);
     const promoted = this.#pool.giveBack(batch.instance, batch);
     this.#leaveGate(batch.instance);
     if (promoted !== null) this.#begun(promoted);
@@ -181,7 +181,7 @@ export class BatchDispatcher implements RunProfile {
     for (const request of batch.requests) if (request.isStillRead) this.#parts.answers.readEnded(request);
   }
 
-  /** The engine has started the batch that waited behind another one. */
+  /** The engine has started a prefetched batch. */
   #begun(batch: Batch): void {
     batch.startedAtMs = this.#parts.clock.now();
     this.#parts.observer.batchStarted?.(batch.requests.length);

@@ -19,8 +19,8 @@ export class InstanceSlot {
   readonly engine: EngineInstance;
   /** The running batch. */
   batch: Batch | null = null;
-  /** The batch that the engine runs next. */
-  next: Batch | null = null;
+  /** The batch behind it, which the engine runs next. */
+  prefetched: Batch | null = null;
   /** Set while the instance is to be retired after its batch. */
   whenRetired: (() => void) | null = null;
   /** For the gate; null where there is none. */
@@ -39,7 +39,7 @@ export class Batch implements RequestBatch {
   readonly requests: readonly QueuedRequest[];
   readonly rows: number;
   readonly closedBy: CloseReason;
-  /** When the engine started it, or for a batch that waits behind another one, when it was handed over. */
+  /** When the engine started it, or for a prefetched one, when it was handed over. */
   startedAtMs: number;
   readonly instance: InstanceSlot;
   /** Requests whose callers still wait. */

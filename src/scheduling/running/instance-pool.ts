@@ -1,6 +1,6 @@
 /**
  * The instances of one model version: which are idle, which run a batch, which are being retired. An instance runs one
- * batch at a time and may hold another one behind it. Instances are opened and closed elsewhere.
+ * batch at a time and may prefetch another one. Instances are opened and closed elsewhere.
  */
 
 import type { EngineInstance } from '../../engine/engine.ts';
@@ -46,28 +46,28 @@ export class InstancePool {
     return null;
   }
 
-  /** Among the busy instances that accept a batch ahead and have none, the one whose batch began first; or null. */
-  findAhead(): InstanceSlot | null {
+  /** Among the busy instances that can prefetch a batch and have none, the one whose batch began first; or null. */
+  findForPrefetch(): InstanceSlot | null {
     let best: InstanceSlot | null = null;
     for (const instance of this.#all) {
-      if (instance.batch === null || instance.next !== null || instance.whenRetired !== null) continue;
-      if (!instance.engine.takesAhead) continue;
+      if (instance.batch === null || instance.prefetched !== null || instance.whenRetired !== null) continue;
+      if (!instance.engine.canPrefetch) continue;
       if (best === null || instance.batch.startedAtMs < (best.batch as Batch).startedAtMs) best = instance;
     }
     return best;
   }
 
   /**
-   * The batch has ended. Returns the next running batch of the instance, if there was one behind it; else the instance
+   * The batch has ended. Returns the prefetched batch of the instance, which runs now, if there was one; else the instance
    * is idle again, or removed if it was to be retired.
    */
   giveBack(instance: InstanceSlot, done: Batch): Batch | null {
-    if (instance.next === done) {
-      instance.next = null;
+    if (instance.prefetched === done) {
+      instance.prefetched = null;
       return null;
     }
-    instance.batch = instance.next;
-    instance.next = null;
+    instance.batch = instance.prefetched;
+    instance.prefetched = null;
     if (instance.batch === null) this.#free(instance);
     return instance.batch;
   }
@@ -100,9 +100,9 @@ export class InstancePool {
     });
   }
 
-  /** The batches of all instances, running ones before those that wait behind them. */
+  /** The batches of all instances, running ones before prefetched ones. */
   heldBatches(): readonly Batch[] {
-    const held = this.#all.flatMap(({ batch, next }) => [batch, next]);
+    const held = this.#all.flatMap(({ batch, prefetched }) => [batch, prefetched]);
     return held.filter((batch) => batch !== null);
   }
 }

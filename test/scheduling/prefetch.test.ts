@@ -7,15 +7,15 @@ import { Stage, type StageOptions, settle } from './stage.ts';
 /** Rows of a full batch on the stage. */
 const full = 8;
 
-function eager(): FakeInstance {
+function prefetching(): FakeInstance {
   const instance = new FakeInstance();
-  instance.takesAhead = true;
+  instance.canPrefetch = true;
   return instance;
 }
 
 /** A stage whose model has run once, so that it is known how long a run takes, and runs a batch of one now. */
 async function busyStage(options: StageOptions = {}): Promise<Stage> {
-  const stage = new Stage({ instances: [eager()], ...options });
+  const stage = new Stage({ instances: [prefetching()], ...options });
   stage.send();
   await stage.turn();
   await stage.complete();
@@ -26,7 +26,7 @@ async function busyStage(options: StageOptions = {}): Promise<Stage> {
 
 const counts = (stage: Stage): number[] => stage.instance.runs.slice(1).map((run) => run.requestCount);
 
-describe('a full batch behind the running one', () => {
+describe('a prefetched batch', () => {
   it('is handed over while the other runs, and runs without waiting for the event loop', async () => {
     const stage = await busyStage();
     const callers = stage.sendMany(full);
@@ -67,7 +67,7 @@ describe('a full batch behind the running one', () => {
   });
 
   it('is not formed before it is known how long a run takes', async () => {
-    const stage = new Stage({ instances: [eager()] });
+    const stage = new Stage({ instances: [prefetching()] });
     stage.send();
     await stage.turn();
     stage.sendMany(full);
@@ -92,7 +92,7 @@ describe('a full batch behind the running one', () => {
   });
 
   it('goes to the instance that began first', async () => {
-    const pair = [eager(), eager()];
+    const pair = [prefetching(), prefetching()];
     const stage = new Stage({ instances: pair });
     stage.send();
     await stage.turn();
@@ -121,7 +121,7 @@ describe('a full batch behind the running one', () => {
   });
 });
 
-describe('callers of a batch that waits behind another', () => {
+describe('callers of a prefetched batch', () => {
   it('may leave, and if all have the batch is ended without being run', async () => {
     const stage = await busyStage();
     const callers = stage.sendMany(full);
@@ -140,7 +140,7 @@ describe('callers of a batch that waits behind another', () => {
 
   it('are not harmed when callers of the other batch leave, whatever the engine does meanwhile', async () => {
     for (const hasEnded of [false, true]) {
-      const instance = eager();
+      const instance = prefetching();
       instance.lags = true;
       const stage = new Stage({ instances: [instance] });
       stage.send();
