@@ -1,6 +1,6 @@
-/** The bench's command line: which bench to run. The benches are in files of their own. */
+/** The command line of the benches, which are in files of their own. */
 
-import { readBenchCommand } from './bench-options.ts';
+import { type BenchCommand, readBenchCommand } from './bench-options.ts';
 import { compareFiles } from './compare.ts';
 import { benchCompute } from './compute.ts';
 import { benchFrontends } from './frontends.ts';
@@ -17,22 +17,90 @@ import { benchStates } from './states.ts';
 import { benchTensors } from './tensors.ts';
 import { benchThreads } from './threads.ts';
 
-const usage = `npm run bench                          serving, then compute
-npm run bench -- serving               CPU us per request, req/s, p50 and p99 over gRPC and HTTP
-npm run bench -- compute               a compute-bound model against a bare C++ loop over ONNX Runtime
-npm run bench -- frontends             gRPC transports alone: ours, grpc-js and C++ grpc++, all echoing
-npm run bench -- path                  the whole path: ours, ours over grpc-js, C++ grpc++ with ONNX Runtime
-npm run bench -- tensors [--before=FOLDER]    256 KiB, 4 and 16 MiB out and in: gRPC and C++, HTTP and node:http
-npm run bench -- neighbours [--before=FOLDER] a patient client beside scrapes, large JSON and large tensors
-npm run bench -- threads               one, two, four … frontend threads, nothing pinned
-npm run bench -- gpu                   models on a GPU against a bare C++ loop over ONNX Runtime there
-npm run bench -- reload                latency of a model while another is loaded and unloaded
-npm run bench -- regression --before=FOLDER   this build beside the built checkout in FOLDER, all loads
-npm run bench -- garbage               what a request leaves for the collector
-npm run bench -- states [--before=FOLDER]     fresh starts: latencies, collections and buffers of each
-npm run bench -- micro [${microNames.join('|')}]
-npm run bench -- compare A.json B.json
-npm run bench -- build                 only compiles, for machines without compilers that the checkout is carried to
+interface Bench {
+  /** The arguments after its name, as the usage shows them. */
+  readonly form?: string;
+  readonly purpose: string;
+  /** Whether the command has the arguments that it needs; absent where it needs none. */
+  readonly accepts?: (command: BenchCommand) => boolean;
+  /** It failed if this is, or resolves to, false. */
+  readonly run: (command: BenchCommand) => unknown;
+}
+
+const argumentsOf = ({ words }: BenchCommand): readonly string[] => words.slice(1);
+
+/** By their names on the command line, in the order of the usage. */
+const benches: ReadonlyMap<string, Bench> = new Map<string, Bench>([
+  ['serving', { purpose: 'CPU us per request, req/s, p50 and p99 over gRPC and HTTP', run: benchServing }],
+  ['compute', { purpose: 'a compute-bound model against a bare C++ loop over ONNX Runtime', run: benchCompute }],
+  ['frontends', { purpose: 'gRPC transports alone: ours, grpc-js and C++ grpc++, all echoing', run: benchFrontends }],
+  ['path', { purpose: 'the whole path: ours, ours over grpc-js, C++ grpc++ with ONNX Runtime', run: benchPath }],
+  [
+    'tensors',
+    {
+      form: '[--before=FOLDER]',
+      purpose: '256 KiB, 4 and 16 MiB out and in: gRPC and C++, HTTP and node:http',
+      run: benchTensors,
+    },
+  ],
+  [
+    'neighbours',
+    {
+      form: '[--before=FOLDER]',
+      purpose: 'a patient client beside scrapes, large JSON and large tensors',
+      run: benchNeighbours,
+    },
+  ],
+  ['threads', { purpose: 'one, two, four … frontend threads, nothing pinned', run: benchThreads }],
+  ['gpu', { purpose: 'models on a GPU against a bare C++ loop over ONNX Runtime there', run: benchGpu }],
+  ['reload', { purpose: 'latency of a model while another is loaded and unloaded', run: benchReload }],
+  [
+    'regression',
+    {
+      form: '--before=FOLDER',
+      purpose: 'this build beside the built checkout in FOLDER, all loads',
+      accepts: ({ before }) => before !== '',
+      run: (command) => benchRegression(command.before, command),
+    },
+  ],
+  ['garbage', { purpose: 'what a request leaves for the collector', run: benchGarbage }],
+  [
+    'states',
+    {
+      form: '[--before=FOLDER]',
+      purpose: 'fresh starts: latencies, collections and buffers of each',
+      run: benchStates,
+    },
+  ],
+  [
+    'micro',
+    {
+      form: '[NAME …]',
+      purpose: `some of ${microNames.join(', ')}, or all`,
+      run: (command) => benchMicro(argumentsOf(command)),
+    },
+  ],
+  [
+    'compare',
+    {
+      form: 'A.json B.json',
+      purpose: 'two files of results',
+      accepts: (command) => argumentsOf(command).length === 2,
+      run: (command) => compareFiles(...(argumentsOf(command) as [string, string])),
+    },
+  ],
+  ['build', { purpose: 'only compiles, for machines without compilers that the checkout is carried to', run: build }],
+]);
+
+/** Run without a name. */
+const usualBenches = ['serving', 'compute'];
+
+const usageLines = [...benches].map(
+  ([name, { form = '', purpose }]) => `npm run bench -- ${`${name} ${form}`.padEnd(29)} ${purpose}`,
+);
+
+const usage = `npm run bench                                  ${usualBenches.join(', then ')}
+${usageLines.join('\n')}
 
   --rounds=N         measurements of each case, interleaved; 5 unless given (gpu, reload: 1, regression: 3)
   --seconds=S        length of one measurement; 2 unless given (gpu, regression: 1, reload: 3)
@@ -46,67 +114,23 @@ npm run bench -- build                 only compiles, for machines without compi
 
 Results are written to bench/results/, or to the folder BENCH_RESULTS. Run it on a machine that does nothing else.`;
 
-function reportBuild(problem: string | null): number {
+function build(): boolean {
+  const problem = buildBareLoop();
   console.log(problem ?? 'built');
-  return problem === null ? 0 : 1;
+  return problem === null;
 }
 
 /** Runs what the arguments ask for. Resolves to the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
   const command = readBenchCommand(args);
-  const [name = 'all', ...rest] = command.words;
-  switch (name) {
-    case 'all':
-      await benchServing(command);
-      await benchCompute(command);
-      return 0;
-    case 'serving':
-      await benchServing(command);
-      return 0;
-    case 'regression':
-      if (command.before === '') break;
-      await benchRegression(command.before, command);
-      return 0;
-    case 'garbage':
-      await benchGarbage(command);
-      return 0;
-    case 'states':
-      await benchStates(command);
-      return 0;
-    case 'tensors':
-      await benchTensors(command);
-      return 0;
-    case 'neighbours':
-      await benchNeighbours(command);
-      return 0;
-    case 'threads':
-      await benchThreads(command);
-      return 0;
-    case 'gpu':
-      return (await benchGpu(command)) ? 0 : 1;
-    case 'reload':
-      await benchReload(command);
-      return 0;
-    case 'build':
-      return reportBuild(buildBareLoop());
-    case 'compute':
-      await benchCompute(command);
-      return 0;
-    case 'frontends':
-      await benchFrontends(command);
-      return 0;
-    case 'path':
-      await benchPath(command);
-      return 0;
-    case 'micro':
-      return benchMicro(rest) ? 0 : 1;
-    case 'compare':
-      if (rest.length !== 2) break;
-      compareFiles(rest[0], rest[1]);
-      return 0;
-    default:
-      break;
+  const [name] = command.words;
+  const wanted = (name === undefined ? usualBenches : [name]).map((each) => benches.get(each));
+  for (const bench of wanted) {
+    if (bench === undefined || bench.accepts?.(command) === false) {
+      console.error(usage);
+      return name === 'help' ? 0 : 2;
+    }
+    if ((await bench.run(command)) === false) return 1;
   }
-  console.error(usage);
-  return name === 'help' ? 0 : 2;
+  return 0;
 }
