@@ -3,7 +3,7 @@
  * bounded and dropped.
  */
 
-import type { BodySink } from './body-sink.ts';
+import type { BodyReceiver } from './body-receiver.ts';
 import type { Http1Limits } from './limits.ts';
 import { badRequest, Refusal } from './refusal.ts';
 
@@ -60,15 +60,15 @@ export class ChunkedReader {
   /**
    * Takes bytes up to the end of the body and returns the position behind them.
    *
-   * @param request Its sink gets the content; the sink may become null during a call of it.
+   * @param request Its receiver gets the content; the receiver may become null during a call of it.
    * @throws Refusal
    */
-  read(bytes: Buffer, from: number, end: number, request: { readonly sink: BodySink | null }): number {
+  read(bytes: Buffer, from: number, end: number, request: { readonly receiver: BodyReceiver | null }): number {
     let at = from;
     while (at < end && this.#place !== 'done') {
       if (this.#place === 'content') {
         const taken = Math.min(this.#left, end - at);
-        request.sink?.add(bytes, at, at + taken);
+        request.receiver?.onData(bytes, at, at + taken);
         this.#left -= taken;
         at += taken;
         if (this.#left === 0) this.#place = 'contentEnd';

@@ -255,17 +255,17 @@ export class Http1Connection implements RequestConnection, AnswerOwner, SocketUs
       const to = chunks.read(bytes, from, end, request);
       if (chunks.isDone) {
         this.#completed(request);
-        request.sink?.end();
+        request.receiver?.onEnd();
       }
       return to;
     }
-    const { sink } = request;
+    const { receiver } = request;
     const to = Math.min(end, from + this.#left);
     this.#left -= to - from;
-    // Before the sink is called, so that its answer is one to a complete request.
+    // Before the receiver is called, so that its answer is one to a complete request.
     if (this.#left === 0) this.#completed(request);
-    sink?.add(bytes, from, to);
-    if (this.#left === 0) request.sink?.end();
+    receiver?.onData(bytes, from, to);
+    if (this.#left === 0) request.receiver?.onEnd();
     return to;
   }
 
@@ -294,7 +294,7 @@ export class Http1Connection implements RequestConnection, AnswerOwner, SocketUs
   }
 
   #letGoOn(request: Http1Request): void {
-    if (!request.awaitsContinue || request.sink === null) return;
+    if (!request.awaitsContinue || request.receiver === null) return;
     request.awaitsContinue = false;
     this.#writer.goOn();
   }

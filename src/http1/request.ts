@@ -1,7 +1,7 @@
 /** One request of a connection and its answer. The connection sends answers in order. */
 
 import type { AnswerSource } from './answer-source.ts';
-import type { BodySink } from './body-sink.ts';
+import type { BodyReceiver } from './body-receiver.ts';
 import type { RequestHead } from './request-head.ts';
 
 /** The connection as its requests need it. */
@@ -39,7 +39,7 @@ export class Http1Request {
   /** The next request of the connection. */
   next: Http1Request | null = null;
   /** Receives the body; null drops it. */
-  sink: BodySink | null = null;
+  receiver: BodyReceiver | null = null;
   /** Whether the last byte of the body was received. */
   isReceived: boolean;
   /** Whether the client may still wait for `100 Continue`. */
@@ -73,8 +73,8 @@ export class Http1Request {
   }
 
   /** At most once, in the call that brought the request, and only where there is a body. Uncollected, it is dropped. */
-  collect(sink: BodySink): void {
-    this.sink = sink;
+  collect(receiver: BodyReceiver): void {
+    this.receiver = receiver;
     this.#connection.wanted(this);
   }
 
@@ -99,7 +99,7 @@ export class Http1Request {
       return;
     }
     this.#isOpen = false;
-    this.#dropSink();
+    this.#dropReceiver();
     this.status = status;
     this.headers = headers;
     this.text = text;
@@ -127,7 +127,7 @@ export class Http1Request {
 
   /** The connection is lost, and with it the answer if it has not been written. */
   abandon(): void {
-    this.#dropSink();
+    this.#dropReceiver();
     const { release } = this;
     this.release = null;
     release?.();
@@ -137,9 +137,9 @@ export class Http1Request {
   }
 
   /** The rest of the body is not wanted. */
-  #dropSink(): void {
-    const { sink } = this;
-    this.sink = null;
-    sink?.dropped?.();
+  #dropReceiver(): void {
+    const { receiver } = this;
+    this.receiver = null;
+    receiver?.onDropped?.();
   }
 }

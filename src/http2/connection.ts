@@ -16,7 +16,7 @@ import { ControlFrames } from './control-frames.ts';
 import { ConnectionError, connectionErrorOf, errorCode, protocolError } from './error-code.ts';
 import type { FlushTurn } from '../sockets/flush-turn.ts';
 import { frameFlag, frameType, paddingOf } from './frame-format.ts';
-import { FrameReader, type FrameSink } from './frame-reader.ts';
+import { FrameReader, type FrameReceiver } from './frame-reader.ts';
 import { FrameWriter } from './frame-writer.ts';
 import { HeaderField } from './header-field.ts';
 import { HeaderFrames } from './header-frames.ts';
@@ -40,7 +40,7 @@ export interface ConnectionSurroundings {
 
 const tooLargeFields = [new HeaderField(':status', '431')];
 
-export class Http2Connection implements FrameSink, SocketUser {
+export class Http2Connection implements FrameReceiver, SocketUser {
   readonly writer: FrameWriter;
   readonly streams: StreamTable;
   readonly limits: Http2Limits;

@@ -8,7 +8,7 @@ import { frameSizeError, protocolError } from './error-code.ts';
 import { clientPreface, defaultFrameBytes, frameFlag, frameHeadBytes, frameType, readUint31 } from './frame-format.ts';
 
 /** Ranges are of a buffer that is reused after the call. */
-export interface FrameSink {
+export interface FrameReceiver {
   /** Any frame but DATA without padding, and DATA with padding. */
   onFrame(type: number, flags: number, streamId: number, bytes: Buffer, start: number, end: number): void;
   /** A DATA frame without padding begins; its content follows. */
@@ -20,7 +20,7 @@ export interface FrameSink {
 }
 
 export class FrameReader {
-  readonly #sink: FrameSink;
+  readonly #receiver: FrameReceiver;
   /** Bytes of the preface that were seen. */
   #prefaceSeen = 0;
   /** Bytes of the current DATA frame that have not arrived. */
@@ -30,15 +30,15 @@ export class FrameReader {
   #carried = 0;
   #isStopped = false;
 
-  constructor(sink: FrameSink) {
-    this.#sink = sink;
+  constructor(receiver: FrameReceiver) {
+    this.#receiver = receiver;
   }
 
   get hasPreface(): boolean {
     return this.#prefaceSeen === clientPreface.length;
   }
 
-  /** @throws ConnectionError, also from the sink; the reader is of no more use then. */
+  /** @throws ConnectionError, also from the receiver; the reader is of no more use then. */
   push(bytes: Buffer, from: number, end: number): void {
     let at = this.hasPreface ? from : this.#preface(bytes, from, end);
     while (at < end && !this.#isStopped) {
@@ -74,21 +74,21 @@ export class FrameReader {
       return content;
     }
     if (content + length > end) return this.#keep(bytes, at, end);
-    this.#sink.onFrame(type, flags, readUint31(bytes, at + 5), bytes, content, content + length);
+    this.#receiver.onFrame(type, flags, readUint31(bytes, at + 5), bytes, content, content + length);
     return content + length;
   }
 
   #beginData(flags: number, streamId: number, length: number): void {
-    this.#sink.onDataFrame(flags, streamId, length);
+    this.#receiver.onDataFrame(flags, streamId, length);
     this.#dataLeft = length;
-    if (length === 0) this.#sink.onDataFrameEnd();
+    if (length === 0) this.#receiver.onDataFrameEnd();
   }
 
   #dataPiece(bytes: Buffer, at: number, end: number): number {
     const until = end - at < this.#dataLeft ? end : at + this.#dataLeft;
     this.#dataLeft -= until - at;
-    this.#sink.onDataPiece(bytes, at, until);
-    if (this.#dataLeft === 0) this.#sink.onDataFrameEnd();
+    this.#receiver.onDataPiece(bytes, at, until);
+    if (this.#dataLeft === 0) this.#receiver.onDataFrameEnd();
     return until;
   }
 
@@ -119,7 +119,7 @@ export class FrameReader {
     this.#carried += taken;
     if (taken < missing) return at + taken;
     this.#carried = 0;
-    this.#sink.onFrame(type, flags, readUint31(carry, 5), carry, frameHeadBytes, frameHeadBytes + length);
+    this.#receiver.onFrame(type, flags, readUint31(carry, 5), carry, frameHeadBytes, frameHeadBytes + length);
     return at + taken;
   }
 }

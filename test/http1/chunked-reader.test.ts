@@ -16,17 +16,17 @@ function read(pieces: readonly string[], limits: Partial<Http1Limits> = {}): Out
   const reader = new ChunkedReader({ ...defaultLimits, ...limits });
   let content = '';
   let rest = '';
-  const sink = {
-    add: (bytes: Buffer, from: number, end: number) => {
-      expect(end).toBeGreaterThan(from);
-      content += bytes.toString('latin1', from, end);
+  const receiver = {
+    onData: (bytes: Buffer, start: number, end: number) => {
+      expect(end).toBeGreaterThan(start);
+      content += bytes.toString('latin1', start, end);
     },
-    end: () => expect.unreachable('the end is told by the connection'),
+    onEnd: () => expect.unreachable('the end is told by the connection'),
   };
   try {
     for (const piece of pieces) {
       const bytes = Buffer.from(`##${piece}##`, 'latin1');
-      const to = reader.read(bytes, 2, bytes.length - 2, { sink });
+      const to = reader.read(bytes, 2, bytes.length - 2, { receiver });
       rest += bytes.toString('latin1', to, bytes.length - 2);
     }
   } catch (error) {
@@ -66,16 +66,16 @@ describe('a body in chunks', () => {
     expect(read([text])).toEqual({ content, isDone: true, rest: '', refusal: null });
   });
 
-  it('goes nowhere once its sink is taken away, and still ends where it ends', () => {
+  it('goes nowhere once its receiver is taken away, and still ends where it ends', () => {
     const reader = new ChunkedReader(defaultLimits);
     const seen: string[] = [];
-    const request: { sink: { add(bytes: Buffer, from: number, end: number): void; end(): void } | null } = {
-      sink: {
-        add(bytes, from, end) {
-          seen.push(bytes.toString('latin1', from, end));
-          request.sink = null;
+    const request: { receiver: { onData(bytes: Buffer, start: number, end: number): void; onEnd(): void } | null } = {
+      receiver: {
+        onData(bytes, start, end) {
+          seen.push(bytes.toString('latin1', start, end));
+          request.receiver = null;
         },
-        end: () => undefined,
+        onEnd: () => undefined,
       },
     };
     const bytes = Buffer.from('1\r\na\r\n2\r\nbc\r\n0\r\n\r\nrest');

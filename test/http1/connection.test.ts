@@ -77,12 +77,12 @@ describe('a request', () => {
       scene.say(chunkedHead('/a'));
       const [recorded] = scene.requests;
       recorded.request.collect({
-        add: (bytes, from, end) => {
-          recorded.add(bytes, from, end);
+        onData: (bytes, start, end) => {
+          recorded.onData(bytes, start, end);
           recorded.request.mustClose = isClosing;
           recorded.answer('enough');
         },
-        end: () => recorded.end(),
+        onEnd: () => recorded.onEnd(),
       });
       scene.say('2\r\nab\r\n3\r\ncde\r\n', `0\r\n\r\n${get('/b')}`);
       expect(recorded.calls).toEqual(['data 2']);
@@ -96,7 +96,7 @@ describe('a request', () => {
     const scene = new Scene({ collects: false });
     scene.say(post('/a', 'hello', expecting).slice(0, -5));
     const [recorded] = scene.requests;
-    recorded.request.collect({ add: () => recorded.answer('whole'), end: () => expect.unreachable() });
+    recorded.request.collect({ onData: () => recorded.answer('whole'), onEnd: () => expect.unreachable() });
     scene.say(`hello${get('/b')}`);
     expect(scene.heard()).toMatch(/Connection: keep-alive/);
     expect(scene.targets).toEqual(['/a', '/b']);
@@ -527,7 +527,7 @@ describe('a handler that throws', () => {
       onRequest: ({ request }) => {
         if (request.head.target === '/a') return;
         if (!isLater) fail();
-        request.collect({ add: fail, end: fail });
+        request.collect({ onData: fail, onEnd: fail });
       },
     });
     scene.say(get('/a') + post('/b', 'hello') + get('/c'));

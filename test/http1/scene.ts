@@ -3,7 +3,7 @@
  * time moves by `wait`. Requests are kept with everything that happened to them.
  */
 
-import type { BodySink } from '../../src/http1/body-sink.ts';
+import type { BodyReceiver } from '../../src/http1/body-receiver.ts';
 import { Http1Connection } from '../../src/http1/connection.ts';
 import { defaultLimits, type Http1Limits } from '../../src/http1/limits.ts';
 import type { Http1Request, RequestListener } from '../../src/http1/request.ts';
@@ -12,7 +12,7 @@ import { FakeClock } from '../fakes/fake-clock.ts';
 import { HeldTurn } from '../sockets/held-turn.ts';
 import { MemorySocket } from '../sockets/memory-socket.ts';
 
-export class RecordedRequest implements BodySink, RequestListener {
+export class RecordedRequest implements BodyReceiver, RequestListener {
   readonly request: Http1Request;
   /** What was called, in order: `data 3`, `end`, `gone`. */
   readonly calls: string[] = [];
@@ -29,12 +29,12 @@ export class RecordedRequest implements BodySink, RequestListener {
     return Buffer.concat(this.#content).toString('latin1');
   }
 
-  add(bytes: Buffer, from: number, end: number): void {
-    this.calls.push(`data ${end - from}`);
-    this.#content.push(Buffer.from(bytes.subarray(from, end)));
+  onData(bytes: Buffer, start: number, end: number): void {
+    this.calls.push(`data ${end - start}`);
+    this.#content.push(Buffer.from(bytes.subarray(start, end)));
   }
 
-  end(): void {
+  onEnd(): void {
     this.calls.push('end');
   }
 

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ConnectionError } from '../../src/http2/error-code.ts';
-import { FrameReader, type FrameSink } from '../../src/http2/frame-reader.ts';
+import { FrameReader, type FrameReceiver } from '../../src/http2/frame-reader.ts';
 import { data, errorCode, frame, frameFlag, frameHead, frameType, headers, ping, preface } from './frame-bytes.ts';
 
 /** Keeps what it is handed, with the pieces of DATA put together again. */
-class Recorder implements FrameSink {
+class Recorder implements FrameReceiver {
   readonly frames: string[] = [];
   readonly pieces: number[] = [];
   #content: Buffer[] | null = null;

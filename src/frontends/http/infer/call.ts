@@ -23,13 +23,13 @@ import { InferAnswer } from './response-codec.ts';
 import { SlicedAnswer } from './sliced-answer.ts';
 import { decodeRawRequest, oversizedRaw } from './raw-request.ts';
 import { jsonReply } from '../reply.ts';
-import type { BodyReceiver } from '../transport/request-body.ts';
+import type { WholeBodyReceiver } from '../transport/request-body.ts';
 import { jsonHeaders } from '../transport/transport.ts';
 
 /** Bodies up to this size may be held a little longer than needed. */
 const smallBytes = 64 * 1024;
 
-export class InferCall implements BodyReceiver, ResponseSink {
+export class InferCall implements WholeBodyReceiver, ResponseSink {
   readonly #context: HttpContext;
   readonly #exchange: Exchange;
   readonly #target: InferTarget;

@@ -5,7 +5,7 @@
  */
 
 import type { InferenceError } from '../../../errors.ts';
-import type { BodySink } from '../../../http1/body-sink.ts';
+import type { BodyReceiver } from '../../../http1/body-receiver.ts';
 import { type MessageMemory, maxPooledBytes } from '../../message-pool.ts';
 import type { ReceivedRequest } from './transport.ts';
 
@@ -18,7 +18,7 @@ const firstReservedBytes = 64 * 1024;
 /** The largest body of a request, also with binary tensors (Triton's own bound is memory). */
 export const maxBodyBytes = 2 ** 31 - 1;
 
-export interface BodyReceiver {
+export interface WholeBodyReceiver {
   /**
    * Called once, unless the connection breaks before the body is complete or the body is refused.
    *
@@ -48,7 +48,7 @@ export function receiveBody(
   request: ReceivedRequest,
   memory: MessageMemory,
   limitBytes: number,
-  receiver: BodyReceiver,
+  receiver: WholeBodyReceiver,
 ): void {
   const length = request.head.bodyBytes;
   const { budget } = memory;
@@ -63,43 +63,43 @@ export function receiveBody(
 const discardLimit = (limitBytes: number): number => Math.max(limitBytes, maxBodyBytes);
 
 /** A body with an announced length beyond the limit. */
-class OversizedBody implements BodySink {
+class OversizedBody implements BodyReceiver {
   readonly #length: number;
-  readonly #receiver: BodyReceiver;
+  readonly #receiver: WholeBodyReceiver;
   #received = 0;
 
-  constructor(length: number, receiver: BodyReceiver) {
+  constructor(length: number, receiver: WholeBodyReceiver) {
     this.#length = length;
     this.#receiver = receiver;
   }
 
-  add(_bytes: Buffer, from: number, end: number): void {
-    this.#received += end - from;
+  onData(_bytes: Buffer, start: number, end: number): void {
+    this.#received += end - start;
     if (this.#received === this.#length) this.#receiver.onBody(null, null, this.#length, true, 0);
   }
 
-  end(): void {
+  onEnd(): void {
     // The last byte was the end.
   }
 }
 
 /** A body that reserves memory in the budget while it arrives. */
-abstract class CountedBody implements BodySink {
+abstract class CountedBody implements BodyReceiver {
   protected readonly memory: MessageMemory;
-  protected readonly receiver: BodyReceiver;
+  protected readonly receiver: WholeBodyReceiver;
   protected block: Buffer | null = null;
   protected received = 0;
   protected reservedBytes = 0;
 
-  constructor(memory: MessageMemory, receiver: BodyReceiver) {
+  constructor(memory: MessageMemory, receiver: WholeBodyReceiver) {
     this.memory = memory;
     this.receiver = receiver;
   }
 
-  abstract add(bytes: Buffer, from: number, end: number): void;
-  abstract end(): void;
+  abstract onData(bytes: Buffer, start: number, end: number): void;
+  abstract onEnd(): void;
 
-  dropped(): void {
+  onDropped(): void {
     this.drop();
   }
 
@@ -157,22 +157,22 @@ abstract class CountedBody implements BodySink {
 class AnnouncedBody extends CountedBody {
   readonly #length: number;
 
-  constructor(length: number, memory: MessageMemory, receiver: BodyReceiver) {
+  constructor(length: number, memory: MessageMemory, receiver: WholeBodyReceiver) {
     super(memory, receiver);
     this.#length = length;
   }
 
-  override add(bytes: Buffer, from: number, end: number): void {
+  override onData(bytes: Buffer, start: number, end: number): void {
     const at = this.received;
-    this.received = at + end - from;
+    this.received = at + end - start;
     if (this.received > this.reservedBytes && !this.reserve(this.#wantedBytes())) return;
     if (this.received > this.roomBytes) this.enlarge(this.#wantedRoom(), at);
-    bytes.copy(this.block as Buffer, at, from, end);
+    bytes.copy(this.block as Buffer, at, start, end);
     // The last byte is here: waiting for the end could cost another turn.
     if (this.received === this.#length) this.handOver();
   }
 
-  override end(): void {
+  override onEnd(): void {
     // No transport ends a body that is shorter than announced.
   }
 
@@ -192,15 +192,15 @@ class ChunkedBody extends CountedBody {
   readonly #limitBytes: number;
   #isOver = false;
 
-  constructor(memory: MessageMemory, limitBytes: number, receiver: BodyReceiver) {
+  constructor(memory: MessageMemory, limitBytes: number, receiver: WholeBodyReceiver) {
     super(memory, receiver);
     this.#limitBytes = limitBytes;
   }
 
-  override add(bytes: Buffer, from: number, end: number): void {
+  override onData(bytes: Buffer, start: number, end: number): void {
     const { budget } = this.memory;
     const at = this.received;
-    this.received = at + end - from;
+    this.received = at + end - start;
     if (this.received > discardLimit(this.#limitBytes)) {
       this.drop();
       this.receiver.onBody(null, null, this.received, false, 0);
@@ -208,10 +208,10 @@ class ChunkedBody extends CountedBody {
       this.#isOver = true;
       this.drop();
     } else if (budget.isTooLarge(this.received)) this.refuse(budget.tooLarge(this.received));
-    else if (this.received <= this.roomBytes || this.#grow(at)) bytes.copy(this.block as Buffer, at, from, end);
+    else if (this.received <= this.roomBytes || this.#grow(at)) bytes.copy(this.block as Buffer, at, start, end);
   }
 
-  override end(): void {
+  override onEnd(): void {
     if (this.#isOver) this.receiver.onBody(null, null, this.received, true, 0);
     else this.handOver();
   }

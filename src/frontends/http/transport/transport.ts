@@ -4,7 +4,7 @@
  */
 
 import type { AnswerSource } from '../../../http1/answer-source.ts';
-import type { BodySink } from '../../../http1/body-sink.ts';
+import type { BodyReceiver } from '../../../http1/body-receiver.ts';
 import type { RequestListener } from '../../../http1/request.ts';
 import type { ListenAddress } from '../../../server/server-config.ts';
 import type { Listening, ListeningSocket } from '../../frontend.ts';
@@ -34,7 +34,7 @@ export interface ReceivedRequest {
   /**
    * At most once, in the turn in which the request came, and only where there is a body. Uncollected, it is dropped.
    */
-  collect(sink: BodySink): void;
+  collect(receiver: BodyReceiver): void;
   /**
    * Gives the answer. If the client has left, only `release` is called.
    *

@@ -96,12 +96,12 @@ function play(flags: number, bytes: Buffer, sizeOfNext: () => number): Played {
       seen.push(one);
       if ((flags & way.collects) !== 0 && !request.isReceived) {
         request.collect({
-          add: (piece, from, end) => {
-            must(end > from && end <= bytes.length, 'a piece of no bytes');
+          onData: (piece, start, end) => {
+            must(end > start && end <= bytes.length, 'a piece of no bytes');
             must(!one.hasEnd && one.answers === 0 && !one.isGone, 'a piece behind the end');
-            one.body += piece.toString('latin1', from, end);
+            one.body += piece.toString('latin1', start, end);
           },
-          end: () => {
+          onEnd: () => {
             must(!one.hasEnd && one.answers === 0 && !one.isGone, 'a second end');
             must(request.isReceived, 'the end of what was not received');
             must(one.body.length === (request.head.bodyBytes ?? one.body.length), 'a body of another length');

@@ -2,7 +2,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AnswerSource } from '../../../../http1/answer-source.ts';
-import type { BodySink } from '../../../../http1/body-sink.ts';
+import type { BodyReceiver } from '../../../../http1/body-receiver.ts';
 import type { CountWaiting } from '../../../../sockets/socket-writer.ts';
 import type { RequestListener } from '../../../../http1/request.ts';
 import type { NodeConnection, OpenRequest } from './connection.ts';
@@ -37,7 +37,7 @@ export class NodeRequest implements ReceivedRequest, OpenRequest {
   readonly #response: ServerResponse;
   readonly #connection: NodeConnection;
   #isOpen = true;
-  #sink: BodySink | null = null;
+  #receiver: BodyReceiver | null = null;
   #release: (() => void) | null = null;
   /** The source of an answer in pieces. */
   #source: AnswerSource | null = null;
@@ -69,10 +69,10 @@ export class NodeRequest implements ReceivedRequest, OpenRequest {
     return this.#request.complete;
   }
 
-  collect(sink: BodySink): void {
-    this.#sink = sink;
-    this.#request.on('data', (chunk: Buffer) => sink.add(chunk, 0, chunk.length));
-    this.#request.on('end', () => sink.end());
+  collect(receiver: BodyReceiver): void {
+    this.#receiver = receiver;
+    this.#request.on('data', (chunk: Buffer) => receiver.onData(chunk, 0, chunk.length));
+    this.#request.on('end', () => receiver.onEnd());
   }
 
   respond(
@@ -148,24 +148,24 @@ export class NodeRequest implements ReceivedRequest, OpenRequest {
   abandon(): void {
     this.#source = null;
     this.#releaseOnce();
-    this.#dropSink();
+    this.#dropReceiver();
     if (!this.#isOpen) return;
     this.#isOpen = false;
     this.listener?.onLost();
   }
 
-  #dropSink(): void {
-    const sink = this.#sink;
-    this.#sink = null;
-    sink?.dropped?.();
+  #dropReceiver(): void {
+    const receiver = this.#receiver;
+    this.#receiver = null;
+    receiver?.onDropped?.();
   }
 
-  /** The sink gets no more bytes; the rest of the body is dropped. */
+  /** The receiver gets no more bytes; the rest of the body is dropped. */
   #stopBody(): void {
     this.#request.removeAllListeners('data');
     this.#request.removeAllListeners('end');
     this.#request.resume();
-    this.#dropSink();
+    this.#dropReceiver();
   }
 
   #releaseOnce(): void {

@@ -1,16 +1,16 @@
 /** Takes the body of a request in the pieces in which it arrives. */
 
-export interface BodySink {
+export interface BodyReceiver {
   /**
-   * The bytes from `from` to `end` are the next ones of the body. They are valid until this returns, so they have to be
+   * The bytes from `start` to `end` are the next ones of the body. They are valid until this returns, so they have to be
    * copied.
    */
-  add(bytes: Buffer, from: number, end: number): void;
+  onData(bytes: Buffer, start: number, end: number): void;
   /** The body is complete. Not called when the connection breaks before. */
-  end(): void;
+  onEnd(): void;
   /**
    * The rest of the body is not wanted: the request has its answer, or its connection is lost. Called once, also after
    * the end, and nothing is called after it.
    */
-  dropped?(): void;
+  onDropped?(): void;
 }
