@@ -11,7 +11,7 @@ export type GeneratorName = (typeof generatorNames)[number];
 export interface BenchOptions {
   /** How often every case is measured; the table contains medians. */
   readonly rounds: number;
-  /** How many fresh processes of each build are measured: `regression`. */
+  /** How many fresh processes of each build are measured: `regression` and `growth`. */
   readonly processes: number;
   /** Length of one measurement. */
   readonly windowMs: number;
@@ -61,6 +61,7 @@ const usualOf: Readonly<Record<string, typeof usual>> = {
   regression: { rounds: '3', seconds: '1' },
   tensors: { rounds: '3', seconds: '1' },
   neighbours: { rounds: '3', seconds: '4' },
+  growth: { rounds: '3', seconds: '1' },
   states: { rounds: '5', seconds: '4' },
 };
 

@@ -6,6 +6,7 @@ import { benchCompute } from './compute.ts';
 import { benchFrontends } from './frontends.ts';
 import { benchGarbage } from './garbage.ts';
 import { benchGpu } from './gpu.ts';
+import { benchGrowth } from './growth.ts';
 import { benchMicro, microNames } from './micro.ts';
 import { benchNeighbours } from './neighbours.ts';
 import { benchPath } from './path.ts';
@@ -73,6 +74,14 @@ const benches: ReadonlyMap<string, Bench> = new Map<string, Bench>([
     },
   ],
   [
+    'growth',
+    {
+      form: '[--before=FOLDER]',
+      purpose: '64 to 4,096 connections, 1 to 1,000 models, models that nobody calls',
+      run: benchGrowth,
+    },
+  ],
+  [
     'micro',
     {
       form: '[NAME …]',
@@ -102,10 +111,10 @@ const usageLines = [...benches].map(
 const usage = `npm run bench                                  ${usualBenches.join(', then ')}
 ${usageLines.join('\n')}
 
-  --rounds=N         measurements of each case, interleaved; 5 unless given (gpu, reload: 1, regression: 3)
-  --seconds=S        length of one measurement; 2 unless given (gpu, regression: 1, reload: 3)
-  --processes=N      fresh processes of each build in regression; 4 unless given
-  --only=TEXT        only the cases of serving, frontends and path whose name contains TEXT
+  --rounds=N         measurements of each case, interleaved; 5 unless given (gpu, reload: 1, growth, regression: 3)
+  --seconds=S        length of one measurement; 2 unless given (gpu, growth, regression: 1, reload: 3)
+  --processes=N      fresh processes of each build in regression and growth; 4 unless given
+  --only=TEXT        only the cases of serving, frontends, path and growth whose name contains TEXT; growth: also 'idle'
   --server-flag=F    a further flag for the server; may be repeated
   --threads=N,N      numbers of frontend threads to compare in threads
   --device=cpu       where the models of gpu and reload run, cuda (the first GPU) unless given; small models on cpu
