@@ -16,8 +16,11 @@ import {
   headers,
   preface,
   requestBlock,
+  setting,
   settings,
 } from '../../http2/frame-bytes.ts';
+import { output } from '../../fakes/fake-inference-server.ts';
+import { tensor } from '../../fakes/make-request.ts';
 import {
   call,
   echoRequest,
@@ -92,6 +95,50 @@ describe.runIf(isOwn)('the headers of a gRPC call', () => {
     await expect.poll(() => budget.totalBytes).toBeGreaterThan(6 * MiB);
     expect(await call(running.client, 'ServerLive', {})).toEqual({ live: true });
     expect(budget.totalBytes).toBeLessThanOrEqual(8 * MiB);
+  });
+});
+
+describe('answers of gRPC calls that nobody takes', () => {
+  const answerBytes = MiB;
+
+  /** A connection without a window that asks so often, for a megabyte each time. */
+  const deaf = (calls: number): Socket => {
+    const socket = connect(running.listening.port, '127.0.0.1');
+    sockets.push(socket);
+    socket.on('error', () => undefined);
+    socket.resume();
+    const requests = Array.from({ length: calls }, (_, i) => [
+      headers(2 * i + 1, requestBlock(inferPath)),
+      data(2 * i + 1, grpcMessage(), frameFlag.endStream),
+    ]);
+    socket.write(Buffer.concat([preface, settings([setting.initialWindowSize, 0]), ...requests.flat()]));
+    return socket;
+  };
+
+  beforeEach(() => {
+    const { respond } = running.server;
+    running.server.answer = async (request) => {
+      const bytes = request.id === 'small' ? 4 : answerBytes;
+      return respond.call(running.server, request, [output(tensor('OUT', 'UINT8', [bytes], new Uint8Array(bytes)))]);
+    };
+  });
+
+  it('are counted until the client has left', async () => {
+    const socket = deaf(2);
+    await expect.poll(() => budget.totalBytes).toBeGreaterThanOrEqual(2 * answerBytes);
+    expect(budget.totalBytes).toBeLessThan(2.5 * answerBytes);
+    socket.destroy();
+    await expect.poll(() => budget.totalBytes).toBe(0);
+  });
+
+  it('are bounded, and leave memory for others', async () => {
+    for (let i = 0; i < 3; i++) deaf(20);
+    await expect.poll(() => running.server.seen.length).toBe(60);
+    await expect.poll(() => budget.totalBytes).toBeGreaterThanOrEqual(3 * answerBytes);
+    expect(budget.totalBytes).toBeLessThanOrEqual(8 * MiB);
+    expect((await call(running.client, 'ModelInfer', echoRequest('small'))).id).toBe('small');
+    expect((await call(running.client, 'ModelInfer', echoRequest('large'))).id).toBe('large');
+    expect(budget.totalBytes).toBeLessThanOrEqual(6 * MiB);
   });
 });
 

@@ -17,7 +17,8 @@ import type { GrpcConfig } from '../../../../server/server-config.ts';
 import type { Clock } from '../../../../time.ts';
 import type { InflatedMessage } from '../../../inflate.ts';
 import type { MessageMemory } from '../../../message-pool.ts';
-import { acceptedEncodingsOf, compressedFlag, takeEncoding } from './internals.ts';
+import { acceptedEncodingsOf, compressedFlag, streamOf, takeEncoding } from './internals.ts';
+import { UnsentAnswers } from './unsent-answers.ts';
 import { adoptFor, type BudgetedCall, holdFor, releaseAllOf, releaseFor, reserveFor } from '../call-budget.ts';
 import { chooseEncoding, deflateMessage, type Encoding, inflateMessage, knownEncodings } from '../compression.ts';
 import { statusCode, statusMessage, statusOf } from '../status.ts';
@@ -61,6 +62,7 @@ export abstract class GrpcJsCall extends ServerInterceptingCall implements CallC
   readonly #path: string;
   readonly #encoding: string | null;
   readonly #compression: ResponseCompression | null;
+  readonly #unsent: UnsentAnswers;
   #metadata: Metadata | null = null;
   /** The latest message on its way through zlib; null while nothing is compressed. */
   #deflating: Promise<void> | null = null;
@@ -81,6 +83,7 @@ export abstract class GrpcJsCall extends ServerInterceptingCall implements CallC
     this.deadlineMs = deadline === Infinity ? Infinity : this.receivedAtMs + deadline - clock.wallMs();
     this.#encoding = takeEncoding(inner);
     this.#compression = isCompressible ? compressionFor(inner, config.responseCompressionLevel) : null;
+    this.#unsent = new UnsentAnswers(surroundings.memory.budget, streamOf(inner));
   }
 
   /** Called by grpc-js with the listener of its own handler, which is not used. */
@@ -109,7 +112,7 @@ export abstract class GrpcJsCall extends ServerInterceptingCall implements CallC
   }
 
   checkAnswer(bytes: number, requestBytes: number): void {
-    this.budget.checkAnswer(bytes, requestBytes);
+    this.budget.checkAnswer(bytes, requestBytes, this.#unsent.connectionBytes);
   }
 
   metadataValue(key: string): string | null {
@@ -190,7 +193,12 @@ export abstract class GrpcJsCall extends ServerInterceptingCall implements CallC
   }
 
   #write(message: OutgoingMessage, onWritten: () => void): void {
-    this.inner.sendMessage(message, onWritten);
+    const { byteLength } = message;
+    this.#unsent.add(byteLength);
+    this.inner.sendMessage(message, () => {
+      this.#unsent.written(byteLength);
+      onWritten();
+    });
     message.discard?.();
   }
 
@@ -211,7 +219,7 @@ export abstract class GrpcJsCall extends ServerInterceptingCall implements CallC
     try {
       const ready = await deflated;
       await before;
-      this.inner.sendMessage(ready, onWritten);
+      this.#write(ready, onWritten);
     } catch (error) {
       this.#sendStatus(statusOf(error, this.#path, this.surroundings.logger));
     }

@@ -1,7 +1,8 @@
 /**
  * Uses internals of grpc-js, because its public API lacks what a server needs: which encoding a caller named
  * (grpc-js inflates without a bound on the ratio, and treats a compressed message without a named encoding as a plain
- * one), which encodings it accepts (grpc-js does not compress), and the HTTP/2 server that it made.
+ * one), which encodings it accepts (grpc-js does not compress), the HTTP/2 server that it made, and the stream of a call, which
+ * tells whether its answer was sent.
  * Each internal is checked before it is used: if one is missing, the server works as grpc-js does by default, and tests
  * fail.
  */
@@ -62,8 +63,14 @@ export function noteAcceptedEncodings(server: Http2Server): void {
 
 /** The encodings that the caller accepts, from its header; '' without one. */
 export function acceptedEncodingsOf(call: ServerInterceptingCallInterface): string {
-  const { stream } = call as unknown as { stream?: object };
-  return stream === undefined ? '' : (acceptedEncodings.get(stream) ?? '');
+  const stream = streamOf(call);
+  return stream === null ? '' : (acceptedEncodings.get(stream) ?? '');
+}
+
+/** The stream of the call; null when grpc-js does not show it. */
+export function streamOf(call: ServerInterceptingCallInterface): ServerHttp2Stream | null {
+  const { stream } = call as unknown as { stream?: unknown };
+  return typeof stream === 'object' ? (stream as ServerHttp2Stream | null) : null;
 }
 
 /** The HTTP/2 servers that grpc-js has made so far. */

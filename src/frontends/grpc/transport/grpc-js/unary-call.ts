@@ -73,6 +73,13 @@ export class GrpcJsUnaryCall extends GrpcJsCall implements UnaryCall {
   }
 
   respond(message: OutgoingMessage): void {
+    try {
+      if (!this.isEnded) this.checkAnswer(message.byteLength, this.reservedBytes);
+    } catch (error) {
+      message.discard?.();
+      this.fail(error);
+      return;
+    }
     // Status and trailers are sent with the message; to wait until its bytes are written would cost a second packet.
     this.send(message, null);
     this.finish(okStatus);
