@@ -1,4 +1,7 @@
-/** One `POST …/infer`: from its received body to its written answer. `handler.ts` decides how the body is received. */
+/**
+ * One `POST …/infer`: from its received body to its answer. `handler.ts` decides how the body is received, `large-answer.ts`
+ * writes answers that take several turns of the event loop.
+ */
 
 import { type InferenceError, unimplemented } from '../../../errors.ts';
 import type { ResponseSink } from '../../../inference/infer.ts';
@@ -6,7 +9,7 @@ import type { RequestDraft } from '../../../inference/request.ts';
 import { isViewedBy } from '../../../inference/request-bytes.ts';
 import type { InferenceResponse } from '../../../inference/response.ts';
 import { forwardHeader } from '../../v2/parameters.ts';
-import { type ContentCoding, deflated, inflated, oversizedInflated, responseCoding } from '../transport/compression.ts';
+import { type ContentCoding, inflated, oversizedInflated } from '../transport/compression.ts';
 import type { Exchange } from '../exchange.ts';
 import { answerFailure, type HttpContext } from '../http-context.ts';
 import {
@@ -20,18 +23,17 @@ import {
   parseJsonLength,
 } from './request-codec.ts';
 import { InferAnswer } from './response-codec.ts';
-import { SlicedAnswer } from './sliced-answer.ts';
+import { type AnsweredCall, answerCoding, answerCompressed, answerHeaders, LargeAnswer } from './large-answer.ts';
 import { decodeRawRequest, oversizedRaw } from './raw-request.ts';
 import { jsonReply } from '../reply.ts';
 import type { WholeBodyReceiver } from '../transport/request-body.ts';
-import { jsonHeaders } from '../transport/transport.ts';
 
 /** Bodies up to this size may be held a little longer than needed. */
 const smallBytes = 64 * 1024;
 
-export class InferCall implements WholeBodyReceiver, ResponseSink {
-  readonly #context: HttpContext;
-  readonly #exchange: Exchange;
+export class InferCall implements WholeBodyReceiver, ResponseSink, AnsweredCall {
+  readonly context: HttpContext;
+  readonly exchange: Exchange;
   readonly #target: InferTarget;
   readonly #coding: ContentCoding;
   /** `Inference-Header-Content-Length`. */
@@ -57,8 +59,8 @@ export class InferCall implements WholeBodyReceiver, ResponseSink {
     jsonLength: string | undefined,
     forwarded: RegExp | null,
   ) {
-    this.#context = context;
-    this.#exchange = exchange;
+    this.context = context;
+    this.exchange = exchange;
     this.#target = target;
     this.#coding = coding;
     this.#jsonLength = jsonLength;
@@ -72,7 +74,7 @@ export class InferCall implements WholeBodyReceiver, ResponseSink {
     isComplete: boolean,
     reservedBytes: number,
   ): void {
-    const exchange = this.#exchange;
+    const exchange = this.exchange;
     this.#reservedBytes = reservedBytes;
     if (!isComplete) exchange.closeAfterAnswer();
     if (body === null) {
@@ -89,11 +91,11 @@ export class InferCall implements WholeBodyReceiver, ResponseSink {
   }
 
   onRefusedBody(error: InferenceError): void {
-    this.#exchange.answerError(error);
+    this.exchange.answerError(error);
   }
 
   #inflateAndInfer(body: Buffer, block: Buffer | null, coding: 'gzip' | 'deflate'): void {
-    const { memory } = this.#context;
+    const { memory } = this.context;
     const compressedBytes = this.#reservedBytes;
     this.#block = block;
     inflated(body, coding, this.#target.maxInputBytes, memory, compressedBytes).then((whole) => {
@@ -102,40 +104,40 @@ export class InferCall implements WholeBodyReceiver, ResponseSink {
       this.#reservedBytes = whole.reservedBytes;
       this.#block = whole.block;
       this.#infer(whole.bytes);
-    }, this.#fail);
+    }, this.refuse);
   }
 
   #infer(body: Buffer): void {
     try {
       const jsonBytes = parseJsonLength(this.#jsonLength, body.length);
       const forward = this.#forwarded === null ? null : this.#forwarder(this.#forwarded);
-      const { server } = this.#context;
+      const { server } = this.context;
       if (jsonBytes === 0) {
         decodeRawRequest(body, this.#target, server, forward)
           .then((decoded) => this.#run(decoded, body))
-          .catch(this.#fail);
+          .catch(this.refuse);
       } else if ((jsonBytes ?? body.length) <= largeJsonBytes) {
         this.#run(decodeInferRequest(body, jsonBytes, this.#target, forward), body);
       } else {
         // A request for an unknown model is refused before the work of decoding.
         const decoding = new InferDecoding(body, jsonBytes, this.#target, forward);
-        this.#findModel().then(() => this.#decode(decoding, body), this.#fail);
+        this.#findModel().then(() => this.#decode(decoding, body), this.refuse);
       }
     } catch (error) {
       // An unknown model takes precedence over a fault of the request.
-      this.#findModel().then(() => this.#fail(error), this.#fail);
+      this.#findModel().then(() => this.refuse(error), this.refuse);
     }
   }
 
   #findModel(): Promise<void> {
     const { modelName, modelVersion } = this.#target;
-    return this.#context.server.findModel(modelName, modelVersion);
+    return this.context.server.findModel(modelName, modelVersion);
   }
 
   /** Reads a large request in several turns of the event loop. */
   #decode(decoding: InferDecoding, body: Buffer): void {
-    if (!this.#exchange.isOpen) {
-      this.#release();
+    if (!this.exchange.isOpen) {
+      this.release();
       return;
     }
     try {
@@ -145,9 +147,9 @@ export class InferCall implements WholeBodyReceiver, ResponseSink {
         return;
       }
       this.#reserveDecoded(decoding.heldBytes);
-      this.#context.slices.add(() => this.#decode(decoding, body));
+      this.context.slices.add(() => this.#decode(decoding, body));
     } catch (error) {
-      this.#fail(error);
+      this.refuse(error);
     }
   }
 
@@ -155,10 +157,10 @@ export class InferCall implements WholeBodyReceiver, ResponseSink {
   #run(decoded: DecodedInfer, body: Buffer): void {
     const { request } = decoded;
     // A request without views on its body does not need the body any more.
-    if (this.#reservedBytes > smallBytes && !isViewedBy(request, body.buffer)) this.#releaseRequest();
+    if (this.#reservedBytes > smallBytes && !isViewedBy(request, body.buffer)) this.releaseRequest();
     this.#reserveDecoded(request.heldBytes - body.length);
     this.#decoded = decoded;
-    this.#context.server.infer(request, this.#exchange, this);
+    this.context.server.infer(request, this.exchange, this);
   }
 
   /**
@@ -167,14 +169,14 @@ export class InferCall implements WholeBodyReceiver, ResponseSink {
    */
   #reserveDecoded(bytes: number): void {
     const more = bytes - this.#decodedBytes;
-    if (more > 0) this.#context.memory.budget.reserveOrThrow(more, this.#reservedBytes, bytes);
+    if (more > 0) this.context.memory.budget.reserveOrThrow(more, this.#reservedBytes, bytes);
     this.#reservedBytes += Math.max(more, 0);
     this.#decodedBytes = bytes;
   }
 
   #forwarder(pattern: RegExp): HeaderForwarder {
     return (request: RequestDraft) => {
-      const { rawHeaders } = this.#exchange.request.head;
+      const { rawHeaders } = this.exchange.request.head;
       for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
         const name = rawHeaders[i] as string;
         if (pattern.test(name)) forwardHeader(request, name, rawHeaders[i + 1] as string);
@@ -183,133 +185,64 @@ export class InferCall implements WholeBodyReceiver, ResponseSink {
   }
 
   next(response: InferenceResponse, isFinal: boolean): void {
-    const exchange = this.#exchange;
+    const exchange = this.exchange;
     if (!isFinal || this.#hasSeveral) {
       response.release();
       this.#hasSeveral = true;
-      if (isFinal) this.#fail(severalResponses(response.modelName));
+      if (isFinal) this.refuse(severalResponses(response.modelName));
       return;
     }
     this.#response = response;
     if (!exchange.isOpen) {
-      this.#release();
+      this.release();
       return;
     }
     try {
       const answer = new InferAnswer(response, this.#decoded as DecodedInfer);
       if (!answer.isSmall) {
-        this.#context.slices.add(() => this.#answerLarge(answer, [], 0));
+        new LargeAnswer(this, answer).begin();
         return;
       }
       const json = answer.text();
-      this.#checkAnswer(json.length + answer.binaryBytes);
-      const coding = this.#responseCoding();
-      if (coding !== 'identity') this.#answerCompressed(answer, [Buffer.from(json)], coding);
+      this.checkAnswer(json.length + answer.binaryBytes);
+      const coding = answerCoding(exchange);
+      if (coding !== 'identity') answerCompressed(this, answer, [Buffer.from(json)], coding);
       else if (answer.binaryBytes === 0) {
-        this.#release();
+        this.release();
         exchange.answer(jsonReply(json));
       } else {
         const jsonBytes = Buffer.byteLength(json);
-        const headers = bodyHeaders(jsonBytes, answer.binaryBytes);
-        exchange.answerText(200, headers, json, answer.binary, this.#release, jsonBytes);
+        const headers = answerHeaders(jsonBytes, answer.binaryBytes);
+        exchange.answerText(200, headers, json, answer.binary, this.release, jsonBytes);
       }
     } catch (error) {
-      this.#release();
-      this.#fail(error);
+      this.release();
+      this.refuse(error);
     }
-  }
-
-  /** The JSON is sent while it is made, as the client takes it; the outputs are held until its last piece is made. */
-  #answerAsMade(answer: InferAnswer): void {
-    this.#checkAnswer(answer.outputBytes);
-    this.#releaseRequest();
-    this.#hold(answer.outputBytes);
-    const { request } = this.#exchange;
-    const pieces = new SlicedAnswer(answer, this.#context.slices, () => request.continueAnswer(), this.#release);
-    request.respondInPieces(200, jsonHeaders, pieces);
-  }
-
-  /** Makes the JSON in several turns of the event loop, none of them the one in which all answers of a batch came. */
-  #answerLarge(answer: InferAnswer, pieces: Buffer[], jsonBytes: number): void {
-    try {
-      if (!this.#exchange.isOpen) {
-        this.#release();
-        return;
-      }
-      if (pieces.length === 0 && answer.isStreamable && this.#responseCoding() === 'identity') {
-        this.#answerAsMade(answer);
-        return;
-      }
-      const piece = answer.piece();
-      if (piece === null) {
-        this.#answerPieces(answer, pieces, jsonBytes);
-        return;
-      }
-      pieces.push(piece);
-      this.#hold(piece.length);
-      this.#checkAnswer(jsonBytes + piece.length + answer.binaryBytes);
-      this.#context.slices.add(() => this.#answerLarge(answer, pieces, jsonBytes + piece.length));
-    } catch (error) {
-      this.#release();
-      this.#fail(error);
-    }
-  }
-
-  #answerPieces(answer: InferAnswer, pieces: Buffer[], jsonBytes: number): void {
-    const { binary, binaryBytes } = answer;
-    const coding = this.#responseCoding();
-    if (coding !== 'identity') {
-      this.#answerCompressed(answer, pieces, coding);
-      return;
-    }
-    // From now on the transport counts them.
-    this.#hold(-jsonBytes);
-    if (binaryBytes === 0) this.#release();
-    this.#exchange.answerText(200, bodyHeaders(jsonBytes, binaryBytes), '', [...pieces, ...binary], this.#release);
-  }
-
-  #responseCoding(): ContentCoding {
-    return responseCoding(this.#exchange.request.head.header('accept-encoding'));
   }
 
   fail(error: InferenceError): void {
-    this.#fail(error);
+    this.refuse(error);
   }
 
-  #answerCompressed({ binary, binaryBytes }: InferAnswer, json: readonly Buffer[], coding: 'gzip' | 'deflate'): void {
-    const body = Buffer.concat([...json, ...binary]);
-    this.#release();
-    this.#hold(body.length);
-    deflated(body, coding).then((compressed) => {
-      this.#releaseRequest();
-      const headers = [...bodyHeaders(body.length - binaryBytes, binaryBytes), 'Content-Encoding', coding];
-      this.#exchange.answerText(200, headers, '', [compressed]);
-    }, this.#fail);
+  checkAnswer(bytes: number): void {
+    this.context.memory.budget.checkAnswer(bytes, this.#reservedBytes);
   }
 
-  /** @throws InferenceError `resource_exhausted` when answers that clients do not read have taken all memory. */
-  #checkAnswer(bytes: number): void {
-    this.#context.memory.budget.checkAnswer(bytes, this.#reservedBytes);
-  }
-
-  /** Counts memory that was taken already; negative releases. */
-  #hold(bytes: number): void {
-    this.#context.memory.budget.add(bytes);
+  hold(bytes: number): void {
+    this.context.memory.budget.add(bytes);
     this.#reservedBytes += bytes;
   }
 
-  /**
-   * Called when the response is no longer read. Then the request is not read either, because its batch has succeeded.
-   */
-  readonly #release = (): void => {
+  /** The request is not read either, because its batch has succeeded. */
+  readonly release = (): void => {
     this.#response?.release();
     this.#response = null;
-    this.#releaseRequest();
+    this.releaseRequest();
   };
 
-  /** Called when the request is no longer read. */
-  #releaseRequest(): void {
-    const { memory } = this.#context;
+  releaseRequest(): void {
+    const { memory } = this.context;
     if (this.#block !== null) memory.giveBack(this.#block);
     this.#block = null;
     memory.budget.release(this.#reservedBytes);
@@ -317,9 +250,9 @@ export class InferCall implements WholeBodyReceiver, ResponseSink {
     this.#decodedBytes = 0;
   }
 
-  readonly #fail = (error: unknown): void => {
-    this.#releaseRequest();
-    answerFailure(this.#context, this.#exchange, error);
+  readonly refuse = (error: unknown): void => {
+    this.releaseRequest();
+    answerFailure(this.context, this.exchange, error);
   };
 }
 
@@ -328,9 +261,3 @@ const severalResponses = (model: string): InferenceError =>
     `model '${model}' gives several responses to a request (decoupled transaction policy), which HTTP cannot carry; use ` +
       'ModelStreamInfer over gRPC',
   );
-
-/** The header with the JSON length is added only when bytes follow the JSON. */
-const bodyHeaders = (jsonBytes: number, binaryBytes: number): readonly string[] =>
-  binaryBytes === 0
-    ? jsonHeaders
-    : ['Content-Type', 'application/octet-stream', 'Inference-Header-Content-Length', String(jsonBytes)];
