@@ -15,11 +15,15 @@ type NameOf<Table extends FlagTable, Type extends FlagType> = {
 const integerText = /^[+-]?\d{1,20}$/;
 const numberText = /^[+-]?(\d{1,20}(\.\d{0,20})?|\.\d{1,20})$/;
 
-/** Null when the text is no boolean. Triton takes true, false, 1 and 0 in any case. */
+/** As Triton reads them, in any case. */
+const trueTexts: readonly string[] = ['true', 'on', '1'];
+const falseTexts: readonly string[] = ['false', 'off', '0'];
+
+/** Null when the text is no boolean. */
 export function booleanOf(value: string): boolean | null {
   const lower = value.toLowerCase();
-  if (lower === 'true' || lower === '1') return true;
-  return lower === 'false' || lower === '0' ? false : null;
+  if (trueTexts.includes(lower)) return true;
+  return falseTexts.includes(lower) ? false : null;
 }
 
 function rangeText({ min, max }: Flag): string {

@@ -94,12 +94,14 @@ describe('the serve command line', () => {
     });
   });
 
-  it('takes booleans as true, false, 1 and 0 in any case', () => {
+  it('takes booleans as true, false, on, off, 1 and 0 in any case', () => {
     for (const [value, expected] of [
       ['TRUE', true],
       ['False', false],
       ['1', true],
       ['0', false],
+      ['On', true],
+      ['off', false],
     ] as const) {
       expect(parse(`--strict-readiness=${value}`).repository.strictReadiness).toBe(expected);
     }

@@ -160,7 +160,8 @@ class AutomaticWarmup implements AutomaticOutcome {
     let costliest: RunOutcome = { ended: null, isStuck: false, error: null, shapes: [], tookMs: 0, growthBytes: 0 };
     for (const outcome of outcomes) {
       this.#mostGrowth = Math.max(this.#mostGrowth, outcome.growthBytes);
-      this.#stopped ??= stopReason(rows, outcome);
+      // Of several, that of a run which could not be ended.
+      if (this.#stopped === null || outcome.isStuck) this.#stopped = stopReason(rows, outcome);
       this.batchFault ??= rowsFault(this.#scatter, outcome.shapes, rows);
       if (outcome.growthBytes >= costliest.growthBytes) costliest = outcome;
     }
@@ -178,24 +179,32 @@ class AutomaticWarmup implements AutomaticOutcome {
       tookMs: Math.round(clock.now() - this.#startMs),
       grewMiB: mebibytes(this.#mostGrowth),
     };
-    if (this.stuck.length > 0) {
-      const text = `its run with zeros did not end; ${this.stuck.length} instance(s) were replaced, the old ones run on`;
-      logger.warn(fields, `automatic warm-up: ${text}`);
+    if (this.#stopped === null) {
+      logger.debug(fields, 'automatic warm-up is done');
+      return;
     }
-    if (this.#stopped === null) logger.debug(fields, 'automatic warm-up is done');
-    else logger.info(fields, `automatic warm-up stopped early, the model serves all the same: ${this.#stopped}`);
+    const text = `automatic warm-up stopped early, the model serves all the same: ${this.#stopped}`;
+    if (this.stuck.length === 0) logger.info(fields, text);
+    else {
+      const { length } = this.stuck;
+      logger.warn(
+        fields,
+        `${text}; ${length} instance(s) were replaced, the old ones run on until their operator ends`,
+      );
+    }
   }
 }
 
-function stopReason(rows: number, { ended, error, growthBytes }: RunOutcome): string | null {
+function stopReason(rows: number, { ended, isStuck, error, growthBytes }: RunOutcome): string | null {
   const run = `a run of ${rows} row(s) with zeros`;
+  const end = isStuck ? 'could not be ended' : 'was ended';
   switch (ended) {
     case 'time':
-      return `${run} was ended because all of it may take ${automaticLimitMs} ms`;
+      return `${run} ${end} when all of them had taken ${automaticLimitMs} ms`;
     case 'memory':
-      return `${run} was ended after it had taken ${mebibytes(growthBytes)} MiB of memory`;
+      return `${run} ${end} after it had taken ${mebibytes(growthBytes)} MiB of memory`;
     case 'aborted':
-      return `${run} was ended because the load was called off`;
+      return `${run} ${end} when the load was called off`;
     case null:
       return error === null ? null : `${run} failed: ${error.message}`;
   }

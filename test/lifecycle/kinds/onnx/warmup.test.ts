@@ -203,7 +203,7 @@ describe('the automatic warm-up', () => {
     expect(story.instances[0]?.terminateCount).toBe(1);
     expect(story.replaced).toEqual([]);
     expect(story.lines).toEqual([
-      'info automatic warm-up stopped early, the model serves all the same: a run of 1 row(s) with zeros was ended because all of it may take 5000 ms',
+      'info automatic warm-up stopped early, the model serves all the same: a run of 1 row(s) with zeros was ended when all of them had taken 5000 ms',
     ]);
   });
 
@@ -246,10 +246,29 @@ describe('the automatic warm-up', () => {
     await story.pass(6100);
     expect(story.outcome()).toBe('');
     expect(story.replaced).toEqual([instance]);
-    expect(story.lines[0]).toMatch(/^warn automatic warm-up: its run with zeros did not end; 1 instance/);
+    expect(story.lines).toEqual([
+      'warn automatic warm-up stopped early, the model serves all the same: a run of 1 row(s) with zeros could not be ended when ' +
+        'all of them had taken 5000 ms; 1 instance(s) were replaced, the old ones run on until their operator ends',
+    ]);
     instance.last.complete();
     expect(instance.last.releaseCount).toBe(1);
     expect(story.clock.waitingCount).toBe(0);
+  });
+
+  it('says in one line that a run took much memory and could not be ended, though another one was', async () => {
+    const instances = [new FakeInstance(), new FakeInstance()];
+    const story = start({ instances });
+    await story.pass(1);
+    instances[0]?.last.complete();
+    await story.pass(0);
+    (instances[1] as FakeInstance).endsWhenTerminated = false;
+    story.memory.resident += 600 * mebibyte;
+    await story.pass(1100);
+    expect(story.outcome()).toBe('');
+    expect(story.lines).toHaveLength(1);
+    expect(story.lines[0]).toMatch(
+      /^warn .*: a run of 1 row\(s\) with zeros could not be ended after it had taken 600 MiB .*1 instance/,
+    );
   });
 
   it('shows an output that is not cut by rows, and runs no batches then', async () => {
