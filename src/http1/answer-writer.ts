@@ -31,7 +31,8 @@ export class AnswerWriter {
     const { status, headers, text, parts, release } = request;
     request.release = null;
     const bodyBytes = request.answerBytes;
-    const head = responseHead(status, headers, bodyBytes, idleTimeoutMs);
+    // The answer to HEAD has no length where the body would be made while it is sent.
+    const head = responseHead(status, headers, request.source === null ? bodyBytes : null, idleTimeoutMs);
     if (request.head.method === 'HEAD') {
       this.#text(head);
       release?.();

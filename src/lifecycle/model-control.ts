@@ -168,14 +168,29 @@ export class ModelControl {
     return this.#models.readyVersions(name);
   }
 
+  /** As `ModelTable.readyNames`. */
+  readyNames(version: string): readonly string[] {
+    return this.#models.readyNames(version);
+  }
+
+  /** As `ModelTable.statisticsOf`. */
+  statisticsOf(names: readonly string[]): readonly ModelStatistics[] {
+    return this.#models.statisticsOf(names);
+  }
+
   /** As `ModelTable.statistics`. */
   statistics(name: string, version: string): readonly ModelStatistics[] {
     return this.#models.statistics(name, version);
   }
 
-  /** One entry per known version, and one per folder that was never loaded; by name. */
-  async index(readyOnly: boolean): Promise<readonly ModelIndexEntry[]> {
-    const entries = this.#models.index(await this.#parts.view.names(), this.#waiting);
+  /** Names of the models that the index lists, sorted: those of the repository, and those that are loaded or failed. */
+  async indexNames(): Promise<readonly string[]> {
+    return this.#models.indexNames(await this.#parts.view.names());
+  }
+
+  /** The entries of these models: one per known version, and one per folder that was never loaded. */
+  indexOf(names: readonly string[], readyOnly: boolean): readonly ModelIndexEntry[] {
+    const entries = names.flatMap((name) => this.#models.indexOf(name, this.#waiting.get(name)));
     return readyOnly ? entries.filter(({ state }) => state === 'READY') : entries;
   }
 

@@ -78,12 +78,20 @@ export class ModelTable {
     return this.#lifecycles.get(name)?.table.ready ?? [];
   }
 
-  /** Statistics of ready versions: of all models for '', of one, or of one version. The version is read first, as in Triton. */
+  /** Names of the models with a ready version, sorted. The version is only checked, as in Triton. */
+  readyNames(version: string): readonly string[] {
+    if (version !== '') versionNumber(version);
+    return [...this.#lifecycles.keys()].filter((name) => this.readyVersions(name).length > 0).sort();
+  }
+
+  /** Statistics of the ready versions of these models; models without one are left out. */
+  statisticsOf(names: readonly string[]): readonly ModelStatistics[] {
+    return names.flatMap((name) => snapshotsOf(this.readyVersions(name)));
+  }
+
+  /** Statistics of the ready versions of a model, or of one version. The version is read first, as in Triton. */
   statistics(name: string, version: string): readonly ModelStatistics[] {
     const number = version === '' ? null : versionNumber(version);
-    if (name === '') {
-      return [...this.#lifecycles.keys()].sort().flatMap((each) => snapshotsOf(this.readyVersions(each)));
-    }
     const versions = this.readyVersions(name);
     if (versions.length === 0) throw invalidArgument(`requested model '${name}' is not available`);
     if (number === null) return snapshotsOf(versions);
@@ -92,20 +100,20 @@ export class ModelTable {
     return snapshotsOf(wanted);
   }
 
-  /**
-   * One entry per known version, and one per folder that was never loaded; by name.
-   *
-   * @param folders the names of the folders
-   * @param waiting for each changed model, what it waits for before it is loaded
-   */
-  index(folders: Iterable<string>, waiting: ReadonlyMap<string, string>): readonly ModelIndexEntry[] {
+  /** Names of the models that the index lists, sorted. @param folders the names of the folders */
+  indexNames(folders: Iterable<string>): readonly string[] {
     const names = new Set(folders);
     for (const [name, { table }] of this.#lifecycles) if (!table.isIdle) names.add(name);
-    return [...names].sort().flatMap((name) => this.#entriesOf(name, waiting.get(name)));
+    return [...names].sort();
   }
 
-  /** A model that waits for files has an entry that says so: beside its serving versions, or alone. */
-  #entriesOf(name: string, waiting: string | undefined): readonly ModelIndexEntry[] {
+  /**
+   * One entry per known version of a model, or one for a folder that was never loaded. A model that waits for files has an
+   * entry that says so: beside its serving versions, or alone.
+   *
+   * @param waiting for a changed model, what it waits for before it is loaded
+   */
+  indexOf(name: string, waiting: string | undefined): readonly ModelIndexEntry[] {
     const known = (this.#lifecycles.get(name)?.table ?? this.#forgotten.get(name))?.index() ?? [];
     if (waiting === undefined) return known.length > 0 ? known : [{ name, version: '', state: '', reason: '' }];
     if (known.length === 0) return [{ name, version: '', state: 'UNAVAILABLE', reason: waiting }];

@@ -59,10 +59,20 @@ export interface InferenceServer {
   modelMetadata(name: string, version: string): Promise<ModelMetadata>;
   /** The effective configuration: a ModelConfig message with proto field names, only set fields present. */
   modelConfig(name: string, version: string): Promise<ConfigMessage>;
-  /** '' for all ready models; `invalid_argument` for unknown ones. */
+  /** Of one model; `version` '' for all ready ones. `invalid_argument` for unknown ones. */
   modelStatistics(name: string, version: string): Promise<readonly ModelStatistics[]>;
+  /**
+   * Names of all models with a ready version, sorted. There may be very many: their statistics are asked for a page at a
+   * time. `version` is only checked.
+   */
+  readyNames(version: string): Promise<readonly string[]>;
+  /** Of all ready versions of these models, read in one moment; models that have none any more are left out. */
+  statisticsOf(names: readonly string[]): Promise<readonly ModelStatistics[]>;
 
-  repositoryIndex(readyOnly: boolean): Promise<readonly ModelIndexEntry[]>;
+  /** Names of all models in the index, sorted; asked for a page at a time as well. */
+  indexNames(): Promise<readonly string[]>;
+  /** The entries of these models, read in one moment. */
+  indexOf(names: readonly string[], readyOnly: boolean): Promise<readonly ModelIndexEntry[]>;
   /** Resolves when the model serves; rejects with the reason why it does not. */
   loadModel(name: string, options: LoadOptions): Promise<void>;
   /**

@@ -111,8 +111,20 @@ export class LocalServer implements InferenceServer {
     return this.#models.statistics(name, version);
   }
 
-  repositoryIndex(readyOnly: boolean): Promise<readonly ModelIndexEntry[]> {
-    return this.#models.index(readyOnly);
+  async readyNames(version: string): Promise<readonly string[]> {
+    return this.#models.readyNames(version);
+  }
+
+  async statisticsOf(names: readonly string[]): Promise<readonly ModelStatistics[]> {
+    return this.#models.statisticsOf(names);
+  }
+
+  indexNames(): Promise<readonly string[]> {
+    return this.#models.indexNames();
+  }
+
+  async indexOf(names: readonly string[], readyOnly: boolean): Promise<readonly ModelIndexEntry[]> {
+    return this.#models.indexOf(names, readyOnly);
   }
 
   async loadModel(name: string, options: LoadOptions): Promise<void> {

@@ -130,9 +130,22 @@ export class FakeInferenceServer implements InferenceServer {
     return this.statistics(name, version);
   }
 
-  async repositoryIndex(readyOnly: boolean): Promise<readonly ModelIndexEntry[]> {
+  /** Of the statistics and the index. */
+  async readyNames(version: string): Promise<readonly string[]> {
+    return [...new Set(this.statistics('', version).map(({ name }) => name))];
+  }
+
+  async statisticsOf(names: readonly string[]): Promise<readonly ModelStatistics[]> {
+    return this.statistics('', '').filter(({ name }) => names.includes(name));
+  }
+
+  async indexNames(): Promise<readonly string[]> {
+    return [...new Set(this.index.map(({ name }) => name))];
+  }
+
+  async indexOf(names: readonly string[], readyOnly: boolean): Promise<readonly ModelIndexEntry[]> {
     this.indexCalls.push(readyOnly);
-    return this.index;
+    return this.index.filter(({ name }) => names.includes(name));
   }
 
   async loadModel(name: string, options: LoadOptions): Promise<void> {

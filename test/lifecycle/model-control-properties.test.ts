@@ -128,7 +128,7 @@ class Scene {
   }
 
   async askEverything(name: string): Promise<void> {
-    await this.control.index(false);
+    await this.control.indexOf(await this.control.indexNames(), false);
     this.control.isReady(true);
     for (const version of ['', '1', '7']) {
       try {

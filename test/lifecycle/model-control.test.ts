@@ -38,7 +38,7 @@ const brokenConfig = async (): Promise<FakeSource> => {
 };
 
 async function indexLines(control: ModelControl, readyOnly = false): Promise<string[]> {
-  const entries = await control.index(readyOnly);
+  const entries = await control.indexOf(await control.indexNames(), readyOnly);
   return entries.map(({ name, version, state, reason }) => [name, version, state, reason].join('|'));
 }
 
@@ -257,7 +257,7 @@ describe('a model that is no longer there', () => {
       for (let turn = 0; turn < 50; turn++) await Promise.resolve();
     }
     expect(() => control.find('a', '')).toThrow('has no available versions');
-    expect((await control.index(false)).map(({ reason }) => reason)).toContain(
+    expect((await control.indexOf(await control.indexNames(), false)).map(({ reason }) => reason)).toContain(
       'model appears in two or more repositories',
     );
   });
@@ -315,10 +315,22 @@ describe('statistics', () => {
 
   it('are refused for a text that is no version before the model is looked up', () => {
     const { control } = newControl();
-    for (const name of ['b', '']) {
-      expect(() => control.statistics(name, 'x')).toThrow("version string 'x' (details: stol)");
-      expect(() => control.statistics(name, '-1')).toThrow("invalid model version specified '-1'");
+    for (const asked of [(text: string) => control.statistics('b', text), (text: string) => control.readyNames(text)]) {
+      expect(() => asked('x')).toThrow("version string 'x' (details: stol)");
+      expect(() => asked('-1')).toThrow("invalid model version specified '-1'");
     }
+  });
+
+  it('are of ready models by name, and leave out those that have gone since', async () => {
+    const { control, view } = newControl();
+    for (const name of ['b', 'c', 'a']) {
+      view.put(name, '1');
+      await control.load(name, isPlainLoad);
+    }
+    expect(control.readyNames('')).toEqual(['a', 'b', 'c']);
+    await control.unload('b', false);
+    expect(control.statisticsOf(['b', 'unknown'])).toEqual([]);
+    expect(control.readyNames('')).toEqual(['a', 'c']);
   });
 });
 

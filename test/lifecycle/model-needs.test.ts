@@ -51,7 +51,7 @@ class Story {
   }
 
   async states(): Promise<string[]> {
-    const entries = await this.control.index(false);
+    const entries = await this.control.indexOf(await this.control.indexNames(), false);
     return entries.map(({ name, version, state }) => `${name} ${version} ${state}`.trim());
   }
 
@@ -120,7 +120,7 @@ describe('a model that needs another one', () => {
       await story.load('other');
     }
     expect(await story.states()).toContain('other 1 READY');
-    const reasons = (await story.control.index(false)).map(({ reason }) => reason);
+    const reasons = (await story.control.indexOf(await story.control.indexNames(), false)).map(({ reason }) => reason);
     expect(reasons.some((reason) => /needs itself: (. → ){3}./.test(reason))).toBe(true);
   });
 
@@ -173,7 +173,7 @@ describe('when a needed model changes', () => {
     story.put('b', null, [2]);
     await story.load('b');
     await story.rest();
-    const entries = await story.control.index(false);
+    const entries = await story.control.indexOf(await story.control.indexNames(), false);
     expect(entries.find(({ name }) => name === 'a')?.reason).toBe(
       "model 'a' depends on 'b' which has no loaded version 1, it serves 2",
     );
@@ -197,7 +197,9 @@ describe('when a needed model changes', () => {
     await story.rest();
     for (const name of ['a', 'top']) expect(() => story.control.find(name, '')).toThrow('no available versions');
     const reasonOf = async (name: string): Promise<string | undefined> =>
-      (await story.control.index(false)).find((entry) => entry.name === name && entry.state === 'UNAVAILABLE')?.reason;
+      (await story.control.indexOf(await story.control.indexNames(), false)).find(
+        (entry) => entry.name === name && entry.state === 'UNAVAILABLE',
+      )?.reason;
     for (const name of ['a', 'b', 'top']) {
       story.sources.get(name)?.loaded.get(1)?.finishDrain();
       await story.rest();

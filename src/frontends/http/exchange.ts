@@ -5,6 +5,7 @@ import type { RequestListener } from '../../http1/request.ts';
 import { type Caller, Cancellation, type InferenceContext } from '../../inference/context.ts';
 import { RequestTooLargeError } from '../../inference/memory-budget.ts';
 import { errorStatus } from '../error-status.ts';
+import { PagedText } from './paged-text.ts';
 import type { Reply } from './reply.ts';
 import { errorText, jsonHeaders, type ReceivedRequest } from './transport/transport.ts';
 
@@ -53,6 +54,17 @@ export class Exchange implements RequestListener, InferenceContext {
   answer({ status, json }: Reply, headers: readonly string[] = []): void {
     if (json === '') this.request.respond(status, headers, '');
     else this.answerText(status, headers.length === 0 ? jsonHeaders : [...jsonHeaders, ...headers], json);
+  }
+
+  /** Answers a control call. */
+  give(reply: Reply | PagedText): void {
+    if (!(reply instanceof PagedText)) {
+      this.answer(reply);
+      return;
+    }
+    const { request } = this;
+    reply.onPiece = () => request.continueAnswer();
+    request.respondInPieces(200, jsonHeaders, reply);
   }
 
   answerError(error: InferenceError, headers: readonly string[] = []): void {

@@ -8,8 +8,15 @@ import { answerFailure, type HttpContext } from './http-context.ts';
 import { InferHandler } from './infer/handler.ts';
 import { type InferTarget, oversizedJson } from './infer/request-codec.ts';
 import { healthReply, modelReadyReply } from './control/health.ts';
-import { modelConfigReply, modelMetadataReply, serverMetadataReply, statisticsReply } from './control/metadata.ts';
+import {
+  allStatisticsReply,
+  modelConfigReply,
+  modelMetadataReply,
+  serverMetadataReply,
+  statisticsReply,
+} from './control/metadata.ts';
 import { CollectedMemory } from '../message-pool.ts';
+import type { PagedText } from './paged-text.ts';
 import type { Reply } from './reply.ts';
 import { loadReply, repositoryIndexReply, unloadReply } from './control/repository.ts';
 import { receiveBody } from './transport/request-body.ts';
@@ -83,13 +90,13 @@ class InferRoute implements HttpHandler, InferTarget {
 
 function answerReading(context: HttpContext, exchange: Exchange, route: Route): void {
   reading(context, route).then(
-    (reply) => exchange.answer(reply),
+    (reply) => exchange.give(reply),
     (error: unknown) => answerFailure(context, exchange, error),
   );
 }
 
 /** Answers a GET. */
-async function reading(context: HttpContext, route: Route): Promise<Reply> {
+async function reading(context: HttpContext, route: Route): Promise<Reply | PagedText> {
   const { server } = context;
   switch (route.endpoint) {
     case 'live':
@@ -98,7 +105,7 @@ async function reading(context: HttpContext, route: Route): Promise<Reply> {
     case 'serverMetadata':
       return serverMetadataReply(server);
     case 'allStatistics':
-      return statisticsReply(server, '', '');
+      return allStatisticsReply(context);
     case 'modelMetadata':
       return modelMetadataReply(server, route.model, route.version);
     case 'modelReady':
@@ -147,7 +154,7 @@ function answerWithBody(context: HttpContext, exchange: Exchange, route: Route):
       posting(context, route, body)
         .finally(() => memory.budget.release(reservedBytes))
         .then(
-          (reply) => exchange.answer(reply),
+          (reply) => exchange.give(reply),
           (error: unknown) => answerFailure(context, exchange, error),
         );
     },
@@ -156,11 +163,11 @@ function answerWithBody(context: HttpContext, exchange: Exchange, route: Route):
 }
 
 /** Answers a POST of the control endpoints. */
-async function posting(context: HttpContext, route: Route, body: Buffer): Promise<Reply> {
+async function posting(context: HttpContext, route: Route, body: Buffer): Promise<Reply | PagedText> {
   const { server } = context;
   switch (route.endpoint) {
     case 'repositoryIndex':
-      return repositoryIndexReply(server, body);
+      return repositoryIndexReply(context, body);
     case 'load':
       return loadReply(context, route.model, route.hasRepository, body);
     case 'unload':

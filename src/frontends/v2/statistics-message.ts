@@ -5,7 +5,7 @@
 
 import type { ModelStatistics, StatisticDuration } from '../../lifecycle/version-statistics.ts';
 
-interface ModelStatisticsMessage {
+export interface ModelStatisticsMessage {
   readonly name: string;
   readonly version: string;
   readonly last_inference: number;

@@ -77,7 +77,10 @@ export class LinkServer implements InferenceServer {
   readonly modelMetadata: InferenceServer['modelMetadata'];
   readonly modelConfig: InferenceServer['modelConfig'];
   readonly modelStatistics: InferenceServer['modelStatistics'];
-  readonly repositoryIndex: InferenceServer['repositoryIndex'];
+  readonly readyNames: InferenceServer['readyNames'];
+  readonly statisticsOf: InferenceServer['statisticsOf'];
+  readonly indexNames: InferenceServer['indexNames'];
+  readonly indexOf: InferenceServer['indexOf'];
   readonly loadModel: InferenceServer['loadModel'];
   readonly unloadModel: InferenceServer['unloadModel'];
   readonly #tools: LinkServerTools;
@@ -108,7 +111,10 @@ export class LinkServer implements InferenceServer {
     this.modelMetadata = control.query('modelMetadata');
     this.modelConfig = control.query('modelConfig');
     this.modelStatistics = control.query('modelStatistics');
-    this.repositoryIndex = control.query('repositoryIndex');
+    this.readyNames = control.query('readyNames');
+    this.statisticsOf = control.query('statisticsOf');
+    this.indexNames = control.query('indexNames');
+    this.indexOf = control.query('indexOf');
     this.loadModel = control.method('loadModel');
     this.unloadModel = control.method('unloadModel');
   }

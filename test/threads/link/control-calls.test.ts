@@ -24,7 +24,8 @@ describe('the control plane over a link', () => {
     expect(await server.serverMetadata()).toEqual(fake.server);
     expect(await server.modelMetadata('echo', '')).toEqual(fake.metadata('echo', ''));
     expect(await server.modelConfig('echo', '')).toEqual(fake.config('echo', ''));
-    expect(await server.repositoryIndex(true)).toEqual(fake.index);
+    expect(await server.indexNames()).toEqual(['echo']);
+    expect(await server.indexOf(['echo'], true)).toEqual(fake.index);
     expect(fake.indexCalls).toEqual([true]);
     await server.unloadModel('echo', { unloadDependents: true });
     expect(fake.unloads).toEqual([{ name: 'echo', unloadDependents: true }]);
@@ -36,7 +37,7 @@ describe('the control plane over a link', () => {
       asked.push([name, version]);
       return [];
     };
-    await link.server.modelStatistics('', '');
+    await link.server.readyNames('');
     await link.server.modelStatistics('modèle', '3');
     expect(asked).toEqual([
       ['', ''],

@@ -1,8 +1,8 @@
 /** The rpcs of the control plane: each is a name and a function from a request object to a response object. */
 
 import { resourceExhausted } from '../../../errors.ts';
-import { inferenceService, type Protocol } from '../wire/protocol.ts';
-import type { UnaryMethod } from '../transport/transport.ts';
+import { inferenceService, type MethodCodec, type Protocol } from '../wire/protocol.ts';
+import type { OutgoingMessage, UnaryMethod } from '../transport/transport.ts';
 
 /**
  * Bytes of a control request. They contain names and a few settings; a much larger one would only cost memory.
@@ -28,6 +28,44 @@ export function controlMethod<Request>(
   handle: (request: Request) => object | Promise<object>,
   options: ControlMethodOptions = {},
 ): UnaryMethod {
+  return encodedMethod(protocol, name, options, async (request, codec) =>
+    codec.encode(await handle(request as Request)),
+  );
+}
+
+/**
+ * An rpc whose answer is long: the messages that `handle` yields have members of repeated fields only, and are encoded one by
+ * one. Together their bytes are one message with the members of all.
+ */
+export function pagedMethod<Request>(
+  protocol: Protocol,
+  name: string,
+  handle: (request: Request) => AsyncIterable<object>,
+): UnaryMethod {
+  return encodedMethod(protocol, name, {}, async (request, codec) => {
+    const parts: Buffer[] = [];
+    for await (const page of handle(request as Request)) parts.push(codec.encode(page));
+    return joined(parts);
+  });
+}
+
+/** The parts one after the other, copied once. */
+function joined(parts: readonly Buffer[]): OutgoingMessage {
+  return {
+    byteLength: parts.reduce((sum, part) => sum + part.length, 0),
+    copy(target, at) {
+      let end = at;
+      for (const part of parts) end += part.copy(target, end);
+    },
+  };
+}
+
+function encodedMethod(
+  protocol: Protocol,
+  name: string,
+  options: ControlMethodOptions,
+  handle: (request: unknown, codec: MethodCodec) => Promise<OutgoingMessage>,
+): UnaryMethod {
   const service = options.service ?? inferenceService;
   const codec = protocol.codec(service, name);
   const check = options.check ?? refuseLarge;
@@ -37,9 +75,9 @@ export function controlMethod<Request>(
     isCompressible: false,
     keepsMessage: options.keepsMessage,
     handle(message, call) {
-      const answer = async (): Promise<Buffer> => {
+      const answer = async (): Promise<OutgoingMessage> => {
         check(message);
-        return codec.encode(await handle(codec.decode(message) as Request));
+        return handle(codec.decode(message), codec);
       };
       answer().then(
         (encoded) => call.respond(encoded),

@@ -1,8 +1,9 @@
 /** Metadata, configuration and statistics of the server and its models. */
 
 import { configForGrpc } from '../../../model-config/schema/write-config.ts';
+import { statisticsPages } from '../../v2/pages.ts';
 import { statisticsMessage } from '../../v2/statistics-message.ts';
-import { controlMethod } from './control-method.ts';
+import { controlMethod, pagedMethod } from './control-method.ts';
 import type { MethodTable } from '../method-table.ts';
 
 /** Names a model and, unless it is empty, a version. */
@@ -32,9 +33,13 @@ export const modelConfigTable: MethodTable = {
 
 export const statisticsTable: MethodTable = {
   api: 'statistics',
-  methods: ({ protocol, server }) => [
-    controlMethod(protocol, 'ModelStatistics', async ({ name, version }: ModelReference) => ({
-      model_stats: (await server.modelStatistics(name, version)).map(statisticsMessage),
-    })),
+  methods: ({ protocol, server, slices }) => [
+    pagedMethod(protocol, 'ModelStatistics', async function* ({ name, version }: ModelReference) {
+      if (name !== '') {
+        yield { model_stats: (await server.modelStatistics(name, version)).map(statisticsMessage) };
+        return;
+      }
+      for await (const page of statisticsPages(server, version, slices)) yield { model_stats: page };
+    }),
   ],
 };

@@ -4,7 +4,8 @@ import { type InferenceError, invalidArgument, unimplemented } from '../../../er
 import { tooLong } from '../../../inference/request-limits.ts';
 import { maxConfigBytes } from '../../../model-config/syntax/text-format.ts';
 import type { LoadOptions } from '../../../server/inference-server.ts';
-import { controlMethod } from './control-method.ts';
+import { controlMethod, pagedMethod } from './control-method.ts';
+import { indexPages } from '../../v2/pages.ts';
 import { leavingError } from '../leaving.ts';
 import type { MethodTable } from '../method-table.ts';
 import { WireReader } from '../wire/reader.ts';
@@ -32,13 +33,13 @@ const fieldsPerParameter = 4;
 
 export const repositoryTable: MethodTable = {
   api: 'model-repository',
-  methods: ({ protocol, server, isLeaving }) => [
-    controlMethod(
+  methods: ({ protocol, server, slices, isLeaving }) => [
+    pagedMethod(
       protocol,
       'RepositoryIndex',
-      async ({ repository_name, ready }: { repository_name: string; ready: boolean }) => {
+      async function* ({ repository_name, ready }: { repository_name: string; ready: boolean }) {
         refuseRepositoryName(repository_name);
-        return { models: await server.repositoryIndex(ready) };
+        for await (const page of indexPages(server, ready, slices)) yield { models: page };
       },
     ),
     controlMethod(

@@ -2,7 +2,10 @@
 
 import { configJson } from '../../../model-config/schema/write-config.ts';
 import type { InferenceServer, TensorMetadata } from '../../../server/inference-server.ts';
+import { statisticsPages } from '../../v2/pages.ts';
 import { statisticsMessage } from '../../v2/statistics-message.ts';
+import type { HttpContext } from '../http-context.ts';
+import { type PagedText, pagedReply } from '../paged-text.ts';
 import { jsonReply, type Reply } from '../reply.ts';
 
 export async function serverMetadataReply(server: InferenceServer): Promise<Reply> {
@@ -28,7 +31,10 @@ const tensorMessage = ({ name, datatype, shape }: TensorMetadata): object => ({ 
 export const modelConfigReply = async (server: InferenceServer, model: string, version: string): Promise<Reply> =>
   jsonReply(configJson(await server.modelConfig(model, version)));
 
-/** `model` '' asks for all. */
+export const allStatisticsReply = ({ server, slices }: HttpContext): Promise<Reply | PagedText> =>
+  pagedReply(statisticsPages(server, '', slices), '{"model_stats":[', ']}');
+
+/** Of one model. */
 export async function statisticsReply(server: InferenceServer, model: string, version: string): Promise<Reply> {
   const statistics = await server.modelStatistics(model, version);
   return jsonReply(JSON.stringify({ model_stats: statistics.map(statisticsMessage) }));

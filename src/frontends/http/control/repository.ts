@@ -6,12 +6,14 @@ import type { InferenceServer, LoadOptions } from '../../../server/inference-ser
 import { shownName, tooLong } from '../../../inference/request-limits.ts';
 import { maxConfigBytes } from '../../../model-config/syntax/text-format.ts';
 import type { SliceQueue } from '../../slice-queue.ts';
+import { indexPages } from '../../v2/pages.ts';
 import type { HttpContext } from '../http-context.ts';
 import { decodeBase64 } from '../json/base64.ts';
 import { findLongTexts, LongText } from '../json/long-texts.ts';
 import { wrongKind } from '../json/errors.ts';
 import { booleanMember, type JsonObject, objectMember, readJsonObject, stringMember } from '../json/value.ts';
-import { emptyReply, jsonReply, type Reply } from '../reply.ts';
+import { type PagedText, pagedReply } from '../paged-text.ts';
+import { emptyReply, type Reply } from '../reply.ts';
 
 const noObject: JsonObject = new Map();
 const filePrefix = 'file:';
@@ -22,10 +24,15 @@ const smallLoadBytes = 256 * 1024;
 const maxConfigLiteralBytes = 2 * maxConfigBytes;
 
 /** Every model of the repository as a JSON array. */
-export async function repositoryIndexReply(server: InferenceServer, body: Buffer): Promise<Reply> {
+export async function repositoryIndexReply({ server, slices }: HttpContext, body: Buffer): Promise<Reply | PagedText> {
   const isReadyOnly = booleanMember(readJsonObject(body), 'ready') ?? false;
-  const entries = await server.repositoryIndex(isReadyOnly);
-  return jsonReply(JSON.stringify(entries.map(indexMessage)));
+  return pagedReply(indexMessages(indexPages(server, isReadyOnly, slices)), '[', ']');
+}
+
+async function* indexMessages(
+  pages: AsyncIterable<readonly ModelIndexEntry[]>,
+): AsyncGenerator<readonly object[], void, void> {
+  for await (const entries of pages) yield entries.map(indexMessage);
 }
 
 /** The parameters of a load or unload call. */
