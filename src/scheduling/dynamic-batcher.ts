@@ -18,6 +18,7 @@ import type { ResponseSink } from '../inference/infer.ts';
 import type { Logger } from '../logger.ts';
 import type { Clock } from '../time.ts';
 import type { AdmittedRequest } from './admission/admitted-request.ts';
+import { AnswerDelivery } from './running/answer-delivery.ts';
 import { Answers, elapsedNs } from './running/answers.ts';
 import { BatchDispatcher } from './running/batch-dispatcher.ts';
 import type { BatchPolicy } from './policies/batch-policy.ts';
@@ -54,6 +55,7 @@ interface BatcherParts {
 export class DynamicBatcher implements ElasticScheduler, RequestOwner {
   readonly #parts: BatcherParts;
   readonly #queue: RequestQueue;
+  readonly #delivery: AnswerDelivery;
   readonly #answers: Answers;
   readonly #dispatcher: BatchDispatcher;
   readonly #delayTimer: WakeTimer;
@@ -68,7 +70,8 @@ export class DynamicBatcher implements ElasticScheduler, RequestOwner {
     const pump = (): void => this.#pump();
     this.#parts = parts;
     this.#queue = new RequestQueue(policy.order, parts.maxQueuedRequests);
-    this.#answers = new Answers(clock, observer, logger, parts.preservesOrdering);
+    this.#delivery = new AnswerDelivery(clock, logger, pump);
+    this.#answers = new Answers(clock, observer, this.#delivery, parts.preservesOrdering);
     this.#dispatcher = new BatchDispatcher({
       ...parts,
       answers: this.#answers,
@@ -219,7 +222,7 @@ export class DynamicBatcher implements ElasticScheduler, RequestOwner {
     const { clock, policy } = this.#parts;
     let nowMs = beginMs;
     this.#expire(nowMs);
-    while (this.#queue.length > 0) {
+    while (this.#queue.length > 0 && !this.#delivery.isBehind) {
       const decision = policy.decide(this.#queue, this.#dispatcher, nowMs);
       if (decision.kind === 'wait') this.#delayTimer.wakeBy(decision.untilMs);
       if (decision.kind !== 'take') return;

@@ -2,21 +2,19 @@
  * The last step of every request: it is settled once, the observer is notified, and the sink gets the answer. With
  * `preserve_ordering` an answer waits until all earlier ones have been given.
  *
- * Sinks are called in one microtask for all requests that were settled together, for two reasons: writing answers must
- * not delay the instance's next batch, and a sink that submits a new request must find this room's state consistent.
+ * Sinks are called later (answer-delivery.ts), for two reasons: writing answers must not delay the instance's next batch,
+ * and a sink that submits a new request must find this room's state consistent.
  */
 
 import type { InferenceError } from '../../errors.ts';
 import type { RequestTimings } from '../../inference/context.ts';
 import type { InferenceResponse } from '../../inference/response.ts';
-import type { Logger } from '../../logger.ts';
 import type { Clock } from '../../time.ts';
+import type { AnswerDelivery } from './answer-delivery.ts';
 import type { QueuedRequest, RequestBatch } from '../queue/queued-request.ts';
 import type { FailureReason, SchedulingObserver } from '../scheduler.ts';
 
 const nsPerMs = 1e6;
-
-const resolved = Promise.resolve();
 
 /** Whole nanoseconds between two instants; a clock that was read in another order gives 0. */
 export const elapsedNs = (fromMs: number, toMs: number): number => Math.max(0, Math.round((toMs - fromMs) * nsPerMs));
@@ -33,20 +31,16 @@ function fillTimings(timings: RequestTimings, queueNs: number, { durations, rows
 export class Answers {
   readonly #clock: Clock;
   readonly #observer: SchedulingObserver;
-  readonly #logger: Logger;
+  readonly #delivery: AnswerDelivery;
   readonly #keepsOrder: boolean;
   #firstInOrder: QueuedRequest | null = null;
   #lastInOrder: QueuedRequest | null = null;
   #openCount = 0;
-  /** Settled requests whose sinks are not called yet. */
-  #settled: QueuedRequest[] = [];
-  /** The list whose sinks are being called; the two lists swap. */
-  #told: QueuedRequest[] = [];
 
-  constructor(clock: Clock, observer: SchedulingObserver, logger: Logger, keepsOrder: boolean) {
+  constructor(clock: Clock, observer: SchedulingObserver, delivery: AnswerDelivery, keepsOrder: boolean) {
     this.#clock = clock;
     this.#observer = observer;
-    this.#logger = logger;
+    this.#delivery = delivery;
     this.#keepsOrder = keepsOrder;
   }
 
@@ -133,35 +127,12 @@ export class Answers {
     } else {
       this.#observer.requestFailed(totalNs, request.failureReason, true);
     }
-    if (!request.isStillRead) this.#notifySoon(request);
+    if (!request.isStillRead) this.#delivery.add(request);
   }
 
   /** The batch of a request whose caller has left has ended: its inputs are no longer read. */
   readEnded(request: QueuedRequest): void {
     request.isStillRead = false;
-    this.#notifySoon(request);
-  }
-
-  #notifySoon(request: QueuedRequest): void {
-    // A third of what `queueMicrotask` costs, which makes an asynchronous resource and a bound function.
-    if (this.#settled.length === 0) resolved.then(this.#tell);
-    this.#settled.push(request);
-  }
-
-  readonly #tell = (): void => {
-    const settled = this.#settled;
-    this.#settled = this.#told;
-    for (let i = 0; i < settled.length; i++) this.#notify(settled[i] as QueuedRequest);
-    settled.length = 0;
-    this.#told = settled;
-  };
-
-  #notify({ sink, response, error }: QueuedRequest): void {
-    try {
-      if (response !== null) sink.next(response, true);
-      else if (error !== null) sink.fail(error);
-    } catch (thrown) {
-      this.#logger.error({ err: thrown }, 'an answer could not be taken: the sink of a request threw');
-    }
+    this.#delivery.add(request);
   }
 }
