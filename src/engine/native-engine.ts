@@ -24,7 +24,7 @@ import { modelFailure, nativeFailure } from './native-error.ts';
 import { FrameTable } from './frame-table.ts';
 import { NativeSession } from './native-session.ts';
 import { addedEntries, type EngineThreads, inspectionSpec, servingSpec } from './native-session-spec.ts';
-import { checkOpLibraries } from './op-libraries.ts';
+import { OpLibraries } from './op-libraries.ts';
 import { checkUnchanged, type OpenableModel, readOpenableModel } from './openable-model.ts';
 import { RuntimeLog } from './runtime-log.ts';
 import { isBoundedWork } from './work-bound.ts';
@@ -95,6 +95,7 @@ class NativeEngine implements Engine {
   readonly #addon: NativeAddon;
   readonly #frames: FrameTable;
   readonly #settings: EngineSettings;
+  readonly #opLibraries = new OpLibraries();
   #description: NativeDescription | null = null;
 
   constructor(addon: NativeAddon, frames: FrameTable, settings: EngineSettings) {
@@ -104,9 +105,10 @@ class NativeEngine implements Engine {
   }
 
   async inspect(file: ModelFile, spec: InspectionSpec = {}): Promise<ModelSignature> {
-    await checkOpLibraries(spec.customOpLibraries ?? []);
+    const customOpLibraries = await this.#opLibraries.namesFor(spec.customOpLibraries ?? []);
     const source = await readOpenableModel(file);
-    const reply = await this.#openForInspection(source, inspectionSpec(file, spec), spec.device ?? { kind: 'cpu' });
+    const cheap = inspectionSpec(file, { ...spec, customOpLibraries });
+    const reply = await this.#openForInspection(source, cheap, spec.device ?? { kind: 'cpu' });
     await this.#addon.closeSession(reply.id);
     return joinSignature(reply.signature, source).signature;
   }
@@ -136,12 +138,12 @@ class NativeEngine implements Engine {
   }
 
   async openSession(spec: SessionSpec): Promise<EngineSession> {
-    await checkOpLibraries(spec.customOpLibraries);
+    const customOpLibraries = await this.#opLibraries.namesFor(spec.customOpLibraries);
     const source = await readOpenableModel(spec.file);
     const { log } = this.#settings;
     log.opening(spec.label);
     try {
-      return await this.#openSource(source, spec);
+      return await this.#openSource(source, { ...spec, customOpLibraries });
     } catch (error) {
       log.closed(spec.label);
       throw error;

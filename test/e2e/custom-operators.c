@@ -1,5 +1,5 @@
 /*
- * A library of custom operators, built by custom-operators.test.ts: `Triple` of the domain `nereid.test`, y = 3 x for FP32 of any
+ * A library of custom operators, built by custom-operators.test.ts: `Triple` of the domain `nereid.test`, y = FACTOR x for FP32 of any
  * shape. It calls ONNX Runtime by slots of its function table, as native/ort/ort_abi.h does, so that no header is needed.
  */
 
@@ -71,7 +71,7 @@ static void compute(void* kernel, void* context) {
       CALL(kGetDimensions, info, dims, rank) == NULL && CALL(kGetTensorShapeElementCount, info, &count) == NULL &&
       CALL(kKernelContextGetOutput, context, (size_t)0, dims, rank, &output) == NULL &&
       CALL(kGetTensorMutableData, input, (void**)&x) == NULL && CALL(kGetTensorMutableData, output, (void**)&y) == NULL)
-    for (i = 0; i < count; i++) y[i] = 3 * x[i];
+    for (i = 0; i < count; i++) y[i] = FACTOR * x[i];
   ((void (*)(void*))api[kReleaseTensorTypeAndShapeInfo])(info);
 }
 

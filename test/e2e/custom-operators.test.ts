@@ -1,7 +1,7 @@
 /** A model with an operator of its own, in a library that the compiler of this machine makes. */
 
 import { spawnSync } from 'node:child_process';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { elem, model, node, tensorType, valueInfo } from '../models/onnx-writer.ts';
@@ -32,9 +32,14 @@ async function repositoryWithTriple(): Promise<string> {
     join(folder, 'config.pbtxt'),
     'max_batch_size: 8\nmodel_operations { op_library_filename: "libtriple.so" }\n',
   );
-  const built = spawnSync(compiler, ['-shared', '-fPIC', '-O1', '-o', join(folder, 'libtriple.so'), source]);
-  expect(built.stderr.toString()).toBe('');
+  build(join(folder, 'libtriple.so'), 3);
   return path;
+}
+
+/** `Triple` of this library multiplies by the factor. */
+function build(library: string, factor: number): void {
+  const built = spawnSync(compiler, ['-shared', '-fPIC', '-O1', `-DFACTOR=${factor}`, '-o', library, source]);
+  expect(built.stderr.toString()).toBe('');
 }
 
 describe.runIf(hasCompiler)('a library of custom operators', () => {
@@ -60,6 +65,35 @@ describe.runIf(hasCompiler)('a library of custom operators', () => {
     expect((await post('/v2/repository/models/triple/unload', {})).status).toBe(200);
     expect((await post('/v2/repository/models/triple/load', {})).status).toBe(200);
     expect(await ask()).toMatchObject(answer);
+    expect(await server.stop()).toEqual({ code: 0, signal: null });
+  });
+
+  it('may be replaced: the next load serves the new one, and one that is cut off is refused while the old one serves', async () => {
+    const repository = await repositoryWithTriple();
+    const server = await ServerProcess.start(repository, ['--model-control-mode=explicit', '--load-model=triple']);
+    onTestFinished(() => server.kill());
+    const library = join(repository, 'triple', 'libtriple.so');
+    const load = (): Promise<Response> => fetch(`${server.url}/v2/repository/models/triple/load`, { method: 'POST' });
+    const ask = async (): Promise<unknown> => {
+      const input = { name: 'INPUT', datatype: 'FP32', shape: [1, 4], data: [1, 2, 3, 4] };
+      const body = JSON.stringify({ inputs: [input] });
+      const answer = await fetch(`${server.url}/v2/models/triple/infer`, { method: 'POST', body });
+      return ((await answer.json()) as { outputs: { data: unknown }[] }).outputs[0]?.data;
+    };
+    for (const factor of [5, 7]) {
+      build(`${library}.new`, factor);
+      await rename(`${library}.new`, library);
+      expect((await load()).status).toBe(200);
+      expect(await ask()).toEqual([factor, 2 * factor, 3 * factor, 4 * factor]);
+    }
+    await writeFile(`${library}.new`, (await readFile(library)).subarray(0, 4096));
+    await rename(`${library}.new`, library);
+    const refused = await load();
+    expect(refused.status).toBe(400);
+    expect(await refused.text()).toMatch(
+      /custom operator library 'libtriple\.so' is cut off: its segments need \d+ bytes/,
+    );
+    expect(await ask()).toEqual([7, 14, 21, 28]);
     expect(await server.stop()).toEqual({ code: 0, signal: null });
   });
 
