@@ -1,6 +1,6 @@
 /**
- * Time as a parameter. Everything that waits or measures is given a `Clock`; `systemClock` is the only caller of
- * `performance.now` and `setTimeout`, so a test can own the time.
+ * Time as a parameter. Everything that decides by time is given a `Clock`, so a test can own the time; only this file
+ * sets timers and reads the clocks of Node for it.
  */
 
 export interface Clock {

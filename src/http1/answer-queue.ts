@@ -108,7 +108,7 @@ export class AnswerQueue {
   }
 
   /** The first answer may go on: the socket has room, or its source has a next piece. */
-  goOn(): void {
+  resume(): void {
     this.#pump?.run();
   }
 
@@ -144,7 +144,7 @@ export class AnswerQueue {
       },
       failed: (error) => this.#owner.broken(error),
     });
-    this.goOn();
+    this.resume();
   }
 
   #count(request: Http1Request, bytes: number): void {

@@ -22,7 +22,7 @@ export class AnswerWriter {
     this.output = output;
   }
 
-  goOn(): void {
+  sendContinue(): void {
     this.#text(continueText);
   }
 

@@ -70,7 +70,7 @@ export class ConnectionLifecycle {
     this.#socket.pause();
   }
 
-  readOn(): void {
+  resumeReading(): void {
     if (this.#socket.isPaused()) this.#socket.resume();
   }
 

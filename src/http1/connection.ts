@@ -155,8 +155,8 @@ export class Http1Connection implements RequestConnection, AnswerOwner, SocketUs
 
   drained(): void {
     this.#writer.output.count();
-    this.#answers.goOn();
-    this.#goOn();
+    this.#answers.resume();
+    this.#resumeParsing();
   }
 
   tick(nowMs: number): void {
@@ -165,7 +165,7 @@ export class Http1Connection implements RequestConnection, AnswerOwner, SocketUs
   }
 
   wanted(request: Http1Request): void {
-    if (request === this.#answers.first) this.#letGoOn(request);
+    if (request === this.#answers.first) this.#sendContinue(request);
   }
 
   answered(request: Http1Request): void {
@@ -177,18 +177,18 @@ export class Http1Connection implements RequestConnection, AnswerOwner, SocketUs
   }
 
   continued(request: Http1Request): void {
-    if (request === this.#answers.first) this.#answers.goOn();
+    if (request === this.#answers.first) this.#answers.resume();
   }
 
   /** Parses the held bytes, once the client has read or a request has its answer. */
-  #goOn(): void {
+  #resumeParsing(): void {
     const held = this.#held;
     if (held === null || this.#isParsing || this.#isFull()) return;
     this.#setHeld(null);
     this.#resumed = held;
     this.#parse(held, 0, held.length);
     this.#resumed = null;
-    if (this.#held === null) this.lifecycle.readOn();
+    if (this.#held === null) this.lifecycle.resumeReading();
   }
 
   #parse(bytes: Buffer, from: number, end: number): void {
@@ -280,11 +280,11 @@ export class Http1Connection implements RequestConnection, AnswerOwner, SocketUs
     const { first } = this.#answers;
     if (this.#whenWritten !== null) this.#writer.output.onWritten(this.#whenWritten);
     if (first !== null) {
-      this.#letGoOn(first);
-      this.#goOn();
+      this.#sendContinue(first);
+      this.#resumeParsing();
       return;
     }
-    if (this.#isReading) this.#goOn();
+    if (this.#isReading) this.#resumeParsing();
     else this.lifecycle.end();
   }
 
@@ -293,10 +293,10 @@ export class Http1Connection implements RequestConnection, AnswerOwner, SocketUs
     this.#socket.destroy();
   }
 
-  #letGoOn(request: Http1Request): void {
+  #sendContinue(request: Http1Request): void {
     if (!request.awaitsContinue || request.receiver === null) return;
     request.awaitsContinue = false;
-    this.#writer.goOn();
+    this.#writer.sendContinue();
   }
 
   stopReading(): void {

@@ -12,8 +12,7 @@ export interface Http1Limits {
   /** Bytes that wait for the client to read its socket. Beyond it nothing more is read from the client. */
   readonly maxUnsentBytes: number;
   /**
-   * The expected size of an answer before the first one of the connection. Reading stops when the expected answers
-   * exceed
+   * The expected size of an answer before the first one of the connection. Reading stops when the expected answers exceed
    * `maxUnsentBytes`.
    */
   readonly expectedAnswerBytes: number;

@@ -110,8 +110,7 @@ export class Http1Request {
 
   /**
    * Gives an answer whose body comes in pieces, pulled from `source` as the client takes them. If the client has left,
-   * only
-   * `source.done` is called.
+   * only `source.done` is called.
    *
    * @param headers As for `respond`; Transfer-Encoding is added.
    */

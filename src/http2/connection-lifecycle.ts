@@ -136,7 +136,7 @@ export class ConnectionLifecycle {
     if (this.#connection.writer.output.unsentBytes > this.#limits.maxUnsentBytes) this.#socket.pause();
   }
 
-  readOn(): void {
+  resumeReading(): void {
     if (this.#socket.isPaused()) this.#socket.resume();
   }
 

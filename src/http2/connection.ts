@@ -1,7 +1,7 @@
 /**
  * One HTTP/2 connection, seen from the server (RFC 9113): the effect of each frame on streams, windows and tables.
  * Everything happens in the turn in which the bytes arrived. Frames are cut in frame-reader.ts and written in
- * socket-writer.ts; sockets and timers belong to server.ts, which calls `tick` about once a second.
+ * frame-writer.ts; sockets and timers belong to server.ts, which calls `tick` about once a second.
  */
 
 import type { Duplex } from 'node:stream';
@@ -99,7 +99,7 @@ export class Http2Connection implements FrameReceiver, SocketUser {
 
   drained(): void {
     this.writer.output.count();
-    this.lifecycle.readOn();
+    this.lifecycle.resumeReading();
   }
 
   ended(): void {

@@ -8,8 +8,7 @@ type CancellationListener = (() => void) | { callerLeft(): void };
 /**
  * Tells listeners that the caller has left. The first listener is in a field, because usually the scheduler that holds
  * the request is the only one; further ones (interceptors) are in a list. It is much cheaper than an AbortController
- * (measured
- * 3.7 µs against 0.01 µs per request).
+ * (measured 0.01 µs per request against 3.7).
  */
 export class Cancellation {
   #cancelled = false;

@@ -3,7 +3,7 @@
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Parameters } from './request.ts';
 
-/** `data` is a view on a slab of the engine, valid until the response is released. */
+/** `data` lies in a slab of the engine or in memory of the caller (`OutputMemory`), until the response is released. */
 export interface OutputTensor extends Tensor {
   /** Class labels by index (label file, or a ZipMap's classes); empty when there are none. */
   readonly labels: readonly string[];
@@ -12,9 +12,9 @@ export interface OutputTensor extends Tensor {
 }
 
 /**
- * Owner of the output bytes: the slabs behind `outputs`, shared by all responses of a batch. The receiver of
- * the response calls `release()` exactly once, when the bytes have been written out or copied; the last release of a batch
- * returns the slabs. A second call does nothing. Using `outputs[i].data` after it reads another batch's bytes.
+ * Owner of the output bytes: the memory behind `outputs`, shared by all responses of a batch. The receiver of the response
+ * calls `release()` exactly once, when the bytes have been written out or copied; the last release of a batch returns the
+ * memory. A second call does nothing. Using `outputs[i].data` after it reads another batch's bytes.
  */
 export interface InferenceResponse {
   readonly modelName: string;

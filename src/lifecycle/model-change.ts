@@ -8,7 +8,7 @@ import type { Clock } from '../time.ts';
 import { indexReason } from './index-reason.ts';
 import type { Slots } from './load-slots.ts';
 import type { ModelSource } from './model-source.ts';
-import { ModelVersion } from './model-version.ts';
+import { ModelVersion, type PreparedResize } from './model-version.ts';
 import type { LifecycleObserver } from './version-state.ts';
 import type { VersionTable } from './version-table.ts';
 
@@ -27,7 +27,7 @@ export class ModelChange {
   readonly #table: VersionTable;
   readonly #around: ChangeSurroundings;
   readonly #signal: AbortSignal;
-  readonly #resized: { commit(): void; undo(): Promise<void> }[] = [];
+  readonly #resized: PreparedResize[] = [];
 
   /** @param signal cancels the change: pending operations reject with its reason */
   constructor(source: ModelSource, table: VersionTable, around: ChangeSurroundings, signal: AbortSignal) {

@@ -1,8 +1,7 @@
 /**
  * One model over time: a loop that takes the wishes for the model in the order in which they were asked, and carries
  * out each of them step by step (`reconcile.ts`, `model-loading.ts`). Different models change independently. The files
- * to serve come as a
- * `ModelSource`; this file decides the order of steps and never touches files.
+ * to serve come as a `ModelSource`; this file decides the order of steps and never touches files.
  */
 
 import { cancelled, type InferenceError } from '../errors.ts';

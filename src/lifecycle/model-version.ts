@@ -10,6 +10,7 @@ import type { InferenceRequest } from '../inference/request.ts';
 import type { ModelConfig } from '../model-config/model-config.ts';
 import { admit } from '../scheduling/admission/admission.ts';
 import type { AdmittedRequest } from '../scheduling/admission/admitted-request.ts';
+import { elapsedNs } from '../scheduling/running/answers.ts';
 import type { Clock } from '../time.ts';
 import type { LoadVersion, Servable, ServingVersion } from './servable.ts';
 import { type LifecycleObserver, VersionLifecycle, type VersionState } from './version-state.ts';
@@ -22,6 +23,13 @@ export interface Lease {
   readonly version: ModelVersion;
   /** Releases the lease; further calls do nothing. */
   release(): void;
+}
+
+/** Other instances for a version that serves, which are not in use yet. One of the two is called, once. */
+export interface PreparedResize {
+  commit(): void;
+  /** Closes the new instances. */
+  undo(): Promise<void>;
 }
 
 export class ModelVersion implements ServingVersion {
@@ -90,8 +98,7 @@ export class ModelVersion implements ServingVersion {
     try {
       admitted = admit(loaded.admission, request);
     } catch (error) {
-      const totalNs = Math.round((this.#clock.now() - context.receivedAtMs) * 1e6);
-      loaded.statistics.requestFailed(totalNs, 'OTHER', false);
+      loaded.statistics.requestFailed(elapsedNs(context.receivedAtMs, this.#clock.now()), 'OTHER', false);
       sink.fail(toInferenceError(error));
       return;
     }
@@ -99,7 +106,7 @@ export class ModelVersion implements ServingVersion {
   }
 
   /** Prepares other instances for a version that serves; the caller commits or undoes it. */
-  async resize(config: ModelConfig, signal: AbortSignal): Promise<{ commit(): void; undo(): Promise<void> }> {
+  async resize(config: ModelConfig, signal: AbortSignal): Promise<PreparedResize> {
     const loaded = this.#loaded;
     if (!loaded) throw notReady(this.model, this.version);
     const change = await loaded.resize?.(config, signal);

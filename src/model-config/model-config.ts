@@ -1,8 +1,7 @@
 /**
  * The validated, frozen settings of a model: our own names with units, every default filled in. It comes from
  * `config.pbtxt` or JSON, completed from the model file (`effective/complete-config.ts`) and checked
- * (`rules/check-config.ts`).
- * `message` is the same in the protocol's form, for the config endpoints.
+ * (`rules/check-config.ts`). `message` is the same in the protocol's form, for the config endpoints.
  */
 
 import type { Datatype } from '../tensor/datatype.ts';
@@ -68,7 +67,7 @@ export interface DynamicBatchingConfig {
    * Ascending, each in 1…maxBatchSize; `[maxBatchSize]` when the configuration names none, `[1]` for max_batch_size 0.
    */
   readonly preferredBatchSizes: readonly number[];
-  /** May be a fraction of a millisecond; up to about 2^64, no longer exact. */
+  /** May be a fraction of a millisecond; an hour at most. */
   readonly maxQueueDelayUs: number;
   readonly preserveOrdering: boolean;
   /** 0 is one queue without levels. */

@@ -94,38 +94,35 @@ export const countFamilies: readonly VersionFamily[] = [
   },
 ];
 
-const durationHelp = (what: string, count: string): string =>
-  `Cumulative ${what} in microseconds; divide its rate by the rate of ${count} for the mean of a request`;
+const durationHelp = (duration: string): string =>
+  `Cumulative ${duration} in microseconds; divide its rate by the rate of nv_inference_request_success for the mean of a request`;
 
 /** Left out with `counter_latencies=false`. */
 export const durationFamilies: readonly VersionFamily[] = [
   accumulated(
     'nv_inference_request_duration_us',
     cell.requestNs,
-    durationHelp('duration of successful requests from arrival to answer', 'nv_inference_request_success'),
+    durationHelp('duration of successful requests from arrival to answer'),
   ),
   accumulated(
     'nv_inference_queue_duration_us',
     cell.queueNs,
-    durationHelp('time requests waited before their batch started', 'nv_inference_request_success'),
+    durationHelp('time requests waited before their batch started'),
   ),
   accumulated(
     'nv_inference_compute_input_duration_us',
     cell.computeInputNs,
-    durationHelp('time of gathering inputs, each request charged with its whole batch', 'nv_inference_request_success'),
+    durationHelp('time of gathering inputs, each request charged with its whole batch'),
   ),
   accumulated(
     'nv_inference_compute_infer_duration_us',
     cell.computeInferNs,
-    durationHelp(
-      'time of running the model, each request charged with its whole batch',
-      'nv_inference_request_success',
-    ),
+    durationHelp('time of running the model, each request charged with its whole batch'),
   ),
   accumulated(
     'nv_inference_compute_output_duration_us',
     cell.computeOutputNs,
-    durationHelp('time of placing outputs, each request charged with its whole batch', 'nv_inference_request_success'),
+    durationHelp('time of placing outputs, each request charged with its whole batch'),
   ),
 ];
 

@@ -21,10 +21,10 @@ export class ReadTurn {
    */
   wait(socket: TurnTaker): void {
     // Immediates run when the sockets that were ready have been read, and before the kernel is asked which are.
-    if (this.#waiting.push(socket) === 1) setImmediate(this.#goOn);
+    if (this.#waiting.push(socket) === 1) setImmediate(this.#resumeAll);
   }
 
-  readonly #goOn = (): void => {
+  readonly #resumeAll = (): void => {
     const waiting = this.#waiting;
     this.#waiting = this.#spare;
     for (const socket of waiting) if (!socket.destroyed && !socket.isPaused()) socket.resume();

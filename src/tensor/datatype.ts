@@ -1,6 +1,6 @@
 /**
  * The fourteen datatypes of the protocol: their names on the wire and in configurations, their width, and the code by
- * which ONNX Runtime knows them. The codes are checked against the addon at load (`engine/native.ts`).
+ * which ONNX Runtime knows them. A test compares the codes with those of the addon.
  */
 
 /** Datatype as written in requests, responses and metadata (Open Inference Protocol v2, plus BF16). */

@@ -1,7 +1,7 @@
 /**
- * The functions of the addon for frontend threads that Node 20 does not have: listening sockets that share a port, and
- * doorbells between event loops. The interface of `native/binding/{listener,doorbell}.cc`, in its order; plain data
- * only, no behaviour. Every thread loads it for itself, without ONNX Runtime.
+ * The functions of the addon for frontend threads that Node 20 does not have: listening sockets that share a port,
+ * doorbells between event loops, and plain views on shared memory. The interface of
+ * `native/binding/{listener,doorbell,plain_view}.cc`; plain data only, no behaviour. Every thread loads it for itself, without ONNX Runtime.
  */
 
 import { loadNative } from '../engine/load-native.ts';

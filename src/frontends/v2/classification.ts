@@ -79,7 +79,7 @@ export function largest(valueAt: (index: number) => number | bigint, length: num
     const isNaNBoth = Number.isNaN(x) === Number.isNaN(y);
     return isNaNBoth ? a < b : Number.isNaN(y);
   };
-  const sink = (index: number, from: number, size: number): void => {
+  const siftDown = (index: number, from: number, size: number): void => {
     let at = from;
     for (let child = 2 * at + 1; child < size; child = 2 * at + 1) {
       if (child + 1 < size && isBefore(heap[child] as number, heap[child + 1] as number)) child++;
@@ -91,12 +91,12 @@ export function largest(valueAt: (index: number) => number | bigint, length: num
   };
 
   for (let index = 0; index < count; index++) heap[index] = index;
-  for (let at = (count >> 1) - 1; at >= 0; at--) sink(heap[at] as number, at, count);
-  for (let index = count; index < length; index++) if (isBefore(index, heap[0] as number)) sink(index, 0, count);
+  for (let at = (count >> 1) - 1; at >= 0; at--) siftDown(heap[at] as number, at, count);
+  for (let index = count; index < length; index++) if (isBefore(index, heap[0] as number)) siftDown(index, 0, count);
   for (let size = count - 1; size > 0; size--) {
     const last = heap[size] as number;
     heap[size] = heap[0] as number;
-    sink(last, 0, size);
+    siftDown(last, 0, size);
   }
   return heap;
 }

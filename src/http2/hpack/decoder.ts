@@ -37,8 +37,7 @@ export class HpackDecoder {
 
   /**
    * @param maxTableBytes Our SETTINGS_HEADER_TABLE_SIZE: the most that the peer may set its table to. The table starts
-   * with
-   *   4096 all the same, because that is what the peer uses until it has seen the setting.
+   *   with 4096 all the same, because that is what the peer uses until it has seen the setting.
    * @param maxListBytes Our SETTINGS_MAX_HEADER_LIST_SIZE: the most that the `sizeBytes` of a block's fields may sum up
    * to.
    */

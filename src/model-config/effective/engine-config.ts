@@ -41,7 +41,7 @@ const cudaParameters: Readonly<Record<string, readonly string[] | 'bytes'>> = {
 const mostThreads = 4096;
 
 export function readEngineConfig(message: ConfigMessage, usesGpu: boolean, findings: Findings): EngineConfig {
-  const parameters = new ParameterReader(message, findings);
+  const parameters = new EngineParameters(message, findings);
   const accelerators = readAccelerators(message, findings);
   const cudaOptions = new Map([...parameters.cudaOptions(), ...accelerators.cuda]);
   if (!usesGpu && (cudaOptions.size > 0 || accelerators.tensorrt !== null)) {
@@ -84,7 +84,7 @@ const knownParameters: ReadonlySet<string> = new Set([
 ]);
 
 /** Reads `parameters`; a value that cannot be read is told, and reads as if it were not there. */
-class ParameterReader {
+class EngineParameters {
   readonly #written: NonNullable<ConfigMessage['parameters']>;
   readonly #texts: ReadonlyMap<string, string>;
   readonly #findings: Findings;

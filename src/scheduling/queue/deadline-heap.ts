@@ -16,7 +16,7 @@ export class DeadlineHeap {
   /** `expiresAtMs` must not change while it is in. */
   push(request: QueuedRequest): void {
     this.#entries.push(request);
-    this.#rise(request, this.#entries.length - 1);
+    this.#siftUp(request, this.#entries.length - 1);
   }
 
   /** Does nothing for a request that is not in. */
@@ -26,11 +26,12 @@ export class DeadlineHeap {
     request.heapIndex = -1;
     const last = this.#entries.pop() as QueuedRequest;
     if (last === request) return;
-    if (at > 0 && last.expiresAtMs < (this.#entries[(at - 1) >> 1] as QueuedRequest).expiresAtMs) this.#rise(last, at);
-    else this.#sink(last, at);
+    if (at > 0 && last.expiresAtMs < (this.#entries[(at - 1) >> 1] as QueuedRequest).expiresAtMs)
+      this.#siftUp(last, at);
+    else this.#siftDown(last, at);
   }
 
-  #rise(request: QueuedRequest, from: number): void {
+  #siftUp(request: QueuedRequest, from: number): void {
     let at = from;
     while (at > 0) {
       const above = (at - 1) >> 1;
@@ -42,7 +43,7 @@ export class DeadlineHeap {
     this.#place(request, at);
   }
 
-  #sink(request: QueuedRequest, from: number): void {
+  #siftDown(request: QueuedRequest, from: number): void {
     const { length } = this.#entries;
     let at = from;
     for (;;) {

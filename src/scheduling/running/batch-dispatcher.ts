@@ -19,7 +19,7 @@ import type { QueuedRequest } from '../queue/queued-request.ts';
 import { outputFault, rowsFault, type ScatterPlan } from './scatter.ts';
 import type { CloseReason, SchedulingObserver } from '../scheduler.ts';
 
-interface RunnerParts {
+interface DispatcherParts {
   readonly identity: ResponseIdentity;
   /** Is told of every batch that has ended. */
   readonly policy: BatchPolicy;
@@ -41,14 +41,14 @@ interface RunnerParts {
 }
 
 export class BatchDispatcher implements RunProfile {
-  readonly #parts: RunnerParts;
+  readonly #parts: DispatcherParts;
   readonly #pool = new InstancePool();
   readonly #isolation = new Isolation();
   readonly #targets = new OutputTargets();
   readonly #demands = new Map<string, Demand>();
   #canBatch = true;
 
-  constructor(parts: RunnerParts) {
+  constructor(parts: DispatcherParts) {
     this.#parts = parts;
     if (parts.batchFault !== null) this.#stopBatching(parts.batchFault);
   }

@@ -162,13 +162,8 @@ export class StringSink extends ElementSink<Buffer> {
   /** Makes room for some bytes and returns their position. */
   #reserve(length: number): number {
     const at = this.#used;
-    const used = at + length;
-    if (used > this.target.length) {
-      const grown = Buffer.allocUnsafeSlow(Math.max(used, this.target.length * 2));
-      this.target.copy(grown, 0, 0, at);
-      this.target = grown;
-    }
-    this.#used = used;
+    this.#grow(at + length);
+    this.#used = at + length;
     return at;
   }
 

@@ -1,6 +1,5 @@
 /**
- * Content codings of requests and responses: gzip and deflate (zlib format), which run on Node's
- * worker pool.
+ * Content codings of requests and responses: gzip and deflate (zlib format), which run on Node's worker pool.
  */
 
 import { constants, deflate, gzip } from 'node:zlib';

@@ -104,7 +104,7 @@ class AutomaticWarmup implements AutomaticOutcome {
     const { maxBatchSize } = this.#task.config;
     if (one === null || maxBatchSize < 2 || this.batchFault !== null) return;
     const rows = this.#affordableRows(one);
-    if (rows < maxBatchSize) this.#stopped = `${this.#costOf(one)}, so ${rows} of ${maxBatchSize} rows were run`;
+    if (rows < maxBatchSize) this.#stopped = `${costText(one)}, so ${rows} of ${maxBatchSize} rows were run`;
     if (rows >= 2) await this.#warm(rows);
   }
 
@@ -134,9 +134,6 @@ class AutomaticWarmup implements AutomaticOutcome {
     const byMemory = Math.floor(this.#expectedBytes / Math.max(growthBytes * this.#task.instances.length, 1));
     return Math.max(1, Math.min(this.#task.config.maxBatchSize, byTime, byMemory));
   }
-
-  #costOf = ({ tookMs, growthBytes }: RunOutcome): string =>
-    `a row took ${tookMs.toFixed(1)} ms and ${mebibytes(growthBytes)} MiB`;
 
   /** The costliest of the runs; null to stop. */
   async #batch(rows: number, instances: readonly EngineInstance[], returnsMemory: boolean): Promise<RunOutcome | null> {
@@ -209,6 +206,9 @@ function stopReason(rows: number, { ended, isStuck, error, growthBytes }: RunOut
       return error === null ? null : `${run} failed: ${error.message}`;
   }
 }
+
+const costText = ({ tookMs, growthBytes }: RunOutcome): string =>
+  `a row took ${tookMs.toFixed(1)} ms and ${mebibytes(growthBytes)} MiB`;
 
 const mebibytes = (bytes: number): number => Math.round(bytes / mebibyte);
 
