@@ -32,6 +32,7 @@ async function recorded(server: ServedProcess, plan: LoadPlan, generator: Genera
     'heap bytes/req': record.allocatedBytes / result.succeeded,
     'collections/1000 req': (record.collections / result.succeeded) * 1000,
     'buffers/1000 req': (record.bufferCount / result.succeeded) * 1000,
+    'slabs/1000 req': (record.slabCount / result.succeeded) * 1000,
     'GC pause us/req': record.pauseUs / result.succeeded,
     'GC % of time': (record.pauseUs / result.seconds / 1e6) * 100,
     'req/s': result.succeeded / result.seconds,

@@ -50,6 +50,7 @@ async function startOnce(main: string, repository: string, generator: Generator,
       'full collections/1000 req': perThousand(record.fullCollections),
       'young collections/1000 req': perThousand(record.collections - record.fullCollections),
       'buffers/1000 req': perThousand(record.bufferCount),
+      'slabs/1000 req': perThousand(record.slabCount),
       'req/s': result.succeeded / result.seconds,
     };
   } finally {

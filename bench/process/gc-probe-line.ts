@@ -10,6 +10,8 @@ export interface GcRecord {
   readonly allocatedBytes: number;
   /** Buffers made outside of V8's heap by `Buffer` of the main thread; small ones share 8 KiB each. */
   readonly bufferCount: number;
+  /** Slabs of the engine that were made for outputs, each with a buffer of its own. */
+  readonly slabCount: number;
   readonly collections: number;
   /** Of the whole heap. They come from pressure, of objects or of memory outside of the heap. */
   readonly fullCollections: number;

@@ -1,7 +1,7 @@
 /**
  * Loaded into a server with `--import`: from the first SIGUSR2 to the second it records every collection of V8 and every
- * buffer that the main thread makes, then it writes the results to standard output as one line. It allocates nothing per
- * request.
+ * buffer that the main thread makes, by itself or for a slab of the engine, then it writes the results to standard output
+ * as one line. It allocates nothing per request.
  */
 
 import { GCProfiler, getHeapStatistics } from 'node:v8';
@@ -26,6 +26,7 @@ interface GcReport {
 const ownBytes = Buffer.poolSize >>> 1;
 
 let bufferCount = 0;
+let slabCount = 0;
 
 /** Counts the calls of a function of `Buffer` whose first argument is a size. */
 function count(name: 'alloc' | 'allocUnsafe' | 'allocUnsafeSlow', isShared: boolean): void {
@@ -41,9 +42,27 @@ count('alloc', false);
 count('allocUnsafe', true);
 count('allocUnsafeSlow', false);
 
+/** Counts the buffers that the addon makes over slabs; the server loads it after this probe. */
+function countSlabs(): void {
+  const load = process.dlopen;
+  process.dlopen = (module: object, ...rest: readonly unknown[]): void => {
+    Reflect.apply(load, process, [module, ...rest]);
+    const { exports } = module as { exports: Record<string, unknown> };
+    const { slabBuffer } = exports;
+    if (typeof slabBuffer !== 'function') return;
+    exports.slabBuffer = (instance: number, slab: number): unknown => {
+      slabCount += 1;
+      return slabBuffer(instance, slab);
+    };
+  };
+}
+
+countSlabs();
+
 let profiler: GCProfiler | null = null;
 let usedAtStart = 0;
 let buffersAtStart = 0;
+let slabsAtStart = 0;
 
 function toggle(): void {
   const used = getHeapStatistics().used_heap_size;
@@ -52,6 +71,7 @@ function toggle(): void {
     profiler.start();
     usedAtStart = used;
     buffersAtStart = bufferCount;
+    slabsAtStart = slabCount;
     return;
   }
   const { statistics } = profiler.stop() as unknown as GcReport;
@@ -67,10 +87,10 @@ function toggle(): void {
     if (gcType === 'MarkSweepCompact') fullCollections += 1;
   }
   allocatedBytes += used - usedBefore;
-  const made = bufferCount - buffersAtStart;
   const record: GcRecord = {
     allocatedBytes,
-    bufferCount: made,
+    bufferCount: bufferCount - buffersAtStart,
+    slabCount: slabCount - slabsAtStart,
     collections: statistics.length,
     fullCollections,
     pauseUs,

@@ -63,7 +63,7 @@ void SlabPool::Release(int32_t id, std::vector<int32_t>* dropped) noexcept {
       if (oldest == nullptr || entry.last_turn < oldest->last_turn) oldest = &entry;
     }
     const bool is_stale = turn_ - oldest->last_turn > kMaxIdleTurns;
-    if (!is_stale && free_count <= kMaxFree && free_bytes <= kMaxFreeBytes) break;
+    if (!is_stale && free_bytes <= kMaxFreeBytes) break;
     free_count--;
     free_bytes -= oldest->block->size();
     dropped->push_back(static_cast<int32_t>(oldest - entries_.data()));

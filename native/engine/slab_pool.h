@@ -18,12 +18,12 @@ struct Slab {
 };
 
 /// Threads: any. Lifetime: one per instance and direction; blocks outlive it while JavaScript has views of
-/// them. Memory: slabs in use, plus at most `kMaxFree` free slabs of `kMaxFreeBytes` together; a free slab
-/// that many batches did not choose is dropped, so that one odd batch does not keep its memory, and so is one
-/// that was not chosen between two calls of `Trim`.
+/// them. Memory: slabs in use, and as many free ones as the demand of the last `kMaxIdleTurns` batches needed
+/// at once, of `kMaxFreeBytes` together. A slab that so many batches did not choose is dropped, so that one
+/// odd batch or burst does not keep its memory, and so is one that was not chosen between two calls of
+/// `Trim`. A call looks at every slab: there are as many as batches whose outputs are on their way.
 class SlabPool {
  public:
-  static constexpr size_t kMaxFree = 8;
   static constexpr size_t kMaxFreeBytes = size_t{256} << 20;
   /// Acquisitions after which a free slab that was never chosen is dropped.
   static constexpr uint64_t kMaxIdleTurns = 512;

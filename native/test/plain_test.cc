@@ -60,28 +60,48 @@ TEST("uses a slab again and keeps those in use apart") {
   CHECK(dropped.empty());
 }
 
-TEST("drops slabs of odd sizes and more free ones than it keeps") {
+/// Takes `count` slabs at once and gives them back, in the same order.
+static void TakeAndRelease(SlabPool* pool, int count, size_t bytes, std::vector<int32_t>* dropped) {
+  std::vector<Slab> held;
+  for (int i = 0; i < count; i++) {
+    auto slab = pool->Acquire(bytes, bytes);
+    REQUIRE(slab.ok());
+    held.push_back(slab.value());
+  }
+  for (const auto& slab : held) pool->Release(slab.id, dropped);
+}
+
+TEST("drops slabs of odd sizes") {
   SlabPool pool(nullptr);
   std::vector<int32_t> dropped;
   auto odd = pool.Acquire(size_t{64} << 20, 0);
   REQUIRE(odd.ok());
   pool.Release(odd.value().id, &dropped);
-  for (uint64_t turn = 0; turn <= SlabPool::kMaxIdleTurns + 1; turn++) {
-    auto slab = pool.Acquire(100, 100);
-    REQUIRE(slab.ok());
-    pool.Release(slab.value().id, &dropped);
-  }
+  for (uint64_t turn = 0; turn <= SlabPool::kMaxIdleTurns + 1; turn++)
+    TakeAndRelease(&pool, 1, 100, &dropped);
   CHECK(dropped.size() == 1 && dropped[0] == odd.value().id);
   CHECK(pool.TotalBytes() < 1000);
+}
 
-  std::vector<Slab> held;
-  for (int i = 0; i < 30; i++) {
-    auto slab = pool.Acquire(100, 100);
-    REQUIRE(slab.ok());
-    held.push_back(slab.value());
-  }
-  for (const auto& slab : held) pool.Release(slab.id, &dropped);
-  CHECK(pool.TotalBytes() <= SlabPool::kMaxFree * 128);
+TEST("keeps as many slabs as batches have on their way, and drops them when fewer do") {
+  SlabPool pool(nullptr);
+  std::vector<int32_t> dropped;
+  for (int round = 0; round < 100; round++) TakeAndRelease(&pool, 64, 100, &dropped);
+  CHECK(dropped.empty());
+  CHECK_EQUAL(pool.TotalBytes(), 64 * AlignUp(100));
+  for (uint64_t turn = 0; turn <= SlabPool::kMaxIdleTurns + 64; turn += 2)
+    TakeAndRelease(&pool, 2, 100, &dropped);
+  CHECK_EQUAL(dropped.size(), 62u);
+  CHECK_EQUAL(pool.TotalBytes(), 2 * AlignUp(100));
+}
+
+TEST("bounds the bytes of free slabs, however many batches were on their way") {
+  SlabPool pool(nullptr);
+  std::vector<int32_t> dropped;
+  constexpr size_t kBytes = SlabPool::kMaxFreeBytes / 4;
+  TakeAndRelease(&pool, 6, kBytes, &dropped);
+  CHECK_EQUAL(dropped.size(), 2u);
+  CHECK_EQUAL(pool.TotalBytes(), SlabPool::kMaxFreeBytes);
 }
 
 TEST("drops a slab that nothing has needed for long") {
