@@ -89,7 +89,8 @@ Status FromOrt(ort::Status* raw) noexcept {
   const std::string_view message = ort::g_api->GetErrorMessage(raw);
   const int code = ort::g_api->GetErrorCode(raw);
   return {CodeOf(code, message),
-          "onnx runtime error " + std::to_string(code) + ": " + WithoutSourceLocation(message)};
+          "onnx runtime error " + std::to_string(code) + ": " +
+              (message.empty() ? "it gives no reason" : WithoutSourceLocation(message))};
 }
 
 }  // namespace nereid

@@ -94,10 +94,9 @@ Result<std::shared_ptr<Session>> OpenSession(const Runtime& runtime, const Sessi
   std::string problem = DeviceProblem(runtime, spec.cuda_ordinal);
   if (problem.empty()) {
     auto session = OpenOn(runtime, spec, true, {});
-    if (session.ok()) return session;
-    problem = std::move(session.status().message);
+    if (session.ok() || spec.require_device) return session;
     // A model that is wrong is so on every device, and the CPU's complaint is the better one.
-    if (spec.require_device) return session.status();
+    problem = std::move(session.status().message);
   }
   if (spec.require_device) return Status{Code::kFailedPrecondition, std::move(problem)};
   return OpenOn(runtime, spec, false, std::move(problem));

@@ -51,22 +51,46 @@ struct Provider {
   ort::Status* (*ort::Api::*update)(Options*, const char* const*, const char* const*, size_t);
   ort::Status* (*ort::Api::*append)(ort::SessionOptions*, const Options*);
 
+  /// Fails with one text, whichever of the runtime's functions refuses: some of them refuse without a word.
   Status Append(const Entries& entries, ort::SessionOptions* options) const {
+    Status taken = TryAppend(entries, options);
+    if (taken.ok()) return taken;
+    std::string subject = "the " + std::string(name) + " provider";
+    if (IsTakenAlone({})) {
+      std::string names;
+      size_t refused = 0;
+      for (const auto& entry : entries) {
+        if (IsTakenAlone({entry})) continue;
+        names += (refused++ == 0 ? "'" : "', '") + entry.first + "'='" + entry.second;
+      }
+      if (refused == 0) {
+        // Each is taken alone, so it is their combination.
+        for (const auto& entry : entries)
+          names += (refused++ == 0 ? "'" : "', '") + entry.first + "'='" + entry.second;
+        subject = "the combination of the options of " + subject + " (" + names + "')";
+      } else {
+        subject = (refused == 1 ? "option " : "options ") + names + "' of " + subject;
+      }
+    }
+    taken.message = "ONNX Runtime refuses " + subject + ": " + taken.message;
+    return taken;
+  }
+
+ private:
+  Status TryAppend(const Entries& entries, ort::SessionOptions* options) const {
     const ort::Api& api = *ort::g_api;
     ort::Owned<Options, Release> made;
     NEREID_RETURN_IF_ORT((api.*create)(ort::Out(made)));
     const OptionLists lists(entries);
-    Status taken =
-        FromOrt((api.*update)(made.get(), lists.keys.data(), lists.values.data(), lists.keys.size()));
-    if (!taken.ok()) {
-      // The runtime may refuse without a word (1.30 does for a name that it does not know).
-      std::string names;
-      for (const auto& [key, value] : entries) names += (names.empty() ? "" : ", ") + key;
-      taken.message = "ONNX Runtime refuses one of the options of the " + std::string(name) + " provider (" +
-                      names + "): " + taken.message;
-      return taken;
-    }
+    NEREID_RETURN_IF_ORT(
+        (api.*update)(made.get(), lists.keys.data(), lists.values.data(), lists.keys.size()));
     return FromOrt((api.*append)(options, made.get()));
+  }
+
+  bool IsTakenAlone(const Entries& entries) const {
+    ort::OwnedSessionOptions options;
+    if (!FromOrt(ort::g_api->CreateSessionOptions(ort::Out(options))).ok()) return true;
+    return TryAppend(entries, options.get()).ok();
   }
 };
 

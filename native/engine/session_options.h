@@ -9,8 +9,9 @@ namespace nereid {
 /// All options but those of the device.
 Result<ort::OwnedSessionOptions> MakeSessionOptions(const Runtime& runtime, const SessionSpec& spec) noexcept;
 
-/// Appends TensorRT (if configured) and CUDA. Fails when a library or a device is missing, and, with the
-/// names of the options, when the runtime refuses one of them.
+/// Appends TensorRT (if configured) and CUDA. Fails when a library or a device is missing, and when the
+/// runtime refuses options: the text names the provider and those that it also refuses one at a time, else
+/// all.
 Status AppendCuda(const SessionSpec& spec, ort::SessionOptions* options) noexcept;
 
 }  // namespace nereid

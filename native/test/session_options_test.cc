@@ -30,7 +30,8 @@ void Release(Options*) {
   g_made--;
 }
 
-/// Refuses names that begin with `x`, without a word.
+/// Refuses names that begin with `x`, without a word. Those that begin with `y` are left for `append` to
+/// refuse, and two that begin with `z` exclude each other.
 template <typename Options>
 ort::Status* Update(Options*, const char* const* keys, const char* const* values, size_t count) {
   g_keys.clear();
@@ -41,15 +42,23 @@ ort::Status* Update(Options*, const char* const* keys, const char* const* values
   return nullptr;
 }
 
-ort::Status* AppendTensorRtStub(ort::SessionOptions*, const ort::TensorRtOptions*) {
-  g_appended.push_back("TensorRT");
+bool g_has_provider = true;
+
+/// Keeps what the options under test were appended to, not the trials on fresh options.
+template <const char* name, typename Options>
+ort::Status* Append(ort::SessionOptions* options, const Options*) {
+  int exclusive = 0;
+  for (const auto& key : g_keys) {
+    if (key[0] == 'y') return Object<ort::Status>();
+    if (key[0] == 'z') exclusive++;
+  }
+  if (exclusive > 1 || !g_has_provider) return Object<ort::Status>();
+  if (options == Object<ort::SessionOptions>()) g_appended.push_back(name);
   return nullptr;
 }
 
-ort::Status* AppendCudaStub(ort::SessionOptions*, const ort::CudaOptions*) {
-  g_appended.push_back("CUDA");
-  return nullptr;
-}
+constexpr char kTensorRtName[] = "TensorRT";
+constexpr char kCudaName[] = "CUDA";
 
 /// The runtime with stubs, until the end of the scope.
 class StubbedRuntime {
@@ -58,15 +67,16 @@ class StubbedRuntime {
     stubbed_.CreateTensorRtOptions = Create<ort::TensorRtOptions>;
     stubbed_.UpdateTensorRtOptions = Update<ort::TensorRtOptions>;
     stubbed_.ReleaseTensorRtOptions = Release<ort::TensorRtOptions>;
-    stubbed_.SessionOptionsAppendTensorRt = AppendTensorRtStub;
+    stubbed_.SessionOptionsAppendTensorRt = Append<kTensorRtName, ort::TensorRtOptions>;
     stubbed_.CreateCudaOptions = Create<ort::CudaOptions>;
     stubbed_.UpdateCudaOptions = Update<ort::CudaOptions>;
     stubbed_.ReleaseCudaOptions = Release<ort::CudaOptions>;
-    stubbed_.SessionOptionsAppendCuda = AppendCudaStub;
+    stubbed_.SessionOptionsAppendCuda = Append<kCudaName, ort::CudaOptions>;
     stubbed_.GetErrorMessage = [](const ort::Status*) { return ""; };
     stubbed_.ReleaseStatus = [](ort::Status*) {};
     stubbed_.GetErrorCode = [](const ort::Status*) { return 1; };
     g_appended.clear();
+    g_has_provider = true;
     ort::g_api = &stubbed_;
   }
   ~StubbedRuntime() { ort::g_api = real_; }
@@ -99,21 +109,43 @@ TEST("appends TensorRT before CUDA, each for the device of the session") {
   CHECK_EQUAL(g_made, 0);
 }
 
-TEST("names the options of a provider when the runtime refuses one of them") {
+TEST("names the options that the runtime refuses, whichever of its functions refuses") {
   const StubbedRuntime runtime;
-  const auto cuda = AppendCuda(GpuSpec({{"xlimit", "1"}}, {}, false), Object<ort::SessionOptions>());
-  CHECK(!cuda.ok());
-  CHECK(
-      cuda.message.starts_with("ONNX Runtime refuses one of the options of the CUDA provider "
-                               "(xlimit, device_id, cudnn_conv_algo_search): "));
-  const auto tensorrt = AppendCuda(GpuSpec({}, {{"trt_fp16_enable", "1"}, {"xcache", "1"}}, true),
-                                   Object<ort::SessionOptions>());
-  CHECK(!tensorrt.ok());
-  CHECK(
-      tensorrt.message.starts_with("ONNX Runtime refuses one of the options of the TensorRT provider "
-                                   "(trt_fp16_enable, xcache, device_id): "));
+  for (const char* key : {"xlimit", "ylimit"}) {
+    const auto cuda =
+        AppendCuda(GpuSpec({{"gpu_mem_limit", "1"}, {key, "2"}}, {}, false), Object<ort::SessionOptions>());
+    CHECK(!cuda.ok());
+    CHECK(cuda.message.starts_with("ONNX Runtime refuses option '" + std::string(key) +
+                                   "'='2' of the CUDA provider: "));
+    const auto tensorrt =
+        AppendCuda(GpuSpec({}, {{key, "2"}, {"trt_fp16_enable", "1"}, {"xcache", "3"}}, true),
+                   Object<ort::SessionOptions>());
+    CHECK(!tensorrt.ok());
+    CHECK(tensorrt.message.starts_with("ONNX Runtime refuses options '" + std::string(key) +
+                                       "'='2', 'xcache'='3' of the TensorRT provider: "));
+  }
   CHECK(g_appended.empty());
   CHECK_EQUAL(g_made, 0);
+}
+
+TEST("names all options of a provider when the runtime takes each of them alone") {
+  const StubbedRuntime runtime;
+  const auto cuda =
+      AppendCuda(GpuSpec({{"zone", "1"}, {"ztwo", "2"}, {"cudnn_conv_algo_search", "DEFAULT"}}, {}, false),
+                 Object<ort::SessionOptions>());
+  CHECK(!cuda.ok());
+  CHECK(cuda.message.starts_with(
+      "ONNX Runtime refuses the combination of the options of the CUDA provider "
+      "('zone'='1', 'ztwo'='2', 'cudnn_conv_algo_search'='DEFAULT', 'device_id'='3'): "));
+}
+
+TEST("blames no option when the runtime refuses the provider without any") {
+  const StubbedRuntime runtime;
+  g_has_provider = false;
+  const auto cuda = AppendCuda(GpuSpec({{"xlimit", "1"}}, {}, false), Object<ort::SessionOptions>());
+  CHECK(!cuda.ok());
+  CHECK_EQUAL(cuda.message,
+              "ONNX Runtime refuses the CUDA provider: onnx runtime error 1: it gives no reason");
 }
 
 }  // namespace
