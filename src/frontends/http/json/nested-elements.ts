@@ -5,7 +5,7 @@
 
 import { type InferenceError, invalidArgument } from '../../../errors.ts';
 import { type Shape, shapeText } from '../../../tensor/shape.ts';
-import { type ElementSink, noArray } from './element-sink.ts';
+import { type Elements, noArray } from './elements.ts';
 import { depthExceeded, maxJsonDepth } from './errors.ts';
 import type { JsonReader } from './reader.ts';
 
@@ -20,30 +20,30 @@ export const tooFew = (name: string, shape: Shape): InferenceError =>
     `Failed to parse 'data' field: shape does not match true shape, input '${name}' of shape ${shapeText(shape)} has fewer elements`,
   );
 
-/** Reads the elements into a sink. */
+/** Reads the elements, with the brackets around them. */
 export class NestedElements {
-  readonly #sink: ElementSink;
+  readonly #elements: Elements;
   #depth = 0;
 
-  constructor(sink: ElementSink) {
-    this.#sink = sink;
+  constructor(elements: Elements) {
+    this.#elements = elements;
   }
 
   /**
    * Reads up to the end; or returns false at the first element after `reader.pauseAt`, where the next call continues.
    */
   read(reader: JsonReader): boolean {
-    const sink = this.#sink;
-    if (this.#depth === 0 && reader.peek() !== openBracket) throw noArray(reader, sink.name);
+    const elements = this.#elements;
+    if (this.#depth === 0 && reader.peek() !== openBracket) throw noArray(reader, elements.name);
     for (;;) {
       if (reader.at >= reader.pauseAt) return false;
-      if (!sink.isInElement && reader.peek() === openBracket) {
+      if (!elements.isInElement && reader.peek() === openBracket) {
         if (++this.#depth > maxJsonDepth) throw depthExceeded();
         reader.at++;
         if (reader.peek() !== closeBracket) continue;
       } else {
-        sink.readRun(reader);
-        if (sink.isInElement) return false;
+        elements.readRun(reader);
+        if (elements.isInElement) return false;
       }
       let byte = reader.peek();
       while (byte === closeBracket) {
@@ -57,13 +57,13 @@ export class NestedElements {
   }
 
   get heldBytes(): number {
-    return this.#sink.heldBytes;
+    return this.#elements.heldBytes;
   }
 
   bytes(): Uint8Array {
-    const { index, count, name, shape } = this.#sink;
+    const { index, count, name, shape } = this.#elements;
     if (index < count) throw tooFew(name, shape);
-    return this.#sink.bytes();
+    return this.#elements.bytes();
   }
 }
 

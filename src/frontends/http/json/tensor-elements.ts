@@ -1,21 +1,21 @@
 /**
  * Reads the elements of a tensor from JSON straight into their bytes, without an array in between. `data` may be flat
  * or nested in any way: only the number of elements counts. Stricter than Triton where Triton would store another
- * number than the client sent: fractions and values out of range are refused. `number-sinks.ts` and `text-sinks.ts`
- * take the elements.
+ * number than the client sent: fractions and values out of range are refused. `number-elements.ts` and `text-elements.ts`
+ * hold the elements while they are read.
  */
 
 import { assertNever } from '../../../errors.ts';
 import type { Datatype } from '../../../tensor/datatype.ts';
 import { bfloat16Limit, float16Limit } from '../../../tensor/float16.ts';
 import type { Shape } from '../../../tensor/shape.ts';
-import type { ElementSink } from './element-sink.ts';
+import type { Elements } from './elements.ts';
 import { NestedElements, PassedText, tooFew } from './nested-elements.ts';
-import { FloatSink, Integer64Sink, IntegerSink } from './number-sinks.ts';
+import { FloatElements, Integer64Elements, IntegerElements } from './number-elements.ts';
 import type { JsonReader } from './reader.ts';
 import { arrayOf } from './small-arrays.ts';
 import type { TensorSlices } from './tensor-slices.ts';
-import { BooleanSink, StringSink } from './text-sinks.ts';
+import { BooleanElements, StringElements } from './text-elements.ts';
 
 const openBracket = 0x5b;
 
@@ -42,8 +42,8 @@ export function readTensorData(
   // Every element takes two bytes of text at least: a shape cannot make the server reserve much more memory than the
   // client sent.
   if (count > (reader.bytes.length - reader.at) / 2) throw tooFew(name, shape);
-  if (slices !== null) return slices.read(reader, () => new NestedElements(sinkFor(name, datatype, shape, count)));
-  const elements = new NestedElements(sinkFor(name, datatype, shape, count));
+  if (slices !== null) return slices.read(reader, () => new NestedElements(elementsFor(name, datatype, shape, count)));
+  const elements = new NestedElements(elementsFor(name, datatype, shape, count));
   elements.read(reader);
   return elements.bytes();
 }
@@ -58,35 +58,35 @@ export function passOverTensorData(reader: JsonReader, slices: TensorSlices | nu
   else new PassedText(reader.at).pass(reader, Number.POSITIVE_INFINITY);
 }
 
-function sinkFor(name: string, datatype: Datatype, shape: Shape, count: number): ElementSink {
+function elementsFor(name: string, datatype: Datatype, shape: Shape, count: number): Elements {
   switch (datatype) {
     case 'FP32':
-      return new FloatSink(name, datatype, shape, arrayOf(Float32Array, count), floatLimit);
+      return new FloatElements(name, datatype, shape, arrayOf(Float32Array, count), floatLimit);
     case 'FP64':
-      return new FloatSink(name, datatype, shape, arrayOf(Float64Array, count), Number.POSITIVE_INFINITY);
+      return new FloatElements(name, datatype, shape, arrayOf(Float64Array, count), Number.POSITIVE_INFINITY);
     case 'FP16':
-      return new FloatSink(name, datatype, shape, arrayOf(Uint16Array, count), float16Limit);
+      return new FloatElements(name, datatype, shape, arrayOf(Uint16Array, count), float16Limit);
     case 'BF16':
-      return new FloatSink(name, datatype, shape, arrayOf(Uint16Array, count), bfloat16Limit);
+      return new FloatElements(name, datatype, shape, arrayOf(Uint16Array, count), bfloat16Limit);
     case 'UINT8':
-      return new IntegerSink(name, datatype, shape, arrayOf(Uint8Array, count));
+      return new IntegerElements(name, datatype, shape, arrayOf(Uint8Array, count));
     case 'UINT16':
-      return new IntegerSink(name, datatype, shape, arrayOf(Uint16Array, count));
+      return new IntegerElements(name, datatype, shape, arrayOf(Uint16Array, count));
     case 'UINT32':
-      return new IntegerSink(name, datatype, shape, arrayOf(Uint32Array, count));
+      return new IntegerElements(name, datatype, shape, arrayOf(Uint32Array, count));
     case 'INT8':
-      return new IntegerSink(name, datatype, shape, arrayOf(Int8Array, count));
+      return new IntegerElements(name, datatype, shape, arrayOf(Int8Array, count));
     case 'INT16':
-      return new IntegerSink(name, datatype, shape, arrayOf(Int16Array, count));
+      return new IntegerElements(name, datatype, shape, arrayOf(Int16Array, count));
     case 'INT32':
-      return new IntegerSink(name, datatype, shape, arrayOf(Int32Array, count));
+      return new IntegerElements(name, datatype, shape, arrayOf(Int32Array, count));
     case 'UINT64':
     case 'INT64':
-      return new Integer64Sink(name, datatype, shape, count);
+      return new Integer64Elements(name, datatype, shape, count);
     case 'BOOL':
-      return new BooleanSink(name, shape, count);
+      return new BooleanElements(name, shape, count);
     case 'BYTES':
-      return new StringSink(name, shape, count);
+      return new StringElements(name, shape, count);
     default:
       return assertNever(datatype);
   }

@@ -3,14 +3,14 @@
 import type { Datatype } from '../../../tensor/datatype.ts';
 import { bfloat16Bits, float16Bits } from '../../../tensor/float16.ts';
 import type { Shape } from '../../../tensor/shape.ts';
-import { continuesRun, ElementSink, wrongElement } from './element-sink.ts';
+import { continuesRun, Elements, wrongElement } from './elements.ts';
 import { scanDouble, scanInteger, scanInteger64 } from './numbers.ts';
 import type { JsonReader } from './reader.ts';
 import { arrayOf } from './small-arrays.ts';
 
 type FloatTarget = Float32Array | Float64Array | Uint16Array;
 
-export class FloatSink extends ElementSink<FloatTarget> {
+export class FloatElements extends Elements<FloatTarget> {
   readonly #limit: number;
   readonly #isSingle: boolean;
   /** Makes the bits of FP16 or BF16; null where the target holds the numbers themselves. */
@@ -53,7 +53,7 @@ export class FloatSink extends ElementSink<FloatTarget> {
 
 type NarrowInteger = Uint8Array | Uint16Array | Uint32Array | Int8Array | Int16Array | Int32Array;
 
-export class IntegerSink extends ElementSink<NarrowInteger> {
+export class IntegerElements extends Elements<NarrowInteger> {
   readonly #min: number;
   readonly #max: number;
 
@@ -80,7 +80,7 @@ export class IntegerSink extends ElementSink<NarrowInteger> {
   }
 }
 
-export class Integer64Sink extends ElementSink<Uint32Array> {
+export class Integer64Elements extends Elements<Uint32Array> {
   readonly #isSigned: boolean;
 
   constructor(name: string, datatype: Datatype, shape: Shape, count: number) {

@@ -1,4 +1,4 @@
-/** Receives the elements of a JSON tensor, one class per group of datatypes; see `tensor-elements.ts`. */
+/** The elements of a tensor while they are read from JSON, one class per group of datatypes; see `tensor-elements.ts`. */
 
 import { type InferenceError, invalidArgument } from '../../../errors.ts';
 import { shownName } from '../../../inference/request-limits.ts';
@@ -12,7 +12,7 @@ const openBracket = 0x5b;
 const openBrace = 0x7b;
 
 /** Takes the elements of one tensor, in order; `Target` is its memory. */
-export abstract class ElementSink<Target extends ArrayBufferView = ArrayBufferView> {
+export abstract class Elements<Target extends ArrayBufferView = ArrayBufferView> {
   readonly name: string;
   readonly datatype: Datatype;
   readonly shape: Shape;
@@ -74,7 +74,7 @@ export function continuesRun(reader: JsonReader): boolean {
 }
 
 /** The error for a value of another kind at the reader, or for no value. */
-export function wrongElement(reader: JsonReader, sink: ElementSink, kind: JsonKind): InferenceError {
+export function wrongElement(reader: JsonReader, elements: Elements, kind: JsonKind): InferenceError {
   const start = reader.at;
   const byte = reader.peek();
   try {
@@ -84,10 +84,10 @@ export function wrongElement(reader: JsonReader, sink: ElementSink, kind: JsonKi
     return error as InferenceError;
   }
   reader.at = start;
-  const what = sink.datatype === 'BYTES' ? 'JSON bytes array' : "'data'";
+  const what = elements.datatype === 'BYTES' ? 'JSON bytes array' : "'data'";
   const hint = byte === 0x6e && kind === 'double' ? '; null is no number, write NaN or Infinity as bare words' : '';
   return invalidArgument(
-    `Unable to parse ${what}: ${wrongKindText(kind)}, element ${sink.index} of input '${shownName(sink.name)}' of ${sink.datatype}${hint}`,
+    `Unable to parse ${what}: ${wrongKindText(kind)}, element ${elements.index} of input '${shownName(elements.name)}' of ${elements.datatype}${hint}`,
   );
 }
 

@@ -2,7 +2,7 @@
 
 import { isUtf8 } from 'node:buffer';
 import type { Shape } from '../../../tensor/shape.ts';
-import { continuesRun, ElementSink, wrongElement } from './element-sink.ts';
+import { continuesRun, Elements, wrongElement } from './elements.ts';
 import type { JsonReader } from './reader.ts';
 import { arrayOf } from './small-arrays.ts';
 
@@ -18,7 +18,7 @@ const prefixBytes = 4;
 const escaped = new Uint8Array(256);
 for (const letter of '"\\/bfnrt') escaped[letter.charCodeAt(0)] = (JSON.parse(`"\\${letter}"`) as string).charCodeAt(0);
 
-export class BooleanSink extends ElementSink<Uint8Array> {
+export class BooleanElements extends Elements<Uint8Array> {
   constructor(name: string, shape: Shape, count: number) {
     super(name, 'BOOL', shape, count, arrayOf(Uint8Array, count));
   }
@@ -37,7 +37,7 @@ export class BooleanSink extends ElementSink<Uint8Array> {
  * Strings become their UTF-8 bytes behind a length prefix; without escapes they are copied as they stand. Long ones are
  * read in pieces.
  */
-export class StringSink extends ElementSink<Buffer> {
+export class StringElements extends Elements<Buffer> {
   #used = 0;
   /** The current string: the offset of its first byte in the text, and the position of its prefix. */
   #start = 0;
