@@ -3,7 +3,7 @@
  * Values are checked here, because the runtime's own messages do not name the field.
  */
 
-import { tensorrtOptions } from './execution-accelerators.ts';
+import { noteGraphs, tensorrtOptions } from './execution-accelerators.ts';
 import type { Findings } from '../findings.ts';
 import type { EngineConfig } from '../model-config.ts';
 import { parametersOf } from '../parameters.ts';
@@ -173,8 +173,15 @@ function readAccelerators({ optimization }: ConfigMessage, findings: Findings): 
   return { cuda, tensorrt };
 }
 
-/** Options that the server itself decides. */
-const ownCudaOptions: ReadonlySet<string> = new Set(['device_id', 'has_user_compute_stream', 'user_compute_stream']);
+/** Options that the server itself decides, and addresses in its memory, which no configuration can know. */
+const ownCudaOptions: ReadonlySet<string> = new Set([
+  'device_id',
+  'has_user_compute_stream',
+  'user_compute_stream',
+  'gpu_external_alloc',
+  'gpu_external_free',
+  'gpu_external_empty_cache',
+]);
 
 function addCudaOptions(
   { parameters = {} }: ModelOptimizationPolicyExecutionAcceleratorsAccelerator,
@@ -182,7 +189,9 @@ function addCudaOptions(
   findings: Findings,
 ): void {
   for (const [key, value] of Object.entries(parameters)) {
-    if (!ownCudaOptions.has(key)) cuda.set(key, value);
-    else findings.ignore(`cuda accelerator parameter '${key}': set by the server`, parameters, key);
+    if (ownCudaOptions.has(key)) {
+      findings.ignore(`cuda accelerator parameter '${key}': set by the server`, parameters, key);
+    } else if (key === 'enable_cuda_graph') noteGraphs('cuda', key, value, parameters, findings);
+    else cuda.set(key, value);
   }
 }

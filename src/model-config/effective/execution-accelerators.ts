@@ -27,10 +27,11 @@ const flags: ReadonlySet<string> = new Set([
   'trt_detailed_build_log',
   'trt_build_heuristics_enable',
   'trt_sparsity_enable',
-  'trt_cuda_graph_enable',
   'trt_dump_ep_context_model',
   'trt_dla_enable',
 ]);
+
+const graphFlag = 'trt_cuda_graph_enable';
 
 const texts: ReadonlySet<string> = new Set([
   'trt_max_partition_iterations',
@@ -56,10 +57,30 @@ export function tensorrtOptions(
 ): ReadonlyMap<string, string> {
   const options = new Map<string, string>();
   for (const [key, value] of Object.entries(parameters)) {
+    if (key === graphFlag) {
+      noteGraphs('tensorrt', key, value, parameters, findings);
+      continue;
+    }
     const problem = addOption(key, value, options);
     if (problem !== null) findings.refuse(problem, parameters, key);
   }
   return options;
+}
+
+/**
+ * CUDA graphs are never asked for from the runtime: a captured graph reads its inputs from the addresses of the run that
+ * was captured, and each batch has its inputs elsewhere, so it would be answered from an earlier batch.
+ */
+export function noteGraphs(
+  accelerator: string,
+  key: string,
+  value: string,
+  parameters: Readonly<Record<string, string>>,
+  findings: Findings,
+): void {
+  if (value === '0' || value.toLowerCase() === 'false') return;
+  const text = `${accelerator} accelerator parameter '${key}': CUDA graphs are not used, because inputs of batches move`;
+  findings.ignore(text, parameters, key);
 }
 
 /** The fault of the option; null when it was added. */

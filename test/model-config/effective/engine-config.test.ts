@@ -78,10 +78,32 @@ describe('the options for the engine', () => {
   });
 
   it('passes options of the CUDA provider on, but for those the server sets', () => {
-    const text = accelerator('cuda', `${option('enable_cuda_graph', '1')} ${option('device_id', '3')}`);
+    const text = accelerator(
+      'cuda',
+      `${option('use_tf32', '0')} ${option('device_id', '3')} ${option('gpu_external_alloc', '4096')}`,
+    );
     const config = resolve(text, addSub, gpus);
-    expect(Object.fromEntries(config.engine.cudaOptions)).toEqual({ enable_cuda_graph: '1' });
-    expect(config.ignoredFields).toEqual(["cuda accelerator parameter 'device_id': set by the server"]);
+    expect(Object.fromEntries(config.engine.cudaOptions)).toEqual({ use_tf32: '0' });
+    expect(config.ignoredFields).toEqual([
+      "cuda accelerator parameter 'device_id': set by the server",
+      "cuda accelerator parameter 'gpu_external_alloc': set by the server",
+    ]);
+  });
+
+  it.each([
+    ['cuda', 'enable_cuda_graph'],
+    ['tensorrt', 'trt_cuda_graph_enable'],
+  ])('never lets the %s provider replay graphs, whose inputs would be those of another batch', (name, key) => {
+    for (const [value, notes] of [
+      ['1', 1],
+      ['True', 1],
+      ['0', 0],
+      ['false', 0],
+    ] as const) {
+      const config = resolve(accelerator(name, option(key, value)), addSub, gpus);
+      expect([...config.engine.cudaOptions.keys(), ...(config.engine.tensorrtOptions?.keys() ?? [])]).toEqual([]);
+      expect(config.ignoredFields).toHaveLength(notes);
+    }
   });
 
   it('translates parameters of the TensorRT accelerator', () => {
@@ -113,7 +135,7 @@ describe('the options for the engine', () => {
   });
 
   it('says that accelerators have no effect on the CPU', () => {
-    const config = resolve(accelerator('cuda', option('enable_cuda_graph', '1')), addSub, cpuSettings);
+    const config = resolve(accelerator('cuda', option('use_tf32', '0')), addSub, cpuSettings);
     expect(config.ignoredFields.join()).toContain('all instances are on the CPU');
   });
 });
