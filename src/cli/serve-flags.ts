@@ -4,15 +4,9 @@
  */
 
 import { type FlagTable, honoured } from './flag.ts';
-
-const mebibyte = 1024 * 1024;
-const port = { type: 'integer', min: 0, max: 65_535, placeholder: 'port', effect: honoured } as const;
-const yesNo = { type: 'boolean', effect: honoured } as const;
-const text = { type: 'text', effect: honoured } as const;
-const wholeNumber = { type: 'integer', effect: honoured } as const;
-/** The largest value of Node's timers and of HTTP/2 settings. */
-const maxMs = 2 ** 31 - 1;
-const milliseconds = { type: 'integer', min: 0, max: maxMs, placeholder: 'ms', effect: honoured } as const;
+import { choice, text, wholeNumber, yesNo } from './flag-shapes.ts';
+import { frontendFlags } from './frontend-flags.ts';
+import { observabilityFlags } from './observability-flags.ts';
 
 export const serveFlags = {
   'model-repository': {
@@ -25,8 +19,7 @@ export const serveFlags = {
     help: 'Folder with one subfolder per model; may be given several times. Without it: NEREID_MODEL_REPOSITORY, or ./model-repository if that exists.',
   },
   'model-control-mode': {
-    type: 'choice',
-    effect: honoured,
+    ...choice,
     group: 'Models',
     initial: 'none',
     choices: ['none', 'poll', 'explicit'],
@@ -93,182 +86,8 @@ export const serveFlags = {
     max: 1_000,
     help: 'How often a failed load is tried again.',
   },
-  'allow-http': { ...yesNo, group: 'HTTP', initial: 'true', help: 'Serve HTTP.' },
-  'http-address': { ...text, group: 'HTTP', initial: '0.0.0.0', placeholder: 'address', help: 'Address to listen on.' },
-  'http-port': { ...port, group: 'HTTP', initial: '8000', help: 'Port to listen on; 0 takes a free one.' },
-  'http-transport': {
-    type: 'choice',
-    effect: honoured,
-    group: 'HTTP',
-    initial: 'nereid',
-    choices: ['nereid', 'node'],
-    help: "Implementation of HTTP/1.1: our own, or Node's, which costs several times the CPU per request.",
-  },
-  'http-max-input-size': {
-    ...wholeNumber,
-    group: 'HTTP',
-    initial: String(64 * mebibyte),
-    min: 1,
-    max: 2 ** 32 - 1,
-    placeholder: 'bytes',
-    help: 'Largest body in JSON, raw or after decompression. Bodies with binary tensors behind their JSON (Inference-Header-Content-Length) are limited by --max-inflight-bytes alone, as in Triton.',
-  },
-  'http-header-forward-pattern': {
-    ...text,
-    group: 'HTTP',
-    initial: null,
-    placeholder: 'regex',
-    help: 'Headers of an inference request whose name matches (in any case, anywhere) become request parameters.',
-  },
-  'http-restricted-api': {
-    ...text,
-    group: 'HTTP',
-    initial: null,
-    placeholder: 'apis:key=value',
-    isRepeatable: true,
-    help: 'Requests of these APIs need the header <key> with that value, else 403. APIs, with commas between: health, metadata, inference, shared-memory, model-config, model-repository, statistics, trace, logging.',
-  },
-  'allow-grpc': { ...yesNo, group: 'gRPC', initial: 'true', help: 'Serve gRPC.' },
-  'grpc-address': { ...text, group: 'gRPC', initial: '0.0.0.0', placeholder: 'address', help: 'Address to listen on.' },
-  'grpc-port': { ...port, group: 'gRPC', initial: '8001', help: 'Port to listen on; 0 takes a free one.' },
-  'grpc-transport': {
-    type: 'choice',
-    effect: honoured,
-    group: 'gRPC',
-    initial: 'nereid',
-    choices: ['nereid', 'grpc-js'],
-    help: 'Implementation of HTTP/2: our own, or @grpc/grpc-js, which costs several times the CPU per request.',
-  },
-  'grpc-max-message-size': {
-    ...wholeNumber,
-    group: 'gRPC',
-    initial: String(2 ** 31 - 1),
-    min: 1,
-    max: 2 ** 31 - 1,
-    placeholder: 'bytes',
-    help: 'Largest message that is accepted.',
-  },
-  'grpc-header-forward-pattern': {
-    ...text,
-    group: 'gRPC',
-    initial: null,
-    placeholder: 'regex',
-    help: 'Metadata keys that match (in any case, anywhere) become request parameters.',
-  },
-  'grpc-restricted-protocol': {
-    ...text,
-    group: 'gRPC',
-    initial: null,
-    placeholder: 'apis:key=value',
-    isRepeatable: true,
-    help: 'Calls of these APIs need the metadata triton-grpc-protocol-<key> with that value, else UNAVAILABLE. APIs as with --http-restricted-api.',
-  },
-  'grpc-infer-response-compression-level': {
-    type: 'choice',
-    effect: honoured,
-    group: 'gRPC',
-    initial: 'none',
-    choices: ['none', 'low', 'medium', 'high'],
-    help: 'Compression of inference responses.',
-  },
-  'grpc-keepalive-time': {
-    ...milliseconds,
-    group: 'gRPC',
-    initial: '7200000',
-    min: 1,
-    help: 'Time without a byte from the client after which the server pings it.',
-  },
-  'grpc-keepalive-timeout': {
-    ...milliseconds,
-    group: 'gRPC',
-    initial: '20000',
-    min: 1,
-    help: 'Time for the answer to a ping before the connection is closed.',
-  },
-  'grpc-max-connection-age': {
-    ...milliseconds,
-    group: 'gRPC',
-    initial: '0',
-    help: 'Age at which a connection is asked to end, so that clients reconnect and spread. 0: never.',
-  },
-  'grpc-max-connection-age-grace': {
-    ...milliseconds,
-    group: 'gRPC',
-    initial: '0',
-    help: 'Time for the calls on such a connection to end. 0: unlimited.',
-  },
-  'allow-metrics': { ...yesNo, group: 'Metrics', initial: 'true', help: 'Serve Prometheus metrics at /metrics.' },
-  'allow-gpu-metrics': {
-    type: 'boolean',
-    group: 'Metrics',
-    initial: 'true',
-    help: 'Include the GPU, where there is one.',
-    effect: { kind: 'ignored', reason: 'nothing reads the GPU in this version', off: ['false', '0'] },
-  },
-  'allow-cpu-metrics': { ...yesNo, group: 'Metrics', initial: 'true', help: 'Include CPU and memory of the machine.' },
-  'metrics-address': {
-    ...text,
-    group: 'Metrics',
-    initial: null,
-    placeholder: 'address',
-    help: 'Address to listen on. Without it: the address of HTTP.',
-  },
-  'metrics-port': { ...port, group: 'Metrics', initial: '8002', help: 'Port to listen on; 0 takes a free one.' },
-  'metrics-interval-ms': {
-    ...milliseconds,
-    group: 'Metrics',
-    initial: '2000',
-    min: 1,
-    help: 'Readings of CPU and memory are reused until they are half as old as this.',
-  },
-  'metrics-config': {
-    ...text,
-    group: 'Metrics',
-    initial: null,
-    placeholder: 'key=value',
-    isRepeatable: true,
-    help: 'counter_latencies=true, histogram_latencies=true, histogram_families=request,queue (others: compute_input, compute_infer, compute_output, first_response, batch_size), histogram_buckets_us=100,250,500,…, summary_latencies=false, summary_quantiles=0.5:0.05,0.9:0.01,… (shown: the defaults; the number after a colon is accepted and not needed).',
-  },
-  'log-verbose': {
-    ...wholeNumber,
-    group: 'Logging',
-    initial: '0',
-    min: 0,
-    max: 1_000,
-    help: '1 or more: also say what is done for every step.',
-  },
-  'log-info': { ...yesNo, group: 'Logging', initial: 'true', help: 'Log what happens in normal operation.' },
-  'log-warning': { ...yesNo, group: 'Logging', initial: 'true', help: 'Log warnings, when --log-info is off.' },
-  'log-error': { ...yesNo, group: 'Logging', initial: 'true', help: 'Log errors, when --log-warning is off too.' },
-  'log-format': {
-    type: 'choice',
-    effect: honoured,
-    group: 'Logging',
-    initial: 'default',
-    choices: ['default', 'ISO8601', 'json', 'text'],
-    help: 'json: one object per line. text, ISO8601: readable lines. default: text in a terminal, json elsewhere.',
-  },
-  'log-requests': {
-    type: 'choice',
-    effect: honoured,
-    group: 'Logging',
-    initial: 'none',
-    choices: ['none', 'failed', 'all'],
-    help: 'A line for each inference request when it has ended: caller, model, version, request id, outcome, milliseconds and bytes.',
-  },
-  'log-slow-requests-ms': {
-    ...milliseconds,
-    group: 'Logging',
-    initial: '0',
-    help: 'A warning for each inference request that takes longer than this, with its time in queue, input, model and output. 0: none.',
-  },
-  'log-file': {
-    ...text,
-    group: 'Logging',
-    initial: null,
-    placeholder: 'path',
-    help: 'Append the log to this file in place of standard error.',
-  },
+  ...frontendFlags,
+  ...observabilityFlags,
   id: { ...text, group: 'Server', initial: 'triton', placeholder: 'name', help: 'Name in the server metadata.' },
   'frontend-threads': {
     ...wholeNumber,
