@@ -11,7 +11,7 @@ import type { Http2Clock } from './clock.ts';
 import { ConnectionIntake } from './connection-intake.ts';
 import { ConnectionLifecycle } from './connection-lifecycle.ts';
 import type { IsMemoryShort, SocketUser } from '../sockets/socket-keeper.ts';
-import { type CountWaiting, SocketWriter } from '../sockets/socket-writer.ts';
+import { SocketWriter } from '../sockets/socket-writer.ts';
 import { ControlFrames } from './control-frames.ts';
 import { ConnectionError, connectionErrorOf, errorCode, protocolError } from './error-code.ts';
 import type { FlushTurn } from '../sockets/flush-turn.ts';
@@ -21,6 +21,7 @@ import { FrameWriter } from './frame-writer.ts';
 import { HeaderField } from './header-field.ts';
 import { HeaderFrames } from './header-frames.ts';
 import type { Http2Limits } from './limits.ts';
+import type { PeerAccount } from './peer-account.ts';
 import { PeerSettings } from './peer-settings.ts';
 import { areTrailers, checkRequest, malformed } from './request-check.ts';
 import { Http2Stream, type RequestHandler } from './stream.ts';
@@ -33,8 +34,8 @@ export interface ConnectionSurroundings {
   readonly clock: Http2Clock;
   readonly pool: ChunkPool;
   readonly turn: FlushTurn;
-  /** Counts bytes that wait for the peers. */
-  readonly countWaiting?: CountWaiting | null;
+  /** Opens the account of a connection; absent or null: nothing is counted. */
+  readonly openAccount?: (() => PeerAccount) | null;
   readonly isMemoryShort?: IsMemoryShort | null;
 }
 
@@ -47,6 +48,7 @@ export class Http2Connection implements FrameReceiver, SocketUser {
   readonly lifecycle: ConnectionLifecycle;
   readonly intake: ConnectionIntake;
   readonly peer = new PeerSettings();
+  readonly account: PeerAccount | null;
   readonly #surroundings: ConnectionSurroundings;
   readonly #reader = new FrameReader(this);
   readonly #guard: AbuseGuard;
@@ -57,9 +59,12 @@ export class Http2Connection implements FrameReceiver, SocketUser {
   #isDataEnd = false;
 
   constructor(socket: Duplex, surroundings: ConnectionSurroundings) {
-    const { limits, clock, pool, turn, countWaiting = null, isMemoryShort = null } = surroundings;
+    const { limits, clock, pool, turn, openAccount = null, isMemoryShort = null } = surroundings;
     this.#surroundings = surroundings;
     this.limits = limits;
+    const account = openAccount?.() ?? null;
+    this.account = account;
+    const countWaiting = account === null ? null : (bytes: number): void => account.add(bytes);
     this.writer = new FrameWriter(new SocketWriter(socket, pool, turn, countWaiting), this.peer);
     this.streams = new StreamTable(this.writer, countWaiting);
     this.#guard = new AbuseGuard(limits, clock.now());
@@ -118,6 +123,7 @@ export class Http2Connection implements FrameReceiver, SocketUser {
   lost(): void {
     this.#stop();
     this.writer.output.lost();
+    this.account?.close();
   }
 
   /** Received bytes are no longer read. */

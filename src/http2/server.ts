@@ -10,7 +10,13 @@ import { type ServerLinks, SocketKeeper } from '../sockets/socket-keeper.ts';
 import type { Http2Clock } from './clock.ts';
 import { type ConnectionSurroundings, Http2Connection } from './connection.ts';
 import { defaultLimits, type Http2Limits } from './limits.ts';
+import type { PeerAccount } from './peer-account.ts';
 import type { RequestHandler } from './stream.ts';
+
+interface Http2ServerLinks extends Omit<ServerLinks, 'countWaiting'> {
+  /** Opens the account of a new connection. */
+  readonly openAccount?: (() => PeerAccount) | null;
+}
 
 export class Http2Server {
   readonly #surroundings: ConnectionSurroundings;
@@ -18,7 +24,12 @@ export class Http2Server {
   #isLeaving = false;
   #onNoConnections: (() => void) | null = null;
 
-  constructor(handler: RequestHandler, clock: Http2Clock, limits: Partial<Http2Limits> = {}, links: ServerLinks = {}) {
+  constructor(
+    handler: RequestHandler,
+    clock: Http2Clock,
+    limits: Partial<Http2Limits> = {},
+    links: Http2ServerLinks = {},
+  ) {
     const ended = (): void => {
       links.ended?.();
       this.#resolveIfNone();
@@ -30,7 +41,7 @@ export class Http2Server {
       limits: { ...defaultLimits, ...limits },
       pool: new ChunkPool(),
       turn: new FlushTurn(),
-      countWaiting: links.countWaiting ?? null,
+      openAccount: links.openAccount ?? null,
       isMemoryShort: links.isMemoryShort ?? null,
     };
   }

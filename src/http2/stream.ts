@@ -8,6 +8,7 @@ import { type ConnectionError, errorCode } from './error-code.ts';
 import type { FrameWriter } from './frame-writer.ts';
 import type { HeaderField } from './header-field.ts';
 import type { Http2Limits } from './limits.ts';
+import type { PeerAccount } from './peer-account.ts';
 
 /** Receives the events of a request. Nothing is called after `onClosed`, and nothing after the answer has ended. */
 export interface StreamReceiver {
@@ -33,6 +34,8 @@ export interface RequestHandler {
 
 /** The part of a connection that its streams and their handlers may use. */
 export interface StreamConnection {
+  /** Null when nothing is counted. */
+  readonly account: PeerAccount | null;
   readonly writer: FrameWriter;
   readonly intake: ConnectionIntake;
   readonly limits: Http2Limits;

@@ -78,6 +78,8 @@ export interface InferenceContext {
   readonly cancellation: Cancellation;
   /** Null where the call came through another thread, whose own ring has seen it. */
   readonly caller: Caller | null;
+  /** The number of the connection in `MemoryBudget.connections`; absent or 0 where none is counted. */
+  readonly connection?: number;
   /** Set by an interceptor that needs the durations; usually absent. */
   readonly timings?: RequestTimings;
   /** Where the caller needs the outputs; usually absent: in memory of the engine. */
@@ -90,15 +92,17 @@ export class TimedContext implements InferenceContext {
   readonly deadlineMs: number;
   readonly cancellation: Cancellation;
   readonly caller: Caller | null;
+  readonly connection: number;
   /** Those of the other context if it has any, so that both are filled. */
   readonly timings: RequestTimings;
   readonly outputMemory: OutputMemory | undefined;
 
-  constructor({ receivedAtMs, deadlineMs, cancellation, caller, timings, outputMemory }: InferenceContext) {
+  constructor({ receivedAtMs, deadlineMs, cancellation, caller, connection, timings, outputMemory }: InferenceContext) {
     this.receivedAtMs = receivedAtMs;
     this.deadlineMs = deadlineMs;
     this.cancellation = cancellation;
     this.caller = caller;
+    this.connection = connection ?? 0;
     this.timings = timings ?? new RequestTimings();
     this.outputMemory = outputMemory;
   }

@@ -6,6 +6,12 @@
  */
 
 import { InferenceError, resourceExhausted } from '../errors.ts';
+import {
+  ConnectionAccount,
+  ConnectionAccounts,
+  connectionAccountNumbers,
+  waitingUnitBytes,
+} from './connection-accounts.ts';
 
 /** Accounts are published in this unit: 31 bits of it are two tebibytes. */
 const unitBytes = 1024;
@@ -13,8 +19,11 @@ const unitBytes = 1024;
 /** Changes below this are not published, so that small requests do not move memory between cores. */
 const publishedStepBytes = 64 * 1024;
 
-/** Accounts lie so many numbers apart, each in a cache line of its own. */
-const accountStride = 16;
+/** The number of an account is in a cache line of its own; the accounts of its connections follow. */
+const ownNumbers = 16;
+
+/** Accounts lie so many numbers apart. */
+const accountStride = ownNumbers + connectionAccountNumbers;
 
 /** Answers up to this are always sent to a client that reads: a refusal is hardly smaller. */
 const freeAnswerBytes = 16 * 1024;
@@ -56,6 +65,8 @@ export class MemoryBudget {
   readonly limitBytes: number;
   /** The accounts of all threads, to be given to `MemoryBudget` in another thread. */
   readonly shared: SharedArrayBuffer;
+  /** For the connections of this thread. */
+  readonly connections: ConnectionAccounts;
   readonly #requestLimitBytes: number;
   readonly #shortBytes: number;
   /** The limit for the smallest messages. */
@@ -81,6 +92,9 @@ export class MemoryBudget {
     this.shared = shared;
     this.#accounts = new Int32Array(shared);
     this.#at = account * accountStride;
+    const connectionsAt = this.#at + ownNumbers;
+    const published = this.#accounts.subarray(connectionsAt, connectionsAt + connectionAccountNumbers);
+    this.connections = new ConnectionAccounts(published);
   }
 
   /** Memory for the accounts of that many threads. */
@@ -176,6 +190,16 @@ export class MemoryBudget {
     else if (own === 0 && unpublished !== 0) this.#publish(0);
   }
 
+  /** Counts bytes that wait for a new connection of this thread. */
+  openConnection(): ConnectionAccount {
+    return new ConnectionAccount(this.connections, (bytes) => this.add(bytes));
+  }
+
+  /** What waits for a connection of the thread with that account, as the thread counts it; rounded up to a KiB. */
+  waitingBytes(account: number, connection: number): number {
+    return (this.#accounts[account * accountStride + ownNumbers + connection] ?? 0) * waitingUnitBytes;
+  }
+
   /** Gives back what `reserve` or `add` took. */
   release(bytes: number): void {
     if (bytes > 0) this.add(-bytes);
@@ -183,7 +207,8 @@ export class MemoryBudget {
 
   /** Removes the account of a thread that has ended. */
   clear(account: number): void {
-    this.#accounts[account * accountStride] = 0;
+    const from = account * accountStride;
+    this.#accounts.fill(0, from, from + accountStride);
   }
 
   /** The error after `reserve` returned false. */

@@ -73,6 +73,8 @@ export class Scene {
   readonly unexpected: unknown[] = [];
   /** Bytes that wait for the peer, as the connection tells. */
   waitingBytes = 0;
+  /** How often the connection closed its account. */
+  closedAccounts = 0;
   isMemoryShort = false;
   readonly sent = new SentFrames();
   /** Everything the peer has heard so far, in order. */
@@ -92,16 +94,22 @@ export class Scene {
     const { clock, pool, turn } = this;
     const limits = { ...defaultLimits, ...options.limits };
     const isMemoryShort = (): boolean => this.isMemoryShort;
-    const countWaiting = (bytes: number): void => {
-      this.waitingBytes += bytes;
-    };
+    const openAccount = () => ({
+      number: 1,
+      add: (bytes: number): void => {
+        this.waitingBytes += bytes;
+      },
+      close: (): void => {
+        this.closedAccounts++;
+      },
+    });
     this.connection = new Http2Connection(this.socket, {
       handler,
       limits,
       clock,
       pool,
       turn,
-      countWaiting,
+      openAccount,
       isMemoryShort,
     });
     if (options.isOpen === false) return;

@@ -159,7 +159,7 @@ describe('held bytes are dropped', () => {
     ['the connection breaks a rule', ({ scene }) => scene.say(windowUpdate(0, 0))],
   ];
 
-  it.each(paths)('when %s', (_, happen) => {
+  it.each(paths)('when %s', (event, happen) => {
     for (const isAnswered of [false, true]) {
       const held = closedWindow(5);
       const { scene, stream, table, calls } = held;
@@ -170,6 +170,9 @@ describe('held bytes are dropped', () => {
       expect([table.heldBytes, scene.waitingBytes]).toEqual([195, 195]);
       happen(held);
       expect(scene.waitingBytes).toBe(0);
+      expect(scene.closedAccounts, 'the account stays open until the socket closes').toBe(
+        event === 'the socket closes' ? 1 : 0,
+      );
       expect([table.heldBytes, table.size, stream.hasHeld, stream.isClosed]).toEqual([0, 0, false, true]);
       scene.heard();
       scene.say(windowUpdate(1, 1000), windowUpdate(0, 1000));

@@ -4,6 +4,7 @@
  */
 
 import { type InferenceError, internal, toInferenceError } from '../../errors.ts';
+import { connectionAccountNumbers, noConnection } from '../../inference/connection-accounts.ts';
 import type { MemoryBudget } from '../../inference/memory-budget.ts';
 import type { InferenceResponse } from '../../inference/response.ts';
 import type { Logger } from '../../logger.ts';
@@ -23,6 +24,8 @@ interface LinkHostTools {
   readonly logger: Logger;
   /** The account of this thread: it counts answers until the frontend thread has read them. */
   readonly budget: MemoryBudget;
+  /** The account of the frontend thread in it. */
+  readonly account: number;
   /** The other thread has written an impossible value: the link is closed, and the thread has to be terminated. */
   readonly onBroken: (error: unknown) => void;
 }
@@ -32,6 +35,8 @@ export class LinkHost implements CallHost {
   readonly #tools: LinkHostTools;
   readonly #side: LinkSide;
   readonly #answers: AnswerPages;
+  /** Bytes of answers that the other thread has not released, by connection. */
+  readonly #unreadBytes = new Float64Array(connectionAccountNumbers);
   /** Calls by number; null for a free number. */
   readonly #calls: (HostedCall | null)[] = [];
   readonly #stopControl: () => void;
@@ -141,7 +146,7 @@ export class LinkHost implements CallHost {
     side.beginRecord();
     try {
       // Answers that wait for callers who do not read fill the budget; then no more answers are copied for them.
-      budget.checkAnswer(bytesToCopy(side.arena, response.outputs), call.requestBytes, call.unreadBytes);
+      budget.checkAnswer(bytesToCopy(side.arena, response.outputs), call.requestBytes, this.#waitingBytes(call));
       const written = writeResponse(side.arena, side.writer, response);
       side.endRecord();
       if (isFinal) this.#end(call);
@@ -153,6 +158,13 @@ export class LinkHost implements CallHost {
     } finally {
       response.release();
     }
+  }
+
+  /** Bytes that wait for the client: on their way to the other thread, and there; of all calls of its connection. */
+  #waitingBytes({ connection, unreadBytes }: HostedCall): number {
+    if (connection === noConnection) return unreadBytes;
+    const { budget, account } = this.#tools;
+    return (this.#unreadBytes[connection] ?? 0) + budget.waitingBytes(account, connection);
   }
 
   #couldNotSend(call: HostedCall, error: InferenceError, isFinal: boolean): void {
@@ -182,7 +194,12 @@ export class LinkHost implements CallHost {
 
   #keep(call: HostedCall, written: WrittenRecord): void {
     call.keep(written);
+    this.#countUnread(call, written.countedBytes);
     this.#answers.keep(written);
+  }
+
+  #countUnread({ connection }: HostedCall, bytes: number): void {
+    this.#unreadBytes[connection] = (this.#unreadBytes[connection] ?? 0) + bytes;
   }
 
   /** The request has ended: its bytes are no longer read. */
@@ -207,6 +224,7 @@ export class LinkHost implements CallHost {
     if (written === null) {
       throw internal(`a frontend thread's link gives back an answer of the call ${call.number} that it does not have`);
     }
+    this.#countUnread(call, -written.countedBytes);
     this.#answers.giveBack(written);
     if (call.isOver) this.#calls[call.number] = null;
   }

@@ -10,7 +10,7 @@ import type { OutputMemory } from '../../inference/output-memory.ts';
 import type { InferenceRequest } from '../../inference/request.ts';
 import type { InferenceResponse } from '../../inference/response.ts';
 import type { WrittenRecord } from '../records/placed-tensors.ts';
-import type { RequestTimes } from '../records/request-record.ts';
+import type { RequestOrigin } from '../records/request-record.ts';
 
 /** Takes the answers of all calls of a link. */
 export interface CallHost {
@@ -27,6 +27,7 @@ export class HostedCall implements InferenceContext, ResponseSink {
   readonly caller = null;
   /** Pages of the link. */
   readonly outputMemory: OutputMemory;
+  readonly connection: number;
   readonly modelName: string;
   readonly requestId: string;
   /** Bytes that the request holds of the budget. */
@@ -42,12 +43,18 @@ export class HostedCall implements InferenceContext, ResponseSink {
   #unread: WrittenRecord | null = null;
   #moreUnread: Map<number, WrittenRecord> | null = null;
 
-  constructor(host: CallHost, number: number, request: InferenceRequest & RequestTimes, outputMemory: OutputMemory) {
+  constructor(
+    host: CallHost,
+    number: number,
+    request: InferenceRequest & Required<RequestOrigin>,
+    outputMemory: OutputMemory,
+  ) {
     this.#host = host;
     this.outputMemory = outputMemory;
     this.number = number;
     this.receivedAtMs = request.receivedAtMs;
     this.deadlineMs = request.deadlineMs;
+    this.connection = request.connection;
     this.modelName = request.modelName;
     this.requestId = request.id;
     this.requestBytes = request.heldBytes;

@@ -4,6 +4,7 @@
  */
 
 import { type InferenceError, internal, toInferenceError } from '../../errors.ts';
+import { noConnection } from '../../inference/connection-accounts.ts';
 import type { InferenceContext } from '../../inference/context.ts';
 import { compose, type Infer, type Interceptor, type ResponseSink } from '../../inference/infer.ts';
 import type { MemoryBudget } from '../../inference/memory-budget.ts';
@@ -194,23 +195,29 @@ export class LinkServer implements InferenceServer {
 
   #respond(pending: PendingCall, pageId: number, offset: number, isFinal: boolean): void {
     const { pages, reader } = this.#side;
-    const { budget, logger } = this.#tools;
+    const { logger } = this.#tools;
     let isReleased = false;
     const response = readResponse(pages, reader, () => {
       if (isReleased) return;
       isReleased = true;
-      budget.add(bytes);
+      this.#count(pending, bytes);
       this.#release(pending, pageId, offset);
     });
     const bytes = outputBytes(response);
     // These bytes are in the account of the other thread until they are released. This side counts answers that wait
     // for clients by itself, so they are subtracted here and do not count twice.
-    budget.add(-bytes);
+    this.#count(pending, -bytes);
     try {
       pending.sink.next(response, isFinal);
     } catch (thrown) {
       logger.error({ err: thrown }, sinkThrew);
     }
+  }
+
+  #count({ context }: PendingCall, bytes: number): void {
+    const { budget } = this.#tools;
+    budget.add(bytes);
+    budget.connections.add(context.connection ?? noConnection, bytes);
   }
 
   #tellFailure(sink: ResponseSink, error: InferenceError): void {

@@ -134,7 +134,13 @@ export class FrontendPool {
       logger.error({ error, thread: place.index }, 'the link to a frontend thread is broken: the thread is ended');
       void worker.terminate();
     };
-    const host = new LinkHost(server, ends.scheduling, native, { clock, logger, budget, onBroken });
+    const host = new LinkHost(server, ends.scheduling, native, {
+      clock,
+      logger,
+      budget,
+      account: place.index + 1,
+      onBroken,
+    });
     const { pages, control } = ends.frontend;
     let isReady = false;
     // Without a thread, the connections that the system assigns to its socket would never be accepted.

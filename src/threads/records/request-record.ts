@@ -5,6 +5,7 @@
 
 import type { InferenceRequest, Parameters, ParameterValue, RequestedOutput } from '../../inference/request.ts';
 import { noParameters, RequestDraft } from '../../inference/request.ts';
+import { noConnection } from '../../inference/connection-accounts.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import type { PageArena } from '../pages/page-arena.ts';
 import type { PageTable } from '../pages/page-table.ts';
@@ -20,16 +21,19 @@ import {
 import { type RecordReader, type RecordWriter, textNumbers } from './record.ts';
 import { fieldNumbers, readFields, writeFields } from './record-fields.ts';
 
-export interface RequestTimes {
+/** The part of the context that crosses. */
+export interface RequestOrigin {
   readonly receivedAtMs: number;
   readonly deadlineMs: number;
+  /** See `InferenceContext`. */
+  readonly connection?: number;
 }
 
 export function writeRequest(
   arena: PageArena,
   writer: RecordWriter,
   request: InferenceRequest,
-  { receivedAtMs, deadlineMs }: RequestTimes,
+  { receivedAtMs, deadlineMs, connection = noConnection }: RequestOrigin,
 ): WrittenRecord {
   // Copies are made first: the record contains their places, and its own room must be contiguous.
   const { inputs, outputs } = request;
@@ -44,6 +48,7 @@ export function writeRequest(
   writer.text(request.id);
   writer.number(receivedAtMs);
   writer.number(deadlineMs);
+  writer.number(connection);
   writer.number(request.heldBytes + copies);
   writeFields(writer, request);
   writeParameters(writer, request.parameters);
@@ -57,19 +62,21 @@ export function writeRequest(
   return new WrittenRecord(page, start, places, copies);
 }
 
-class ReadRequest extends RequestDraft implements RequestTimes {
+class ReadRequest extends RequestDraft implements RequestOrigin {
   receivedAtMs = 0;
   deadlineMs = 0;
+  connection = noConnection;
 }
 
 /** The bytes of inputs are parts of pages; the caller's times are on the clock that all threads share. */
-export function readRequest(pages: PageTable, reader: RecordReader): InferenceRequest & RequestTimes {
+export function readRequest(pages: PageTable, reader: RecordReader): InferenceRequest & Required<RequestOrigin> {
   const request = new ReadRequest();
   request.modelName = reader.text();
   request.modelVersion = reader.text();
   request.id = reader.text();
   request.receivedAtMs = reader.number();
   request.deadlineMs = reader.number();
+  request.connection = reader.number();
   request.heldBytes = reader.number();
   readFields(reader, request);
   request.parameters = readParameters(reader);
@@ -86,8 +93,8 @@ export function readRequest(pages: PageTable, reader: RecordReader): InferenceRe
 
 function requestNumbers(request: InferenceRequest): number {
   const { modelName, modelVersion, id, inputs, outputs, parameters } = request;
-  // The length of the record, the times, the held bytes, and the numbers of inputs and outputs.
-  let numbers = textNumbers(modelName) + textNumbers(modelVersion) + textNumbers(id) + 6;
+  // The length of the record, the times, the connection, the held bytes, and the numbers of inputs and outputs.
+  let numbers = textNumbers(modelName) + textNumbers(modelVersion) + textNumbers(id) + 7;
   numbers += fieldNumbers(request) + parametersNumbers(parameters);
   for (const input of inputs) numbers += tensorNumbers(input);
   for (const { name } of outputs) numbers += textNumbers(name) + 1;

@@ -131,6 +131,29 @@ describe('answers of gRPC calls that nobody takes', () => {
     await expect.poll(() => budget.totalBytes).toBe(0);
   });
 
+  it.runIf(isOwn)('are counted for their connection, whose number comes with its requests', async () => {
+    const sockets = [deaf(2), deaf(1)];
+    await expect.poll(() => budget.totalBytes).toBeGreaterThanOrEqual(3 * answerBytes);
+    const numbers = running.server.seen.map(({ context }) => context.connection ?? 0);
+    const perNumber = [...new Set(numbers)].map((number) => [
+      numbers.filter((one) => one === number).length,
+      Math.floor(budget.waitingBytes(0, number) / answerBytes),
+    ]);
+    expect(perNumber.sort()).toEqual([
+      [1, 1],
+      [2, 2],
+    ]);
+    const { stream, received } = openStream(running.client);
+    stream.write(echoRequest('small'));
+    await received(1);
+    const ofStream = running.server.seen.at(-1)?.context.connection ?? 0;
+    expect([ofStream > 0, numbers.includes(ofStream)]).toEqual([true, false]);
+    stream.end();
+    for (const socket of sockets) socket.destroy();
+    await expect.poll(() => budget.totalBytes).toBe(0);
+    expect(numbers.map((number) => budget.waitingBytes(0, number))).toEqual([0, 0, 0]);
+  });
+
   it('are bounded, and leave memory for others', async () => {
     for (let i = 0; i < 3; i++) deaf(20);
     await expect.poll(() => running.server.seen.length).toBe(60);

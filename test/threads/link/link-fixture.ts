@@ -103,6 +103,7 @@ export function linkFixture(isAwake = true, limitBytes = 2 ** 30): LinkFixture {
     clock,
     logger,
     budget: budgets.host,
+    account: 1,
     onBroken: (error) => breaks.push(error),
   });
   server.connect(host.doorbell);

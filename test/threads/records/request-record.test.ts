@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { InferenceRequest, SequenceControl } from '../../../src/inference/request.ts';
 import { datatypeNames } from '../../../src/tensor/datatype.ts';
-import { type RequestTimes, readRequest, writeRequest } from '../../../src/threads/records/request-record.ts';
+import { type RequestOrigin, readRequest, writeRequest } from '../../../src/threads/records/request-record.ts';
 import { inferenceRequest, tensor } from '../../fakes/make-request.ts';
 import {
   anyName,
@@ -26,20 +26,20 @@ beforeEach(() => {
 });
 afterEach(() => sides.close());
 
-const someTimes: RequestTimes = { receivedAtMs: 12.5, deadlineMs: Number.POSITIVE_INFINITY };
+const someTimes: RequestOrigin = { receivedAtMs: 12.5, deadlineMs: Number.POSITIVE_INFINITY, connection: 4095 };
 
 function written(request: InferenceRequest, times = someTimes) {
   return writeRequest(sides.arena, sides.writer, request, times);
 }
 
-function roundTrip(request: InferenceRequest, times = someTimes): InferenceRequest & RequestTimes {
+function roundTrip(request: InferenceRequest, times = someTimes): InferenceRequest & RequestOrigin {
   const { page, start } = written(request, times);
   sides.beginReading(page.id, start);
   return readRequest(sides.pages, sides.reader);
 }
 
 /** What crosses; a draft has more. */
-const plain = (request: InferenceRequest & Partial<RequestTimes>) => ({
+const plain = (request: InferenceRequest & Partial<RequestOrigin>) => ({
   modelName: request.modelName,
   modelVersion: request.modelVersion,
   id: request.id,
@@ -49,6 +49,7 @@ const plain = (request: InferenceRequest & Partial<RequestTimes>) => ({
   heldBytes: request.heldBytes,
   receivedAtMs: request.receivedAtMs,
   deadlineMs: request.deadlineMs,
+  connection: request.connection,
   outputs: request.outputs,
   parameters: [...request.parameters],
   inputs: request.inputs.map(plainTensor),
@@ -79,9 +80,10 @@ const anyRequest: fc.Arbitrary<InferenceRequest> = fc.record({
   heldBytes: fc.maxSafeNat(),
 });
 
-const anyTimes: fc.Arbitrary<RequestTimes> = fc.record({
+const anyTimes: fc.Arbitrary<RequestOrigin> = fc.record({
   receivedAtMs: fc.double({ min: -1e12, max: 1e12, noNaN: true }),
   deadlineMs: fc.oneof(fc.constant(Number.POSITIVE_INFINITY), fc.double({ min: 0, max: 1e12, noNaN: true })),
+  connection: fc.nat({ max: 4095 }),
 });
 
 describe('a request that crosses threads', () => {

@@ -32,13 +32,20 @@ export class StreamedRequest implements InferenceContext, ResponseSink {
   isAnswered = false;
   following: StreamedRequest | null = null;
   readonly caller: InferenceContext['caller'];
+  readonly connection: number;
   readonly #stream: RequestStream;
 
-  constructor(stream: RequestStream, receivedAtMs: number, { deadlineMs, caller }: StreamCall, reservedBytes: number) {
+  constructor(
+    stream: RequestStream,
+    receivedAtMs: number,
+    { deadlineMs, caller, connection }: StreamCall,
+    reservedBytes: number,
+  ) {
     this.#stream = stream;
     this.receivedAtMs = receivedAtMs;
     this.deadlineMs = deadlineMs;
     this.caller = caller;
+    this.connection = connection ?? 0;
     this.reservedBytes = reservedBytes;
   }
 

@@ -83,6 +83,10 @@ export abstract class Http2Call implements CallContext, BudgetedCall, InferenceC
     return { protocol: 'grpc', address: this.stream.peerAddress };
   }
 
+  get connection(): number {
+    return this.stream.connection.account?.number ?? 0;
+  }
+
   metadataValue(key: string): string | null {
     for (const { name, value } of this.#fields) if (name === key) return value;
     return null;

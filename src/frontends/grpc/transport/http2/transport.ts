@@ -60,7 +60,7 @@ export const createHttp2Transport = ({
     const server = new Http2Server(router, dependencies.clock, limitsOf(config), {
       ended: () => placement?.ended(),
       setLowWater: setLowWater ?? null,
-      countWaiting: (bytes) => router.surroundings.pool.budget.add(bytes),
+      openAccount: () => router.surroundings.pool.budget.openConnection(),
       isMemoryShort: () => router.surroundings.pool.budget.isShort,
     });
     router.server = server;
