@@ -25,7 +25,7 @@ import { FrameTable } from './frame-table.ts';
 import { NativeSession } from './native-session.ts';
 import { addedEntries, type EngineThreads, inspectionSpec, servingSpec } from './native-session-spec.ts';
 import { OpLibraries } from './op-libraries.ts';
-import { checkUnchanged, type OpenableModel, readOpenableModel } from './openable-model.ts';
+import { checkUnchanged, type OpenableModel, readOpenableModel, withoutLargeWeights } from './openable-model.ts';
 import { RuntimeLog } from './runtime-log.ts';
 import { isBoundedWork } from './work-bound.ts';
 
@@ -114,6 +114,8 @@ class NativeEngine implements Engine {
   }
 
   /**
+   * A large model is opened without its weights first, and only if the runtime refuses that from its file.
+   *
    * ONNX Runtime refuses some half-precision graphs unless it may optimise them, and operators of a GPU's provider
    * unless the provider is available. If all attempts fail, the caller gets the error of the first, cheapest one.
    */
@@ -122,6 +124,11 @@ class NativeEngine implements Engine {
     cheap: NativeSessionSpec,
     device: Device,
   ): Promise<NativeSessionReply> {
+    const light = await withoutLargeWeights(source);
+    if (light !== null) {
+      const reply = await this.#open(light, cheap).catch(() => null);
+      if (reply !== null) return reply;
+    }
     const ways = [cheap, { ...cheap, graphOptimizationLevel: 99 }];
     if (device.kind === 'cuda') {
       ways.push({ ...cheap, graphOptimizationLevel: 99, cudaOrdinal: device.ordinal, requireDevice: true });

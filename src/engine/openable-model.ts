@@ -4,7 +4,7 @@
  */
 
 import type { BigIntStats } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { basename, dirname, relative, sep } from 'node:path';
 import { unavailable, unimplemented } from '../errors.ts';
 import type { ModelFile } from './engine.ts';
@@ -12,6 +12,7 @@ import type { DeclaredValue } from './onnx-file/declared-value.ts';
 import { checkExternalFiles, type ExternalFile } from './onnx-file/external-files.ts';
 import type { OnnxFileFacts } from './onnx-file/onnx-facts.ts';
 import { isOrtFile, readOnnxFile } from './onnx-file/read-onnx-file.ts';
+import { withoutWeights } from './onnx-file/without-weights.ts';
 import { type MovedLocations, withoutZipMap } from './onnx-file/zip-map.ts';
 
 /** The state of a file when it was checked. */
@@ -42,6 +43,26 @@ const complexTypes: ReadonlyMap<unknown, string> = new Map([
   [15, 'complex128'],
 ]);
 
+/** Files from this size on are inspected without their weights. */
+const largeFileBytes = 8 * 1024 * 1024;
+
+/** The runtime's setting for the folder of the external data of a model in memory. */
+const externalFolderKey = 'session.model_external_initializers_file_folder_path';
+
+/**
+ * The same model for the first attempt to inspect it, with its large weights left in its file; null where this would not be
+ * cheaper. If the runtime refuses it, the file itself decides. Rejects as `readOpenableModel` does.
+ */
+export async function withoutLargeWeights(source: OpenableModel): Promise<OpenableModel | null> {
+  const { facts, file } = source;
+  const isWholeFile = source.bytes === null && facts !== null && facts.externalData.length === 0;
+  if (!isWholeFile || facts.sizeBytes < largeFileBytes) return null;
+  // A model in memory has no folder, and the runtime does not follow links for it.
+  const path = await realpath(file.path);
+  const bytes = await withoutWeights(path, basename(path));
+  return bytes && { ...source, bytes, sessionEntries: [externalFolderKey, dirname(path)] };
+}
+
 /** Rejects with the fault of the file, as reported by `onnx-file`. */
 export async function readOpenableModel(file: ModelFile): Promise<OpenableModel> {
   const self = await lookAt(file.path);
@@ -56,7 +77,7 @@ export async function readOpenableModel(file: ModelFile): Promise<OpenableModel>
   const { folder, moved } = placesInMemory(file, external);
   const rewritten = facts.zipMapOutputs.length > 0 ? await withoutZipMap(file.path, moved) : null;
   if (rewritten === null) return { file, bytes: null, sessionEntries: [], facts, files, labels: noLabels };
-  const sessionEntries = ['session.model_external_initializers_file_folder_path', folder];
+  const sessionEntries = [externalFolderKey, folder];
   return { file, bytes: rewritten.bytes, sessionEntries, facts, files, labels: rewritten.labels };
 }
 

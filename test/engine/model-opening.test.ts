@@ -1,6 +1,6 @@
 /** Settings that must not decide whether a model can be opened, and files on which an open model must not depend. */
 
-import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { LogFields, Logger } from '../../src/logger.ts';
@@ -144,6 +144,49 @@ describe('external data of a model whose ZipMap is rewritten in memory', () => {
     link('escape/w.bin', '../secret.bin');
     const refusal = { code: 'invalid_argument', message: expect.stringContaining("leaves the model's folder") };
     await expect(probabilities('escape/model.onnx')).rejects.toMatchObject(refusal);
+  });
+});
+
+/** Bytes that this process has read from files and sockets. */
+const readBytes = (): number => Number(/rchar: (\d+)/.exec(readFileSync('/proc/self/io', 'utf8'))?.[1]);
+
+describe('a large model', () => {
+  const columns = 1024;
+  const sizeBytes = columns * columns * 4;
+  const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
+  const large = (weights: readonly Uint8Array[]): Uint8Array =>
+    model({
+      nodes: [
+        ...names.map((name, i) => node('MatMul', [names[i - 1] ?? 'x', `w${name}`], [name])),
+        node('Reshape', ['h', 'shape'], ['y']),
+      ],
+      inputs: [valueInfo('x', tensorType(elem.float, ['batch', columns]))],
+      outputs: [valueInfo('y', tensorType(elem.float, null))],
+      initializers: [
+        initializer('shape', elem.int64, [3], int64s([-1, 2, columns / 2])),
+        ...names.map((name, i) => initializer(`w${name}`, elem.float, [columns, columns], weights[i] as Uint8Array)),
+      ],
+    });
+  const weights = names.map(() => new Uint8Array(sizeBytes));
+
+  it.runIf(process.platform === 'linux')('is inspected without its weights being read', async () => {
+    const path = join(folder.path, 'named.onnx');
+    const file = folder.write('large.onnx', large(weights));
+    symlinkSync('large.onnx', path);
+    for (const place of [file, { path, folder: folder.path }]) {
+      const before = readBytes();
+      const { inputs, outputs } = await engine.inspect(place);
+      expect(readBytes() - before).toBeLessThan((names.length * sizeBytes) / 2);
+      expect(inputs).toMatchObject([{ name: 'x', shape: [-1, columns] }]);
+      expect(outputs).toMatchObject([{ name: 'y' }]);
+    }
+  });
+
+  it('with a tensor that is shorter than its dimensions say is refused in the same words as by serving', async () => {
+    const file = folder.write('short.onnx', large([...weights.slice(1), new Uint8Array(sizeBytes - 4)]));
+    const refusal: unknown = await engine.inspect(file).catch((error: unknown) => error);
+    expect(refusal).toMatchObject({ code: 'invalid_argument', message: expect.stringContaining('wh') });
+    await expect(engine.openSession(cpuSpec(file))).rejects.toEqual(refusal);
   });
 });
 

@@ -25,11 +25,19 @@ const keyValueRule = messageRule('StringStringEntryProto', {
   [keyValueFields.value]: text,
 });
 
-export const tensorFields = { dims: 1, elementType: 2, name: 8, externalData: 13, dataLocation: 14 } as const;
+export const tensorFields = {
+  dims: 1,
+  elementType: 2,
+  name: 8,
+  rawData: 9,
+  externalData: 13,
+  dataLocation: 14,
+} as const;
 export const tensorRule = messageRule('TensorProto', {
   [tensorFields.dims]: integer,
   [tensorFields.elementType]: integer,
   [tensorFields.name]: text,
+  [tensorFields.rawData]: { kind: 'place' },
   [tensorFields.externalData]: kept(() => keyValueRule),
   [tensorFields.dataLocation]: integer,
 });

@@ -1,7 +1,16 @@
 /** Replaces nested messages of a scanned protobuf message; the lengths of all that enclose them follow. */
 
 import type { WireMessage } from './wire-message.ts';
-import { fieldHead, lengthOf } from './wire-writer.ts';
+import { fieldHead } from './wire-writer.ts';
+
+/** Bytes of the source, from one offset to the one after the last. */
+export interface SourceRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** A part of an edited message: new bytes, or bytes of the source. */
+type EditedPart = Uint8Array | SourceRange;
 
 /** Replaces one message, tag included, by complete fields. */
 export interface Edit {
@@ -14,7 +23,11 @@ export interface Edit {
  *
  * @param edits of messages below `root`; none is inside another, and none is given twice
  */
-export function edited(bytes: Uint8Array, root: WireMessage, edits: readonly Edit[]): readonly Uint8Array[] {
+export const edited = (bytes: Uint8Array, root: WireMessage, edits: readonly Edit[]): readonly Uint8Array[] =>
+  editedParts(root, edits).map((part) => (part instanceof Uint8Array ? part : bytes.subarray(part.from, part.to)));
+
+/** The same without the bytes of the source: their places in it. */
+export function editedParts(root: WireMessage, edits: readonly Edit[]): readonly EditedPart[] {
   const changes = new Map<WireMessage, Uint8Array>();
   const changedIn = new Map<WireMessage, WireMessage[]>();
   for (const { of, bytes: replacement } of edits) {
@@ -26,17 +39,17 @@ export function edited(bytes: Uint8Array, root: WireMessage, edits: readonly Edi
       changedIn.set(child.parent, [child]);
     }
   }
-  const contentOf = (message: WireMessage): Uint8Array[] => {
-    const parts: Uint8Array[] = [];
+  const contentOf = (message: WireMessage): EditedPart[] => {
+    const parts: EditedPart[] = [];
     let at = message.contentStart;
     for (const child of (changedIn.get(message) ?? []).toSorted((one, other) => one.start - other.start)) {
-      parts.push(bytes.subarray(at, child.start), ...changed(child));
+      parts.push({ from: at, to: child.start }, ...changed(child));
       at = child.end;
     }
-    parts.push(bytes.subarray(at, message.end));
+    parts.push({ from: at, to: message.end });
     return parts;
   };
-  const changed = (message: WireMessage): Uint8Array[] => {
+  const changed = (message: WireMessage): EditedPart[] => {
     const replacement = changes.get(message);
     if (replacement !== undefined) return [replacement];
     const content = contentOf(message);
@@ -44,3 +57,6 @@ export function edited(bytes: Uint8Array, root: WireMessage, edits: readonly Edi
   };
   return contentOf(root);
 }
+
+const lengthOf = (parts: readonly EditedPart[]): number =>
+  parts.reduce((sum, part) => sum + (part instanceof Uint8Array ? part.length : part.to - part.from), 0);

@@ -10,6 +10,8 @@ export type FieldRule =
   | { readonly kind: 'integer' }
   /** The same as decimal text, exact. */
   | { readonly kind: 'decimal' }
+  /** Bytes of any length, of which only the place is kept, as a message without fields. */
+  | { readonly kind: 'place' }
   /**
    * A nested message. `kept` messages stay with their parent, the others are dropped once visited. A message field that
    * is `single` may appear once only: protobuf would merge two, and no exporter writes that.

@@ -14,6 +14,8 @@ const maxDepth = 100;
 const maxTextBytes = 192 * 1024;
 /** Most values kept of one message. */
 const maxKeptValues = 1_000_000;
+/** Bytes whose content is not read. */
+const placeRule: MessageRule = { name: 'bytes', fields: new Map() };
 /** A tag and a length, both varints. */
 const maxHeaderBytes = 20;
 
@@ -44,7 +46,10 @@ export async function scanMessage(
     else {
       const end = cursor.contentEnd(message);
       if (rule === undefined) cursor.position = end;
-      else if (rule.kind === 'message') message = enter(cursor, message, field, rule, start, end);
+      else if (rule.kind === 'place') {
+        keep(cursor, message, field, new WireMessage(placeRule, message, field, start, cursor.position, end));
+        cursor.position = end;
+      } else if (rule.kind === 'message') message = enter(cursor, message, field, rule, start, end);
       else await readContent(cursor, message, field, rule, end);
     }
   }

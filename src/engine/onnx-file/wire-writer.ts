@@ -34,4 +34,4 @@ export function joined(parts: readonly Uint8Array[]): Uint8Array {
   return all;
 }
 
-export const lengthOf = (parts: readonly Uint8Array[]): number => parts.reduce((sum, part) => sum + part.length, 0);
+const lengthOf = (parts: readonly Uint8Array[]): number => parts.reduce((sum, part) => sum + part.length, 0);
