@@ -69,17 +69,22 @@ export class ProtocolClient {
   }
 
   async grpc({ rpc, messages }: GrpcCall): Promise<Outcome> {
-    const definition = services['inference.GRPCInferenceService']?.[rpc];
-    if (definition === undefined) throw new Error(`there is no rpc '${rpc}'`);
-    return definition.requestStream ? this.#stream(definition, messages) : this.#unary(definition, messages[0] ?? {});
+    const definition = definitionOf(rpc);
+    if (definition.requestStream) return this.#stream(definition, messages);
+    return this.call(rpc, messages[0] ?? {}).outcome;
   }
 
-  #unary({ path, responseDeserialize, ...rest }: RpcDefinition, message: object | Buffer): Promise<Outcome> {
-    return new Promise((resolve) => {
+  /** A unary call that can be cancelled. */
+  call(rpc: string, message: object | Buffer): { readonly outcome: Promise<Outcome>; readonly cancel: () => void } {
+    const { path, responseDeserialize, ...rest } = definitionOf(rpc);
+    let cancel = (): void => undefined;
+    const outcome = new Promise<Outcome>((resolve) => {
       const done = (error: ServiceError | null, answer?: object): void =>
         resolve({ status: error?.code ?? 0, error: error?.details ?? '', answer: answer ?? null });
-      this.#grpc.makeUnaryRequest(path, serializer(rest), responseDeserialize, message, deadline(), done);
+      const call = this.#grpc.makeUnaryRequest(path, serializer(rest), responseDeserialize, message, deadline(), done);
+      cancel = () => call.cancel();
     });
+    return { outcome, cancel };
   }
 
   #stream({ path, responseDeserialize, ...rest }: RpcDefinition, messages: GrpcCall['messages']): Promise<Outcome> {
@@ -93,6 +98,12 @@ export class ProtocolClient {
       call.end();
     });
   }
+}
+
+function definitionOf(rpc: string): RpcDefinition {
+  const definition = services['inference.GRPCInferenceService']?.[rpc];
+  if (definition === undefined) throw new Error(`there is no rpc '${rpc}'`);
+  return definition;
 }
 
 const deadline = (): { deadline: number } => ({ deadline: Date.now() + 20_000 });
