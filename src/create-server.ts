@@ -6,6 +6,8 @@
 import type { Engine } from './engine/engine.ts';
 import { createNativeEngine, type NativeEngineOptions } from './engine/native-engine.ts';
 import type { Frontend } from './frontends/frontend.ts';
+import { watchEventLoop } from './event-loop/event-loop-watch.ts';
+import { TurnCounts } from './event-loop/turn-counts.ts';
 import { createGrpcFrontend } from './frontends/grpc/grpc-frontend.ts';
 import { createHttpFrontend } from './frontends/http/http-frontend.ts';
 import { MessagePool } from './frontends/message-pool.ts';
@@ -67,24 +69,28 @@ export async function createServer(config: ServerConfig, parts: ServerParts): Pr
 
   const accounts = MemoryBudget.accounts(config.frontendThreads + 1);
   const budget = new MemoryBudget(config.limits.maxInflightBytes, accounts);
-  const processReading = processProbe();
+  const turns = TurnCounts.of(config.frontendThreads + 1);
   const metrics: ServerMetrics = new ServerMetrics(config.metrics, clock, {
     host: config.metrics.cpuMetrics ? hostProbe() : null,
     gpu: null,
     pinnedMemory: null,
-    process: () => processReading.read(),
+    process: processProbe(),
+    turns,
     inflightBytes: () => budget.totalBytes,
   });
+  const loop = watchEventLoop(loadNativeThreads(), turns.row(0), 'main', clock, logger);
   const models = createControl(config, engine, metrics, clock, logger);
   // Frontend threads have a ring of their own, where callers are known.
   const ring = hasFrontendThreads(config, loadNativeThreads()) ? [] : serverRing(config.requestLog, { clock, logger });
   const server: LocalServer = new LocalServer(config, models, ring);
-  const running = new StoppableServer(config, server, models, logger, clock, () => processReading.close());
+  const running = new StoppableServer(config, server, models, logger, clock, () => loop.close());
   // The clock of the stop runs from the signal on, whatever the start is waiting for.
   const endStart = (): void => void running.stop();
   stopping?.addEventListener('abort', endStart, { once: true });
   try {
-    await running.listen(frontendsOf(config, server, metrics, budget, clock, logger));
+    await running.listen(
+      frontendsOf(config, server, metrics, { budget, turns, clock, logger, slices: new SliceQueue(clock, loop.spans) }),
+    );
     const failed = await running.unlessStopped(models.start());
     if (failed.length > 0 && config.repository.exitOnError) {
       const names = failed.map((name) => `'${name}'`).join(', ');
@@ -154,16 +160,23 @@ function createControl(
   });
 }
 
+/** The parts that the frontends of this thread share; the threads of others have their own. */
+interface FrontendTools {
+  readonly budget: MemoryBudget;
+  readonly slices: SliceQueue;
+  readonly turns: TurnCounts;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
 function frontendsOf(
   config: ServerConfig,
   server: LocalServer,
   metrics: ServerMetrics,
-  budget: MemoryBudget,
-  clock: Clock,
-  logger: Logger,
+  tools: FrontendTools,
 ): readonly Frontend[] {
-  const slices = new SliceQueue(clock);
-  const frontends = [...protocolFrontends(config, server, budget, slices, clock, logger)];
+  const { slices, logger } = tools;
+  const frontends = [...protocolFrontends(config, server, tools)];
   if (config.metrics.listen) {
     frontends.push(new MetricsFrontend(config.metrics.listen, () => metrics.pieces(), slices, logger));
   }
@@ -178,16 +191,13 @@ const hasFrontendThreads = ({ frontendThreads, http, grpc }: ServerConfig, { sha
 function protocolFrontends(
   config: ServerConfig,
   server: LocalServer,
-  budget: MemoryBudget,
-  slices: SliceQueue,
-  clock: Clock,
-  logger: Logger,
+  { budget, slices, turns, clock, logger }: FrontendTools,
 ): readonly Frontend[] {
   const { http, grpc, requestLog, frontendThreads } = config;
   const native = loadNativeThreads();
   if (hasFrontendThreads(config, native)) {
     logger.info({ frontendThreads }, 'the frontends have threads of their own');
-    const shared = { server, native, budget, clock, logger, requestLog };
+    const shared = { server, native, budget, turns, clock, logger, requestLog };
     return threadedFrontends({ ...shared, threadCount: frontendThreads, http, grpc });
   }
   if (frontendThreads > 1 && !native.sharesPorts) {

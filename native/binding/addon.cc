@@ -5,6 +5,7 @@
 #include "binding/engine_binding.h"
 #include "binding/listener.h"
 #include "binding/plain_view.h"
+#include "binding/turn_watch.h"
 #include "napi.h"
 
 namespace {
@@ -16,6 +17,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   nereid::DefineListeners(env, exports);
   nereid::DefineDoorbells(env, exports);
   nereid::DefinePlainViews(env, exports);
+  nereid::DefineTurnWatches(env, exports);
   return exports;
 }
 

@@ -3,27 +3,45 @@
  * never waits for more than one slice. Requests take turns. Each thread has one queue for all of its frontends.
  */
 
+import { WorkSpans } from '../event-loop/work-spans.ts';
 import type { Clock } from '../time.ts';
+
+interface Slice {
+  readonly work: string;
+  readonly run: () => void;
+}
 
 export class SliceQueue {
   readonly #clock: Clock;
-  #waiting: (() => void)[] = [];
+  readonly #spans: WorkSpans;
+  #waiting: Slice[] = [];
   #next = 0;
   #isArmed = false;
 
-  constructor(clock: Clock) {
+  /** @param spans of the thread, which are told how long slices take; absent means that nobody asks. */
+  constructor(clock: Clock, spans: WorkSpans = new WorkSpans(clock)) {
     this.#clock = clock;
+    this.#spans = spans;
   }
 
-  /** Calls `slice` once, in a later turn. It takes a few milliseconds at most, and does not throw. */
-  add(slice: () => void): void {
-    this.#waiting.push(slice);
+  /**
+   * Calls `run` once, in a later turn. It takes a few milliseconds at most, and does not throw.
+   *
+   * @param work as of `WorkSpans.timed`.
+   */
+  add(work: string, run: () => void): void {
+    this.#waiting.push({ work, run });
     this.#arm();
   }
 
-  /** Resolves in a later turn, for work that is written as an async function. */
+  /** Resolves in a later turn, for work that is written as an async function; long parts of it are `timed`. */
   turn(): Promise<void> {
-    return new Promise((resolve) => this.add(resolve));
+    return new Promise((resolve) => this.add('a turn', resolve));
+  }
+
+  /** Runs a part of such work now. @param work as of `WorkSpans.timed`. */
+  timed<Result>(work: string, run: () => Result): Result {
+    return this.#spans.timed(work, run);
   }
 
   #arm(): void {
@@ -34,12 +52,12 @@ export class SliceQueue {
 
   readonly #turn = (): void => {
     this.#isArmed = false;
-    const slice = this.#waiting[this.#next++] as () => void;
+    const { work, run } = this.#waiting[this.#next++] as Slice;
     if (this.#next === this.#waiting.length || this.#next > 1024) {
       this.#waiting = this.#waiting.slice(this.#next);
       this.#next = 0;
     }
     if (this.#waiting.length > this.#next) this.#arm();
-    slice();
+    this.#spans.timed(work, run);
   };
 }

@@ -28,6 +28,24 @@ export interface FamilyHead {
 /** One sample without a label of its own. */
 export const single = (value: number): readonly Sample[] => [{ suffix: '', label: null, value }];
 
+/**
+ * The samples of one series of a histogram.
+ *
+ * @param counts for each bound, not cumulated, and one more for values above every bound.
+ */
+export function bucketSamples(bounds: ArrayLike<number>, counts: Float64Array, sum: number): readonly Sample[] {
+  const samples: Sample[] = [];
+  let cumulated = 0;
+  for (const [index, count] of counts.entries()) {
+    cumulated += count;
+    const bound = bounds[index];
+    samples.push({ suffix: '_bucket', label: ['le', bound === undefined ? '+Inf' : String(bound)], value: cumulated });
+  }
+  samples.push({ suffix: '_sum', label: null, value: sum });
+  samples.push({ suffix: '_count', label: null, value: cumulated });
+  return samples;
+}
+
 /** Labels that number the samples of a histogram or summary; they are written last. */
 const isNumbering = (name: string): boolean => name === 'le' || name === 'quantile';
 

@@ -3,7 +3,7 @@
  */
 
 import { readFileSync } from 'node:fs';
-import { type IntervalHistogram, monitorEventLoopDelay, performance } from 'node:perf_hooks';
+import { performance } from 'node:perf_hooks';
 import type { HostReading, ProcessReading } from './machine-metrics.ts';
 
 interface CpuTimes {
@@ -64,36 +64,19 @@ export function hostProbe(read: ReadText = readText): () => HostReading | null {
     });
 }
 
-const resolutionMs = 20;
-
-/** How late a sampling timer was, in seconds: the histogram also counts the resolution itself, which is no delay. */
-const delaySeconds = (ns: number): number => (Number.isFinite(ns) ? Math.max(0, ns / 1e9 - resolutionMs / 1e3) : 0);
-
-/** This process. `close` ends the sampling of the event loop, which never keeps the process alive. */
-export function processProbe(): { read(): ProcessReading; close(): void } {
-  const delay: IntervalHistogram = monitorEventLoopDelay({ resolution: resolutionMs });
-  delay.enable();
+/** This process. Utilization is measured from one call to the next. */
+export function processProbe(): () => ProcessReading {
   let busyBefore = performance.eventLoopUtilization();
-  return {
-    read: () => {
-      const usage = process.resourceUsage();
-      const busyNow = performance.eventLoopUtilization();
-      const { utilization } = performance.eventLoopUtilization(busyNow, busyBefore);
-      busyBefore = busyNow;
-      const reading: ProcessReading = {
-        cpuSeconds: (usage.userCPUTime + usage.systemCPUTime) / 1e6,
-        residentBytes: process.memoryUsage.rss(),
-        startTimeSeconds: performance.timeOrigin / 1e3,
-        eventLoopUtilization: utilization,
-        eventLoopDelay: {
-          p50: delaySeconds(delay.percentile(50)),
-          p99: delaySeconds(delay.percentile(99)),
-          max: delaySeconds(delay.max),
-        },
-      };
-      delay.reset();
-      return reading;
-    },
-    close: () => delay.disable(),
+  return () => {
+    const usage = process.resourceUsage();
+    const busyNow = performance.eventLoopUtilization();
+    const { utilization } = performance.eventLoopUtilization(busyNow, busyBefore);
+    busyBefore = busyNow;
+    return {
+      cpuSeconds: (usage.userCPUTime + usage.systemCPUTime) / 1e6,
+      residentBytes: process.memoryUsage.rss(),
+      startTimeSeconds: performance.timeOrigin / 1e3,
+      eventLoopUtilization: utilization,
+    };
   };
 }

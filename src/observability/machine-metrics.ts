@@ -3,7 +3,8 @@
  * injected. Readings are taken during a scrape, at most once per interval, so that nothing runs between scrapes.
  */
 
-import { type FamilyHead, type Sample, single } from './exposition.ts';
+import { turnBoundsMs, type TurnCounts, type TurnRow } from '../event-loop/turn-counts.ts';
+import { bucketSamples, type FamilyHead, type Sample, SeriesLabels, single } from './exposition.ts';
 
 /** State of one accelerator; a field without a reading is null and has no series. */
 interface GpuReading {
@@ -42,8 +43,6 @@ export interface ProcessReading {
   readonly startTimeSeconds: number;
   /** Share of the time in which the event loop was busy, 0 to 1, since the reading before. */
   readonly eventLoopUtilization: number;
-  /** How late the event loop was, in seconds, since the reading before. */
-  readonly eventLoopDelay: { readonly p50: number; readonly p99: number; readonly max: number };
 }
 
 /** The probes of a scrape; null for those that this machine or this build does not have. */
@@ -54,10 +53,17 @@ export interface MachineProbes {
   readonly process: (() => ProcessReading) | null;
   /** Memory of requests and answers, from the first byte received to the last one sent. */
   readonly inflightBytes: (() => number) | null;
+  /** How long turns of the event loops took, the main thread's first. */
+  readonly turns: TurnCounts | null;
+}
+
+interface MachineSample extends Sample {
+  /** Absent for a series without labels. */
+  readonly labels?: SeriesLabels;
 }
 
 interface MachineFamily extends FamilyHead {
-  samples(): readonly Sample[];
+  samples(): readonly MachineSample[];
 }
 
 /** Caches a reading for `intervalMs`. */
@@ -136,17 +142,27 @@ function processFamilies(read: () => ProcessReading): readonly MachineFamily[] {
       'Share of time in which the event loop was busy [0.0 - 1.0]',
       (reading) => single(reading.eventLoopUtilization),
     ),
-    family(
-      'nereid_event_loop_delay_seconds',
-      'gauge',
-      'How late the event loop ran since the reading before, in seconds; quantile 1 is the maximum',
-      ({ eventLoopDelay: delay }) => [
-        { suffix: '', label: ['quantile', '0.5'], value: delay.p50 },
-        { suffix: '', label: ['quantile', '0.99'], value: delay.p99 },
-        { suffix: '', label: ['quantile', '1'], value: delay.max },
-      ],
-    ),
   ];
+}
+
+const turnBoundsSeconds: readonly number[] = [...turnBoundsMs].map((ms) => ms / 1e3);
+
+function turnFamily(turns: TurnCounts): MachineFamily {
+  const rows = turns.rows().map((row, thread) => ({
+    row,
+    labels: new SeriesLabels([['thread', thread === 0 ? 'main' : `frontend-${thread - 1}`]]),
+  }));
+  const samplesOf = (row: TurnRow): readonly Sample[] => bucketSamples(turnBoundsSeconds, row.counts, row.sumSeconds);
+  return {
+    name: 'nereid_event_loop_stall_seconds',
+    type: 'histogram',
+    help: 'Time for which one turn of a thread’s event loop held it, in seconds: what arrived meanwhile had to wait',
+    // Without frontend threads there is nothing in their rows.
+    samples: () =>
+      rows.flatMap(({ row, labels }) =>
+        row.sumSeconds === 0 ? [] : samplesOf(row).map((sample) => ({ ...sample, labels })),
+      ),
+  };
 }
 
 /** The families that these probes can fill. Readings are cached for half of `intervalMs`, as Triton refreshes them. */
@@ -156,7 +172,7 @@ export function machineFamilies(
   nowMs: () => number,
 ): readonly MachineFamily[] {
   const keptHalf = <T>(read: () => T): (() => T) => kept(read, intervalMs / 2, nowMs);
-  const { host, gpu, pinnedMemory, process, inflightBytes } = probes;
+  const { host, gpu, pinnedMemory, process, inflightBytes, turns } = probes;
   const families: MachineFamily[] = [];
   if (inflightBytes !== null) {
     families.push({
@@ -169,6 +185,7 @@ export function machineFamilies(
   if (host !== null) families.push(...hostFamilies(keptHalf(host)));
   if (gpu !== null) families.push(...gpuFamilies(keptHalf(() => gpu.read())));
   if (process !== null) families.push(...processFamilies(keptHalf(process)));
+  if (turns !== null) families.push(turnFamily(turns));
   if (pinnedMemory !== null) {
     const gaugeOf = (name: string, help: string, value: (reading: PinnedMemoryReading) => number): MachineFamily => ({
       name,

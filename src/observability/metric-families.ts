@@ -6,7 +6,7 @@
 
 import { type HistogramFamily, histogramFamilyNames as names } from '../model-config/rules/metric-families.ts';
 import { type CloseReason, closeReasons, failureReasons } from '../scheduling/scheduler.ts';
-import { type FamilyHead, type Sample, single } from './exposition.ts';
+import { bucketSamples, type FamilyHead, type Sample, single } from './exposition.ts';
 import type { Histogram } from './histogram.ts';
 import type { Histograms, Windows } from './latency-distributions.ts';
 import type { LatencyWindow } from './latency-window.ts';
@@ -128,16 +128,7 @@ export const durationFamilies: readonly VersionFamily[] = [
 
 function histogramSamples(histogram: Histogram | null): readonly Sample[] {
   if (histogram === null) return [];
-  const samples: Sample[] = [];
-  let cumulated = 0;
-  for (const [index, count] of histogram.counts.entries()) {
-    cumulated += count;
-    const bound = histogram.bounds[index];
-    samples.push({ suffix: '_bucket', label: ['le', bound === undefined ? '+Inf' : String(bound)], value: cumulated });
-  }
-  samples.push({ suffix: '_sum', label: null, value: histogram.sum / histogram.unitsPerStep });
-  samples.push({ suffix: '_count', label: null, value: cumulated });
-  return samples;
+  return bucketSamples(histogram.bounds, histogram.counts, histogram.sum / histogram.unitsPerStep);
 }
 
 const distribution = (key: keyof Histograms, name: HistogramFamily, help: string): VersionFamily => ({

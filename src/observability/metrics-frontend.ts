@@ -68,7 +68,7 @@ function taken(output: PageOutput): Promise<void> {
 export async function writePage(pieces: Iterator<string>, output: PageOutput, slices: SliceQueue): Promise<void> {
   // A scraper may have left before its first piece: nothing is made for it, and no `drain` would ever come.
   while (!output.destroyed) {
-    const piece = pieces.next();
+    const piece = slices.timed('the page of metrics', () => pieces.next());
     if (piece.done) return;
     if (!output.write(piece.value)) await taken(output);
     await slices.turn();

@@ -82,7 +82,7 @@ export class ServerMetrics {
     for (const family of this.#machineFamilies) {
       let head = headText(family);
       for (const sample of family.samples()) {
-        text += head + sampleText(family.name, noLabels, sample);
+        text += head + sampleText(family.name, sample.labels ?? noLabels, sample);
         head = '';
       }
     }

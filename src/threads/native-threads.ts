@@ -5,6 +5,7 @@
  */
 
 import { loadNative } from '../engine/load-native.ts';
+import type { NativeTurns } from '../event-loop/native-turns.ts';
 
 /**
  * `alone`: only this socket has the port. `first`: bound as if alone, so it fails with `EADDRINUSE` if there is any
@@ -28,7 +29,7 @@ interface NativeListenerReply {
   readonly port: number;
 }
 
-export interface NativeThreads {
+export interface NativeThreads extends NativeTurns {
   /** Whether the system spreads connections over sockets that share a port: Linux only. */
   readonly sharesPorts: boolean;
   /**

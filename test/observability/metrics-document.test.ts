@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { TurnCounts } from '../../src/event-loop/turn-counts.ts';
 import { type MachineProbes, machineFamilies } from '../../src/observability/machine-metrics.ts';
 import {
   countFamilies,
@@ -20,9 +21,9 @@ const everyProbe: MachineProbes = {
     residentBytes: 0,
     startTimeSeconds: 0,
     eventLoopUtilization: 0,
-    eventLoopDelay: { p50: 0, p99: 0, max: 0 },
   }),
   inflightBytes: () => 0,
+  turns: TurnCounts.of(1),
 };
 
 describe('docs/metrics.md', () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { turnBoundsMs, TurnCounts } from '../../src/event-loop/turn-counts.ts';
 import type { VersionIdentity } from '../../src/lifecycle/version-statistics.ts';
 import type { MachineProbes } from '../../src/observability/machine-metrics.ts';
 import { pieceCharacters, ServerMetrics } from '../../src/observability/metrics.ts';
@@ -7,7 +8,14 @@ import type { MetricsConfig } from '../../src/server/server-config.ts';
 import { readExposition } from './exposition.ts';
 import { settableClock } from './settable-clock.ts';
 
-const noProbes: MachineProbes = { host: null, gpu: null, pinnedMemory: null, process: null, inflightBytes: null };
+const noProbes: MachineProbes = {
+  host: null,
+  gpu: null,
+  pinnedMemory: null,
+  process: null,
+  inflightBytes: null,
+  turns: null,
+};
 
 const settings: MetricsConfig = {
   listen: null,
@@ -344,13 +352,33 @@ describe('the metrics of the machine', () => {
         residentBytes: 2,
         startTimeSeconds: 3,
         eventLoopUtilization: 0.25,
-        eventLoopDelay: { p50: 0.001, p99: 0.01, max: 0.1 },
       }),
     };
     const { samples } = await scrape(metricsWith({}, probes));
     expect(samples.get('nereid_inflight_bytes{}')).toBe(77);
     expect(samples.get('nv_pinned_memory_pool_used_bytes{}')).toBe(3);
-    expect(samples.get('nereid_event_loop_delay_seconds{quantile="0.99"}')).toBe(0.01);
+    expect(samples.get('nereid_event_loop_utilization{}')).toBe(0.25);
     expect(samples.get('process_resident_memory_bytes{}')).toBe(2);
+  });
+
+  it('show the turns of each thread’s event loop, once it has had any', async () => {
+    const turns = TurnCounts.of(3);
+    const sumCell = turnBoundsMs.length + 1;
+    for (const [thread, ms] of [
+      [0, 4],
+      [2, 2_000],
+    ]) {
+      const { cells } = turns.row(thread);
+      cells[turnBoundsMs.filter((bound) => bound < ms).length] = 1;
+      cells[sumCell] = ms * 1e6;
+    }
+    const { samples } = await scrape(metricsWith({}, { ...noProbes, turns }));
+    const name = 'nereid_event_loop_stall_seconds';
+    expect(samples.get(`${name}_bucket{le="0.0025",thread="main"}`)).toBe(0);
+    expect(samples.get(`${name}_bucket{le="0.005",thread="main"}`)).toBe(1);
+    expect(samples.get(`${name}_sum{thread="main"}`)).toBe(0.004);
+    expect(samples.get(`${name}_bucket{le="1",thread="frontend-1"}`)).toBe(0);
+    expect(samples.get(`${name}_bucket{le="+Inf",thread="frontend-1"}`)).toBe(1);
+    expect(samples.has(`${name}_count{thread="frontend-0"}`)).toBe(false);
   });
 });

@@ -4,6 +4,7 @@
  */
 
 import { Worker } from 'node:worker_threads';
+import type { TurnCounts } from '../../event-loop/turn-counts.ts';
 import type { MemoryBudget } from '../../inference/memory-budget.ts';
 import type { Logger } from '../../logger.ts';
 import type { InferenceServer } from '../../server/inference-server.ts';
@@ -26,6 +27,8 @@ export interface FrontendPoolOptions {
   readonly native: NativeThreads;
   /** Has an account for this thread and one for each thread of the pool. */
   readonly budget: MemoryBudget;
+  /** Has a row for this thread and one for each thread of the pool. */
+  readonly turns: TurnCounts;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Null for a frontend that is off. */
@@ -202,7 +205,7 @@ export class FrontendPool {
     link: FrontendThreadSettings['link'],
     doorbell: number,
   ): FrontendThreadSettings {
-    const { http, grpc, requestLog, budget } = this.#options;
+    const { http, grpc, requestLog, budget, turns } = this.#options;
     return {
       index,
       connections: { http: this.#connections.http.memory, grpc: this.#connections.grpc.memory },
@@ -214,6 +217,7 @@ export class FrontendPool {
       doorbell,
       clockOriginMs: clockOriginMs(),
       budget: { shared: budget.shared, limitBytes: budget.limitBytes },
+      turns: turns.shared,
       exiting: this.#exiting,
     };
   }

@@ -8,6 +8,8 @@ import { internal } from '../../errors.ts';
 import type { Frontend, Listening, ListeningSocket } from '../../frontends/frontend.ts';
 import { createGrpcFrontend } from '../../frontends/grpc/grpc-frontend.ts';
 import { createHttpFrontend } from '../../frontends/http/http-frontend.ts';
+import { watchEventLoop } from '../../event-loop/event-loop-watch.ts';
+import { TurnCounts } from '../../event-loop/turn-counts.ts';
 import { SliceQueue } from '../../frontends/slice-queue.ts';
 import { MemoryBudget } from '../../inference/memory-budget.ts';
 import { serverRing } from '../../interceptors/server-ring.ts';
@@ -32,7 +34,9 @@ async function run(port: MessagePort, settings: FrontendThreadSettings): Promise
   const server = new LinkServer(settings.link, native, { clock, logger, budget, interceptors });
   server.connect(settings.doorbell);
   const memory = new SharedMessageMemory(server.arena, budget, clock);
-  const slices = new SliceQueue(clock);
+  const turns = new TurnCounts(settings.turns).row(settings.index + 1);
+  const { spans } = watchEventLoop(native, turns, `frontend-${settings.index}`, clock, logger);
+  const slices = new SliceQueue(clock, spans);
   const shared = { server, clock, logger, isExiting, slices, memory, setLowWater: native.setReceiveLowWater };
   const { http, grpc, httpFd, grpcFd } = settings;
   // Until then the pool closes the socket if this thread is lost.

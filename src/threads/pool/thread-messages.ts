@@ -24,6 +24,8 @@ export interface FrontendThreadSettings {
   readonly clockOriginMs: number;
   /** The accounts of all threads, for `MemoryBudget`, and their limit. This thread has the account `index + 1`. */
   readonly budget: { readonly shared: SharedArrayBuffer; readonly limitBytes: number };
+  /** The turns of all threads, for `TurnCounts`. This thread has the row `index + 1`. */
+  readonly turns: SharedArrayBuffer;
   /** One number that becomes 1 when the process has decided to end. */
   readonly exiting: SharedArrayBuffer;
 }

@@ -11,6 +11,7 @@ import type { Logger } from '../../../src/logger.ts';
 import { loadNativeThreads } from '../../../src/threads/native-threads.ts';
 import { threadedFrontends } from '../../../src/threads/pool/threaded-frontends.ts';
 import { systemClock } from '../../../src/time.ts';
+import { TurnCounts } from '../../../src/event-loop/turn-counts.ts';
 import { FakeInferenceServer } from '../../fakes/fake-inference-server.ts';
 import { type Answer, sendOnce } from '../../fakes/http-client.ts';
 
@@ -110,6 +111,7 @@ export class Stage {
       server: this.server,
       native,
       budget: new MemoryBudget(2 ** 30, MemoryBudget.accounts(threadCount + 1)),
+      turns: TurnCounts.of(threadCount + 1),
       clock: systemClock,
       logger,
       http: {

@@ -46,13 +46,17 @@ export const inferMethod = (dependencies: InferDependencies): UnaryMethod => {
           infer(request, call);
         } else {
           const decoding = new InferDecoding(message, headers, (bytes, all) => call.reserve(bytes, all));
-          server.findModel(costly.name, costly.version).then(() => decode(decoding, call), failing(call));
+          server.findModel(costly.name, costly.version).then(() => readLater(decoding, call), failing(call));
         }
       } catch (error) {
         call.fail(error);
       }
     },
   };
+
+  function readLater(decoding: InferDecoding, call: UnaryCall): void {
+    slices.add('the reading of a gRPC message', () => decode(decoding, call));
+  }
 
   /** Reads a large request in slices, so that other requests are served in between. */
   function decode(decoding: InferDecoding, call: UnaryCall): void {
@@ -63,7 +67,7 @@ export const inferMethod = (dependencies: InferDependencies): UnaryMethod => {
     }
     try {
       const request = decoding.turn();
-      if (request === null) slices.add(() => decode(decoding, call));
+      if (request === null) readLater(decoding, call);
       else infer(request, call);
     } catch (error) {
       call.fail(error);

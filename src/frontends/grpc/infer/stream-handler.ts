@@ -90,7 +90,8 @@ class InferStream implements MessageReceiver, RequestStream {
     if (this.#isEnded) return;
     try {
       const request = decoding.turn();
-      if (request === null) this.#dependencies.slices.add(() => this.#decode(streamed, decoding));
+      if (request === null)
+        this.#dependencies.slices.add('the reading of a gRPC message', () => this.#decode(streamed, decoding));
       else this.#infer(streamed, request);
     } catch (error) {
       this.fail(streamed, error, decoding.message);

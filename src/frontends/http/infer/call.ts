@@ -121,7 +121,7 @@ export class InferCall implements WholeBodyReceiver, ResponseSink, AnsweredCall 
       } else {
         // A request for an unknown model is refused before the work of decoding.
         const decoding = new InferDecoding(body, jsonBytes, this.#target, forward);
-        this.#findModel().then(() => this.#decode(decoding, body), this.refuse);
+        this.#findModel().then(() => this.#readLater(decoding, body), this.refuse);
       }
     } catch (error) {
       // An unknown model takes precedence over a fault of the request.
@@ -132,6 +132,10 @@ export class InferCall implements WholeBodyReceiver, ResponseSink, AnsweredCall 
   #findModel(): Promise<void> {
     const { modelName, modelVersion } = this.#target;
     return this.context.server.findModel(modelName, modelVersion);
+  }
+
+  #readLater(decoding: InferDecoding, body: Buffer): void {
+    this.context.slices.add('the reading of a JSON request', () => this.#decode(decoding, body));
   }
 
   /** Reads a large request in several turns of the event loop. */
@@ -147,7 +151,7 @@ export class InferCall implements WholeBodyReceiver, ResponseSink, AnsweredCall 
         return;
       }
       this.#reserveDecoded(decoding.heldBytes);
-      this.context.slices.add(() => this.#decode(decoding, body));
+      this.#readLater(decoding, body);
     } catch (error) {
       this.refuse(error);
     }

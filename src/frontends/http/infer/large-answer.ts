@@ -26,6 +26,8 @@ export interface AnsweredCall {
   readonly refuse: (error: unknown) => void;
 }
 
+const slicedWork = 'the writing of a JSON answer';
+
 /** The coding that the client prefers for its answer. */
 export const answerCoding = ({ request }: Exchange): ContentCoding =>
   responseCoding(request.head.header('accept-encoding'));
@@ -67,7 +69,7 @@ export class LargeAnswer {
 
   /** Gives the answer in later turns. */
   begin(): void {
-    this.#call.context.slices.add(this.#slice);
+    this.#call.context.slices.add(slicedWork, this.#slice);
   }
 
   readonly #slice = (): void => {
@@ -79,7 +81,7 @@ export class LargeAnswer {
     try {
       const coding = answerCoding(exchange);
       if (this.#pieces.length === 0 && this.#answer.isStreamable && coding === 'identity') this.#sendAsMade();
-      else if (this.#hasNextPiece()) context.slices.add(this.#slice);
+      else if (this.#hasNextPiece()) context.slices.add(slicedWork, this.#slice);
       else if (coding === 'identity') this.#sendWhole();
       else answerCompressed(this.#call, this.#answer, this.#pieces, coding);
     } catch (error) {

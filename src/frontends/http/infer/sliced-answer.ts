@@ -44,7 +44,7 @@ export class SlicedAnswer implements AnswerSource {
   #wait(): void {
     if (this.#isWaiting) return;
     this.#isWaiting = true;
-    this.#slices.add(() => {
+    this.#slices.add('the writing of a JSON answer', () => {
       this.#isWaiting = false;
       this.#isSlice = true;
       this.#continue();
