@@ -184,14 +184,16 @@ export class Http2Connection implements FrameReceiver, SocketUser {
       return;
     }
     stream.receivedBytes += end - start;
+    stream.frameRestBytes -= end - start;
     receiver.onData(bytes, start, end);
   }
 
   onDataFrameEnd(): void {
     const stream = this.#dataStream;
     this.#dataStream = null;
-    if (stream === null || stream.isClosed || !this.#isDataEnd) return;
-    stream.remoteEnded();
+    if (stream === null) return;
+    stream.frameRestBytes = 0;
+    if (this.#isDataEnd && !stream.isClosed) stream.remoteEnded();
   }
 
   /** The stream that takes a DATA frame, or null when its content is to be dropped. */
@@ -212,6 +214,7 @@ export class Http2Connection implements FrameReceiver, SocketUser {
       stream.fail(errorCode.flowControlError);
       return null;
     }
+    stream.frameRestBytes = length;
     return stream;
   }
 

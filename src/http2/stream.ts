@@ -84,6 +84,8 @@ export class Http2Stream {
   /** `content-length`, or -1. */
   announcedBytes = -1;
   receivedBytes = 0;
+  /** Bytes of the current DATA frame that have not arrived; the receive window counts them already. */
+  frameRestBytes = 0;
   #held: HeldBody[] | null = null;
   #heldTrailers: readonly HeaderField[] | null = null;
   /** The held body ends the answer. */
@@ -189,12 +191,12 @@ export class Http2Stream {
     this.connection.intake.credit(bytes);
   }
 
-  /** Opens the stream's window for so many bytes at once. */
+  /** Lets the peer send so many bytes at once, besides those that the receiver has been given. */
   grant(bytes: number): void {
-    if (this.receiveWindow < bytes && !this.isRemoteEnded && !this.isClosed) {
-      this.connection.writer.windowUpdate(this.id, bytes - this.receiveWindow);
-      this.receiveWindow = bytes;
-    }
+    const missing = bytes - this.receiveWindow - this.frameRestBytes;
+    if (missing <= 0 || this.isRemoteEnded || this.isClosed) return;
+    this.connection.writer.windowUpdate(this.id, missing);
+    this.receiveWindow += missing;
   }
 
   /** Opens the window again to its full size, less the held bytes; only when that is worth a frame. */

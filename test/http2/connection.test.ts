@@ -404,6 +404,21 @@ describe('windows that we announce', () => {
     expect(scene.hears()).toEqual([]);
   });
 
+  it('of a stream open once for a message, however its frames are cut', () => {
+    const scene = new Scene({ limits: { ...small, streamWindowBytes: 70_000 } });
+    const { stream } = scene.ask(1);
+    const frames = Buffer.concat(Array.from({ length: 20 }, (_, i) => data(1, bytes(16_384), i === 19 ? end : 0)));
+    let missing = 20 * 16_384;
+    for (let at = 0; at < frames.length; at += 20_000) {
+      const before = stream.receivedBytes;
+      scene.say(frames.subarray(at, at + 20_000));
+      missing -= stream.receivedBytes - before;
+      if (missing > 0) stream.grant(missing);
+    }
+    expect(stream.receivedBytes).toBe(20 * 16_384);
+    expect(scene.hears().filter((each) => each.startsWith('windowUpdate 1'))).toEqual(['windowUpdate 1 257680']);
+  });
+
   it('reopen completely after content that is dropped', () => {
     const scene = new Scene({ limits: small });
     const { stream } = scene.ask(1);
