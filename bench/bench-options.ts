@@ -53,9 +53,14 @@ const countList = (name: string, text: string): number[] => {
   throw new Error(`--${name}: expected numbers like 1,2,4, got '${text}'`);
 };
 
+interface Usual {
+  readonly rounds: string;
+  readonly seconds: string;
+}
+
 /** Rounds and seconds of one measurement; benches with many measurements have less time for each. */
-const usual = { rounds: '5', seconds: '2' };
-const usualOf: Readonly<Record<string, typeof usual>> = {
+const usual: Usual = { rounds: '5', seconds: '2' };
+const usualOf: Readonly<Record<string, Usual>> = {
   gpu: { rounds: '1', seconds: '1' },
   reload: { rounds: '1', seconds: '3' },
   regression: { rounds: '3', seconds: '1' },
@@ -64,6 +69,16 @@ const usualOf: Readonly<Record<string, typeof usual>> = {
   growth: { rounds: '3', seconds: '1' },
   states: { rounds: '5', seconds: '4' },
 };
+
+/** What a flag is when it is not given, for the usage: "5 unless given (gpu, reload: 1; growth: 3)". */
+export function usualText(flag: keyof Usual): string {
+  const namesOf = new Map<string, string[]>();
+  for (const [name, { [flag]: value }] of Object.entries(usualOf)) {
+    if (value !== usual[flag]) namesOf.set(value, [...(namesOf.get(value) ?? []), name]);
+  }
+  const others = [...namesOf].map(([value, names]) => `${names.join(', ')}: ${value}`);
+  return `${usual[flag]} unless given (${others.join('; ')})`;
+}
 
 const generatorName = (text: string): GeneratorName => {
   const known = generatorNames.find((name) => name === text);

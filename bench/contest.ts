@@ -6,12 +6,13 @@
 import type { BenchOptions } from './bench-options.ts';
 import { assertAnswered } from './load/answered-load.ts';
 import { Generator } from './load/generator.ts';
+import { generatorBusy, printLimited } from './load/generator-limit.ts';
 import type { InferCase } from './load/infer-case.ts';
 import type { LoadPlan, LoadResult } from './load/load-plan.ts';
 import { type LoadSource, loadSource } from './load/load-source.ts';
 import type { Placement } from './process/cpu-pinning.ts';
 import { machineBusyShare } from './process/machine-load.ts';
-import { comparedRows, type Metrics } from './ratios.ts';
+import { type Metrics, rowsWithRatios } from './ratios.ts';
 import { publish, type ReportRow } from './report.ts';
 
 export interface Contender {
@@ -43,9 +44,6 @@ const warmUpMs = 500;
 const checkedRequests = 256;
 const checkTimeMs = 30_000;
 const checkEvery = 16;
-/** From this value on the generator was at its limit. */
-const busyLimitPercent = 97;
-const generatorBusy = 'generator busy %';
 
 /** The metrics of a server from a measurement, per request and over time. */
 export function metricsOf(result: LoadResult): Metrics {
@@ -101,7 +99,7 @@ async function measure(contest: Contest, source: LoadSource, options: BenchOptio
     }
     console.error(`${bench}: round ${round + 1} of ${options.rounds}`);
   }
-  return heats.flatMap((heat, i) => comparedRows(measured[i], heat.name, yardstick, ratios));
+  return heats.flatMap((heat, i) => rowsWithRatios(measured[i], heat.name, yardstick, ratios));
 }
 
 /** Measures, prints and writes the report. The servers are the caller's. */
@@ -124,11 +122,7 @@ export async function hold(contest: Contest, placement: Placement, options: Benc
       ...(options.serverFlags.length > 0 ? { serverFlags: options.serverFlags.join(' ') } : {}),
     };
     publish(contest.bench, settings, rows);
-    const limited = rows.filter(({ metrics }) => metrics[generatorBusy] >= busyLimitPercent);
-    if (limited.length > 0) {
-      console.log('The load generator was the limit, not the server; req/s and latencies are its own in:');
-      for (const { name } of limited) console.log(`  ${name}`);
-    }
+    printLimited(rows, 'The load generator was the limit, not the server; req/s and latencies are its own in:');
   } finally {
     own.close();
   }

@@ -26,9 +26,7 @@ const rounds = 5;
 const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
 
 /**
- * Runs `count` batches one after the other, without growing the stack where they run inline. The batches are taken in
- * turn;
- * `held` results are kept back before the first is released, so that batches write to `held + 1` slabs in turn.
+ * Runs `count` batches one after the other, taken in turn, without growing the stack where they run inline. `held` results are kept back before the first is released, so that batches write to `held + 1` slabs in turn.
  */
 const runBatches = (instance, batches, count, times, held) =>
   new Promise((resolve, reject) => {

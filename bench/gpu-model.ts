@@ -6,10 +6,11 @@ import { join } from 'node:path';
 import { batchSizes, type GpuLoad, gpuLoads, isCapacity, largestBatch, loadTitle } from './gpu-loads.ts';
 import { assertAnswered } from './load/answered-load.ts';
 import type { GeneratorGroup } from './load/generator-group.ts';
+import { generatorBusy } from './load/generator-limit.ts';
 import type { InferCase } from './load/infer-case.ts';
 import type { GpuModel } from './models/gpu-models.ts';
 import type { ModelFolder } from './models/model-folder.ts';
-import { BareLoop, type BareDevice, type BareMode } from './process/bare-loop.ts';
+import { type BareDevice, BareLoop, type BareMode } from './process/bare-loop.ts';
 import { batchCounts, loadModel, unloadModel } from './process/model-control.ts';
 import type { GpuSampler } from './process/nvidia-smi.ts';
 import type { ServedProcess } from './process/served-process.ts';
@@ -80,7 +81,7 @@ async function runBare(bench: GpuBench, bare: BareLoop, rounds: Map<string, Metr
         'rows/batch': batch,
         'CPU us/row': cpuUs / rows,
         'GPU %': bench.sampler.meanPercent(startMs, performance.now()),
-        'generator busy %': Number.NaN,
+        [generatorBusy]: Number.NaN,
       });
     }
   }
@@ -124,7 +125,7 @@ async function runServed(
     'CPU us/row': result.serverCpuUs / result.succeeded,
     'GPU %': bench.sampler.meanPercent(startMs, startMs + bench.windowMs),
     // In an open loop it always looks at the clock.
-    'generator busy %': load.openShare === null ? (result.generatorCpuUs / result.seconds / 1e6) * 100 : Number.NaN,
+    [generatorBusy]: load.openShare === null ? (result.generatorCpuUs / result.seconds / 1e6) * 100 : Number.NaN,
   };
 }
 

@@ -1,23 +1,21 @@
 /**
  * `gpu`: the share of a GPU's throughput that reaches callers. Each model over gRPC and HTTP against a bare C++ loop
  * over the same library with whole batches, once with inputs and outputs that lie on the device and once with upload
- * and download. With
- * --device=cpu the same with small models on the processor, to try the bench where there is no GPU.
+ * and download. With `--device=cpu` the same with small models on the processor, to try the bench where there is no
+ * GPU.
  */
 
 import type { BenchOptions } from './bench-options.ts';
 import { type GpuBench, measureModel } from './gpu-model.ts';
 import { GeneratorGroup, generatorCount } from './load/generator-group.ts';
+import { printLimited } from './load/generator-limit.ts';
 import { gpuModels } from './models/gpu-models.ts';
 import { ModelFolder } from './models/model-folder.ts';
 import { buildBareLoop } from './process/bare-loop.ts';
 import { machineBusyShare } from './process/machine-load.ts';
 import { GpuSampler } from './process/nvidia-smi.ts';
 import { ServedProcess } from './process/served-process.ts';
-import { print, printTable, reportOf, type ReportRow, save } from './report.ts';
-
-/** From this value on a generator was at its limit. */
-const busyLimitPercent = 97;
+import { print, printTable, type ReportRow, reportOf, save } from './report.ts';
 
 /** A server in mode explicit; replaced when it has died. */
 class Serving {
@@ -83,11 +81,7 @@ export async function benchGpu(options: BenchOptions): Promise<boolean> {
       console.log(`${model.name}: ${((performance.now() - startMs) / 1000).toFixed(1)} s\n`);
     }
     print(report());
-    const limited = rows.filter(({ metrics }) => metrics['generator busy %'] >= busyLimitPercent);
-    if (limited.length > 0) {
-      console.log('A load generator was at its limit, so that rows/s and latencies are partly its own in:');
-      for (const { name } of limited) console.log(`  ${name}`);
-    }
+    printLimited(rows, 'A load generator was at its limit, so that rows/s and latencies are partly its own in:');
     return failed.length === 0;
   } finally {
     generators.close();

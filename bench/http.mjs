@@ -64,10 +64,11 @@ async function serve() {
   const { silentLogger } = await import(compiled('logger.js'));
   const noParameters = new Map();
   const server = {
-    async infer({ modelName, id, inputs }) {
+    infer({ modelName, id, inputs }, _context, sink) {
       const [{ name, datatype, shape, data }] = inputs;
       const outputs = [{ name, datatype, shape, data, labels: [], classificationCount: 0 }];
-      return { modelName, modelVersion: '1', id, parameters: noParameters, outputs, isBatched: true, release() {} };
+      const response = { modelName, modelVersion: '1', id, parameters: noParameters, outputs, isBatched: true };
+      sink.next({ ...response, release: () => undefined }, true);
     },
   };
   const frontend = createHttpFrontend({
@@ -170,7 +171,11 @@ async function measure(child, port, request) {
 const start = async (role) => {
   const execArgv = process.env.PROFILE ? ['--cpu-prof', `--cpu-prof-dir=${process.env.PROFILE}`] : [];
   const child = fork(fileURLToPath(import.meta.url), [`--role=${role}`, `--dist=${options.dist}`], { execArgv });
-  return { child, port: await new Promise((resolve) => child.once('message', resolve)) };
+  const port = await new Promise((resolve, reject) => {
+    child.once('message', resolve);
+    child.once('exit', (code) => reject(new Error(`${role} ended with exit code ${code}`)));
+  });
+  return { child, port };
 };
 
 const median = (runs) => runs.sort((a, b) => a.cpuUs - b.cpuUs)[Math.floor(runs.length / 2)];

@@ -1,6 +1,6 @@
 /** The command line of the benches, which are in files of their own. */
 
-import { type BenchCommand, readBenchCommand } from './bench-options.ts';
+import { type BenchCommand, readBenchCommand, usualText } from './bench-options.ts';
 import { compareFiles } from './compare.ts';
 import { benchCompute } from './compute.ts';
 import { benchFrontends } from './frontends.ts';
@@ -111,10 +111,10 @@ const usageLines = [...benches].map(
 const usage = `npm run bench                                  ${usualBenches.join(', then ')}
 ${usageLines.join('\n')}
 
-  --rounds=N         measurements of each case, interleaved; 5 unless given (gpu, reload: 1, growth, regression: 3)
-  --seconds=S        length of one measurement; 2 unless given (gpu, growth, regression: 1, reload: 3)
+  --rounds=N         measurements of each case, interleaved; ${usualText('rounds')}
+  --seconds=S        length of one measurement; ${usualText('seconds')}
   --processes=N      fresh processes of each build in regression and growth; 4 unless given
-  --only=TEXT        only the cases of serving, frontends, path and growth whose name contains TEXT; growth: also 'idle'
+  --only=TEXT        only the cases whose name contains TEXT, in all benches but compute, reload and states; growth: also 'idle'
   --server-flag=F    a further flag for the server; may be repeated
   --threads=N,N      numbers of frontend threads to compare in threads
   --device=cpu       where the models of gpu and reload run, cuda (the first GPU) unless given; small models on cpu

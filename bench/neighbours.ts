@@ -5,7 +5,6 @@
 
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { BenchCommand } from './bench-options.ts';
 import { assertAnswered } from './load/answered-load.ts';
@@ -19,6 +18,7 @@ import { serverMain } from './paths.ts';
 import { choosePlacement } from './process/cpu-pinning.ts';
 import { machineBusyShare } from './process/machine-load.ts';
 import { post } from './process/model-control.ts';
+import { probeLineCount, probeRecord } from './process/probe-lines.ts';
 import { ServedProcess } from './process/served-process.ts';
 import { type TurnRecord, turnLinePrefix } from './process/turn-probe-line.ts';
 import { publish, type ReportRow } from './report.ts';
@@ -28,7 +28,6 @@ const targetMs = { p99: 10, max: 20 } as const;
 const everyMs = 2;
 const warmUpMs = 300;
 const probeFlag = `--import=${fileURLToPath(new URL('./process/turn-probe.js', import.meta.url))}`;
-const probeTimeoutMs = 5_000;
 
 interface Case {
   readonly name: string;
@@ -58,7 +57,7 @@ class Seen {
   #neighbour: NeighbourResult = { answers: 0, bytes: 0, failure: null };
 
   async window(server: ServedProcess, generator: Generator, windowMs: number): Promise<void> {
-    const before = turnLines(server).length;
+    const lineNumber = probeLineCount(server, turnLinePrefix);
     process.kill(server.pid, 'SIGUSR2');
     const result = await generator.run({
       ...{ protocol: 'grpc', port: server.grpcPort, connections: 1, outstanding: 1024, everyMs },
@@ -69,7 +68,7 @@ class Seen {
     assertAnswered(result, 'neighbours', server.log);
     this.#latencies.add(result.latencyCounts, result.maxUs);
     this.#seconds += result.seconds;
-    const turns = await turnRecord(server, before);
+    const turns = (await probeRecord(server, turnLinePrefix, lineNumber, 'turns')) as TurnRecord;
     this.#turnP99Ms = Math.max(this.#turnP99Ms, turns.p99Ms);
     this.#turnMaxMs = Math.max(this.#turnMaxMs, turns.maxMs);
   }
@@ -92,17 +91,6 @@ class Seen {
     };
     return { name, metrics, rounds: {} };
   }
-}
-
-const turnLines = (server: ServedProcess): string[] =>
-  server.log.split('\n').filter((line) => line.startsWith(turnLinePrefix));
-
-async function turnRecord(server: ServedProcess, lineCount: number): Promise<TurnRecord> {
-  const untilMs = performance.now() + probeTimeoutMs;
-  while (turnLines(server).length === lineCount && performance.now() < untilMs) await sleep(10);
-  const line = turnLines(server)[lineCount];
-  if (line === undefined) throw new Error('the server did not report its turns');
-  return JSON.parse(line.slice(turnLinePrefix.length)) as TurnRecord;
 }
 
 interface Build {

@@ -18,7 +18,7 @@ export function withRatios(
 }
 
 /** Rows of one shape in order; without the yardstick among them there are no ratios. */
-export function comparedRows(
+export function rowsWithRatios(
   measured: ReadonlyMap<string, readonly Metrics[]>,
   shape: string,
   yardstick: string,

@@ -22,7 +22,7 @@ import { serverMain } from './paths.ts';
 import { choosePlacement } from './process/cpu-pinning.ts';
 import { machineBusyShare } from './process/machine-load.ts';
 import { ServedProcess } from './process/served-process.ts';
-import { comparedRows, type Metrics } from './ratios.ts';
+import { type Metrics, rowsWithRatios } from './ratios.ts';
 import { medianRow, publish, type ReportRow } from './report.ts';
 
 const warmUpMs = 500;
@@ -129,7 +129,7 @@ export async function benchRegression(folder: string, options: BenchOptions): Pr
   publish(
     'regression',
     settings,
-    wanted.flatMap(({ name }, i) => comparedRows(measured[i], name, before, ratios).map(withSpread)),
+    wanted.flatMap(({ name }, i) => rowsWithRatios(measured[i], name, before, ratios).map(withSpread)),
   );
 }
 

@@ -21,7 +21,7 @@ import type { GcRecord } from './process/gc-probe-line.ts';
 import { machineBusyShare } from './process/machine-load.ts';
 import { probeFlags, recordedLoad } from './process/probed-process.ts';
 import { ServedProcess } from './process/served-process.ts';
-import { comparedRows, type Metrics } from './ratios.ts';
+import { type Metrics, rowsWithRatios } from './ratios.ts';
 import { publish } from './report.ts';
 
 const warmUpMs = 500;
@@ -172,7 +172,7 @@ export async function benchTensors(command: BenchCommand): Promise<void> {
       console.error(`tensors: round ${round + 1} of ${command.rounds}`);
     }
     const rows = cases.flatMap(({ name, protocol }, i) =>
-      comparedRows(measured[i], name, anchors[protocol], { 'CPU / anchor': 'CPU us/req' }),
+      rowsWithRatios(measured[i], name, anchors[protocol], { 'CPU / anchor': 'CPU us/req' }),
     );
     const settings = { rounds: command.rounds, secondsPerRound: command.windowMs / 1000 };
     publish('tensors', { ...settings, busyBefore: Number(busyBefore.toFixed(2)), placement: placement.text }, rows);

@@ -16,7 +16,7 @@ import { ModelFolder } from './models/model-folder.ts';
 import { tinyCases, tinyModel } from './models/tiny-model.ts';
 import { machineBusyShare } from './process/machine-load.ts';
 import { ServedProcess } from './process/served-process.ts';
-import { comparedRows, type Metrics } from './ratios.ts';
+import { type Metrics, rowsWithRatios } from './ratios.ts';
 import { publish } from './report.ts';
 
 const warmUpMs = 500;
@@ -101,7 +101,7 @@ export async function benchThreads(options: BenchOptions): Promise<void> {
     }
     const ratios = { 'CPU ratio': 'CPU us/req', 'req/s ratio': 'req/s', 'p99 ratio': 'p99 us' };
     const rows = chosen.flatMap((heat, i) =>
-      comparedRows(measured[i] ?? new Map(), nameOf(heat), `threads=${counts[0]}`, ratios),
+      rowsWithRatios(measured[i] ?? new Map(), nameOf(heat), `threads=${counts[0]}`, ratios),
     );
     const settings = {
       rounds: options.rounds,

@@ -1,18 +1,16 @@
 /** A server with the garbage collection probe in it, and a load that is recorded by it. */
 
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 import { assertAnswered } from '../load/answered-load.ts';
 import type { Generator } from '../load/generator.ts';
 import type { LoadPlan, OwnLoadResult } from '../load/load-plan.ts';
 import { type GcRecord, gcLinePrefix } from './gc-probe-line.ts';
+import { probeLineCount, probeRecord } from './probe-lines.ts';
 import type { ServedProcess } from './served-process.ts';
 
 /** Node's flags that put the probe into a server. */
 export const probeFlags: readonly string[] = [`--import=${fileURLToPath(new URL('./gc-probe.js', import.meta.url))}`];
-
-const recordTimeoutMs = 5000;
 
 /**
  * Runs the plan without its warm-up and returns what the probe recorded meanwhile.
@@ -24,17 +22,11 @@ export async function recordedLoad(
   plan: LoadPlan,
   generator: Generator,
 ): Promise<{ readonly result: OwnLoadResult; readonly record: GcRecord }> {
-  const lineCount = linesOf(server).length;
+  const lineNumber = probeLineCount(server, gcLinePrefix);
   process.kill(server.pid, 'SIGUSR2');
   const result = await generator.run({ ...plan, warmUpMs: 0 });
   process.kill(server.pid, 'SIGUSR2');
-  const untilMs = performance.now() + recordTimeoutMs;
-  while (linesOf(server).length === lineCount && performance.now() < untilMs) await sleep(10);
-  const line = linesOf(server)[lineCount];
-  if (line === undefined) throw new Error('the server did not report its collections');
+  const record = await probeRecord(server, gcLinePrefix, lineNumber, 'collections');
   assertAnswered(result, 'the recorded load', server.log);
-  return { result, record: JSON.parse(line.slice(gcLinePrefix.length)) as GcRecord };
+  return { result, record: record as GcRecord };
 }
-
-const linesOf = (server: ServedProcess): string[] =>
-  server.log.split('\n').filter((line) => line.startsWith(gcLinePrefix));

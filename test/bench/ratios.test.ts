@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { comparedRows, withRatios } from '../../bench/ratios.ts';
+import { rowsWithRatios, withRatios } from '../../bench/ratios.ts';
 
 describe('withRatios', () => {
   it('divides by the yardstick of the same round', () => {
@@ -12,14 +12,14 @@ describe('withRatios', () => {
   });
 });
 
-describe('comparedRows', () => {
+describe('rowsWithRatios', () => {
   const measured = new Map([
     ['ours', [{ us: 10 }, { us: 30 }, { us: 100 }]],
     ['C++', [{ us: 10 }, { us: 60 }, { us: 50 }]],
   ]);
 
   it('takes the median of the ratios, not the ratio of the medians', () => {
-    const rows = comparedRows(measured, '4x16', 'C++', { 'us / C++': 'us' });
+    const rows = rowsWithRatios(measured, '4x16', 'C++', { 'us / C++': 'us' });
     expect(rows.map(({ name, metrics }) => [name, metrics])).toEqual([
       ['4x16, ours', { us: 30, 'us / C++': 1 }],
       ['4x16, C++', { us: 50, 'us / C++': 1 }],
@@ -28,6 +28,6 @@ describe('comparedRows', () => {
   });
 
   it('has no ratios where the yardstick was not measured', () => {
-    expect(comparedRows(measured, '4x16', 'Go', { 'us / Go': 'us' })[0].metrics).toEqual({ us: 30 });
+    expect(rowsWithRatios(measured, '4x16', 'Go', { 'us / Go': 'us' })[0].metrics).toEqual({ us: 30 });
   });
 });
