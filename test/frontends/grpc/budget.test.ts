@@ -1,5 +1,6 @@
 /** Memory of gRPC calls is counted, bounded, and released however they end. */
 
+import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import type * as grpc from '@grpc/grpc-js';
@@ -18,6 +19,7 @@ import {
   requestBlock,
   setting,
   settings,
+  windowUpdate,
 } from '../../http2/frame-bytes.ts';
 import { output } from '../../fakes/fake-inference-server.ts';
 import { tensor } from '../../fakes/make-request.ts';
@@ -250,5 +252,32 @@ describe('the memory of a gRPC call', () => {
       }),
       { numRuns: 20 },
     );
+  });
+});
+
+describe('compressed answers of gRPC calls', () => {
+  it.each(['read', 'left'])('are counted with what they are compressed to, and no more once %s', async (end) => {
+    running.stop();
+    running = await startFrontend({ responseCompressionLevel: 'low' }, new MessagePool(null, budget));
+    let mostBytes = 0;
+    const { add } = budget;
+    budget.add = (bytes) => {
+      add.call(budget, bytes);
+      mostBytes = Math.max(mostBytes, budget.totalBytes);
+    };
+    const noise = randomBytes(MiB);
+    running.server.answer = async (request) =>
+      running.server.respond(request, [output(tensor('OUT', 'UINT8', [noise.length], noise))]);
+    const block = requestBlock(inferPath, field('grpc-accept-encoding', 'gzip'));
+    const socket = say(headers(1, block), data(1, grpcMessage(), frameFlag.endStream), windowUpdate(0, 8 * MiB));
+    socket.write(windowUpdate(1, 8 * MiB));
+    await expect.poll(() => running.server.seen.length).toBe(1);
+    if (end === 'left') socket.destroy();
+    else {
+      await expect.poll(() => socket.bytesRead).toBeGreaterThan(noise.length);
+      expect(mostBytes).toBeGreaterThan(1.9 * noise.length);
+    }
+    await expect.poll(() => budget.totalBytes).toBe(0);
+    expect(running.server.unreleased).toBe(0);
   });
 });

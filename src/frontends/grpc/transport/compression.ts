@@ -1,8 +1,8 @@
 /** gzip and deflate of gRPC messages, both ways, with a bound on the inflated size of a received message. */
 
-import { promisify } from 'node:util';
-import { deflate, gzip } from 'node:zlib';
 import { internal, resourceExhausted, unimplemented } from '../../../errors.ts';
+import type { MemoryBudget } from '../../../inference/memory-budget.ts';
+import { deflateCounted } from '../../deflate.ts';
 import { inflateCounted, type InflatedMessage } from '../../inflate.ts';
 import type { MessageMemory } from '../../message-pool.ts';
 import type { OutgoingMessage } from './transport.ts';
@@ -11,8 +11,6 @@ export type Encoding = 'gzip' | 'deflate';
 
 /** For `grpc-accept-encoding`. */
 export const knownEncodings = 'identity,deflate,gzip';
-
-const deflaters = { gzip: promisify(gzip), deflate: promisify(deflate) } as const;
 
 /**
  * A message may always inflate to this size, and beyond it to `maxInflationRatio` times its own size. Real tensors
@@ -71,33 +69,85 @@ export function chooseEncoding(accepted: string): Encoding | null {
   return names.includes('deflate') ? 'deflate' : null;
 }
 
-/**
- * Compresses a message of a call. A small one is sent as it is; the flag of each frame says so. The message was copied
- * when this returns.
- */
-export async function deflateMessage(
-  message: OutgoingMessage,
-  encoding: Encoding,
-  level: keyof typeof zlibLevels,
-): Promise<OutgoingMessage> {
-  const plain = Buffer.allocUnsafe(message.byteLength);
-  message.copy(plain, 0);
-  if (plain.length < minCompressedBytes) return plain;
-  return new CompressedMessage(await deflaters[encoding](plain, { level: zlibLevels[level] }));
+/** How the answers of a call are compressed. */
+interface AnswerDeflation {
+  readonly encoding: Encoding;
+  readonly level: keyof typeof zlibLevels;
+  /** Counts the message, and what it becomes, until it is handed over. */
+  readonly budget: MemoryBudget;
+  /** Whether the caller has not left. */
+  isWanted(): boolean;
 }
 
-/** Sets the compressed flag of its frame: the byte five before it. */
+/**
+ * Compresses a message of a call and hands it over, unless the caller has left by then. A small one is sent as it is; the
+ * flag of each frame says so. The message was copied and discarded when this returns.
+ *
+ * @param before Settles when the message before it was handed over.
+ */
+export async function deflateThenWrite(
+  message: OutgoingMessage,
+  { encoding, level, budget, isWanted }: AnswerDeflation,
+  before: Promise<void> | null,
+  write: (message: OutgoingMessage) => void,
+): Promise<void> {
+  let countedBytes = 0;
+  const count = (bytes: number): void => {
+    countedBytes += bytes;
+    budget.add(bytes);
+  };
+  try {
+    let ready: OutgoingMessage | null = copyOf(message, count);
+    if (ready.byteLength >= minCompressedBytes) {
+      const pieces = await deflateCounted({
+        parts: [ready as Buffer],
+        coding: encoding,
+        level: zlibLevels[level],
+        count,
+        isWanted,
+      });
+      ready = pieces === null ? null : new CompressedMessage(pieces);
+    }
+    await before;
+    if (ready !== null) write(ready);
+  } finally {
+    budget.release(countedBytes);
+  }
+}
+
+function copyOf(message: OutgoingMessage, count: (bytes: number) => void): Buffer {
+  const plain = Buffer.allocUnsafe(message.byteLength);
+  count(plain.length);
+  try {
+    message.copy(plain, 0);
+  } finally {
+    message.discard?.();
+  }
+  return plain;
+}
+
+/** Sets the compressed flag of its frame: the byte five before it. Its pieces are sent from where they lie. */
 class CompressedMessage implements OutgoingMessage {
   readonly byteLength: number;
-  readonly #bytes: Buffer;
+  readonly #pieces: Buffer[];
 
-  constructor(bytes: Buffer) {
-    this.#bytes = bytes;
-    this.byteLength = bytes.length;
+  constructor(pieces: Buffer[]) {
+    this.#pieces = pieces;
+    this.byteLength = pieces.reduce((bytes, { length }) => bytes + length, 0);
+  }
+
+  get placedBytes(): number {
+    return this.byteLength;
   }
 
   copy(target: Buffer, at: number): void {
     target[at - 5] = 1;
-    this.#bytes.copy(target, at);
+    let to = at;
+    for (const piece of this.#pieces) to += piece.copy(target, to);
+  }
+
+  pieces(target: Buffer, at: number): Buffer[] {
+    target[at - 5] = 1;
+    return [target.subarray(0, at), ...this.#pieces];
   }
 }

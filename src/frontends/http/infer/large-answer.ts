@@ -3,7 +3,8 @@
  * turns, and those that are compressed.
  */
 
-import { type ContentCoding, deflated, responseCoding } from '../transport/compression.ts';
+import { deflateCounted } from '../../deflate.ts';
+import { answerLevel, type ContentCoding, responseCoding } from '../transport/compression.ts';
 import type { Exchange } from '../exchange.ts';
 import type { HttpContext } from '../http-context.ts';
 import type { InferAnswer } from './response-codec.ts';
@@ -45,13 +46,23 @@ export function answerCompressed(
   json: readonly Buffer[],
   coding: 'gzip' | 'deflate',
 ): void {
-  const body = Buffer.concat([...json, ...binary]);
+  const jsonBytes = json.reduce((bytes, { length }) => bytes + length, 0);
+  const parts = binaryBytes === 0 ? json : [...json, Buffer.concat(binary)];
   call.release();
-  call.hold(body.length);
-  deflated(body, coding).then((compressed) => {
+  call.hold(jsonBytes + binaryBytes);
+  const { exchange } = call;
+  deflateCounted({
+    parts,
+    coding,
+    level: answerLevel,
+    count: (bytes) => call.hold(bytes),
+    isWanted: () => exchange.isOpen,
+  }).then((pieces) => {
+    // From now on the transport counts them.
     call.releaseRequest();
-    const headers = [...answerHeaders(body.length - binaryBytes, binaryBytes), 'Content-Encoding', coding];
-    call.exchange.answerText(200, headers, '', [compressed]);
+    if (pieces === null) return;
+    const headers = [...answerHeaders(jsonBytes, binaryBytes), 'Content-Encoding', coding];
+    exchange.answerText(200, headers, '', pieces);
   }, call.refuse);
 }
 

@@ -2,7 +2,7 @@
  * Content codings of requests and responses: gzip and deflate (zlib format), which run on Node's worker pool.
  */
 
-import { constants, deflate, gzip } from 'node:zlib';
+import { constants } from 'node:zlib';
 import { type InferenceError, invalidArgument } from '../../../errors.ts';
 import { inflateCounted, type InflatedMessage } from '../../inflate.ts';
 import type { MessageMemory } from '../../message-pool.ts';
@@ -84,15 +84,4 @@ export const oversizedInflated = (maxBytes: number): InferenceError =>
   );
 
 /** The fastest level: a client that asks for compression pays for bandwidth, not for the last percent. */
-const options = { level: constants.Z_BEST_SPEED };
-
-export function deflated(body: Buffer, coding: 'gzip' | 'deflate'): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const done = (error: Error | null, result: Buffer): void => {
-      if (error === null) resolve(result);
-      else reject(error);
-    };
-    if (coding === 'gzip') gzip(body, options, done);
-    else deflate(body, options, done);
-  });
-}
+export const answerLevel: number = constants.Z_BEST_SPEED;

@@ -20,7 +20,7 @@ import type { MessageMemory } from '../../../message-pool.ts';
 import { acceptedEncodingsOf, compressedFlag, streamOf, takeEncoding } from './internals.ts';
 import { UnsentAnswers } from './unsent-answers.ts';
 import { adoptFor, type BudgetedCall, holdFor, releaseAllOf, releaseFor, reserveFor } from '../call-budget.ts';
-import { chooseEncoding, deflateMessage, type Encoding, inflateMessage, knownEncodings } from '../compression.ts';
+import { chooseEncoding, deflateThenWrite, type Encoding, inflateMessage, knownEncodings } from '../compression.ts';
 import { statusCode, statusMessage, statusOf } from '../status.ts';
 import type { CallContext, GrpcStatus, OutgoingMessage } from '../transport.ts';
 
@@ -214,12 +214,11 @@ export abstract class GrpcJsCall extends ServerInterceptingCall implements CallC
       metadata.set('grpc-encoding', encoding);
       this.inner.sendMetadata(metadata);
     }
-    const deflated = deflateMessage(message, encoding, level);
-    message.discard?.();
+    const { budget } = this;
+    const isWanted = (): boolean => this.#unsent.isOpen;
     try {
-      const ready = await deflated;
-      await before;
-      this.#write(ready, onWritten);
+      const deflation = { encoding, level, budget, isWanted };
+      await deflateThenWrite(message, deflation, before, (ready) => this.#write(ready, onWritten));
     } catch (error) {
       this.#sendStatus(statusOf(error, this.#path, this.surroundings.logger));
     }

@@ -29,11 +29,16 @@ export class UnsentAnswers {
     return this.#session === null ? 0 : (waitingOfSession.get(this.#session) ?? 0);
   }
 
+  /** Whether the client can still get an answer, as far as it is known. */
+  get isOpen(): boolean {
+    return this.#stream === null || !(this.#stream.destroyed || this.#stream.closed);
+  }
+
   /** A message of that size is handed to grpc-js, which calls back when it is written: then call `written`. */
   add(bytes: number): void {
     const stream = this.#stream;
     // grpc-js drops the message.
-    if (stream === null || stream.destroyed || stream.closed) return;
+    if (stream === null || !this.isOpen) return;
     if (!this.#isWatched) {
       this.#isWatched = true;
       stream.once('close', () => this.#count(-this.#bytes));

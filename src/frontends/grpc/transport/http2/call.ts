@@ -14,7 +14,7 @@ import { prefixBytes } from './message-assembler.ts';
 import type { MessageMemory } from '../../../message-pool.ts';
 import type { InflatedMessage } from '../../../inflate.ts';
 import { adoptFor, type BudgetedCall, holdFor, releaseAllOf, releaseFor, reserveFor } from '../call-budget.ts';
-import { chooseEncoding, deflateMessage, type Encoding, inflateMessage } from '../compression.ts';
+import { chooseEncoding, deflateThenWrite, type Encoding, inflateMessage } from '../compression.ts';
 import type { OpenCalls } from '../open-calls.ts';
 import { statusCode, statusOf } from '../status.ts';
 import { headOf, trailersOf, trailersOnly } from './status-fields.ts';
@@ -257,19 +257,13 @@ export abstract class Http2Call implements CallContext, BudgetedCall, InferenceC
     onWritten: (() => void) | null,
   ): Promise<void> {
     const level = this.surroundings.config.responseCompressionLevel as 'low' | 'medium' | 'high';
-    const { budget } = this.surroundings.pool;
-    const { byteLength } = message;
-    budget.add(byteLength);
-    const deflated = deflateMessage(message, encoding, level);
-    message.discard?.();
+    const { budget } = this;
+    const isWanted = (): boolean => !this.stream.isClosed;
     try {
-      const ready = await deflated;
-      await before;
-      this.#write(ready, onWritten);
+      const deflation = { encoding, level, budget, isWanted };
+      await deflateThenWrite(message, deflation, before, (ready) => this.#write(ready, onWritten));
     } catch (error) {
       this.#sendStatus(statusOf(error, this.#path, this.surroundings.logger));
-    } finally {
-      budget.release(byteLength);
     }
   }
 
