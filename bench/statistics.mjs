@@ -1,6 +1,6 @@
 /**
- * The CPU time of counting per request: events of batches of one and of eight, as a scheduler reports them. Needs a
- * build.
+ * The CPU time of counting per request: events of batches of one and of eight, as a scheduler reports them; and that of
+ * a page of metrics for each version on it. Needs a build.
  *
  *   node bench/statistics.mjs [folder of the built server, default dist]
  */
@@ -11,6 +11,7 @@ import { pathToFileURL } from 'node:url';
 const built = resolve(process.argv[2] ?? 'dist');
 const load = (file) => import(pathToFileURL(resolve(built, file)).href);
 const { VersionCounters } = await load('observability/model-statistics.js');
+const { ServerMetrics } = await load('observability/metrics.js');
 const { systemClock } = await load('time.js');
 
 const identity = { model: 'm', version: 1, metricTags: new Map(), gpuUuid: null, histogramBuckets: new Map() };
@@ -62,3 +63,35 @@ for (const options of [
   }
 }
 console.table(rows);
+
+const versions = 1000;
+const settings = {
+  ...{ listen: null, intervalMs: 2000, cpuMetrics: false, gpuMetrics: false, counterLatencies: true },
+  ...{ histogramLatencies: true, histogramFamilies: usual.families, histogramBucketsUs: null },
+  ...{ summaryLatencies: false, summaryQuantiles: [] },
+};
+const noProbes = { host: null, gpu: null, pinnedMemory: null, process: null, inflightBytes: null, turns: null };
+const pages = [];
+for (const isCalled of [false, true]) {
+  const metrics = new ServerMetrics(settings, systemClock, noProbes);
+  for (let i = 0; i < versions; i += 1) {
+    const counters = metrics.createStatistics({ ...identity, model: `model-${i}` });
+    const batch = { computeInputNs: spread[i], computeInferNs: spread[i + 1], computeOutputNs: spread[i + 2] };
+    if (!isCalled) continue;
+    counters.requestQueued();
+    counters.batchStarted(1);
+    counters.batchExecuted(1, 1, 'full', batch, false);
+    counters.requestSucceeded(spread[i], spread[i + 1], batch, 1);
+  }
+  const costsMs = [];
+  let bytes = 0;
+  for (let round = 0; round < 3 * rounds; round += 1) {
+    const before = process.cpuUsage();
+    bytes = 0;
+    for (const piece of metrics.pieces()) bytes += piece.length;
+    const { user, system } = process.cpuUsage(before);
+    costsMs.push((user + system) / 1e3 / versions);
+  }
+  pages.push({ isCalled, bytesPerVersion: Math.round(bytes / versions), msPerVersion: Math.min(...costsMs) });
+}
+console.table(pages);

@@ -92,6 +92,7 @@ export async function createServer(config: ServerConfig, parts: ServerParts): Pr
       frontendsOf(config, server, metrics, { budget, turns, clock, logger, slices: new SliceQueue(clock, loop.spans) }),
     );
     const failed = await running.unlessStopped(models.start());
+    loop.tell();
     if (failed.length > 0 && config.repository.exitOnError) {
       const names = failed.map((name) => `'${name}'`).join(', ');
       throw new StartupError(

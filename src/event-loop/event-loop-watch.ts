@@ -11,6 +11,8 @@ import { WorkSpans } from './work-spans.ts';
 interface EventLoopWatch {
   /** Takes the long work of this thread, so that a line can name it. */
   readonly spans: WorkSpans;
+  /** Long turns after this one are told in the log; all are counted, from the start on. */
+  tell(): void;
   close(): void;
 }
 
@@ -32,6 +34,7 @@ export function watchEventLoop(
   });
   return {
     spans,
+    tell: () => log.begin(),
     close() {
       log.close();
       garbage.close();

@@ -32,6 +32,7 @@ interface StallLogOptions {
 export class StallLog {
   readonly #options: StallLogOptions;
   readonly #end: () => void;
+  #isTelling = false;
   #longest: LongTurns | null = null;
   /** The work of the longest, taken at once, because spans are soon overwritten. */
   #work: ReadonlyMap<string, number> = new Map();
@@ -45,6 +46,18 @@ export class StallLog {
     this.#end = native.watchTurns(turnBoundsMs, longMs, row.cells, () => this.#onLong());
   }
 
+  /** Tells long turns that come after this one: while the thread starts, nobody waits for it. */
+  begin(): void {
+    const { clock, row } = this.#options;
+    // The first of the two may still come in this turn.
+    clock.soon(() =>
+      clock.soon(() => {
+        row.takeLong();
+        this.#isTelling = true;
+      }),
+    );
+  }
+
   close(): void {
     this.#end();
     this.#cancelReport?.();
@@ -53,7 +66,7 @@ export class StallLog {
   #onLong(): void {
     const { row, clock } = this.#options;
     const long = row.takeLong();
-    if (long === null) return;
+    if (long === null || !this.#isTelling) return;
     this.#turns += long.count;
     if (this.#longest === null || long.heldMs > this.#longest.heldMs) {
       this.#longest = long;

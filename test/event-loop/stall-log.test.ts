@@ -10,7 +10,7 @@ import { RecordingLogger } from '../fakes/recording-logger.ts';
 const aheadMs = 1e9;
 
 /** A thread whose turns the test makes. */
-function newThread() {
+function newThread(isTelling = true) {
   const clock = new FakeClock();
   const logger = new RecordingLogger();
   const spans = new WorkSpans(clock);
@@ -29,11 +29,18 @@ function newThread() {
   const hrtimeMs = (): number => clock.now() + aheadMs;
   const watchGarbage = (): number => garbageWatches++;
   const log = new StallLog({ native, row, spans, thread: 'main', clock, logger, hrtimeMs, watchGarbage });
+  const begin = (): void => {
+    log.begin();
+    clock.turn();
+    clock.turn();
+  };
+  if (isTelling) begin();
   return {
     clock,
     logger,
     spans,
     log,
+    begin,
     isEnded: () => isEnded,
     garbageWatches: () => garbageWatches,
     /** As the addon notes it at the end of a turn that has just ended. */
@@ -138,6 +145,21 @@ describe('the log of stalls', () => {
     ring();
     clock.advance(1000);
     expect(logger.lines.map(({ fields }) => [fields.heldMs, fields.turns])).toEqual([[80, 3]]);
+  });
+
+  it('is silent while its thread starts', () => {
+    const { clock, logger, held, ring, begin } = newThread(false);
+    held(55);
+    ring();
+    held(60);
+    begin();
+    ring();
+    clock.advance(20_000);
+    expect(logger.lines).toEqual([]);
+    held(70);
+    ring();
+    clock.advance(1000);
+    expect(logger.lines.map(({ fields }) => [fields.heldMs, fields.turns])).toEqual([[70, 1]]);
   });
 
   it('is silent from its end on', () => {

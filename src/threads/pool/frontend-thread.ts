@@ -35,8 +35,8 @@ async function run(port: MessagePort, settings: FrontendThreadSettings): Promise
   server.connect(settings.doorbell);
   const memory = new SharedMessageMemory(server.arena, budget, clock);
   const turns = new TurnCounts(settings.turns).row(settings.index + 1);
-  const { spans } = watchEventLoop(native, turns, `frontend-${settings.index}`, clock, logger);
-  const slices = new SliceQueue(clock, spans);
+  const loop = watchEventLoop(native, turns, `frontend-${settings.index}`, clock, logger);
+  const slices = new SliceQueue(clock, loop.spans);
   const shared = { server, clock, logger, isExiting, slices, memory, setLowWater: native.setReceiveLowWater };
   const { http, grpc, httpFd, grpcFd } = settings;
   // Until then the pool closes the socket if this thread is lost.
@@ -72,6 +72,7 @@ async function run(port: MessagePort, settings: FrontendThreadSettings): Promise
       (error: unknown) => logger.error({ error }, 'a frontend thread could not finish what it had accepted'),
     );
   });
+  loop.tell();
   report({ kind: 'ready', doorbell: server.doorbell });
 }
 
