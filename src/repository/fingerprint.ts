@@ -7,7 +7,7 @@
 
 import { createHash } from 'node:crypto';
 import type { BigIntStats } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
+import { lstat, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { unavailable } from '../errors.ts';
@@ -81,9 +81,14 @@ export function digest(lines: readonly string[]): string {
 }
 
 /** Null when it does not exist (any more); a dangling link counts as nothing. */
-export async function statOrNull(path: string): Promise<BigIntStats | null> {
+export const statOrNull = (path: string): Promise<BigIntStats | null> => orNull(stat(path, { bigint: true }));
+
+/** As `statOrNull`, of a link itself: not null for one that leads nowhere. */
+export const linkStatOrNull = (path: string): Promise<BigIntStats | null> => orNull(lstat(path, { bigint: true }));
+
+async function orNull(facts: Promise<BigIntStats>): Promise<BigIntStats | null> {
   try {
-    return await stat(path, { bigint: true });
+    return await facts;
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : null;
     if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP' || code === 'ENAMETOOLONG') return null;

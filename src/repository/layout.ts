@@ -12,7 +12,7 @@ import { InferenceError, unavailable } from '../errors.ts';
 import type { ConfigSource } from '../model-config/resolve-config.ts';
 import { quoted } from '../model-config/syntax/source-tree.ts';
 import { maxConfigBytes } from '../model-config/syntax/text-format.ts';
-import { digest, type ModelFingerprint, statOrNull, TreeReader } from './fingerprint.ts';
+import { digest, linkStatOrNull, type ModelFingerprint, statOrNull, TreeReader } from './fingerprint.ts';
 import { forEachBounded } from './for-each-bounded.ts';
 import { isModelName, systemFolders } from './misplaced-files.ts';
 import { isFolderName } from './model-name.ts';
@@ -187,9 +187,9 @@ async function findConfig(folder: string, configName: string | null): Promise<st
   const names = configName === null || !isFolderName(configName) ? [] : [join('configs', `${configName}.pbtxt`)];
   for (const name of [...names, 'config.pbtxt']) {
     const path = join(folder, name);
-    // Also when it is no regular file: reading it reports that, and the model must not be served without its
-    // configuration.
-    if ((await statOrNull(path)) !== null) return path;
+    // Also when it is no regular file or a link that leads nowhere: reading it reports that, and the model must not be
+    // served without its configuration.
+    if ((await linkStatOrNull(path)) !== null) return path;
   }
   return null;
 }

@@ -1,5 +1,5 @@
 import { chmodSync, mkdirSync, renameSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { InferenceError } from '../../src/errors.ts';
 import {
@@ -116,6 +116,19 @@ describe('scanning repositories', () => {
     const gone = await scanOne(repository);
     rmSync(join(repository, 'm', 'config.pbtxt'));
     await expect(readConfigSource(gone)).rejects.toThrow("config.pbtxt of model 'm' does not exist");
+  });
+
+  it.each([
+    ['is missing', 'config.pbtxt', 'nowhere'],
+    ['is the link itself', 'config.pbtxt', 'config.pbtxt'],
+    ['is missing, also of a named configuration', join('configs', 'fast.pbtxt'), 'nowhere'],
+  ])('does not do without a configuration that is a link whose target %s', async (_, link, target) => {
+    const repository = temporary();
+    put(repository, { 'm/1/model.onnx': 'x', 'm/configs/slow.pbtxt': 'max_batch_size: 8' });
+    symlinkSync(target, join(repository, 'm', link));
+    const model = (await scanModel([repository], 'm', { configName: 'fast' }))!;
+    expect(model.configPath).toBe(join(repository, 'm', link));
+    await expect(readConfigSource(model)).rejects.toThrow(`${basename(link)} of model 'm'`);
   });
 });
 
