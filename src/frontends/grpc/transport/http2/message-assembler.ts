@@ -7,7 +7,7 @@
 import { type InferenceError, resourceExhausted } from '../../../../errors.ts';
 import { readUint32 } from '../../../../http2/frame-format.ts';
 import type { StreamConnection } from '../../../../http2/stream.ts';
-import type { MessageMemory } from '../../../message-pool.ts';
+import { type MessageMemory, maxPooledBytes } from '../../../message-pool.ts';
 
 export const prefixBytes = 5;
 
@@ -154,7 +154,9 @@ export class MessageAssembler {
 
   /**
    * Memory of an ordinary message, or memory that is there already, is taken at once, so that each byte is copied once.
-   * Else it doubles as bytes arrive, because an announced length proves nothing.
+   * Else it grows as bytes arrive, because an announced length proves nothing: in one step to what the pool uses again,
+   * then by doubling. More steps below that would leave blocks of several sizes in the pool, and no room there for the
+   * one that the next message can use.
    */
   #room(bytes: number): Buffer {
     const message = this.#message;
@@ -164,7 +166,7 @@ export class MessageAssembler {
       return this.#keep(this.#pool.reuse(length) ?? this.#pool.take(Math.min(length, Math.max(bytes, firstRoomBytes))));
     }
     const before = this.#block;
-    const grown = this.#keep(this.#pool.take(Math.min(length, Math.max(bytes, message.length * 2))));
+    const grown = this.#keep(this.#pool.take(Math.min(length, Math.max(bytes, maxPooledBytes, message.length * 2))));
     message.copy(grown, 0, 0, this.#filled);
     if (before !== null) this.#pool.giveBack(before);
     return grown;
