@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   data,
+  field,
   frameFlag,
   grpcMessage,
   headers,
@@ -132,6 +133,20 @@ describe.each([1, 2])('with %d frontend threads', (threads) => {
           if (!socket.write(data(1, part.subarray(at, at + 16_384))))
             await Promise.race([once(socket, 'drain'), sleep(200)]);
           if (at > 900_000 && at % MiB < 16_384) await sleep(2);
+        }
+      }
+    });
+    expect(grownMiB).toBeLessThan(budgetMiB + slackMiB);
+  });
+
+  it.runIf(threads === 1)('holds no more than the budget of header blocks, with those that it refuses', async () => {
+    const values = Array.from({ length: 3 }, (_, i) => field(`x-${i}`, 'v'.repeat(4000)));
+    const block = requestBlock('/inference.GRPCInferenceService/ModelInfer', ...values);
+    const grownMiB = await held(async () => {
+      for (let i = 0; i < 40; i++) {
+        const { socket } = await open(server.ports.grpc, preface, settings());
+        for (let call = 0; call < 1000; call++) {
+          if (!socket.write(headers(2 * call + 1, block))) await Promise.race([once(socket, 'drain'), sleep(200)]);
         }
       }
     });

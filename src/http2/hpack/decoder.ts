@@ -26,10 +26,19 @@ const maxContinuationShift = 21;
 /** The buffer of a decoder between blocks, so that the last one can be collected. */
 const nothing = new Uint8Array(0);
 
+/** The fields of a block of up to this size stay in the list of a decoder, which is cheaper than to clear it. */
+const mostKeptBytes = 2048;
+
 export class HpackDecoder {
   readonly #maxTableBytes: number;
   readonly #maxListBytes: number;
   readonly #table = new DynamicTable(initialTableBytes);
+  /**
+   * The fields of the block that is being decoded, and of small ones before it; the caller gets a copy. When many lists have lived long, V8 allocates
+   * those of an array literal in its old generation. Dead ones there kept the fields of refused requests alive until the
+   * next full collection: 200 MB in a flood of header blocks. The copy is always young.
+   */
+  readonly #list: HeaderField[] = [];
   #isTooLarge = false;
   #bytes: Uint8Array = nothing;
   #at = 0;
@@ -71,7 +80,8 @@ export class HpackDecoder {
   #fields(): HeaderField[] {
     const bytes = this.#bytes;
     const end = this.#end;
-    const fields: HeaderField[] = [];
+    const fields = this.#list;
+    let count = 0;
     let roomBytes = this.#maxListBytes;
     this.#updateTableSize();
     while (this.#at < end) {
@@ -89,11 +99,13 @@ export class HpackDecoder {
       // Once negative it stays so: no field is kept after one that was dropped.
       if (roomBytes >= 0) {
         roomBytes -= field.sizeBytes;
-        if (roomBytes >= 0) fields.push(field);
+        if (roomBytes >= 0) fields[count++] = field;
       }
     }
     this.#isTooLarge = roomBytes < 0;
-    return fields;
+    const list = fields.slice(0, count);
+    if (this.#maxListBytes - roomBytes > mostKeptBytes) fields.length = 0;
+    return list;
   }
 
   #updateTableSize(): void {
