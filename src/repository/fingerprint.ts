@@ -5,12 +5,11 @@
  * Symbolic links count as their targets, so the atomic swap of a Kubernetes volume (`..data`) is a change.
  */
 
-import { createHash } from 'node:crypto';
-import type { BigIntStats } from 'node:fs';
-import { lstat, readdir, stat } from 'node:fs/promises';
+import type { BigIntStats, Dirent } from 'node:fs';
 import { join } from 'node:path';
 
 import { unavailable } from '../errors.ts';
+import { type FolderReads, statOrNull } from './folder-reads.ts';
 
 export interface ModelFingerprint {
   /** Of the configuration file; '' when there is none. */
@@ -31,21 +30,33 @@ const mostDepth = 16;
 /** Collects the entries of one model; a folder with too many entries ends in an error instead of an endless scan. */
 export class TreeReader {
   newestMs = 0;
+  readonly #reads: FolderReads;
   #entryCount = 0;
 
-  /** One file, or its absence. */
-  async file(path: string): Promise<string> {
+  constructor(reads: FolderReads) {
+    this.#reads = reads;
+  }
+
+  /** One file, or its absence (null). */
+  async file(path: string): Promise<string | null> {
     const found = await statOrNull(path);
-    if (found === null) return 'missing';
+    if (found === null) return null;
     this.#count(found);
     return `${found.size}:${found.mtimeNs}:${found.ctimeNs}:${found.ino}:${found.dev}`;
+  }
+
+  /** The entries of the model's own folder. Its times count, but it is no line: a temporary file changes nothing. */
+  async top(folder: string): Promise<readonly Dirent[]> {
+    const found = await statOrNull(folder);
+    if (found !== null) this.#count(found);
+    return this.#reads.entries(folder, found);
   }
 
   /** Everything below a folder, as a digest of sorted lines. */
   async tree(folder: string): Promise<string> {
     const lines: string[] = [];
     await this.#walk(folder, '', [], lines);
-    return digest(lines);
+    return this.#reads.digest(lines);
   }
 
   async #walk(folder: string, prefix: string, ancestors: readonly string[], lines: string[]): Promise<void> {
@@ -55,7 +66,7 @@ export class TreeReader {
     if (ancestors.includes(place)) return;
     this.#count(found);
     const inside = [...ancestors, place];
-    for (const entry of await readdir(folder, { withFileTypes: true })) {
+    for (const entry of await this.#reads.entries(folder, found)) {
       const path = join(folder, entry.name);
       const name = `${prefix}${entry.name}`;
       const isFolder =
@@ -63,7 +74,7 @@ export class TreeReader {
       if (isFolder) {
         lines.push(`${name}/`);
         await this.#walk(path, `${name}/`, inside, lines);
-      } else lines.push(`${name} ${await this.file(path)}`);
+      } else lines.push(`${name} ${(await this.file(path)) ?? 'missing'}`);
     }
   }
 
@@ -71,27 +82,5 @@ export class TreeReader {
     this.newestMs = Math.max(this.newestMs, Number(found.mtimeMs), Number(found.ctimeMs));
     this.#entryCount++;
     if (this.#entryCount > mostEntries) throw unavailable(`the model's folder has more than ${mostEntries} files`);
-  }
-}
-
-export function digest(lines: readonly string[]): string {
-  return createHash('sha256')
-    .update([...lines].sort().join('\n'))
-    .digest('base64');
-}
-
-/** Null when it does not exist (any more); a dangling link counts as nothing. */
-export const statOrNull = (path: string): Promise<BigIntStats | null> => orNull(stat(path, { bigint: true }));
-
-/** As `statOrNull`, of a link itself: not null for one that leads nowhere. */
-export const linkStatOrNull = (path: string): Promise<BigIntStats | null> => orNull(lstat(path, { bigint: true }));
-
-async function orNull(facts: Promise<BigIntStats>): Promise<BigIntStats | null> {
-  try {
-    return await facts;
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : null;
-    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP' || code === 'ENAMETOOLONG') return null;
-    throw error;
   }
 }

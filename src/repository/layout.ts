@@ -12,7 +12,8 @@ import { InferenceError, unavailable } from '../errors.ts';
 import type { ConfigSource } from '../model-config/resolve-config.ts';
 import { quoted } from '../model-config/syntax/source-tree.ts';
 import { maxConfigBytes } from '../model-config/syntax/text-format.ts';
-import { digest, linkStatOrNull, type ModelFingerprint, statOrNull, TreeReader } from './fingerprint.ts';
+import { type ModelFingerprint, TreeReader } from './fingerprint.ts';
+import { type FolderReads, linkStatOrNull, plainReads, statOrNull } from './folder-reads.ts';
 import { forEachBounded } from './for-each-bounded.ts';
 import { isModelName, systemFolders } from './misplaced-files.ts';
 import { isFolderName } from './model-name.ts';
@@ -58,11 +59,12 @@ const knownFolders: ReadonlySet<string> = new Set(['warmup', 'initial_state', 'c
 export async function scanRepositories(
   repositories: readonly string[],
   options: ScanOptions,
+  reads: FolderReads = plainReads,
 ): Promise<ReadonlyMap<string, ModelFolder>> {
   const paths = await modelPaths(repositories);
   const models: ModelFolder[] = [];
   await forEachBounded([...paths], scanConcurrency, async ([name, found]) => {
-    const model = await scanFound(name, found, options);
+    const model = await scanFound(name, found, options, reads);
     if (model !== null) models.push(model);
   });
   models.sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -81,13 +83,18 @@ export async function scanModel(
     const path = join(repository, name);
     if ((await statOrNull(path))?.isDirectory()) found.push(path);
   }
-  return found.length === 0 ? null : scanFound(name, found, options);
+  return found.length === 0 ? null : scanFound(name, found, options, plainReads);
 }
 
 /** The model in this folder, whatever repository it is in or none. */
-export async function scanFolder(name: string, path: string, options: ScanOptions): Promise<ModelFolder> {
+export async function scanFolder(
+  name: string,
+  path: string,
+  options: ScanOptions,
+  reads: FolderReads = plainReads,
+): Promise<ModelFolder> {
   try {
-    return await readFolder(name, path, options);
+    return await readFolder(name, path, options, reads);
   } catch (error) {
     return unreadable(name, path, problemText(error));
   }
@@ -139,29 +146,31 @@ async function isFolder(entry: Dirent, path: string): Promise<boolean> {
   return (await statOrNull(path).catch(() => null))?.isDirectory() ?? false;
 }
 
-async function scanFound(name: string, paths: readonly string[], options: ScanOptions): Promise<ModelFolder | null> {
+async function scanFound(
+  name: string,
+  paths: readonly string[],
+  options: ScanOptions,
+  reads: FolderReads,
+): Promise<ModelFolder | null> {
   const [path] = paths;
   if (path === undefined) return null;
   if (paths.length > 1) return unreadable(name, path, duplicateProblem);
-  return scanFolder(name, path, options);
+  return scanFolder(name, path, options, reads);
 }
 
-async function readFolder(name: string, path: string, options: ScanOptions): Promise<ModelFolder> {
-  const reader = new TreeReader();
-  // Only for the time of the youngest entry. The line is not part of the fingerprint: a temporary file must change
-  // nothing.
-  await reader.file(path);
-  const configPath = await findConfig(path, options.configName);
-  const config = configPath === null ? '' : `${basename(configPath)} ${await reader.file(configPath)}`;
+async function readFolder(name: string, path: string, options: ScanOptions, reads: FolderReads): Promise<ModelFolder> {
+  const reader = new TreeReader(reads);
+  const entries = await reader.top(path);
+  const { configPath, config } = await findConfig(path, options.configName, reader);
   const versions = new Map<number, string>();
   const others: string[] = [];
   const warnings: string[] = [];
   let hasModelFile = false;
-  for (const entry of await readdir(path, { withFileTypes: true })) {
+  for (const entry of entries) {
     const inside = join(path, entry.name);
     if (entry.name.startsWith('.') || entry.name === 'configs' || entry.name === 'config.pbtxt') continue;
     if (!(await isFolder(entry, inside))) {
-      others.push(`${entry.name} ${await reader.file(inside)}`);
+      others.push(`${entry.name} ${(await reader.file(inside)) ?? 'missing'}`);
       hasModelFile ||= isModelName(entry.name);
       continue;
     }
@@ -176,22 +185,30 @@ async function readFolder(name: string, path: string, options: ScanOptions): Pro
     others.push(`${entry.name}/ ${await reader.tree(inside)}`);
     hasModelFile ||= (await readdir(inside)).some(isModelName);
   }
-  const parts = { config, versions, others: digest(others) };
-  const fingerprint = { ...parts, whole: wholeOf(parts), newestMs: reader.newestMs };
+  const parts = { config, versions, others: reads.digest(others) };
+  const fingerprint = { ...parts, whole: wholeOf(parts, reads), newestMs: reader.newestMs };
   const ascending = [...versions.keys()].sort((a, b) => a - b);
   const holdsModel = configPath !== null || ascending.length > 0 || hasModelFile;
   return { name, path, configPath, versions: ascending, problem: null, holdsModel, warnings, fingerprint };
 }
 
-async function findConfig(folder: string, configName: string | null): Promise<string | null> {
+/** The configuration file and its line of the fingerprint. */
+async function findConfig(
+  folder: string,
+  configName: string | null,
+  reader: TreeReader,
+): Promise<{ readonly configPath: string | null; readonly config: string }> {
   const names = configName === null || !isFolderName(configName) ? [] : [join('configs', `${configName}.pbtxt`)];
   for (const name of [...names, 'config.pbtxt']) {
-    const path = join(folder, name);
+    const configPath = join(folder, name);
+    const line = await reader.file(configPath);
     // Also when it is no regular file or a link that leads nowhere: reading it reports that, and the model must not be
     // served without its configuration.
-    if ((await linkStatOrNull(path)) !== null) return path;
+    if (line !== null || (await linkStatOrNull(configPath)) !== null) {
+      return { configPath, config: `${basename(name)} ${line ?? 'missing'}` };
+    }
   }
-  return null;
+  return { configPath: null, config: '' };
 }
 
 /** Null for names that are no version; leading zeros would make two names of one number. */
@@ -201,14 +218,14 @@ function versionOf(name: string): number | null {
   return Number.isSafeInteger(version) ? version : null;
 }
 
-function wholeOf(parts: Pick<ModelFingerprint, 'config' | 'versions' | 'others'>): string {
+function wholeOf(parts: Pick<ModelFingerprint, 'config' | 'versions' | 'others'>, reads: FolderReads): string {
   const versions = [...parts.versions].map(([version, tree]) => `${version} ${tree}`);
-  return digest([`config ${parts.config}`, `others ${parts.others}`, ...versions]);
+  return reads.digest([`config ${parts.config}`, `others ${parts.others}`, ...versions]);
 }
 
 function unreadable(name: string, path: string, problem: string): ModelFolder {
-  const parts = { config: '', versions: new Map<number, string>(), others: digest([problem]) };
-  const fingerprint = { ...parts, whole: wholeOf(parts), newestMs: 0 };
+  const parts = { config: '', versions: new Map<number, string>(), others: plainReads.digest([problem]) };
+  const fingerprint = { ...parts, whole: wholeOf(parts, plainReads), newestMs: 0 };
   return { name, path, configPath: null, versions: [], problem, holdsModel: true, warnings: [], fingerprint };
 }
 

@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import type { ConfigMessage } from '../model-config/schema/config-message.ts';
 import { pathWithin } from '../model-config/relative-path.ts';
-import { statOrNull } from './fingerprint.ts';
+import { statOrNull } from './folder-reads.ts';
 import type { ModelFolder } from './layout.ts';
 
 /**

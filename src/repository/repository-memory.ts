@@ -8,6 +8,7 @@ import { basename, dirname, normalize } from 'node:path';
 
 import type { Logger } from '../logger.ts';
 import { quoted } from '../model-config/syntax/source-tree.ts';
+import { RememberedFolders } from './folder-reads.ts';
 import { listModelNames, type ModelFolder, passedOverText, type ScanOptions, scanRepositories } from './layout.ts';
 
 export class RepositoryMemory {
@@ -16,6 +17,7 @@ export class RepositoryMemory {
   readonly #logger: Logger;
   /** The models of the last scan. */
   #folders: ReadonlyMap<string, ModelFolder> = new Map();
+  readonly #read = new RememberedFolders();
   /** Repositories that held folders at some time. */
   readonly #known = new Set<string>();
   readonly #vanished = new Set<string>();
@@ -34,7 +36,7 @@ export class RepositoryMemory {
    */
   async scan(): Promise<ReadonlyMap<string, ModelFolder>> {
     const present = await this.#present();
-    const found = await scanRepositories(present, this.#options);
+    const found = await this.#read.scan((reads) => scanRepositories(present, this.#options, reads));
     const folders = new Map<string, ModelFolder>();
     for (const [name, folder] of found) {
       if (folder.holdsModel) folders.set(name, folder);
