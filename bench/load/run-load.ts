@@ -15,15 +15,20 @@ import { closedLoop, openLoop, type Pace, SteadyPace } from './pace.ts';
 /** The longest wait for open answers after the window. */
 const drainMs = 10_000;
 
-function openConnections(plan: LoadPlan, recorder: LoadRecorder): Promise<LoadConnection[]> {
+/** Connections opened at the same time: more than a server's backlog would be reset. */
+const openedTogether = 128;
+
+async function openConnections(plan: LoadPlan, recorder: LoadRecorder): Promise<LoadConnection[]> {
   const host = `127.0.0.1:${plan.port}`;
   const requests = plan.cases.map((each) => (plan.protocol === 'http' ? httpRequest(each, host) : grpcMessage(each)));
   const kind = plan.protocol === 'http' ? HttpConnection : GrpcConnection;
-  const opened: Promise<LoadConnection>[] = [];
-  for (let i = 0; i < plan.connections; i += 1) {
-    opened.push(kind.open(plan.port, requests, plan.outstanding, recorder));
+  const opened: LoadConnection[] = [];
+  while (opened.length < plan.connections) {
+    const count = Math.min(openedTogether, plan.connections - opened.length);
+    const open = () => kind.open(plan.port, requests, plan.outstanding, recorder);
+    opened.push(...(await Promise.all(Array.from({ length: count }, open))));
   }
-  return Promise.all(opened);
+  return opened;
 }
 
 const inFlight = (connections: readonly LoadConnection[]): number =>

@@ -2,8 +2,6 @@
 
 #include <system_error>
 
-#include "engine/free_memory.h"
-
 namespace nereid {
 
 void AddonData::RunInBackground(std::function<Completions::Task()> work) {
@@ -14,9 +12,6 @@ void AddonData::RunInBackground(std::function<Completions::Task()> work) {
     auto report = (*work)();
     // The captures of the work may free a session, which must happen on this thread too.
     *work = nullptr;
-    // Each of these threads gets one of the allocator's arenas (8 per core), which would keep what the model
-    // left there: with 8 MiB of weights 40 to 120 MiB after some hundred loads and unloads, with this 7 to 9.
-    ReturnFreeMemory();
     completions.Post([this, id, report = std::move(report)](Napi::Env env) {
       const auto thread = threads_.find(id);
       if (thread != threads_.end()) {
@@ -49,6 +44,7 @@ void AddonData::Shutdown() noexcept {
   for (auto& [id, thread] : threads_) thread.join();
   threads_.clear();
   instances.all().clear();
+  instance_threads.reset();
   frames.all().clear();
   sessions.all().clear();
   DetachLogSink(&completions);

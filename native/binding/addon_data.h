@@ -59,6 +59,7 @@ struct AddonData {
   Completions completions;
   HostBuffers buffers;
   Table<std::unique_ptr<SessionEntry>> sessions;
+  std::unique_ptr<InstanceThreads> instance_threads = std::make_unique<InstanceThreads>(&completions);
   Table<std::unique_ptr<Instance>> instances;
   Table<std::unique_ptr<JobFrame>> frames;
   KnownDoorbells known_doorbells;

@@ -6,6 +6,7 @@
 #include "binding/arguments.h"
 #include "binding/replies.h"
 #include "engine/device.h"
+#include "engine/free_memory.h"
 
 namespace nereid {
 namespace {
@@ -104,6 +105,17 @@ Napi::Value CloseSession(const Napi::CallbackInfo& info) {
   return promise;
 }
 
+// returnFreeMemory() → Promise<void>; takes milliseconds on another thread
+Napi::Value ReturnFreeMemoryCall(const Napi::CallbackInfo& info) {
+  auto deferred = std::make_shared<Napi::Promise::Deferred>(info.Env());
+  const Napi::Value promise = deferred->Promise();
+  DataOf(info).RunInBackground([deferred]() -> Completions::Task {
+    ReturnFreeMemory();
+    return [deferred](Napi::Env at) { deferred->Resolve(at.Undefined()); };
+  });
+  return promise;
+}
+
 // createInstance(sessionId) → { error, id }
 Napi::Value CreateInstance(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
@@ -113,7 +125,8 @@ Napi::Value CreateInstance(const Napi::CallbackInfo& info) {
     return ErrorReply(env, Internal("the session is closed"));
   // The number first, because the instance carries it.
   const int32_t id = data.instances.Add(nullptr);
-  auto instance = Instance::Create(entry->session, id, &data.completions, &data.completions);
+  auto instance =
+      Instance::Create(entry->session, id, data.instance_threads.get(), &data.completions, &data.completions);
   if (!instance.ok()) return ErrorReply(env, instance.status());
   data.instances.all()[static_cast<size_t>(id)] = std::move(instance.value());
   return IdReply(env, id);
@@ -196,6 +209,7 @@ void DefineEngine(Napi::Env env, Napi::Object exports) {
   define("describe", Describe);
   define("openSession", OpenSessionCall);
   define("closeSession", CloseSession);
+  define("returnFreeMemory", ReturnFreeMemoryCall);
   define("createInstance", CreateInstance);
   define("closeInstance", CloseInstance);
   define("endBatch", EndBatch);

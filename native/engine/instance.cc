@@ -1,7 +1,5 @@
 #include "engine/instance.h"
 
-#include <system_error>
-
 namespace nereid {
 namespace {
 
@@ -12,16 +10,12 @@ Status Cancelled(const Session& session) {
 }  // namespace
 
 Result<std::unique_ptr<Instance>> Instance::Create(std::shared_ptr<Session> session, int32_t id,
-                                                   JobListener* listener, LogSink* log) noexcept {
+                                                   InstanceThreads* threads, JobListener* listener,
+                                                   LogSink* log) noexcept {
+  NEREID_RETURN_IF_ERROR(threads->Reserve());
   auto runner = BatchRunner::Create(std::move(session));
   if (!runner.ok()) return std::move(runner.status());
-  std::unique_ptr<Instance> instance(new Instance(std::move(runner.value()), id, listener, log));
-  try {
-    instance->thread_ = std::thread(&Instance::Loop, instance.get());
-  } catch (const std::system_error& error) {
-    return ResourceExhausted(std::string("no thread for another instance: ") + error.what());
-  }
-  return instance;
+  return std::unique_ptr<Instance>(new Instance(std::move(runner.value()), id, threads, listener, log));
 }
 
 Instance::~Instance() { Stop(); }
@@ -31,8 +25,13 @@ void Instance::Submit(Job* job) noexcept {
     const std::lock_guard lock(mutex_);
     job->is_ended = false;
     inbox_.push_back(job);
+    if (has_thread_) {
+      wake_.notify_one();
+      return;
+    }
+    has_thread_ = true;
   }
-  wake_.notify_one();
+  threads_->Start(this);
 }
 
 void Instance::RunNow(Job* job) noexcept {
@@ -52,17 +51,14 @@ void Instance::EndAll() noexcept {
 }
 
 void Instance::Stop() noexcept {
-  {
-    const std::lock_guard lock(mutex_);
-    is_stopping_ = true;
-    for (Job* job : inbox_) Mark(job);
-  }
+  std::unique_lock lock(mutex_);
+  is_stopping_ = true;
+  for (Job* job : inbox_) Mark(job);
   wake_.notify_one();
-  if (thread_.joinable()) thread_.join();
+  left_.wait(lock, [this] { return !has_thread_; });
 }
 
-void Instance::Loop() noexcept {
-  const LogScope scope(log_);
+void Instance::Work() noexcept {
   Job* job = nullptr;
   while (BeginJob(&job)) {
     runner_->Run(job);
@@ -78,12 +74,18 @@ void Instance::Mark(Job* job) noexcept {
   if (is_running_ && job == inbox_.front()) runner_->Terminate();
 }
 
-/// Waits for a job that shall run; answers those that shall not. False when the instance stops.
+/// Takes a job that shall run; answers those that shall not. False when the thread is to leave: the instance
+/// may be destroyed then.
 bool Instance::BeginJob(Job** job) noexcept {
   std::unique_lock lock(mutex_);
   while (true) {
-    wake_.wait(lock, [this] { return is_stopping_ || !inbox_.empty(); });
-    if (inbox_.empty()) return false;
+    if (KeepsThread()) wake_.wait(lock, [this] { return is_stopping_ || !inbox_.empty(); });
+    if (inbox_.empty()) {
+      has_thread_ = false;
+      // Under the lock: whoever waits destroys this when the lock is free.
+      left_.notify_all();
+      return false;
+    }
     *job = inbox_.front();
     if (!(*job)->is_ended) {
       is_running_ = true;

@@ -1,5 +1,5 @@
-// An instance: a thread with an inbox, around a runner. It shares the weights of its session with the
-// session's other instances.
+// An instance: an inbox whose jobs run one after the other, around a runner. It shares the weights of its
+// session with the session's other instances, and threads with all instances.
 #ifndef NEREID_ENGINE_INSTANCE_H_
 #define NEREID_ENGINE_INSTANCE_H_
 
@@ -7,9 +7,9 @@
 #include <deque>
 #include <memory>
 #include <mutex>
-#include <thread>
 
 #include "engine/batch_runner.h"
+#include "engine/instance_threads.h"
 #include "engine/job.h"
 #include "engine/log_router.h"
 
@@ -17,23 +17,25 @@ namespace nereid {
 
 class Instance;
 
-/// Receives finished jobs, on the instance's thread.
+/// Receives finished jobs, on the thread that ran them.
 class JobListener {
  public:
   virtual ~JobListener() = default;
   virtual void JobDone(Instance* instance, Job* job) noexcept = 0;
 };
 
-/// Threads: one of its own, where submitted jobs run in order; `Submit`, `End`, `EndAll`, `Stop` and `RunNow`
-/// are called by the owner's thread. Lifetime: the owner's; `Stop` before destruction is implied. Memory: the
-/// runner's. Locks: `mutex_` only; nothing that locks is called while it is held but the runner's terminate
-/// flag.
-class Instance {
+/// Threads: submitted jobs run in order, on one thread of `threads` while there are any; an instance on a GPU
+/// keeps its thread, because the provider has state for each thread. `Submit`, `End`, `EndAll`, `Stop` and
+/// `RunNow` are called by the owner's thread. Lifetime: the owner's; `Stop` before destruction is implied.
+/// Memory: the runner's. Locks: `mutex_` only; nothing that locks is called while it is held but the runner's
+/// terminate flag.
+class Instance : private ThreadUser {
  public:
-  /// `listener` and `log` outlive the instance. `id` is the owner's name for it.
+  /// `threads`, `listener` and `log` outlive the instance. `id` is the owner's name for it.
   static Result<std::unique_ptr<Instance>> Create(std::shared_ptr<Session> session, int32_t id,
-                                                  JobListener* listener, LogSink* log) noexcept;
-  ~Instance();
+                                                  InstanceThreads* threads, JobListener* listener,
+                                                  LogSink* log) noexcept;
+  ~Instance() override;
   Instance(const Instance&) = delete;
   Instance& operator=(const Instance&) = delete;
 
@@ -50,35 +52,41 @@ class Instance {
   /// Makes all unfinished jobs end early.
   void EndAll() noexcept;
 
-  /// Cancels all unfinished jobs, reports each to the listener, and joins the thread.
+  /// Cancels all unfinished jobs, reports each to the listener, and waits until no thread works for the
+  /// instance.
   void Stop() noexcept;
 
   int32_t id() const noexcept { return id_; }
   BatchRunner& runner() noexcept { return *runner_; }
 
  private:
-  Instance(std::unique_ptr<BatchRunner> runner, int32_t id, JobListener* listener, LogSink* log) noexcept
-      : runner_(std::move(runner)), id_(id), listener_(listener), log_(log) {}
+  Instance(std::unique_ptr<BatchRunner> runner, int32_t id, InstanceThreads* threads, JobListener* listener,
+           LogSink* log) noexcept
+      : runner_(std::move(runner)), id_(id), threads_(threads), listener_(listener), log_(log) {}
 
-  void Loop() noexcept;
+  void Work() noexcept override;
   bool BeginJob(Job** job) noexcept;
   void FinishJob(Job* job) noexcept;
   void Mark(Job* job) noexcept;
+  bool KeepsThread() const noexcept { return runner_->session().cuda_ordinal() >= 0; }
 
   std::unique_ptr<BatchRunner> runner_;
   const int32_t id_;
+  InstanceThreads* threads_;
   JobListener* listener_;
   LogSink* log_;
 
   /// Guards the members below, and `is_ended` of the jobs in the inbox.
   std::mutex mutex_;
+  /// For the thread of an instance that keeps it.
   std::condition_variable wake_;
+  std::condition_variable left_;
   /// Unfinished jobs; the one at the front runs while `is_running_`.
   std::deque<Job*> inbox_;
   bool is_running_ = false;
   bool is_stopping_ = false;
-
-  std::thread thread_;
+  /// A thread works for this instance, or was asked to.
+  bool has_thread_ = false;
 };
 
 }  // namespace nereid

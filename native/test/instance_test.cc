@@ -52,9 +52,10 @@ TEST("runs instances of one session side by side") {
   constexpr int kInstances = 4;
   constexpr int kJobs = 200;
   Recorder recorder;
+  InstanceThreads threads(&recorder);
   std::vector<std::unique_ptr<Instance>> instances;
   for (int i = 0; i < kInstances; i++) {
-    auto instance = Instance::Create(session.value(), i, &recorder, &recorder);
+    auto instance = Instance::Create(session.value(), i, &threads, &recorder, &recorder);
     REQUIRE(instance.ok());
     instances.push_back(std::move(instance.value()));
   }
@@ -90,7 +91,8 @@ TEST("ends the batch that a ticket names: while it runs, and before it runs") {
   auto endless = Open(EndlessModel());
   REQUIRE(endless.ok());
   Recorder recorder;
-  auto created = Instance::Create(endless.value(), 0, &recorder, &recorder);
+  InstanceThreads threads(&recorder);
+  auto created = Instance::Create(endless.value(), 0, &threads, &recorder, &recorder);
   REQUIRE(created.ok());
   auto& instance = *created.value();
   instance.End(1);
@@ -122,7 +124,8 @@ TEST("ends no batch but the named one, whenever the ticket comes") {
   auto session = Open(UnaryModel("Neg", ort::kFloat, {-1, 2}));
   REQUIRE(session.ok());
   Recorder recorder;
-  auto created = Instance::Create(session.value(), 0, &recorder, &recorder);
+  InstanceThreads threads(&recorder);
+  auto created = Instance::Create(session.value(), 0, &threads, &recorder, &recorder);
   REQUIRE(created.ok());
   auto& instance = *created.value();
   const std::string zeros(65536, '\0');
@@ -152,7 +155,8 @@ TEST("stops while batches run and wait") {
   REQUIRE(endless.ok());
   for (int turn = 0; turn < 5; turn++) {
     Recorder recorder;
-    auto instance = Instance::Create(endless.value(), 0, &recorder, &recorder);
+    InstanceThreads threads(&recorder);
+    auto instance = Instance::Create(endless.value(), 0, &threads, &recorder, &recorder);
     REQUIRE(instance.ok());
     const std::string zero(4, '\0');
     std::vector<Job> jobs(3);
@@ -168,12 +172,13 @@ TEST("stops while batches run and wait") {
 
 TEST("brings the runtime's lines to the environment that caused them, with the model's label") {
   Recorder mine;
+  InstanceThreads threads(&mine);
   Recorder other;
   AttachLogSink(&other);
   AttachLogSink(&mine);
   auto session = Open(EndlessModel());
   REQUIRE(session.ok());
-  auto instance = Instance::Create(session.value(), 0, &mine, &mine);
+  auto instance = Instance::Create(session.value(), 0, &threads, &mine, &mine);
   REQUIRE(instance.ok());
   const std::string zero(4, '\0');
   Job job;

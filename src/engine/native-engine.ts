@@ -16,6 +16,7 @@ import type {
   ModelFile,
   SessionSpec,
 } from './engine.ts';
+import { FreedMemory } from './freed-memory.ts';
 import { IdleSlabs } from './idle-slabs.ts';
 import { findRuntimeLibrary, loadNative } from './load-native.ts';
 import { joinSignature } from './model-signature.ts';
@@ -58,6 +59,7 @@ export function createNativeEngine(options: NativeEngineOptions): Engine {
   const addon = loadNative();
   const cores = cpuCores();
   const pool = options.globalThreadPool;
+  const clock = options.clock ?? systemClock;
   const frames = new FrameTable();
   const log = new RuntimeLog(options.logger);
   const reply = addon.loadRuntime(
@@ -79,7 +81,8 @@ export function createNativeEngine(options: NativeEngineOptions): Engine {
     allowInline: options.allowInline ?? true,
     logger: options.logger,
     log,
-    idleSlabs: new IdleSlabs(options.clock ?? systemClock),
+    idleSlabs: new IdleSlabs(clock),
+    freedMemory: new FreedMemory(clock, () => addon.returnFreeMemory()),
   });
 }
 
@@ -89,6 +92,7 @@ interface EngineSettings extends EngineThreads {
   readonly logger: Logger;
   readonly log: RuntimeLog;
   readonly idleSlabs: IdleSlabs;
+  readonly freedMemory: FreedMemory;
 }
 
 class NativeEngine implements Engine {
@@ -109,7 +113,7 @@ class NativeEngine implements Engine {
     const source = await readOpenableModel(file);
     const cheap = inspectionSpec(file, { ...spec, customOpLibraries });
     const reply = await this.#openForInspection(source, cheap, spec.device ?? { kind: 'cpu' });
-    await this.#addon.closeSession(reply.id);
+    await this.#close(reply);
     return joinSignature(reply.signature, source).signature;
   }
 
@@ -176,10 +180,13 @@ class NativeEngine implements Engine {
         },
         this.#frames,
         this.#settings.idleSlabs,
-        () => this.#settings.log.closed(spec.label),
+        () => {
+          this.#settings.freedMemory.freed();
+          this.#settings.log.closed(spec.label);
+        },
       );
     } catch (error) {
-      await this.#addon.closeSession(reply.id);
+      await this.#close(reply);
       throw toInferenceError(error);
     }
   }
@@ -236,10 +243,16 @@ class NativeEngine implements Engine {
     const reply = await this.#addon.openSession({
       ...spec,
       modelBytes: source.bytes,
-      weightFiles: source.files.map(({ path }) => path),
+      weightFiles: source.mappable,
       sessionEntries: [...spec.sessionEntries, ...source.sessionEntries],
     });
+    this.#settings.freedMemory.freed();
     if (reply.error !== null) throw modelFailure(reply.error, source.file);
     return reply;
+  }
+
+  async #close({ id }: NativeSessionReply): Promise<void> {
+    await this.#addon.closeSession(id);
+    this.#settings.freedMemory.freed();
   }
 }

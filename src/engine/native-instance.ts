@@ -1,5 +1,5 @@
 /**
- * An instance of the addon: hands batches over and takes results, on the instance's own thread or, if that is cheaper,
+ * An instance of the addon: hands batches over and takes results, on a thread of the addon or, if that is cheaper,
  * on the event loop. This is the hot path of the engine; bench/engine.mjs measures its cost per batch.
  */
 

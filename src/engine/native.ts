@@ -127,6 +127,8 @@ export interface NativeAddon {
   describe(): NativeDescription;
   openSession(spec: NativeSessionSpec): Promise<NativeSessionReply>;
   closeSession(sessionId: number): Promise<void>;
+  /** Gives freed memory of closed models and of opening back to the system; takes milliseconds on another thread. */
+  returnFreeMemory(): Promise<void>;
   createInstance(sessionId: number): NativeInstanceReply;
   /** Its batches are done; buffers of its frames and slabs are discarded by the caller. */
   closeInstance(instanceId: number): void;
