@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "engine/capture_gate.h"
 #include "engine/gather.h"
 #include "engine/log_router.h"
 #include "engine/ort_status.h"
@@ -69,23 +70,33 @@ void BatchRunner::Skip(Job* job) noexcept {
   job->input_ns = job->infer_ns = job->output_ns = 0;
 }
 
+Status BatchRunner::Prepare(const std::function<bool()>& is_ended) noexcept {
+  auto* context = session_->graphs();
+  if (context == nullptr) return {};
+  const std::lock_guard lock(context->run);
+  if (std::exchange(context->is_taken, true)) return {};
+  auto captured = GraphSet::Capture(*session_, is_ended);
+  if (!captured.ok()) return std::move(captured.status());
+  graphs_ = std::move(captured.value());
+  return {};
+}
+
 void BatchRunner::Run(Job* job) noexcept {
+  std::unique_lock<std::mutex> only_run;
+  // Before the device is taken: a capture of the same session has it all to itself.
+  if (auto* context = session_->graphs()) only_run = std::unique_lock(context->run);
+  const DeviceUse use(pinned_ != nullptr);
   const int64_t begin = NowNs();
   int64_t bound = begin;
   int64_t ran = begin;
   job->slab = -1;
   job->is_in_target = false;
-  Status status = FindPlan(*job);
-  if (status.ok()) status = BindInputs(job);
-  if (status.ok()) {
-    status = BindOutputs(job);
-    bound = ran = NowNs();
-  }
-  if (status.ok()) {
-    status = RunOnce(job);
-    ran = NowNs();
-  }
-  if (status.ok()) status = HasRoom(*job) ? CheckPrediction(job) : PlaceOutputs(job);
+  plan_ = nullptr;
+  turn_++;
+  int64_t rows = 0;
+  const CapturedGraph* graph = graphs_ == nullptr ? nullptr : graphs_->Find(*job, &rows);
+  Status status =
+      graph == nullptr ? RunPlanned(job, &bound, &ran) : RunGraph(job, *graph, rows, &bound, &ran);
   if (!status.ok()) LeaveRoom(job);
   if (plan_ != nullptr) plan_->ReleaseStrings();
   if (input_slab_.id >= 0) {
@@ -101,8 +112,45 @@ void BatchRunner::Run(Job* job) noexcept {
   job->output_ns = NowNs() - ran;
 }
 
+/// Binds, runs and places the outputs. Writes when the inputs were bound and when the run had ended.
+Status BatchRunner::RunPlanned(Job* job, int64_t* bound, int64_t* ran) noexcept {
+  NEREID_RETURN_IF_ERROR(FindPlan(*job));
+  NEREID_RETURN_IF_ERROR(BindInputs(job));
+  Status status = BindOutputs(job);
+  *bound = *ran = NowNs();
+  if (!status.ok()) return status;
+  status = RunOnce(job);
+  *ran = NowNs();
+  if (!status.ok()) return status;
+  return HasRoom(*job) ? CheckPrediction(job) : PlaceOutputs(job);
+}
+
+/// The same by the replay of a graph.
+Status BatchRunner::RunGraph(Job* job, const CapturedGraph& graph, int64_t rows, int64_t* bound,
+                             int64_t* ran) noexcept {
+  const size_t gathered = graphs_->GatheredBytes(rows);
+  auto slab = input_pool_.Acquire(gathered, GrownBytes(gathered, job->growth));
+  if (!slab.ok()) return std::move(slab.status());
+  input_slab_ = std::move(slab.value());
+  Status status = graphs_->Upload(*job, rows, graph, input_slab_.block->data());
+  *bound = *ran = NowNs();
+  if (status.ok()) status = graphs_->Replay(graph);
+  *ran = NowNs();
+  std::byte* to = nullptr;
+  if (status.ok()) {
+    auto room = FindRoom(job, graphs_->Place(job, rows));
+    if (room.ok())
+      to = room.value();
+    else
+      status = std::move(room.status());
+  }
+  if (status.ok()) return graphs_->Download(*job, to);
+  // The slab of the inputs goes back: nothing may copy from it any more.
+  static_cast<void>(graphs_->Finish());
+  return status;
+}
+
 Status BatchRunner::FindPlan(const Job& job) noexcept {
-  turn_++;
   const bool on_cuda = pinned_ != nullptr;
   const auto* memory = on_cuda ? pinned_memory_.get() : session_->runtime().cpu_memory.get();
   auto found = plans_.Find(*session_, job, memory, on_cuda);

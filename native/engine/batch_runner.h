@@ -4,9 +4,11 @@
 #define NEREID_ENGINE_BATCH_RUNNER_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
+#include "engine/graph_set.h"
 #include "engine/job.h"
 #include "engine/output_placing.h"
 #include "engine/plan_cache.h"
@@ -21,6 +23,10 @@ namespace nereid {
 class BatchRunner {
  public:
   static Result<std::unique_ptr<BatchRunner>> Create(std::shared_ptr<Session> session) noexcept;
+
+  /// Once, on the thread of the runs, before the first: captures CUDA graphs, if the session is for them,
+  /// until `is_ended`. When they are refused, runs go without; returns the reason then.
+  Status Prepare(const std::function<bool()>& is_ended) noexcept;
 
   /// Fills the job's results. The inputs' bytes are not needed any more when it returns.
   void Run(Job* job) noexcept;
@@ -41,6 +47,8 @@ class BatchRunner {
   BatchRunner(std::shared_ptr<Session> session, std::shared_ptr<PinnedAllocator> pinned) noexcept
       : session_(std::move(session)), pinned_(pinned), input_pool_(pinned), output_pool_(pinned) {}
 
+  Status RunPlanned(Job* job, int64_t* bound, int64_t* ran) noexcept;
+  Status RunGraph(Job* job, const CapturedGraph& graph, int64_t rows, int64_t* bound, int64_t* ran) noexcept;
   Status FindPlan(const Job& job) noexcept;
   Status BindInputs(Job* job) noexcept;
   Status BindOutputs(Job* job) noexcept;
@@ -68,6 +76,8 @@ class BatchRunner {
   uint64_t turn_ = 0;
   Slab input_slab_;
   OutputPlacer placer_;
+  /// Null without graphs.
+  std::unique_ptr<GraphSet> graphs_;
 };
 
 }  // namespace nereid

@@ -2,11 +2,13 @@
 
 #include <cstdlib>
 
+#include "engine/capture_gate.h"
 #include "engine/ort_status.h"
 
 namespace nereid {
 
 std::byte* PinnedAllocator::Allocate(size_t bytes) noexcept {
+  const DeviceUse use(true);
   const std::lock_guard lock(mutex_);
   void* memory = nullptr;
   const Status status = FromOrt(ort::g_api->AllocatorAlloc(allocator_.get(), bytes, &memory));
@@ -14,6 +16,7 @@ std::byte* PinnedAllocator::Allocate(size_t bytes) noexcept {
 }
 
 void PinnedAllocator::Free(std::byte* memory) noexcept {
+  const DeviceUse use(true);
   const std::lock_guard lock(mutex_);
   const Status ignored = FromOrt(ort::g_api->AllocatorFree(allocator_.get(), memory));
   static_cast<void>(ignored);

@@ -41,29 +41,43 @@ void Instance::RunNow(Job* job) noexcept {
 
 void Instance::End(uint64_t ticket) noexcept {
   const std::lock_guard lock(mutex_);
-  for (Job* job : inbox_)
-    if (job->ticket == ticket) Mark(job);
+  for (Job* job : inbox_) {
+    if (job->ticket != ticket) continue;
+    is_preparation_ended_ = true;
+    Mark(job);
+  }
 }
 
 void Instance::EndAll() noexcept {
   const std::lock_guard lock(mutex_);
+  is_preparation_ended_ = true;
   for (Job* job : inbox_) Mark(job);
 }
 
 void Instance::Stop() noexcept {
   std::unique_lock lock(mutex_);
   is_stopping_ = true;
+  is_preparation_ended_ = true;
   for (Job* job : inbox_) Mark(job);
   wake_.notify_one();
   left_.wait(lock, [this] { return !has_thread_; });
 }
 
 void Instance::Work() noexcept {
+  // Such a thread comes here once, and replays are of the thread that captured.
+  if (KeepsThread()) CaptureGraphs();
   Job* job = nullptr;
   while (BeginJob(&job)) {
     runner_->Run(job);
     FinishJob(job);
   }
+}
+
+void Instance::CaptureGraphs() noexcept {
+  const Status captured = runner_->Prepare([this] { return is_preparation_ended_.load(); });
+  if (captured.ok() || log_ == nullptr) return;
+  log_->Write({ort::kWarning, runner_->session().label(),
+               "this instance runs without CUDA graphs: " + captured.message});
 }
 
 /// The job shall end early. Called with the mutex held, so that the runner's flag is never set for another

@@ -3,6 +3,7 @@
 #ifndef NEREID_ENGINE_INSTANCE_H_
 #define NEREID_ENGINE_INSTANCE_H_
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <memory>
@@ -65,6 +66,7 @@ class Instance : private ThreadUser {
       : runner_(std::move(runner)), id_(id), threads_(threads), listener_(listener), log_(log) {}
 
   void Work() noexcept override;
+  void CaptureGraphs() noexcept;
   bool BeginJob(Job** job) noexcept;
   void FinishJob(Job* job) noexcept;
   void Mark(Job* job) noexcept;
@@ -87,6 +89,8 @@ class Instance : private ThreadUser {
   bool is_stopping_ = false;
   /// A thread works for this instance, or was asked to.
   bool has_thread_ = false;
+  /// Read without the mutex: whoever waits for the instance gives up, so it captures no further graphs.
+  std::atomic<bool> is_preparation_ended_ = false;
 };
 
 }  // namespace nereid

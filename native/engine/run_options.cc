@@ -19,6 +19,9 @@ Status MakePlain(const Session& session, ort::OwnedRunOptions* options) {
   NEREID_RETURN_IF_ORT(api.RunOptionsSetRunTag(options->get(), kRunTag));
   for (const auto& [key, value] : session.run_entries())
     NEREID_RETURN_IF_ORT(api.AddRunConfigEntry(options->get(), key.c_str(), value.c_str()));
+  // Without it, a session for graphs would capture the run, and answer later ones from its inputs.
+  if (session.graphs() != nullptr)
+    NEREID_RETURN_IF_ORT(api.AddRunConfigEntry(options->get(), kGraphIdEntry, kNoGraph));
   return {};
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/capture_gate.h"
 #include "engine/device.h"
 #include "engine/log_router.h"
 #include "engine/mapped_files.h"
@@ -40,11 +41,11 @@ Status AsLoadError(Status status) {
 }
 
 Result<std::shared_ptr<Session>> OpenOn(const Runtime& runtime, const SessionSpec& spec, bool on_cuda,
-                                        std::string fallback_reason) {
+                                        std::string fallback_reason, CudaStream graph_stream = nullptr) {
   auto options = MakeSessionOptions(runtime, spec);
   if (!options.ok()) return AsLoadError(std::move(options.status()));
   if (on_cuda) {
-    auto status = AppendCuda(spec, options.value().get());
+    auto status = AppendCuda(spec, graph_stream, options.value().get());
     if (!status.ok()) return Status{Code::kFailedPrecondition, std::move(status.message)};
   }
   const MappedFiles files(spec.weight_files);
@@ -62,6 +63,39 @@ Result<std::shared_ptr<Session>> OpenOn(const Runtime& runtime, const SessionSpe
   return std::make_shared<Session>(&runtime, std::move(handle.value()), std::move(signature.value()), spec,
                                    std::move(fallback_reason), std::move(detached.message),
                                    on_cuda ? spec.cuda_ordinal : -1);
+}
+
+/// A session for CUDA graphs. Fails, often for reasons that only concern graphs: ONNX Runtime refuses models
+/// that are not on the GPU as a whole.
+Result<std::shared_ptr<Session>> OpenForGraphs(const Runtime& runtime, const SessionSpec& spec) {
+  const CudaDriver* driver = FindCudaDriver();
+  if (driver == nullptr) return Unimplemented("libcuda.so.1 lacks a function; update the NVIDIA driver");
+  auto context = std::make_unique<GraphContext>();
+  auto stream = DeviceStream::Create(*driver, spec.cuda_ordinal);
+  if (!stream.ok()) return std::move(stream.status());
+  context->stream = std::move(stream.value());
+  context->rows = spec.graph_rows;
+  NEREID_RETURN_IF_ORT(ort::g_api->CreateMemoryInfo("Cuda", ort::kDeviceAllocator, spec.cuda_ordinal,
+                                                    ort::kDefaultMemory, ort::Out(context->memory)));
+  auto session = OpenOn(runtime, spec, true, {}, context->stream->handle());
+  if (!session.ok()) return session;
+  auto layout = GraphLayout::Of(session.value()->signature());
+  // Before the stream on which the session computes.
+  if (!layout.ok()) session.value().reset();
+  if (!layout.ok()) return std::move(layout.status());
+  context->layout = std::move(layout.value());
+  session.value()->UseGraphs(std::move(context));
+  return session;
+}
+
+Result<std::shared_ptr<Session>> OpenOnCuda(const Runtime& runtime, const SessionSpec& spec) {
+  if (spec.graph_rows.empty()) return OpenOn(runtime, spec, true, {});
+  auto session = OpenForGraphs(runtime, spec);
+  if (session.ok()) return session;
+  std::string problem = std::move(session.status().message);
+  session = OpenOn(runtime, spec, true, {});
+  if (session.ok()) session.value()->SetGraphProblem(std::move(problem));
+  return session;
 }
 
 }  // namespace
@@ -89,11 +123,18 @@ Session::Session(const Runtime* runtime, ort::OwnedSession handle, Signature sig
   }
 }
 
+Session::~Session() {
+  const SessionChange change(cuda_ordinal_ >= 0);
+  handle_.reset();
+  graphs_.reset();
+}
+
 Result<std::shared_ptr<Session>> OpenSession(const Runtime& runtime, const SessionSpec& spec) noexcept {
   if (spec.cuda_ordinal < 0) return OpenOn(runtime, spec, false, {});
   std::string problem = DeviceProblem(runtime, spec.cuda_ordinal);
   if (problem.empty()) {
-    auto session = OpenOn(runtime, spec, true, {});
+    const SessionChange change(true);
+    auto session = OpenOnCuda(runtime, spec);
     if (session.ok() || spec.require_device) return session;
     // A model that is wrong is so on every device, and the CPU's complaint is the better one.
     problem = std::move(session.status().message);

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/graph_set.h"
 #include "engine/host_block.h"
 #include "engine/result.h"
 #include "engine/runtime.h"
@@ -42,6 +43,8 @@ struct SessionSpec {
   Entries cuda_options;
   bool use_tensorrt = false;
   Entries tensorrt_options;
+  /// Rows of the batches that shall be replayed as CUDA graphs, ascending; empty for none. Without TensorRT.
+  std::vector<int64_t> graph_rows;
   std::vector<std::string> custom_op_libraries;
   /// Absolute paths of the files with weights that the runtime may map.
   std::vector<std::string> weight_files;
@@ -55,6 +58,9 @@ class Session {
  public:
   Session(const Runtime* runtime, ort::OwnedSession handle, Signature signature, const SessionSpec& spec,
           std::string fallback_reason, std::string mapping_problem, int cuda_ordinal) noexcept;
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
 
   const Runtime& runtime() const noexcept { return *runtime_; }
   ort::Session* handle() const noexcept { return handle_.get(); }
@@ -70,6 +76,15 @@ class Session {
   /// -1 on the CPU.
   int cuda_ordinal() const noexcept { return cuda_ordinal_; }
 
+  /// What is needed for CUDA graphs; null for a session that was not opened for them.
+  GraphContext* graphs() noexcept { return graphs_.get(); }
+  const GraphContext* graphs() const noexcept { return graphs_.get(); }
+  /// Before the first instance.
+  void UseGraphs(std::unique_ptr<GraphContext> graphs) noexcept { graphs_ = std::move(graphs); }
+  /// Why the session was opened without the graphs that were asked for; empty when it was not.
+  const std::string& graph_problem() const noexcept { return graph_problem_; }
+  void SetGraphProblem(std::string problem) noexcept { graph_problem_ = std::move(problem); }
+
   /// Whether an output's shape must not be predicted: it is an input passed through, or a run disproved a
   /// prediction.
   bool IsOutputUnpredictable(size_t output) const noexcept { return unpredictable_[output].load(); }
@@ -77,6 +92,9 @@ class Session {
 
  private:
   const Runtime* runtime_;
+  /// Before the handle, which computes on its stream.
+  std::unique_ptr<GraphContext> graphs_;
+  std::string graph_problem_;
   ort::OwnedSession handle_;
   Signature signature_;
   Entries run_entries_;

@@ -123,13 +123,18 @@ Result<ort::OwnedSessionOptions> MakeSessionOptions(const Runtime& runtime,
   return options;
 }
 
-Status AppendCuda(const SessionSpec& spec, ort::SessionOptions* options) noexcept {
+Status AppendCuda(const SessionSpec& spec, CudaStream graph_stream, ort::SessionOptions* options) noexcept {
   if (spec.use_tensorrt)
     NEREID_RETURN_IF_ERROR(kTensorRt.Append(WithDevice(spec.tensorrt_options, spec.cuda_ordinal), options));
   Entries entries = WithDevice(spec.cuda_options, spec.cuda_ordinal);
   // The runtime's own default searches exhaustively for every new shape; batches change their size all the
   // time.
   SetDefault(&entries, "cudnn_conv_algo_search", "HEURISTIC");
+  if (graph_stream != nullptr) {
+    entries.emplace_back("enable_cuda_graph", "1");
+    entries.emplace_back("has_user_compute_stream", "1");
+    entries.emplace_back("user_compute_stream", std::to_string(reinterpret_cast<uintptr_t>(graph_stream)));
+  }
   return kCuda.Append(entries, options);
 }
 

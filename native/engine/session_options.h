@@ -12,7 +12,8 @@ Result<ort::OwnedSessionOptions> MakeSessionOptions(const Runtime& runtime, cons
 /// Appends TensorRT (if configured) and CUDA. Fails when a library or a device is missing, and when the
 /// runtime refuses options: the text names the provider and those that it also refuses one at a time, else
 /// all.
-Status AppendCuda(const SessionSpec& spec, ort::SessionOptions* options) noexcept;
+/// With a stream, the session computes on it, which the caller owns, and captures CUDA graphs.
+Status AppendCuda(const SessionSpec& spec, CudaStream graph_stream, ort::SessionOptions* options) noexcept;
 
 }  // namespace nereid
 

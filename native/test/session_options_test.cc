@@ -100,7 +100,7 @@ SessionSpec GpuSpec(Entries cuda, Entries tensorrt, bool use_tensorrt) {
 TEST("appends TensorRT before CUDA, each for the device of the session") {
   const StubbedRuntime runtime;
   const auto spec = GpuSpec({{"device_id", "7"}}, {{"trt_fp16_enable", "1"}}, true);
-  CHECK(AppendCuda(spec, Object<ort::SessionOptions>()).ok());
+  CHECK(AppendCuda(spec, nullptr, Object<ort::SessionOptions>()).ok());
   REQUIRE(g_appended.size() == 2 && g_keys.size() == 2);
   CHECK_EQUAL(g_appended[0], "TensorRT");
   CHECK_EQUAL(g_appended[1], "CUDA");
@@ -109,16 +109,26 @@ TEST("appends TensorRT before CUDA, each for the device of the session") {
   CHECK_EQUAL(g_made, 0);
 }
 
+TEST("lets a session for graphs compute on the stream that it is given") {
+  const StubbedRuntime runtime;
+  const auto spec = GpuSpec({{"cudnn_conv_algo_search", "DEFAULT"}}, {}, false);
+  CHECK(AppendCuda(spec, reinterpret_cast<CudaStream>(4096), Object<ort::SessionOptions>()).ok());
+  const std::vector<std::string> expected{"cudnn_conv_algo_search=DEFAULT", "device_id=3",
+                                          "enable_cuda_graph=1", "has_user_compute_stream=1",
+                                          "user_compute_stream=4096"};
+  CHECK(g_keys == expected);
+}
+
 TEST("names the options that the runtime refuses, whichever of its functions refuses") {
   const StubbedRuntime runtime;
   for (const char* key : {"xlimit", "ylimit"}) {
-    const auto cuda =
-        AppendCuda(GpuSpec({{"gpu_mem_limit", "1"}, {key, "2"}}, {}, false), Object<ort::SessionOptions>());
+    const auto cuda = AppendCuda(GpuSpec({{"gpu_mem_limit", "1"}, {key, "2"}}, {}, false), nullptr,
+                                 Object<ort::SessionOptions>());
     CHECK(!cuda.ok());
     CHECK(cuda.message.starts_with("ONNX Runtime refuses option '" + std::string(key) +
                                    "'='2' of the CUDA provider: "));
     const auto tensorrt =
-        AppendCuda(GpuSpec({}, {{key, "2"}, {"trt_fp16_enable", "1"}, {"xcache", "3"}}, true),
+        AppendCuda(GpuSpec({}, {{key, "2"}, {"trt_fp16_enable", "1"}, {"xcache", "3"}}, true), nullptr,
                    Object<ort::SessionOptions>());
     CHECK(!tensorrt.ok());
     CHECK(tensorrt.message.starts_with("ONNX Runtime refuses options '" + std::string(key) +
@@ -132,7 +142,7 @@ TEST("names all options of a provider when the runtime takes each of them alone"
   const StubbedRuntime runtime;
   const auto cuda =
       AppendCuda(GpuSpec({{"zone", "1"}, {"ztwo", "2"}, {"cudnn_conv_algo_search", "DEFAULT"}}, {}, false),
-                 Object<ort::SessionOptions>());
+                 nullptr, Object<ort::SessionOptions>());
   CHECK(!cuda.ok());
   CHECK(cuda.message.starts_with(
       "ONNX Runtime refuses the combination of the options of the CUDA provider "
@@ -142,7 +152,7 @@ TEST("names all options of a provider when the runtime takes each of them alone"
 TEST("blames no option when the runtime refuses the provider without any") {
   const StubbedRuntime runtime;
   g_has_provider = false;
-  const auto cuda = AppendCuda(GpuSpec({{"xlimit", "1"}}, {}, false), Object<ort::SessionOptions>());
+  const auto cuda = AppendCuda(GpuSpec({{"xlimit", "1"}}, {}, false), nullptr, Object<ort::SessionOptions>());
   CHECK(!cuda.ok());
   CHECK_EQUAL(cuda.message,
               "ONNX Runtime refuses the CUDA provider: onnx runtime error 1: it gives no reason");
