@@ -50,6 +50,21 @@ class Fields {
     return texts;
   }
 
+  std::vector<int64_t> Integers(const char* name) {
+    std::vector<int64_t> numbers;
+    const Napi::Value value = Get(name);
+    if (!ok_) return numbers;
+    if (!value.IsArray()) Fail(name, "an array of numbers");
+    for (uint32_t i = 0; ok_ && i < value.As<Napi::Array>().Length(); i++) {
+      const Napi::Value element = value.As<Napi::Array>().Get(i);
+      if (element.IsNumber())
+        numbers.push_back(element.As<Napi::Number>().Int64Value());
+      else
+        Fail(name, "an array of numbers");
+    }
+    return numbers;
+  }
+
   /// Keys and values in turn.
   Entries Pairs(const char* name) {
     const auto texts = Texts(name);
@@ -118,6 +133,7 @@ std::optional<SessionSpec> ReadSessionSpec(const Napi::Value& value) {
   spec.cuda_options = fields.Pairs("cudaOptions");
   spec.use_tensorrt = fields.Boolean("useTensorrt");
   spec.tensorrt_options = fields.Pairs("tensorrtOptions");
+  spec.graph_rows = fields.Integers("graphRows");
   spec.custom_op_libraries = fields.Texts("customOpLibraries");
   spec.weight_files = fields.Texts("weightFiles");
   spec.owns_weights = fields.Boolean("ownsWeights");

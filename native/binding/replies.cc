@@ -75,6 +75,7 @@ Napi::Object SessionReply(Napi::Env env, int32_t id, const Session& session) {
   reply.Set("cudaOrdinal", Napi::Number::New(env, session.cuda_ordinal()));
   reply.Set("fallbackReason", TextOrNull(env, session.fallback_reason()));
   reply.Set("mappingProblem", TextOrNull(env, session.mapping_problem()));
+  reply.Set("graphProblem", TextOrNull(env, session.graph_problem()));
   reply.Set("signature", signature);
   return reply;
 }

@@ -49,6 +49,11 @@ export interface SessionSpec {
   readonly cudaOptions: ReadonlyMap<string, string>;
   /** Null, or TensorRT provider options by ONNX Runtime's names. */
   readonly tensorrtOptions: ReadonlyMap<string, string> | null;
+  /**
+   * Rows of the batches that are replayed as CUDA graphs, ascending; empty for none. Other batches are padded to the next
+   * larger one. A session with graphs has one instance, and neither the CPU nor TensorRT has any.
+   */
+  readonly graphRows: readonly number[];
   /** Absolute paths of custom operator libraries. */
   readonly customOpLibraries: readonly string[];
 }
@@ -155,6 +160,8 @@ export interface EngineSession {
   readonly device: Device;
   /** Why it is not on the device that was asked for; null when it is. */
   readonly fallbackReason: string | null;
+  /** Why it runs without the CUDA graphs that were asked for; null when it does not. */
+  readonly graphProblem: string | null;
   createInstance(spec: InstanceSpec): EngineInstance;
   /** Frees the weights; all instances have been closed before. */
   close(): Promise<void>;

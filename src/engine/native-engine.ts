@@ -177,6 +177,7 @@ class NativeEngine implements Engine {
         {
           device: onCuda ? { kind: 'cuda', ordinal: reply.cudaOrdinal } : { kind: 'cpu' },
           fallbackReason: reply.fallbackReason,
+          graphProblem: reply.graphProblem,
         },
         this.#frames,
         this.#settings.idleSlabs,

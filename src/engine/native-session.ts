@@ -13,6 +13,7 @@ export class NativeSession implements EngineSession {
   readonly signature: ModelSignature;
   readonly device: Device;
   readonly fallbackReason: string | null;
+  readonly graphProblem: string | null;
   readonly #addon: NativeAddon;
   readonly #id: number;
   readonly #model: NativeModel;
@@ -25,7 +26,11 @@ export class NativeSession implements EngineSession {
     addon: NativeAddon,
     id: number,
     model: NativeModel,
-    placement: { readonly device: Device; readonly fallbackReason: string | null },
+    placement: {
+      readonly device: Device;
+      readonly fallbackReason: string | null;
+      readonly graphProblem: string | null;
+    },
     frames: FrameTable,
     idleSlabs: IdleSlabs,
     onClosed: () => void,
@@ -35,6 +40,7 @@ export class NativeSession implements EngineSession {
     this.signature = model.signature;
     this.device = placement.device;
     this.fallbackReason = placement.fallbackReason;
+    this.graphProblem = placement.graphProblem;
     this.#addon = addon;
     this.#id = id;
     this.#model = model;

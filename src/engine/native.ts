@@ -41,6 +41,8 @@ export interface NativeSessionSpec {
   readonly cudaOptions: readonly string[];
   readonly useTensorrt: boolean;
   readonly tensorrtOptions: readonly string[];
+  /** Rows of the CUDA graphs, ascending; empty for none. */
+  readonly graphRows: readonly number[];
   readonly customOpLibraries: readonly string[];
   /** Files with weights that the runtime may map. */
   readonly weightFiles: readonly string[];
@@ -74,6 +76,8 @@ export interface NativeSessionReply extends NativeReply {
   readonly fallbackReason: string | null;
   /** Why weights are still mapped from files that others may change; null when none are. */
   readonly mappingProblem: string | null;
+  /** Why the session runs without the CUDA graphs that were asked for; null when it does not. */
+  readonly graphProblem: string | null;
   readonly signature: NativeSignature;
 }
 

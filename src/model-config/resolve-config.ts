@@ -85,7 +85,7 @@ export function checkComplete(
   checkConfig(complete, signature, findings);
   const instances = resolveInstanceGroups(complete, settings, findings);
   const hasGpus = instances.groups.some(({ kind }) => kind === 'gpu');
-  return { complete, instances, engine: readEngineConfig(complete, hasGpus, findings) };
+  return { complete, instances, engine: readEngineConfig(complete, hasGpus, findings, signature.sharedScale) };
 }
 
 /** @param written the same before it was completed, which shows how its batch size was decided */

@@ -53,6 +53,7 @@ export const cpuSpec = (file: ModelFile, over: Partial<SessionSpec> = {}): Sessi
   runEntries: new Map(),
   cudaOptions: new Map(),
   tensorrtOptions: null,
+  graphRows: [],
   customOpLibraries: [],
   ...over,
 });

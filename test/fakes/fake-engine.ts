@@ -202,6 +202,7 @@ export class FakeSession implements EngineSession {
   readonly spec: SessionSpec;
   readonly device;
   readonly fallbackReason = null;
+  readonly graphProblem: string | null = null;
   readonly instances: FakeInstance[] = [];
   isClosed = false;
   readonly #mode: FakeMode;

@@ -3,7 +3,8 @@
  * Values are checked here, because the runtime's own messages do not name the field.
  */
 
-import { noteGraphs, tensorrtOptions } from './execution-accelerators.ts';
+import { tensorrtOptions } from './execution-accelerators.ts';
+import { asksForGraphs, graphOption, readGraphRows } from './graph-rows.ts';
 import type { Findings } from '../findings.ts';
 import type { EngineConfig } from '../model-config.ts';
 import { parametersOf } from '../parameters.ts';
@@ -40,11 +41,18 @@ const cudaParameters: Readonly<Record<string, readonly string[] | 'bytes'>> = {
 
 const mostThreads = 4096;
 
-export function readEngineConfig(message: ConfigMessage, usesGpu: boolean, findings: Findings): EngineConfig {
+/** @param sharedScale the operator by which rows of a batch influence each other; undefined for none or not known yet */
+export function readEngineConfig(
+  message: ConfigMessage,
+  usesGpu: boolean,
+  findings: Findings,
+  sharedScale?: string,
+): EngineConfig {
   const parameters = new EngineParameters(message, findings);
   const accelerators = readAccelerators(message, findings);
   const cudaOptions = new Map([...parameters.cudaOptions(), ...accelerators.cuda]);
-  if (!usesGpu && (cudaOptions.size > 0 || accelerators.tensorrt !== null)) {
+  const runEntries = parameters.runEntries();
+  if (!usesGpu && (cudaOptions.size > 0 || accelerators.tensorrt !== null || asksForGraphs(message))) {
     const text = 'optimization.execution_accelerators, CUDA parameters: all instances are on the CPU';
     findings.ignore(text, message, 'optimization');
   }
@@ -57,9 +65,10 @@ export function readEngineConfig(message: ConfigMessage, usesGpu: boolean, findi
     enableMemoryArena: parameters.number('enable_mem_arena', 1, 1) === 1,
     enableMemoryPattern: parameters.number('enable_mem_pattern', 1, 1) === 1,
     sessionEntries: parameters.sessionEntries(),
-    runEntries: parameters.runEntries(),
+    runEntries,
     cudaOptions,
     tensorrtOptions: accelerators.tensorrt,
+    graphRows: usesGpu ? readGraphRows(message, { sharedScale, runEntries }, findings) : [],
     customOpLibraries: message.model_operations?.op_library_filename ?? [],
   };
 }
@@ -191,7 +200,6 @@ function addCudaOptions(
   for (const [key, value] of Object.entries(parameters)) {
     if (ownCudaOptions.has(key)) {
       findings.ignore(`cuda accelerator parameter '${key}': set by the server`, parameters, key);
-    } else if (key === 'enable_cuda_graph') noteGraphs('cuda', key, value, parameters, findings);
-    else cuda.set(key, value);
+    } else if (key !== graphOption) cuda.set(key, value);
   }
 }

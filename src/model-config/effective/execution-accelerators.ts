@@ -1,5 +1,6 @@
 /** Parameters of the `tensorrt` accelerator → options of ONNX Runtime's TensorRT provider. */
 
+import { isOn } from './graph-rows.ts';
 import type { Findings } from '../findings.ts';
 import type { ModelOptimizationPolicyExecutionAcceleratorsAccelerator } from '../schema/config-message.ts';
 
@@ -58,29 +59,16 @@ export function tensorrtOptions(
   const options = new Map<string, string>();
   for (const [key, value] of Object.entries(parameters)) {
     if (key === graphFlag) {
-      noteGraphs('tensorrt', key, value, parameters, findings);
+      // A graph that TensorRT captures reads its inputs from the addresses of the captured run, and each batch has its
+      // inputs elsewhere, so it would be answered from an earlier batch.
+      const text = `tensorrt accelerator parameter '${key}': inputs of batches move, so TensorRT's graphs are not used`;
+      if (isOn(value)) findings.ignore(text, parameters, key);
       continue;
     }
     const problem = addOption(key, value, options);
     if (problem !== null) findings.refuse(problem, parameters, key);
   }
   return options;
-}
-
-/**
- * CUDA graphs are never asked for from the runtime: a captured graph reads its inputs from the addresses of the run that
- * was captured, and each batch has its inputs elsewhere, so it would be answered from an earlier batch.
- */
-export function noteGraphs(
-  accelerator: string,
-  key: string,
-  value: string,
-  parameters: Readonly<Record<string, string>>,
-  findings: Findings,
-): void {
-  if (value === '0' || value.toLowerCase() === 'false') return;
-  const text = `${accelerator} accelerator parameter '${key}': CUDA graphs are not used, because inputs of batches move`;
-  findings.ignore(text, parameters, key);
 }
 
 /** The fault of the option; null when it was added. */

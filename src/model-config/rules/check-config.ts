@@ -230,7 +230,11 @@ function noteOptimization(optimization: ModelOptimizationPolicy, findings: Findi
   const { input_pinned_memory: pinnedInput, output_pinned_memory: pinnedOutput } = optimization;
   const isUnpinned = (buffer: typeof pinnedInput): boolean => buffer !== undefined && buffer.enable !== true;
   note('priority', priority !== 'PRIORITY_DEFAULT', 'ONNX Runtime has no priorities between models');
-  note('cuda', cuda !== undefined, 'CUDA graphs are not used, because inputs of batches move');
+  note(
+    'cuda',
+    cuda !== undefined && cuda.graphs !== true,
+    'only graphs and the batch sizes of graph_spec have an effect',
+  );
   note('input_pinned_memory', isUnpinned(pinnedInput), 'inputs for a GPU are always gathered in pinned memory');
   note('output_pinned_memory', isUnpinned(pinnedOutput), 'outputs of a GPU are always read into pinned memory');
   note('gather_kernel_buffer_threshold', threshold > 0, 'batches are gathered on the host');

@@ -91,19 +91,14 @@ describe('the options for the engine', () => {
   });
 
   it.each([
-    ['cuda', 'enable_cuda_graph'],
-    ['tensorrt', 'trt_cuda_graph_enable'],
-  ])('never lets the %s provider replay graphs, whose inputs would be those of another batch', (name, key) => {
-    for (const [value, notes] of [
-      ['1', 1],
-      ['True', 1],
-      ['0', 0],
-      ['false', 0],
-    ] as const) {
-      const config = resolve(accelerator(name, option(key, value)), addSub, gpus);
-      expect([...config.engine.cudaOptions.keys(), ...(config.engine.tensorrtOptions?.keys() ?? [])]).toEqual([]);
-      expect(config.ignoredFields).toHaveLength(notes);
-    }
+    ['1', 1],
+    ['True', 1],
+    ['0', 0],
+    ['false', 0],
+  ])("never lets TensorRT replay graphs, whose inputs would be another batch's: %s", (value, notes) => {
+    const config = resolve(accelerator('tensorrt', option('trt_cuda_graph_enable', value)), addSub, gpus);
+    expect([...(config.engine.tensorrtOptions?.keys() ?? [])]).toEqual([]);
+    expect(config.ignoredFields).toHaveLength(notes);
   });
 
   it('translates parameters of the TensorRT accelerator', () => {
@@ -132,6 +127,70 @@ describe('the options for the engine', () => {
     [accelerator('tensorrt', option('trt_dla_enable', 'yes')), "got 'yes'"],
   ])('refuses accelerators it does not know: %#', (text, expected) => {
     expect(problemOf(() => engine(text))).toContain(expected);
+  });
+
+  describe('CUDA graphs', () => {
+    const asked = accelerator('cuda', option('enable_cuda_graph', '1'));
+    const triton = (more = ''): string => `optimization { cuda { graphs: true ${more} } }`;
+
+    it.each([
+      ['max_batch_size: 8', [1, 2, 4, 8]],
+      ['max_batch_size: 6', [1, 2, 4, 6]],
+      ['max_batch_size: 1', [1]],
+    ])('are powers of two up to the largest batch, and that: %s', (size, rows) => {
+      for (const text of [asked, triton()]) {
+        const config = resolve(`${size} ${text}`, addSub, gpus);
+        expect(config.engine.graphRows).toEqual(rows);
+        expect([...config.engine.cudaOptions.keys()]).toEqual([]);
+        expect(config.ignoredFields).toEqual([]);
+      }
+    });
+
+    it('are the sizes that are written', () => {
+      const specs = 'graph_spec { batch_size: 7 } graph_spec { batch_size: 3 } graph_spec { batch_size: 7 }';
+      expect(engine(`max_batch_size: 8 ${triton(specs)}`).graphRows).toEqual([3, 7]);
+      expect(engine(`max_batch_size: 8 ${triton('graph_spec { }')}`).graphRows).toEqual([1]);
+      const text = `max_batch_size: 8 ${triton('graph_spec { batch_size: 9 }')}`;
+      expect(problemOf(() => engine(text))).toContain('batch_size expects 1 to max_batch_size (8), got 9');
+      const many = Array.from({ length: 65 }, (_, i) => `graph_spec { batch_size: ${i + 1} }`).join(' ');
+      expect(problemOf(() => engine(`max_batch_size: 99 ${triton(many)}`))).toContain('at most 64 sizes, got 65');
+    });
+
+    it('are not there unless they are asked for', () => {
+      for (const text of ['', accelerator('cuda', option('enable_cuda_graph', '0')), 'optimization { cuda { } }']) {
+        expect(engine(`max_batch_size: 8 ${text}`).graphRows).toEqual([]);
+      }
+    });
+
+    it.each([
+      [`max_batch_size: 0 ${asked}`, 'does not batch'],
+      [
+        `max_batch_size: 8 ${asked} ${parameter('memory.enable_memory_arena_shrinkage', 'cpu:0;gpu:0')}`,
+        'memory.enable_memory_arena_shrinkage',
+      ],
+      [
+        `max_batch_size: 8 optimization { cuda { graphs: true } execution_accelerators { gpu_execution_accelerator { name: "tensorrt" } } }`,
+        'not with the tensorrt accelerator',
+      ],
+    ])('are left out with a reason: %#', (text, reason) => {
+      const config = resolve(text, addSub, gpus);
+      expect(config.engine.graphRows).toEqual([]);
+      expect(config.ignoredFields.join()).toContain(reason);
+    });
+
+    it('are left out where rows of a batch influence each other, because batches are padded', () => {
+      const config = resolve(`max_batch_size: 8 ${asked}`, { ...addSub, sharedScale: 'DynamicQuantizeLinear' }, gpus);
+      expect(config.engine.graphRows).toEqual([]);
+      expect(config.ignoredFields.join()).toContain('DynamicQuantizeLinear takes one scale from all rows');
+    });
+
+    it('are not there on the CPU', () => {
+      for (const text of [asked, triton()]) {
+        const config = resolve(`max_batch_size: 8 ${text}`, addSub, cpuSettings);
+        expect(config.engine.graphRows).toEqual([]);
+        expect(config.ignoredFields.join()).toContain('all instances are on the CPU');
+      }
+    });
   });
 
   it('says that accelerators have no effect on the CPU', () => {

@@ -1,6 +1,6 @@
 /**
  * The sessions and instances of one model version. Instances on one device share one session, so the weights are in
- * memory once per device however many instances there are. The set can be changed while it serves.
+ * memory once per device however many instances there are, unless they replay CUDA graphs. The set can be changed while it serves.
  */
 
 import {
@@ -145,7 +145,7 @@ export class InstanceSet {
       replace: (stuck) => {
         const at = opened.findIndex(({ instance }) => instance === stuck);
         const held = opened[at];
-        const key = held && deviceText(held.wanted.device);
+        const key = held && this.#sessionKey(held.wanted);
         const session = key && (sessions.get(key) ?? this.#sessions.get(key));
         if (!held || !session) return;
         opened[at] = this.#replacement(held, session);
@@ -154,7 +154,7 @@ export class InstanceSet {
       removed: this.#held.map(({ instance }) => instance).filter((instance) => !stays.has(instance)),
       commit: () => {
         this.#held = after;
-        for (const [device, session] of sessions) this.#sessions.set(device, session);
+        for (const [key, session] of sessions) this.#sessions.set(key, session);
       },
       undo,
     };
@@ -163,7 +163,7 @@ export class InstanceSet {
   /** Replaces a stuck instance by a new one on the same session. */
   replace(stuck: EngineInstance): void {
     this.#held = this.#held.map((held) => {
-      const session = this.#sessions.get(deviceText(held.wanted.device));
+      const session = this.#sessions.get(this.#sessionKey(held.wanted));
       return held.instance === stuck && session !== undefined ? this.#replacement(held, session) : held;
     });
   }
@@ -182,10 +182,10 @@ export class InstanceSet {
 
   /** Closes the sessions that no instance uses any more; call after removed instances were closed. */
   async closeIdleSessions(): Promise<void> {
-    const used = new Set(this.#held.map(({ wanted }) => deviceText(wanted.device)));
-    for (const [device, session] of [...this.#sessions]) {
-      if (used.has(device)) continue;
-      this.#sessions.delete(device);
+    const used = new Set(this.#held.map(({ wanted }) => this.#sessionKey(wanted)));
+    for (const [key, session] of [...this.#sessions]) {
+      if (used.has(key)) continue;
+      this.#sessions.delete(key);
       await session.close();
     }
   }
@@ -201,22 +201,27 @@ export class InstanceSet {
     await this.#afterGivenUp(() => this.closeIdleSessions());
   }
 
-  /** The session of a device: of the set, of this change, or a new one. */
+  /** Instances with CUDA graphs share no session, because one run at a time is all that a session with graphs can do. */
+  #sessionKey({ key, device }: WantedInstance): string {
+    return device.kind === 'cuda' && this.#template.graphRows.length > 0 ? key : deviceText(device);
+  }
+
+  /** The session of an instance: of the set, of this change, or a new one. */
   async #session(
     entry: WantedInstance,
     wanted: readonly WantedInstance[],
     sessions: Map<string, EngineSession>,
     signal: AbortSignal,
   ): Promise<EngineSession> {
-    const key = deviceText(entry.device);
+    const key = this.#sessionKey(entry);
     const known = this.#sessions.get(key) ?? sessions.get(key);
     if (known) return known;
-    const onDevice = wanted.filter(({ device }) => deviceText(device) === key);
+    const sharing = wanted.filter((other) => this.#sessionKey(other) === key);
     const opening = this.#engine.openSession({
       ...this.#template,
       device: entry.device,
-      instanceCount: onDevice.length,
-      requireDevice: onDevice.some(({ isDemanded }) => isDemanded),
+      instanceCount: sharing.length,
+      requireDevice: sharing.some(({ isDemanded }) => isDemanded),
     });
     // The runtime cannot be interrupted: the session is closed in the background when it is open.
     const session = await unlessAborted(opening, signal, (late) => late.close());

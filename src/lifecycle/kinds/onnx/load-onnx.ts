@@ -56,7 +56,8 @@ export async function loadOnnx(
     histogramBuckets: config.histogramBuckets,
   });
   try {
-    for (const { device, fallbackReason } of instances.sessions) {
+    for (const { device, fallbackReason, graphProblem } of instances.sessions) {
+      if (graphProblem) logger.warn({ model, version }, `running without CUDA graphs: ${graphProblem}`);
       if (fallbackReason) logger.warn({ model, version, device: device.kind }, `running on the CPU: ${fallbackReason}`);
     }
     warming();

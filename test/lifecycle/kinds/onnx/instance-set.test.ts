@@ -8,7 +8,7 @@ import type { ModelSignature } from '../../../../src/model-config/signature.ts';
 import { FakeEngine, type FakeInstance } from '../../../fakes/fake-engine.ts';
 
 const file = { path: '/models/m/1/model.onnx', folder: '/models/m/1' };
-const template = { label: 'm:1', file } as unknown as SessionTemplate;
+const template = { label: 'm:1', file, graphRows: [] } as unknown as SessionTemplate;
 const never = new AbortController().signal;
 
 const group = (count: number, gpus: readonly number[] = []): InstanceGroupConfig => ({
@@ -39,6 +39,21 @@ class SlowEngine extends FakeEngine {
 const closed = (instances: readonly FakeInstance[] = []): boolean[] => instances.map(({ isClosed }) => isClosed);
 
 describe('a set of instances', () => {
+  it('shares a session between the instances of a device, but not between those with CUDA graphs', async () => {
+    const engine = new SlowEngine();
+    const graphs = { ...template, graphRows: [1, 2] };
+    const set = await InstanceSet.open(engine, graphs, [group(2), group(2, [0, 1])], 4, never);
+    expect(engine.sessions.map(({ instances }) => instances.length)).toEqual([2, 1, 1, 1, 1]);
+    expect(engine.sessions.map(({ spec }) => spec.instanceCount)).toEqual([2, 1, 1, 1, 1]);
+    const change = await set.prepare([group(2), group(1, [0, 1])], never);
+    change.commit();
+    await Promise.all(change.removed.map((instance) => instance.close()));
+    await set.closeIdleSessions();
+    expect(engine.sessions.map(({ isClosed }) => isClosed)).toEqual([false, false, true, false, true]);
+    await set.close();
+    expect(engine.sessions.every(({ isClosed }) => isClosed)).toBe(true);
+  });
+
   it('is unchanged when a change is undone, and no new instance stays open', async () => {
     const engine = new SlowEngine();
     const set = await InstanceSet.open(engine, template, [group(1)], 4, never);
