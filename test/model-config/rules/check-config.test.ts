@@ -332,7 +332,7 @@ describe('features that this version leaves out', () => {
     ['optimization { priority: PRIORITY_MAX }', 'optimization.priority'],
     ['optimization { eager_batching: true }', 'optimization.eager_batching'],
     ['optimization { input_pinned_memory { enable: false } }', 'optimization.input_pinned_memory'],
-    ['optimization { cuda { graphs: true } }', 'optimization.cuda'],
+    ['optimization { cuda { busy_wait_events: true } }', 'optimization.cuda'],
     ['optimization { gather_kernel_buffer_threshold: 3 }', 'optimization.gather_kernel_buffer_threshold'],
     ['instance_group { host_policy: "numa0" }', 'instance_group.host_policy'],
     ['instance_group { rate_limiter { priority: 2 } }', 'instance_group.rate_limiter.priority'],
