@@ -9,9 +9,10 @@ const nativeTests = 'test/threads/**/native-*.test.ts';
 const patience = { poll: { timeout: 30_000 } };
 
 /** A room of tests that needs the built addon or server, each file in a process of its own. */
-const room = (name: string, timeoutMs: number, also: readonly string[] = []) => ({
+const room = (name: string, timeoutMs: number, also: readonly string[] = [], fileParallelism = true) => ({
   test: {
     name,
+    fileParallelism,
     include: [`test/${name}/**/*.test.ts`, ...also],
     pool: 'forks' as const,
     expect: patience,
@@ -52,7 +53,8 @@ export default defineConfig({
       },
       room('engine', 60_000, [nativeTests]),
       room('e2e', 120_000),
-      room('gpu', 300_000),
+      // One after the other: they compare what is in use of the GPU.
+      room('gpu', 300_000, [], false),
       room('fuzz', 300_000),
     ],
   },

@@ -17,6 +17,8 @@ export interface GpuLoad {
   readonly protocol: Protocol;
   /** Instances of the model on the device. */
   readonly instances: number;
+  /** The model replays CUDA graphs. */
+  readonly usesGraphs: boolean;
   readonly connections: number;
   readonly outstanding: number;
   /** Rows of the batches of the bare loop with which this load is compared. */
@@ -44,28 +46,36 @@ function closed(protocol: Protocol, batch: number, largest: number, instances: n
   const connections = protocol === 'http' ? requests : Math.min(mostConnections, requests);
   const shape = { connections, outstanding: Math.ceil(requests / connections) };
   const name = `${protocol} ${shape.connections}x${shape.outstanding}${instances > 1 ? `, ${instances} instances` : ''}`;
-  return { name, protocol, instances, ...shape, batch, openShare: null };
+  return { name, protocol, instances, usesGraphs: false, ...shape, batch, openShare: null };
 }
 
 function open(share: number, largest: number): GpuLoad {
   const name = `grpc open loop at ${share * 100} %`;
   const shape = { connections: mostConnections, outstanding: openOutstanding };
-  return { name, protocol: 'grpc', instances: 1, ...shape, batch: largest, openShare: share };
+  return { name, protocol: 'grpc', instances: 1, usesGraphs: false, ...shape, batch: largest, openShare: share };
 }
 
-/** In an order in which the largest closed loop over gRPC comes before the open loops, and one instance before two. */
+const withGraphs = (load: GpuLoad): GpuLoad => ({ ...load, name: `${load.name}, CUDA graphs`, usesGraphs: true });
+
+/**
+ * In an order in which the largest closed loop over gRPC comes before the open loops, one instance before two, and the
+ * loads of a model that replays CUDA graphs come last.
+ */
 export function gpuLoads(device: BareDevice, isShort: boolean): readonly GpuLoad[] {
   const sizes = batchSizes(device, isShort);
   const largest = largestBatch(device);
   const grpc = sizes.map((batch) => closed('grpc', batch, largest, 1));
   const http = (isShort ? [largest] : [1, largest]).map((batch) => closed('http', batch, largest, 1));
   const opened = (isShort ? [0.8] : [0.5, 0.8]).map((share) => open(share, largest));
-  return [...grpc, ...http, ...opened, ...(isShort ? [] : [closed('grpc', largest, largest, 2)])];
+  const replayed = device === 'cuda' ? [...grpc, ...opened].map(withGraphs) : [];
+  return [...grpc, ...http, ...opened, ...(isShort ? [] : [closed('grpc', largest, largest, 2)]), ...replayed];
 }
 
 /** The name in the report. */
 export const loadTitle = (model: string, load: GpuLoad): string => `${model}, ${load.name}`;
 
 /** The load whose rows per second are the whole of the open loops' shares. */
-export const isCapacity = ({ protocol, openShare, instances, batch }: GpuLoad, device: BareDevice): boolean =>
-  protocol === 'grpc' && openShare === null && instances === 1 && batch === largestBatch(device);
+export const isCapacity = (load: GpuLoad, device: BareDevice): boolean => {
+  const { protocol, openShare, instances, usesGraphs, batch } = load;
+  return protocol === 'grpc' && openShare === null && instances === 1 && !usesGraphs && batch === largestBatch(device);
+};

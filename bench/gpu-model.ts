@@ -39,13 +39,18 @@ const bareModes: readonly BareMode[] = ['resident', 'host'];
 
 const warmUpMsOf = ({ windowMs }: GpuBench): number => Math.min(longestWarmUpMs, windowMs);
 
-const configOf = (device: BareDevice, instances: number): string => `max_batch_size: ${largestBatch(device)}
+type Served = Pick<GpuLoad, 'instances' | 'usesGraphs'>;
+
+const plain: Served = { instances: 1, usesGraphs: false };
+
+const configOf = (device: BareDevice, { instances, usesGraphs }: Served): string =>
+  `max_batch_size: ${largestBatch(device)}
 dynamic_batching { }
 instance_group [ { count: ${instances} kind: ${device === 'cuda' ? 'KIND_GPU' : 'KIND_CPU'} } ]
-`;
+${usesGraphs ? 'optimization { cuda { graphs: true } }\n' : ''}`;
 
-const servedName = (model: GpuModel, instances: number): string =>
-  instances === 1 ? model.name : `${model.name}_x${instances}`;
+const servedName = (model: GpuModel, { instances, usesGraphs }: Served): string =>
+  `${model.name}${instances === 1 ? '' : `_x${instances}`}${usesGraphs ? '_graphs' : ''}`;
 
 const bareKey = (mode: BareMode, batch: number): string => `${mode} ${batch}`;
 
@@ -143,10 +148,10 @@ export async function measureModel(bench: GpuBench, model: GpuModel, server: Ser
   const loads = gpuLoads(device, bench.isShort).filter((load) => loadTitle(model.name, load).includes(bench.only));
   if (loads.length === 0) return [];
   const onnx = model.onnx();
-  const modelFile = repository.add({ name: model.name, onnx, config: configOf(device, 1) });
-  const several = new Set(loads.map(({ instances }) => instances).filter((instances) => instances > 1));
-  for (const instances of several)
-    repository.add({ name: servedName(model, instances), onnx, config: configOf(device, instances) });
+  const modelFile = repository.add({ name: model.name, onnx, config: configOf(device, plain) });
+  const others = new Map(loads.map((load) => [servedName(model, load), load]));
+  others.delete(model.name);
+  for (const [name, load] of others) repository.add({ name, onnx, config: configOf(device, load) });
   const rowsFile = join(repository.path, `${model.name}.rows`);
   writeFileSync(rowsFile, Buffer.concat(model.rows));
 
@@ -169,7 +174,7 @@ export async function measureModel(bench: GpuBench, model: GpuModel, server: Ser
       const bareRates = await runBare(bench, bare, rounds);
       let capacity = bareRates.get(bareKey('host', largestBatch(device))) ?? 0;
       for (const load of loads) {
-        const name = servedName(model, load.instances);
+        const name = servedName(model, load);
         if (!loaded.includes(name)) {
           for (const earlier of loaded.splice(0)) await unloadModel(server, earlier);
           await loadModel(server, name);

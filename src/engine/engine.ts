@@ -129,7 +129,8 @@ export interface EngineResult {
 /** A batch that was handed over to an instance: the means to cancel this batch and no other. */
 export interface Ticket {
   /**
-   * Cancels this batch; its `done` then gets a `cancelled` error. A prefetched batch ends before it runs. Nothing happens when the batch has ended, whether `done` was called yet or not, and never to another batch.
+   * Cancels this batch; its `done` then gets a `cancelled` error. A prefetched batch ends before it runs. Nothing
+   * happens when the batch has ended, whether `done` was called yet or not, and never to another batch.
    */
   end(): void;
 }

@@ -30,6 +30,18 @@ describe('gpuLoads', () => {
     }
   });
 
+  it('has the loads of one model with CUDA graphs once more, last, and none on a processor', () => {
+    const loads = gpuLoads('cuda', true);
+    const first = loads.findIndex(({ usesGraphs }) => usesGraphs);
+    expect(loads.slice(first).every(({ usesGraphs }) => usesGraphs)).toBe(true);
+    expect(loads.slice(first).map(({ name }) => name)).toEqual([
+      'grpc 1x1, CUDA graphs',
+      'grpc 16x16, CUDA graphs',
+      'grpc open loop at 80 %, CUDA graphs',
+    ]);
+    expect(gpuLoads('cpu', false).filter(({ usesGraphs }) => usesGraphs)).toEqual([]);
+  });
+
   it('names each load once', () => {
     const names = gpuLoads('cuda', false).map(({ name }) => name);
     expect(new Set(names).size).toBe(names.length);
