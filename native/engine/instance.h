@@ -70,7 +70,9 @@ class Instance : private ThreadUser {
   bool BeginJob(Job** job) noexcept;
   void FinishJob(Job* job) noexcept;
   void Mark(Job* job) noexcept;
-  bool KeepsThread() const noexcept { return runner_->session().cuda_ordinal() >= 0; }
+  bool KeepsThread() const noexcept {
+    return runner_->session().cuda_ordinal() >= 0 || runner_->session().graphs() != nullptr;
+  }
 
   std::unique_ptr<BatchRunner> runner_;
   const int32_t id_;

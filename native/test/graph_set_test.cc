@@ -316,7 +316,8 @@ TEST("captures on the thread of the instance before its first batch, and logs a 
     const auto bytes = Floats(2, 1);
     std::vector<Job> jobs(3);
     {
-      auto instance = std::move(Instance::Create(session, 0, &listener, &listener).value());
+      InstanceThreads threads(&listener);
+      auto instance = std::move(Instance::Create(session, 0, &threads, &listener, &listener).value());
       for (auto& job : jobs) {
         Fill(&job, bytes, {2, 2});
         instance->Submit(&job);
