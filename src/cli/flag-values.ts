@@ -4,7 +4,7 @@
  * values.
  */
 
-import type { Flag, FlagTable, FlagType } from './flag.ts';
+import { falseTexts, type Flag, type FlagTable, type FlagType, trueTexts } from './flag.ts';
 import type { GivenFlag } from './parse-flags.ts';
 
 type NameOf<Table extends FlagTable, Type extends FlagType> = {
@@ -14,10 +14,6 @@ type NameOf<Table extends FlagTable, Type extends FlagType> = {
 
 const integerText = /^[+-]?\d{1,20}$/;
 const numberText = /^[+-]?(\d{1,20}(\.\d{0,20})?|\.\d{1,20})$/;
-
-/** As Triton reads them, in any case. */
-const trueTexts: readonly string[] = ['true', 'on', '1'];
-const falseTexts: readonly string[] = ['false', 'off', '0'];
 
 /** Null when the text is no boolean. */
 export function booleanOf(value: string): boolean | null {

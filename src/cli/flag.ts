@@ -52,6 +52,10 @@ export interface Flag {
 
 export type FlagTable = Readonly<Record<string, Flag>>;
 
+/** The values of a boolean, in any case, as Triton reads them. */
+export const trueTexts: readonly string[] = ['true', 'on', '1'];
+export const falseTexts: readonly string[] = ['false', 'off', '0'];
+
 export const honoured: FlagEffect = { kind: 'honoured' };
 
 /** The value as the help writes it after the equals sign; null for a switch. */

@@ -1,6 +1,6 @@
 /** The flags of `nereid serve` about metrics and the log. */
 
-import type { FlagTable } from './flag.ts';
+import { falseTexts, type FlagTable } from './flag.ts';
 import { choice, milliseconds, port, text, wholeNumber, yesNo } from './flag-shapes.ts';
 
 export const observabilityFlags = {
@@ -10,7 +10,7 @@ export const observabilityFlags = {
     group: 'Metrics',
     initial: 'true',
     help: 'Include the GPU, where there is one.',
-    effect: { kind: 'ignored', reason: 'nothing reads the GPU in this version', off: ['false', '0'] },
+    effect: { kind: 'ignored', reason: 'nothing reads the GPU in this version', off: falseTexts },
   },
   'allow-cpu-metrics': { ...yesNo, group: 'Metrics', initial: 'true', help: 'Include CPU and memory of the machine.' },
   'metrics-address': {

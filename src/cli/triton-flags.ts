@@ -3,19 +3,18 @@
  * command line written for Triton works, or refused with the reason so that nobody relies on a missing feature.
  */
 
-import type { FlagEffect, FlagTable } from './flag.ts';
+import { falseTexts, type FlagEffect, type FlagTable } from './flag.ts';
 
 const ignored = (reason: string, off: readonly string[] = []): FlagEffect => ({ kind: 'ignored', reason, off });
 const refused = (reason: string, off: readonly string[] = []): FlagEffect => ({ kind: 'refused', reason, off });
 
-const switchedOff = ['false', '0'];
 const text = { type: 'text', initial: null } as const;
 const wholeNumber = { type: 'integer', initial: null } as const;
 const off = { type: 'boolean', initial: 'false' } as const;
 
 const noThreads = ignored('one event loop serves all connections and never waits for a model');
 const noStrikes = ignored('pings of clients are answered always and never held against them');
-const noSsl = refused('TLS is not in this version; put a proxy that ends TLS in front of the port', switchedOff);
+const noSsl = refused('TLS is not in this version; put a proxy that ends TLS in front of the port', falseTexts);
 const sslDetail = ignored('TLS is not in this version');
 const noTrace = refused('tracing is not in this version');
 const noPool = ignored('memory is set aside by what the loaded models need');
@@ -33,20 +32,20 @@ export const tritonFlags = {
     ...off,
     group: 'Models',
     help: 'Equal names in several repositories.',
-    effect: refused('namespaces are not in this version; a model name must be in one repository only', switchedOff),
+    effect: refused('namespaces are not in this version; a model name must be in one repository only', falseTexts),
   },
   'reuse-http-port': {
     ...off,
     group: 'HTTP',
     help: 'Share the port with another process.',
-    effect: refused('ports are not shared in this version; use one port per server', switchedOff),
+    effect: refused('ports are not shared in this version; use one port per server', falseTexts),
   },
   'http-thread-count': { ...wholeNumber, group: 'HTTP', help: 'Threads that serve HTTP.', effect: noThreads },
   'reuse-grpc-port': {
     ...off,
     group: 'gRPC',
     help: 'Share the port with another process.',
-    effect: refused('ports are not shared in this version; use one port per server', switchedOff),
+    effect: refused('ports are not shared in this version; use one port per server', falseTexts),
   },
   'grpc-infer-thread-count': { ...wholeNumber, group: 'gRPC', help: 'Threads that serve gRPC.', effect: noThreads },
   'grpc-infer-allocation-pool-size': {
@@ -94,7 +93,7 @@ export const tritonFlags = {
     ...off,
     group: 'Server',
     help: 'Let clients register shared memory.',
-    effect: ignored('shared memory is not in this version; register answers UNIMPLEMENTED', switchedOff),
+    effect: ignored('shared memory is not in this version; register answers UNIMPLEMENTED', falseTexts),
   },
   'enable-peer-access': {
     type: 'boolean',
@@ -231,7 +230,7 @@ export const tritonFlags = {
     ...off,
     group: 'Cloud endpoints',
     help: 'Serve the SageMaker endpoint.',
-    effect: refused('the SageMaker endpoint is not in this version', switchedOff),
+    effect: refused('the SageMaker endpoint is not in this version', falseTexts),
   },
   'sagemaker-port': {
     ...wholeNumber,
@@ -255,7 +254,7 @@ export const tritonFlags = {
     ...off,
     group: 'Cloud endpoints',
     help: 'Serve the Vertex AI endpoint.',
-    effect: refused('the Vertex AI endpoint is not in this version', switchedOff),
+    effect: refused('the Vertex AI endpoint is not in this version', falseTexts),
   },
   'vertex-ai-port': {
     ...wholeNumber,

@@ -205,6 +205,8 @@ describe('flags of Triton without a meaning here', () => {
     '--rate-limit=off',
     '--trace-config=level=OFF',
     '--allow-sagemaker=0',
+    '--grpc-use-ssl=off',
+    '--allow-gpu-metrics=off',
     '--model-namespacing=False',
     '--response-cache-byte-size=0',
     '--allow-client-shm=false',
