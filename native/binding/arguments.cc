@@ -36,33 +36,15 @@ class Fields {
   }
 
   std::vector<std::string> Texts(const char* name) {
-    std::vector<std::string> texts;
-    const Napi::Value value = Get(name);
-    if (!ok_) return texts;
-    if (!value.IsArray()) Fail(name, "an array of strings");
-    for (uint32_t i = 0; ok_ && i < value.As<Napi::Array>().Length(); i++) {
-      const Napi::Value element = value.As<Napi::Array>().Get(i);
-      if (element.IsString())
-        texts.push_back(element.As<Napi::String>().Utf8Value());
-      else
-        Fail(name, "an array of strings");
-    }
-    return texts;
+    return Elements<std::string>(name, "an array of strings", [](const Napi::Value& element) {
+      return element.IsString() ? std::optional(element.As<Napi::String>().Utf8Value()) : std::nullopt;
+    });
   }
 
   std::vector<int64_t> Integers(const char* name) {
-    std::vector<int64_t> numbers;
-    const Napi::Value value = Get(name);
-    if (!ok_) return numbers;
-    if (!value.IsArray()) Fail(name, "an array of numbers");
-    for (uint32_t i = 0; ok_ && i < value.As<Napi::Array>().Length(); i++) {
-      const Napi::Value element = value.As<Napi::Array>().Get(i);
-      if (element.IsNumber())
-        numbers.push_back(element.As<Napi::Number>().Int64Value());
-      else
-        Fail(name, "an array of numbers");
-    }
-    return numbers;
+    return Elements<int64_t>(name, "an array of numbers", [](const Napi::Value& element) {
+      return element.IsNumber() ? std::optional(element.As<Napi::Number>().Int64Value()) : std::nullopt;
+    });
   }
 
   /// Keys and values in turn.
@@ -86,6 +68,22 @@ class Fields {
   }
 
  private:
+  /// `read` gives null for a value of another type.
+  template <typename Element, typename Read>
+  std::vector<Element> Elements(const char* name, const char* expected, Read read) {
+    std::vector<Element> elements;
+    const Napi::Value value = Get(name);
+    if (!ok_) return elements;
+    if (!value.IsArray()) Fail(name, expected);
+    for (uint32_t i = 0; ok_ && i < value.As<Napi::Array>().Length(); i++) {
+      if (auto element = read(value.As<Napi::Array>().Get(i)))
+        elements.push_back(*std::move(element));
+      else
+        Fail(name, expected);
+    }
+    return elements;
+  }
+
   Napi::Value Get(const char* name) { return ok_ ? object_.Get(name) : env_.Undefined(); }
 
   std::string Fail(const char* name, const char* expected) {

@@ -5,33 +5,30 @@
 #include <memory>
 #include <string>
 
+#include "engine/library_function.h"
+
 namespace nereid {
 namespace {
-
-template <typename Function>
-bool Bind(void* library, const char* name, Function* function) {
-  *function = reinterpret_cast<Function>(dlsym(library, name));
-  return *function != nullptr;
-}
 
 std::unique_ptr<CudaDriver> OpenDriver() {
   void* library = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL);
   if (library == nullptr) return nullptr;
   auto driver = std::make_unique<CudaDriver>();
-  const bool is_complete = Bind(library, "cuGetErrorName", &driver->GetErrorName) &&
-                           Bind(library, "cuDeviceGet", &driver->DeviceGet) &&
-                           Bind(library, "cuDevicePrimaryCtxRetain", &driver->DevicePrimaryCtxRetain) &&
-                           Bind(library, "cuDevicePrimaryCtxRelease_v2", &driver->DevicePrimaryCtxRelease) &&
-                           Bind(library, "cuCtxSetCurrent", &driver->CtxSetCurrent) &&
-                           Bind(library, "cuStreamCreate", &driver->StreamCreate) &&
-                           Bind(library, "cuStreamDestroy_v2", &driver->StreamDestroy) &&
-                           Bind(library, "cuStreamSynchronize", &driver->StreamSynchronize) &&
-                           Bind(library, "cuStreamIsCapturing", &driver->StreamIsCapturing) &&
-                           Bind(library, "cuStreamEndCapture", &driver->StreamEndCapture) &&
-                           Bind(library, "cuGraphDestroy", &driver->GraphDestroy) &&
-                           Bind(library, "cuMemcpyHtoDAsync_v2", &driver->MemcpyHtoDAsync) &&
-                           Bind(library, "cuMemcpyDtoHAsync_v2", &driver->MemcpyDtoHAsync) &&
-                           Bind(library, "cuMemsetD8Async", &driver->MemsetD8Async);
+  const bool is_complete =
+      BindFunction(library, "cuGetErrorName", &driver->GetErrorName) &&
+      BindFunction(library, "cuDeviceGet", &driver->DeviceGet) &&
+      BindFunction(library, "cuDevicePrimaryCtxRetain", &driver->DevicePrimaryCtxRetain) &&
+      BindFunction(library, "cuDevicePrimaryCtxRelease_v2", &driver->DevicePrimaryCtxRelease) &&
+      BindFunction(library, "cuCtxSetCurrent", &driver->CtxSetCurrent) &&
+      BindFunction(library, "cuStreamCreate", &driver->StreamCreate) &&
+      BindFunction(library, "cuStreamDestroy_v2", &driver->StreamDestroy) &&
+      BindFunction(library, "cuStreamSynchronize", &driver->StreamSynchronize) &&
+      BindFunction(library, "cuStreamIsCapturing", &driver->StreamIsCapturing) &&
+      BindFunction(library, "cuStreamEndCapture", &driver->StreamEndCapture) &&
+      BindFunction(library, "cuGraphDestroy", &driver->GraphDestroy) &&
+      BindFunction(library, "cuMemcpyHtoDAsync_v2", &driver->MemcpyHtoDAsync) &&
+      BindFunction(library, "cuMemcpyDtoHAsync_v2", &driver->MemcpyDtoHAsync) &&
+      BindFunction(library, "cuMemsetD8Async", &driver->MemsetD8Async);
   // Whether the driver starts and has devices is found out by device.cc before anything here is called.
   return is_complete ? std::move(driver) : nullptr;
 }

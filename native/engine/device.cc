@@ -11,6 +11,7 @@
 #include <string_view>
 #include <utility>
 
+#include "engine/library_function.h"
 #include "engine/ort_status.h"
 #include "ort/handles.h"
 
@@ -40,21 +41,15 @@ struct DriverFindings {
   std::string problem;
 };
 
-template <typename Function>
-bool Bind(void* library, const char* name, Function* function) {
-  *function = reinterpret_cast<Function>(dlsym(library, name));
-  return *function != nullptr;
-}
-
 bool BindDriver(void* library, Driver* driver) {
-  return Bind(library, "cuInit", &driver->Init) &&
-         Bind(library, "cuGetErrorString", &driver->GetErrorString) &&
-         Bind(library, "cuDeviceGetCount", &driver->DeviceGetCount) &&
-         Bind(library, "cuDeviceGet", &driver->DeviceGet) &&
-         Bind(library, "cuDeviceGetName", &driver->DeviceGetName) &&
-         Bind(library, "cuDeviceGetUuid", &driver->DeviceGetUuid) &&
-         Bind(library, "cuDeviceGetAttribute", &driver->DeviceGetAttribute) &&
-         Bind(library, "cuDeviceTotalMem_v2", &driver->DeviceTotalMem);
+  return BindFunction(library, "cuInit", &driver->Init) &&
+         BindFunction(library, "cuGetErrorString", &driver->GetErrorString) &&
+         BindFunction(library, "cuDeviceGetCount", &driver->DeviceGetCount) &&
+         BindFunction(library, "cuDeviceGet", &driver->DeviceGet) &&
+         BindFunction(library, "cuDeviceGetName", &driver->DeviceGetName) &&
+         BindFunction(library, "cuDeviceGetUuid", &driver->DeviceGetUuid) &&
+         BindFunction(library, "cuDeviceGetAttribute", &driver->DeviceGetAttribute) &&
+         BindFunction(library, "cuDeviceTotalMem_v2", &driver->DeviceTotalMem);
 }
 
 /// As nvidia-smi prints it: GPU-8-4-4-4-12 hexadecimal digits.
@@ -77,8 +72,8 @@ std::string ReadDriverVersion() {
   int (*shutdown)() = nullptr;
   int (*version)(char*, unsigned) = nullptr;
   char text[96] = {};
-  if (Bind(library, "nvmlInit_v2", &init) && Bind(library, "nvmlShutdown", &shutdown) &&
-      Bind(library, "nvmlSystemGetDriverVersion", &version) && init() == 0) {
+  if (BindFunction(library, "nvmlInit_v2", &init) && BindFunction(library, "nvmlShutdown", &shutdown) &&
+      BindFunction(library, "nvmlSystemGetDriverVersion", &version) && init() == 0) {
     if (version(text, sizeof(text)) != 0) text[0] = '\0';
     shutdown();
   }

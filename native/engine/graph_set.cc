@@ -7,22 +7,10 @@
 #include "engine/host_block.h"
 #include "engine/log_router.h"
 #include "engine/ort_status.h"
+#include "engine/run_options.h"
 #include "engine/session.h"
 
 namespace nereid {
-namespace {
-
-Status MakeOptions(const Session& session, const std::string& graph, ort::OwnedRunOptions* options) {
-  const ort::Api& api = *ort::g_api;
-  NEREID_RETURN_IF_ORT(api.CreateRunOptions(ort::Out(*options)));
-  NEREID_RETURN_IF_ORT(api.RunOptionsSetRunTag(options->get(), kRunTag));
-  for (const auto& [key, value] : session.run_entries())
-    NEREID_RETURN_IF_ORT(api.AddRunConfigEntry(options->get(), key.c_str(), value.c_str()));
-  return FromOrt(api.AddRunConfigEntry(options->get(), kGraphIdEntry, graph.c_str()));
-}
-
-}  // namespace
-
 GraphSet::GraphSet(Session& session) noexcept : session_(session), context_(*session.graphs()) {}
 
 GraphSet::~GraphSet() {
@@ -36,7 +24,7 @@ Result<std::unique_ptr<GraphSet>> GraphSet::Capture(Session& session,
                                                     const std::function<bool()>& is_ended) noexcept {
   std::unique_ptr<GraphSet> set(new GraphSet(session));
   ort::OwnedRunOptions plain;
-  NEREID_RETURN_IF_ERROR(MakeOptions(session, kNoGraph, &plain));
+  NEREID_RETURN_IF_ERROR(MakeRunOptions(session, kNoGraph, &plain));
   {
     const DeviceUse use(true);
     NEREID_RETURN_IF_ERROR(set->context_.stream->Enter());
@@ -100,25 +88,18 @@ Status GraphSet::Bind(int64_t rows, CapturedGraph* graph) noexcept {
 }
 
 Status GraphSet::CaptureOne(int64_t rows, const ort::RunOptions* plain) noexcept {
-  const ort::Api& api = *ort::g_api;
   CapturedGraph graph{rows, {}, {}, {}};
-  RepeatedErrors errors;
-  const auto run = [&](const ort::RunOptions* options) {
-    Status status = FromOrt(api.RunWithBinding(session_.handle(), options, graph.binding.get()));
-    if (!status.ok()) errors.CallFailed();
-    return status;
-  };
   NEREID_RETURN_IF_ERROR(Bind(rows, &graph));
-  NEREID_RETURN_IF_ERROR(MakeOptions(session_, std::to_string(rows), &graph.options));
+  NEREID_RETURN_IF_ERROR(MakeRunOptions(session_, std::to_string(rows).c_str(), &graph.options));
   {
     // Chooses kernels for this size, which takes most of the time, while others may use the device.
     const DeviceUse use(true);
-    NEREID_RETURN_IF_ERROR(run(plain));
+    NEREID_RETURN_IF_ERROR(Run(graph, plain));
     NEREID_RETURN_IF_ERROR(context_.stream->Synchronize());
   }
   {
     const CaptureTurn turn;
-    NEREID_RETURN_IF_ERROR(run(graph.options.get()));
+    NEREID_RETURN_IF_ERROR(Run(graph, graph.options.get()));
   }
   graphs_.push_back(std::move(graph));
   return {};
@@ -156,10 +137,11 @@ Status GraphSet::Upload(const Job& job, int64_t rows, const CapturedGraph& graph
   return {};
 }
 
-Status GraphSet::Replay(const CapturedGraph& graph) noexcept {
+Status GraphSet::Replay(const CapturedGraph& graph) noexcept { return Run(graph, graph.options.get()); }
+
+Status GraphSet::Run(const CapturedGraph& graph, const ort::RunOptions* options) noexcept {
   RepeatedErrors errors;
-  Status status =
-      FromOrt(ort::g_api->RunWithBinding(session_.handle(), graph.options.get(), graph.binding.get()));
+  Status status = FromOrt(ort::g_api->RunWithBinding(session_.handle(), options, graph.binding.get()));
   if (!status.ok()) errors.CallFailed();
   return status;
 }

@@ -84,6 +84,7 @@ class GraphSet {
   Status Allocate() noexcept;
   Status Bind(int64_t rows, CapturedGraph* graph) noexcept;
   Status CaptureOne(int64_t rows, const ort::RunOptions* plain) noexcept;
+  Status Run(const CapturedGraph& graph, const ort::RunOptions* options) noexcept;
 
   Session& session_;
   GraphContext& context_;

@@ -14,15 +14,8 @@ constexpr char kShrinkEntry[] = "memory.enable_memory_arena_shrinkage";
 constexpr char kHostArena[] = "cpu:0";
 
 Status MakePlain(const Session& session, ort::OwnedRunOptions* options) {
-  const ort::Api& api = *ort::g_api;
-  NEREID_RETURN_IF_ORT(api.CreateRunOptions(ort::Out(*options)));
-  NEREID_RETURN_IF_ORT(api.RunOptionsSetRunTag(options->get(), kRunTag));
-  for (const auto& [key, value] : session.run_entries())
-    NEREID_RETURN_IF_ORT(api.AddRunConfigEntry(options->get(), key.c_str(), value.c_str()));
-  // Without it, a session for graphs would capture the run, and answer later ones from its inputs.
-  if (session.graphs() != nullptr)
-    NEREID_RETURN_IF_ORT(api.AddRunConfigEntry(options->get(), kGraphIdEntry, kNoGraph));
-  return {};
+  // Unnamed, a session for graphs would capture the run, and answer later ones from its inputs.
+  return MakeRunOptions(session, session.graphs() == nullptr ? nullptr : kNoGraph, options);
 }
 
 Status MakeReturning(const Session& session, ort::OwnedRunOptions* options) {
@@ -35,6 +28,16 @@ Status MakeReturning(const Session& session, ort::OwnedRunOptions* options) {
 }
 
 }  // namespace
+
+Status MakeRunOptions(const Session& session, const char* graph, ort::OwnedRunOptions* options) noexcept {
+  const ort::Api& api = *ort::g_api;
+  NEREID_RETURN_IF_ORT(api.CreateRunOptions(ort::Out(*options)));
+  NEREID_RETURN_IF_ORT(api.RunOptionsSetRunTag(options->get(), kRunTag));
+  for (const auto& [key, value] : session.run_entries())
+    NEREID_RETURN_IF_ORT(api.AddRunConfigEntry(options->get(), key.c_str(), value.c_str()));
+  if (graph == nullptr) return {};
+  return FromOrt(api.AddRunConfigEntry(options->get(), kGraphIdEntry, graph));
+}
 
 Status RunOptions::Make(const Session& session) noexcept {
   NEREID_RETURN_IF_ERROR(MakePlain(session, &plain_));

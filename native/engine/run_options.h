@@ -11,6 +11,12 @@
 
 namespace nereid {
 
+/// Options of a run as the session is configured.
+///
+/// `graph` names the CUDA graph that the run captures or replays, `kNoGraph` none; null for a session without
+/// graphs.
+Status MakeRunOptions(const Session& session, const char* graph, ort::OwnedRunOptions* options) noexcept;
+
 /// Threads: `Terminate` and `ClearTerminate` from any, the rest from the one that runs. Lifetime: its
 /// runner's.
 class RunOptions {

@@ -80,9 +80,11 @@ Result<std::shared_ptr<Session>> OpenForGraphs(const Runtime& runtime, const Ses
   auto session = OpenOn(runtime, spec, true, {}, context->stream->handle());
   if (!session.ok()) return session;
   auto layout = GraphLayout::Of(session.value()->signature());
-  // Before the stream on which the session computes.
-  if (!layout.ok()) session.value().reset();
-  if (!layout.ok()) return std::move(layout.status());
+  if (!layout.ok()) {
+    // Before the stream on which it computes.
+    session.value().reset();
+    return std::move(layout.status());
+  }
   context->layout = std::move(layout.value());
   session.value()->UseGraphs(std::move(context));
   return session;

@@ -1,6 +1,7 @@
 #include "engine/session_options.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "engine/ort_status.h"
 
@@ -23,6 +24,12 @@ void SetDefault(Entries* entries, const char* key, std::string value) {
   const bool is_set =
       std::any_of(entries->begin(), entries->end(), [&](const auto& entry) { return entry.first == key; });
   if (!is_set) entries->emplace_back(key, std::move(value));
+}
+
+std::string TextOf(const Entries& entries) {
+  std::string text;
+  for (const auto& [key, value] : entries) text += (text.empty() ? "'" : ", '") + key + "'='" + value + "'";
+  return text;
 }
 
 /// The server sets device_id: a configured one is replaced.
@@ -57,20 +64,13 @@ struct Provider {
     if (taken.ok()) return taken;
     std::string subject = "the " + std::string(name) + " provider";
     if (IsTakenAlone({})) {
-      std::string names;
-      size_t refused = 0;
-      for (const auto& entry : entries) {
-        if (IsTakenAlone({entry})) continue;
-        names += (refused++ == 0 ? "'" : "', '") + entry.first + "'='" + entry.second;
-      }
-      if (refused == 0) {
-        // Each is taken alone, so it is their combination.
-        for (const auto& entry : entries)
-          names += (refused++ == 0 ? "'" : "', '") + entry.first + "'='" + entry.second;
-        subject = "the combination of the options of " + subject + " (" + names + "')";
-      } else {
-        subject = (refused == 1 ? "option " : "options ") + names + "' of " + subject;
-      }
+      Entries refused;
+      std::copy_if(entries.begin(), entries.end(), std::back_inserter(refused),
+                   [&](const auto& entry) { return !IsTakenAlone({entry}); });
+      if (refused.empty())
+        subject = "the combination of the options of " + subject + " (" + TextOf(entries) + ")";
+      else
+        subject = (refused.size() == 1 ? "option " : "options ") + TextOf(refused) + " of " + subject;
     }
     taken.message = "ONNX Runtime refuses " + subject + ": " + taken.message;
     return taken;

@@ -29,10 +29,8 @@ export interface OpenableModel {
   readonly sessionEntries: readonly string[];
   /** Null for ONNX Runtime's own format, which has no declarations that can be read here. */
   readonly facts: OnnxFileFacts | null;
-  /** The files that the runtime reads while it opens the model: the model file and its external data. */
+  /** The files that the runtime reads while it opens the model: the model file, and then its external data. */
   readonly files: readonly SourceFile[];
-  /** Those of them that the runtime may map: all but a model file of ONNX's format, which it reads. */
-  readonly mappable: readonly string[];
   /** Class labels by output, where the model has them. */
   readonly labels: ReadonlyMap<string, readonly string[]>;
 }
@@ -44,6 +42,10 @@ const complexTypes: ReadonlyMap<unknown, string> = new Map([
   [14, 'complex64'],
   [15, 'complex128'],
 ]);
+
+/** The paths of the files that the runtime may map: all but a model file of ONNX's format, which it reads. */
+export const mappablePaths = ({ facts, files }: OpenableModel): string[] =>
+  (facts === null ? files : files.slice(1)).map(({ path }) => path);
 
 /** Files from this size on are inspected without their weights. */
 const largeFileBytes = 8 * 1024 * 1024;
@@ -69,27 +71,18 @@ export async function withoutLargeWeights(source: OpenableModel): Promise<Openab
 export async function readOpenableModel(file: ModelFile): Promise<OpenableModel> {
   const self = await lookAt(file.path);
   if (await isOrtFile(file.path)) {
-    return {
-      file,
-      bytes: null,
-      sessionEntries: [],
-      facts: null,
-      files: [self],
-      mappable: [file.path],
-      labels: noLabels,
-    };
+    return { file, bytes: null, sessionEntries: [], facts: null, files: [self], labels: noLabels };
   }
   const facts = await readOnnxFile(file.path);
   refuseComplex('input', facts.inputs);
   refuseComplex('output', facts.outputs);
   const external = await checkExternalFiles(facts, file);
   const files = [self, ...(await Promise.all(external.map(({ path }) => lookAt(path))))];
-  const mappable = external.map(({ path }) => path);
   const { folder, moved } = placesInMemory(file, external);
   const rewritten = facts.zipMapOutputs.length > 0 ? await withoutZipMap(file.path, moved) : null;
-  if (rewritten === null) return { file, bytes: null, sessionEntries: [], facts, files, mappable, labels: noLabels };
+  if (rewritten === null) return { file, bytes: null, sessionEntries: [], facts, files, labels: noLabels };
   const sessionEntries = [externalFolderKey, folder];
-  return { file, bytes: rewritten.bytes, sessionEntries, facts, files, mappable, labels: rewritten.labels };
+  return { file, bytes: rewritten.bytes, sessionEntries, facts, files, labels: rewritten.labels };
 }
 
 /**
