@@ -4,7 +4,6 @@
  * drifts; each process is fresh. Costs are the server's CPU time; only the time to ready is by the clock.
  */
 
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { BenchCommand } from './bench-options.ts';
@@ -14,7 +13,7 @@ import type { InferCase } from './load/infer-case.ts';
 import type { Protocol } from './load/load-plan.ts';
 import { ModelFolder } from './models/model-folder.ts';
 import { tinyCases, tinyModel } from './models/tiny-model.ts';
-import { serverMain } from './paths.ts';
+import { earlierMain, serverMain } from './paths.ts';
 import { choosePlacement } from './process/cpu-pinning.ts';
 import { cpuUs, residentBytes } from './process/linux-process.ts';
 import { machineBusyShare } from './process/machine-load.ts';
@@ -156,7 +155,7 @@ export async function benchGrowth(command: BenchCommand): Promise<void> {
   const busyBefore = await machineBusyShare();
   const { measuredCpu, loadCpu, text } = choosePlacement();
   const builds: Build[] = [{ name: 'now', main: serverMain }];
-  if (command.before !== '') builds.unshift({ name: 'before', main: join(command.before, 'dist/main.js') });
+  if (command.before !== '') builds.unshift({ name: 'before', main: earlierMain(command.before) });
   const wanted = groups.filter((group) => group.some(({ name }) => name.includes(command.only)));
   const isIdleWanted = 'idle'.includes(command.only);
   const costs = builds.map((build) => ({ build, groups: [] as Metrics[][][], idle: [] as Metrics[] }));

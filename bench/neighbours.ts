@@ -3,7 +3,6 @@
  * models, a large tensor as JSON, large tensors in and out. With `--before` also beside an earlier build.
  */
 
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import type { BenchCommand } from './bench-options.ts';
@@ -14,7 +13,7 @@ import { Neighbour, type NeighbourPlan, type NeighbourResult } from './load/neig
 import { echoModel, jsonInfer, rawInfer } from './models/echo-model.ts';
 import { ModelFolder } from './models/model-folder.ts';
 import { tinyCases, tinyModel } from './models/tiny-model.ts';
-import { serverMain } from './paths.ts';
+import { earlierMain, serverMain } from './paths.ts';
 import { choosePlacement } from './process/cpu-pinning.ts';
 import { machineBusyShare } from './process/machine-load.ts';
 import { post } from './process/model-control.ts';
@@ -122,7 +121,7 @@ export async function benchNeighbours(command: BenchCommand): Promise<void> {
   const busyBefore = await machineBusyShare();
   const { loadCpu, text } = choosePlacement();
   const builds: Build[] = [{ name: 'now', main: serverMain }];
-  if (command.before !== '') builds.push({ name: 'before', main: join(command.before, 'dist/main.js') });
+  if (command.before !== '') builds.push({ name: 'before', main: earlierMain(command.before) });
   const generator = new Generator(loadCpu);
   const neighbour = new Neighbour(loadCpu);
   const rows: ReportRow[] = [];

@@ -5,9 +5,6 @@
  * depending on where its code and data happen to lie. A single pair would show that chance and not the builds.
  */
 
-import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-
 import type { BenchOptions } from './bench-options.ts';
 import { metricsOf } from './contest.ts';
 import { assertAnswered } from './load/answered-load.ts';
@@ -18,7 +15,7 @@ import { imageCases, imageModel } from './models/image-model.ts';
 import { ModelFolder } from './models/model-folder.ts';
 import { smallCases, smallModel } from './models/small-model.ts';
 import { tinyCases, tinyModel } from './models/tiny-model.ts';
-import { serverMain } from './paths.ts';
+import { earlierMain, serverMain } from './paths.ts';
 import { choosePlacement } from './process/cpu-pinning.ts';
 import { machineBusyShare } from './process/machine-load.ts';
 import { ServedProcess } from './process/served-process.ts';
@@ -76,19 +73,12 @@ const shapes: readonly Shape[] = (['grpc', 'http'] as const).flatMap((protocol) 
   ),
 );
 
-/** @throws Error with a sentence when there is no built server. */
-function mainOf(folder: string): string {
-  const main = join(resolve(folder), 'dist', 'main.js');
-  if (!existsSync(main)) throw new Error(`--before: there is no built server at ${main}; run npm run build there`);
-  return main;
-}
-
 /** @param folder the checkout of the earlier build, built */
 export async function benchRegression(folder: string, options: BenchOptions): Promise<void> {
   const busyBefore = await machineBusyShare();
   const placement = choosePlacement();
   const builds = new Map([
-    [before, mainOf(folder)],
+    [before, earlierMain(folder)],
     ['now', serverMain],
   ]);
   const wanted = shapes.filter(({ name }) => name.includes(options.only));

@@ -4,7 +4,6 @@
  * be compiling the server while it is measured: each server is warmed up for seconds before the first round.
  */
 
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import type { BenchCommand } from './bench-options.ts';
@@ -14,7 +13,7 @@ import { Generator } from './load/generator.ts';
 import type { LoadPlan, OwnLoadResult, Protocol } from './load/load-plan.ts';
 import { ModelFolder } from './models/model-folder.ts';
 import { type Direction, tensorCases, tensorModel, tensorSizes } from './models/tensor-models.ts';
-import { serverMain } from './paths.ts';
+import { earlierMain, serverMain } from './paths.ts';
 import { AnnouncedProcess, buildPeers } from './process/announced-process.ts';
 import { choosePlacement } from './process/cpu-pinning.ts';
 import type { GcRecord } from './process/gc-probe-line.ts';
@@ -129,7 +128,7 @@ export async function benchTensors(command: BenchCommand): Promise<void> {
       );
     const builds = [{ name: now, server: await nereid(serverMain) }];
     if (command.before !== '') {
-      builds.push({ name: 'before', server: await nereid(join(command.before, 'dist/main.js')) });
+      builds.push({ name: 'before', server: await nereid(earlierMain(command.before)) });
     }
     const bareFile = fileURLToPath(new URL('./process/bare-http-server.js', import.meta.url));
     const bare = await enter(ServedProcess.program(bareFile, measuredCpu));

@@ -26,7 +26,13 @@ import { FrameTable } from './frame-table.ts';
 import { NativeSession } from './native-session.ts';
 import { addedEntries, type EngineThreads, inspectionSpec, servingSpec } from './native-session-spec.ts';
 import { OpLibraries } from './op-libraries.ts';
-import { checkUnchanged, type OpenableModel, readOpenableModel, withoutLargeWeights } from './openable-model.ts';
+import {
+  checkUnchanged,
+  mappablePaths,
+  type OpenableModel,
+  readOpenableModel,
+  withoutLargeWeights,
+} from './openable-model.ts';
 import { RuntimeLog } from './runtime-log.ts';
 import { isBoundedWork } from './work-bound.ts';
 
@@ -244,7 +250,7 @@ class NativeEngine implements Engine {
     const reply = await this.#addon.openSession({
       ...spec,
       modelBytes: source.bytes,
-      weightFiles: source.mappable,
+      weightFiles: mappablePaths(source),
       sessionEntries: [...spec.sessionEntries, ...source.sessionEntries],
     });
     this.#settings.freedMemory.freed();

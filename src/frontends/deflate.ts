@@ -5,6 +5,8 @@
  */
 
 import { createDeflate, createGzip } from 'node:zlib';
+import { Semaphore } from '../semaphore.ts';
+import { piecesBytes } from './pieces.ts';
 
 /** The size of the pieces from zlib: larger pieces mean fewer turns on the worker pool. */
 const pieceBytes = 64 * 1024;
@@ -18,8 +20,7 @@ const sliceBytes = 1024 * 1024;
 const maxLarge = 4;
 const smallBytes = 64 * 1024;
 
-let largeCount = 0;
-const waiting: (() => void)[] = [];
+const large = new Semaphore(maxLarge);
 
 /** An answer that is to be compressed. */
 interface Deflation {
@@ -36,27 +37,14 @@ interface Deflation {
 
 /** Resolves to the pieces of the compressed answer, or to null when it is not wanted any more. */
 export async function deflateCounted(deflation: Deflation): Promise<Buffer[] | null> {
-  const bytes = deflation.parts.reduce((sum, { length }) => sum + length, 0);
+  const bytes = piecesBytes(deflation.parts);
   if (bytes <= smallBytes) return deflatePieces(deflation, bytes);
-  await enter();
+  await large.acquire();
   try {
     return await deflatePieces(deflation, bytes);
   } finally {
-    leave();
+    large.release();
   }
-}
-
-function enter(): Promise<void> | undefined {
-  if (largeCount === maxLarge) return new Promise((resolve) => waiting.push(resolve));
-  largeCount++;
-  return undefined;
-}
-
-/** The next one takes the place. */
-function leave(): void {
-  const next = waiting.shift();
-  if (next === undefined) largeCount--;
-  else next();
 }
 
 function deflatePieces({ parts, coding, level, count, isWanted }: Deflation, bytes: number): Promise<Buffer[] | null> {

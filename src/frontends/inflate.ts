@@ -6,6 +6,7 @@
 import { createGunzip, createInflate, type Gunzip, type Inflate } from 'node:zlib';
 import type { InferenceError } from '../errors.ts';
 import type { MessageMemory } from './message-pool.ts';
+import { copyPieces } from './pieces.ts';
 
 /** The size of the pieces from zlib: larger pieces mean fewer turns on the worker pool. */
 const pieceBytes = 64 * 1024;
@@ -75,7 +76,7 @@ export function inflateCounted(
     });
     stream.on('end', () => {
       const block = memory.take(bytes);
-      copyInto(block, pieces);
+      copyPieces(pieces, block, 0);
       // The pieces are garbage now; the block may be larger than they were.
       budget.add(block.length - bytes);
       resolve({ bytes: block.subarray(0, bytes), block, reservedBytes: block.length });
@@ -87,12 +88,4 @@ export function inflateCounted(
     });
     stream.end();
   });
-}
-
-function copyInto(target: Buffer, pieces: readonly Buffer[]): void {
-  let at = 0;
-  for (const piece of pieces) {
-    target.set(piece, at);
-    at += piece.length;
-  }
 }

@@ -1,5 +1,6 @@
 /** A limit on concurrent loads, so that a repository of many models does not load them all at once. */
 
+import { Semaphore } from '../semaphore.ts';
 import { unlessAborted } from './abortable.ts';
 
 /**
@@ -9,26 +10,13 @@ export type Slots = <T>(task: () => Promise<T>, signal: AbortSignal) => Promise<
 
 /** At most `count` tasks run; the others wait their turn in order. */
 export function loadSlots(count: number): Slots {
-  let free = count;
-  const waiting: (() => void)[] = [];
-  const enter = (): Promise<void> => {
-    if (free > 0) {
-      free--;
-      return Promise.resolve();
-    }
-    return new Promise((resolve) => waiting.push(resolve));
-  };
-  const leave = (): void => {
-    const next = waiting.shift();
-    if (next) next();
-    else free++;
-  };
+  const slots = new Semaphore(count);
   return async (task, signal) => {
-    await unlessAborted(enter(), signal, leave);
+    await unlessAborted(slots.acquire(), signal, () => slots.release());
     try {
       return await task();
     } finally {
-      leave();
+      slots.release();
     }
   };
 }

@@ -4,6 +4,13 @@
  * (docs/decisions/0022-a-tensor-has-a-place.md).
  */
 
+/** Bytes of all of them together. A loop over indices: this is asked for every response. */
+export function tensorBytes(tensors: readonly { readonly data: TensorBytes }[]): number {
+  let bytes = 0;
+  for (let i = 0; i < tensors.length; i++) bytes += (tensors[i] as { readonly data: TensorBytes }).data.length;
+  return bytes;
+}
+
 /** Memory in which several tensors lie, such as a page that two threads share. */
 export interface Region {
   /** All of it, as this thread sees it. */

@@ -10,7 +10,7 @@ import type { InferenceRequest } from '../../inference/request.ts';
 import type { InferenceResponse } from '../../inference/response.ts';
 import type { Logger } from '../../logger.ts';
 import { loggedId } from '../logged-id.ts';
-import type { TensorBytes } from '../../tensor/tensor-bytes.ts';
+import { tensorBytes } from '../../tensor/tensor-bytes.ts';
 import type { Clock } from '../../time.ts';
 
 export type LoggedRequests = 'none' | 'failed' | 'all';
@@ -91,6 +91,3 @@ class LoggedCall implements ResponseSink {
     );
   }
 }
-
-const tensorBytes = (tensors: readonly { readonly data: TensorBytes }[]): number =>
-  tensors.reduce((sum, { data }) => sum + data.length, 0);

@@ -1,6 +1,6 @@
 /** Parameters of the `tensorrt` accelerator → options of ONNX Runtime's TensorRT provider. */
 
-import { isOn } from './graph-rows.ts';
+import { isOff, isOn } from './graph-rows.ts';
 import type { Findings } from '../findings.ts';
 import type { ModelOptimizationPolicyExecutionAcceleratorsAccelerator } from '../schema/config-message.ts';
 
@@ -96,11 +96,9 @@ function addPrecision(value: string, options: Map<string, string>): string | nul
 }
 
 function addFlag(key: string, option: string, value: string, options: Map<string, string>): string | null {
-  const word = value.toLowerCase();
-  const isOn = word === 'true' || word === '1';
-  if (!isOn && word !== 'false' && word !== '0') {
+  if (!isOn(value) && !isOff(value)) {
     return `TensorRT parameter '${key}' expects true, false, 1 or 0, got '${value.slice(0, 64)}'`;
   }
-  options.set(option, isOn ? '1' : '0');
+  options.set(option, isOn(value) ? '1' : '0');
   return null;
 }

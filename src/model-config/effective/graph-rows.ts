@@ -12,7 +12,9 @@ export const graphOption = 'enable_cuda_graph';
 /** The more sizes, the less padding, but each is captured while the model loads and takes memory of the device. */
 const mostGraphs = 64;
 
+/** Flags of an accelerator, as ONNX Runtime and Triton write them. */
 export const isOn = (value: string): boolean => value === '1' || value.toLowerCase() === 'true';
+export const isOff = (value: string): boolean => value === '0' || value.toLowerCase() === 'false';
 
 export function asksForGraphs({ optimization }: ConfigMessage): boolean {
   const onGpu = optimization?.execution_accelerators?.gpu_execution_accelerator ?? [];

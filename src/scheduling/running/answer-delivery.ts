@@ -4,8 +4,9 @@
  * in later turns of the event loop, and other requests are served in between.
  */
 
-import type { InferenceResponse, OutputTensor } from '../../inference/response.ts';
+import type { InferenceResponse } from '../../inference/response.ts';
 import type { Logger } from '../../logger.ts';
+import { tensorBytes } from '../../tensor/tensor-bytes.ts';
 import type { Clock } from '../../time.ts';
 import type { QueuedRequest } from '../queue/queued-request.ts';
 
@@ -99,10 +100,5 @@ export class AnswerDelivery {
   }
 }
 
-function outputBytes(response: InferenceResponse | null): number {
-  if (response === null) return 0;
-  const { outputs } = response;
-  let bytes = 0;
-  for (let i = 0; i < outputs.length; i++) bytes += (outputs[i] as OutputTensor).data.length;
-  return bytes;
-}
+const outputBytes = (response: InferenceResponse | null): number =>
+  response === null ? 0 : tensorBytes(response.outputs);

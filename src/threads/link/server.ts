@@ -11,6 +11,7 @@ import type { MemoryBudget } from '../../inference/memory-budget.ts';
 import type { InferenceRequest } from '../../inference/request.ts';
 import type { Logger } from '../../logger.ts';
 import type { InferenceServer } from '../../server/inference-server.ts';
+import { tensorBytes } from '../../tensor/tensor-bytes.ts';
 import type { Clock } from '../../time.ts';
 import { ControlCaller } from './control-calls.ts';
 import { type NativeLink, fromFrontend, type LinkEnd, toFrontend } from './link.ts';
@@ -18,7 +19,7 @@ import { LinkSide } from './side.ts';
 import type { PageArena } from '../pages/page-arena.ts';
 import type { WrittenRecord } from '../records/placed-tensors.ts';
 import { writeRequest } from '../records/request-record.ts';
-import { outputBytes, readError, readResponse } from '../records/response-record.ts';
+import { readError, readResponse } from '../records/response-record.ts';
 
 interface LinkServerTools {
   readonly clock: Clock;
@@ -203,7 +204,7 @@ export class LinkServer implements InferenceServer {
       this.#count(pending, bytes);
       this.#release(pending, pageId, offset);
     });
-    const bytes = outputBytes(response);
+    const bytes = tensorBytes(response.outputs);
     // These bytes are in the account of the other thread until they are released. This side counts answers that wait
     // for clients by itself, so they are subtracted here and do not count twice.
     this.#count(pending, -bytes);

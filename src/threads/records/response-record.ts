@@ -2,6 +2,7 @@
 
 import { errorCodes, InferenceError } from '../../errors.ts';
 import type { InferenceResponse, OutputTensor } from '../../inference/response.ts';
+import { tensorBytes } from '../../tensor/tensor-bytes.ts';
 import type { PageArena } from '../pages/page-arena.ts';
 import type { PageTable } from '../pages/page-table.ts';
 import {
@@ -17,13 +18,6 @@ import { type RecordReader, type RecordWriter, textNumbers } from './record.ts';
 import { parametersNumbers, readParameters, writeParameters } from './request-record.ts';
 
 const noLabels: readonly string[] = [];
-
-/** Bytes of all outputs, which are copied besides the record. */
-export function outputBytes({ outputs }: InferenceResponse): number {
-  let bytes = 0;
-  for (let i = 0; i < outputs.length; i++) bytes += (outputs[i] as OutputTensor).data.length;
-  return bytes;
-}
 
 /** The response may be released afterwards. */
 export function writeResponse(arena: PageArena, writer: RecordWriter, response: InferenceResponse): WrittenRecord {
@@ -47,7 +41,8 @@ export function writeResponse(arena: PageArena, writer: RecordWriter, response: 
     writer.number(labels.length);
     for (const label of labels) writer.text(label);
   }
-  return new WrittenRecord(page, start, places, outputBytes(response) + numbers * 8);
+  // The outputs are copied besides the record.
+  return new WrittenRecord(page, start, places, tensorBytes(outputs) + numbers * 8);
 }
 
 /** @param release for the returned response; see `InferenceResponse`. */

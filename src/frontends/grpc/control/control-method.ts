@@ -1,6 +1,7 @@
 /** The rpcs of the control plane: each is a name and a function from a request object to a response object. */
 
 import { resourceExhausted } from '../../../errors.ts';
+import { copyPieces, piecesBytes } from '../../pieces.ts';
 import { inferenceService, type MethodCodec, type Protocol } from '../wire/protocol.ts';
 import type { OutgoingMessage, UnaryMethod } from '../transport/transport.ts';
 
@@ -52,11 +53,8 @@ export function pagedMethod<Request>(
 /** The parts one after the other, copied once. */
 function joined(parts: readonly Buffer[]): OutgoingMessage {
   return {
-    byteLength: parts.reduce((sum, part) => sum + part.length, 0),
-    copy(target, at) {
-      let end = at;
-      for (const part of parts) end += part.copy(target, end);
-    },
+    byteLength: piecesBytes(parts),
+    copy: (target, at) => copyPieces(parts, target, at),
   };
 }
 

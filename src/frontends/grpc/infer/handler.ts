@@ -9,7 +9,7 @@ import type { Clock } from '../../../time.ts';
 import type { SliceQueue } from '../../slice-queue.ts';
 import { selectHeaders } from './forwarded-headers.ts';
 import type { InferenceRequest } from '../../../inference/request.ts';
-import { decodeInferRequest, InferDecoding, modelOfCostly } from './request-codec.ts';
+import { decodeInferRequest, decodingWork, InferDecoding, modelOfCostly } from './request-codec.ts';
 import { InferResponseMessage, type ResponsePlace } from './response-codec.ts';
 import { type IsLeaving, leavingError } from '../leaving.ts';
 import { inferenceService } from '../wire/protocol.ts';
@@ -55,7 +55,7 @@ export const inferMethod = (dependencies: InferDependencies): UnaryMethod => {
   };
 
   function readLater(decoding: InferDecoding, call: UnaryCall): void {
-    slices.add('the reading of a gRPC message', () => decode(decoding, call));
+    slices.add(decodingWork, () => decode(decoding, call));
   }
 
   /** Reads a large request in slices, so that other requests are served in between. */

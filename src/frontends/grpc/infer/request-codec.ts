@@ -124,6 +124,9 @@ function decodeUpToContents(
  */
 type ReserveDecoded = (bytes: number, decodedBytes: number) => void;
 
+/** What the slices of an `InferDecoding` do. */
+export const decodingWork = 'the reading of a gRPC message';
+
 /** A request with many typed elements, read a turn of the event loop at a time. */
 export class InferDecoding {
   readonly message: Buffer;

@@ -9,7 +9,7 @@ import type { InferenceRequest } from '../../../inference/request.ts';
 import type { InferenceResponse } from '../../../inference/response.ts';
 import { selectHeaders } from './forwarded-headers.ts';
 import { type InferDependencies, responseMessage } from './handler.ts';
-import { decodeInferRequest, InferDecoding, modelOfCostly, requestIdOf } from './request-codec.ts';
+import { decodeInferRequest, decodingWork, InferDecoding, modelOfCostly, requestIdOf } from './request-codec.ts';
 import { encodeStreamError } from './response-codec.ts';
 import { type RequestStream, StreamedRequest } from './streamed-request.ts';
 import { leavingError, leavingText } from '../leaving.ts';
@@ -90,8 +90,7 @@ class InferStream implements MessageReceiver, RequestStream {
     if (this.#isEnded) return;
     try {
       const request = decoding.turn();
-      if (request === null)
-        this.#dependencies.slices.add('the reading of a gRPC message', () => this.#decode(streamed, decoding));
+      if (request === null) this.#dependencies.slices.add(decodingWork, () => this.#decode(streamed, decoding));
       else this.#infer(streamed, request);
     } catch (error) {
       this.fail(streamed, error, decoding.message);

@@ -4,6 +4,7 @@
  */
 
 import type { MemoryBudget } from '../../../inference/memory-budget.ts';
+import type { OutgoingMessage, UnaryCall } from './transport.ts';
 
 export interface BudgetedCall {
   readonly budget: MemoryBudget;
@@ -35,6 +36,18 @@ export function releaseFor(call: BudgetedCall, bytes: number): void {
 export function adoptFor(call: BudgetedCall, bytes: number): void {
   if (call.isEnded) call.budget.release(bytes);
   else call.reservedBytes += bytes;
+}
+
+/** Whether there is room to keep the answer until the caller takes it; else the call has failed. */
+export function hasRoomFor(call: BudgetedCall & UnaryCall, message: OutgoingMessage): boolean {
+  try {
+    if (!call.isEnded) call.checkAnswer(message.byteLength, call.reservedBytes);
+    return true;
+  } catch (error) {
+    message.discard?.();
+    call.fail(error);
+    return false;
+  }
 }
 
 /** The call has ended. */

@@ -5,6 +5,7 @@ import type { MemoryBudget } from '../../../inference/memory-budget.ts';
 import { deflateCounted } from '../../deflate.ts';
 import { inflateCounted, type InflatedMessage } from '../../inflate.ts';
 import type { MessageMemory } from '../../message-pool.ts';
+import { copyPieces, piecesBytes } from '../../pieces.ts';
 import type { OutgoingMessage } from './transport.ts';
 
 export type Encoding = 'gzip' | 'deflate';
@@ -133,7 +134,7 @@ class CompressedMessage implements OutgoingMessage {
 
   constructor(pieces: Buffer[]) {
     this.#pieces = pieces;
-    this.byteLength = pieces.reduce((bytes, { length }) => bytes + length, 0);
+    this.byteLength = piecesBytes(pieces);
   }
 
   get placedBytes(): number {
@@ -142,8 +143,7 @@ class CompressedMessage implements OutgoingMessage {
 
   copy(target: Buffer, at: number): void {
     target[at - 5] = 1;
-    let to = at;
-    for (const piece of this.#pieces) to += piece.copy(target, to);
+    copyPieces(this.#pieces, target, at);
   }
 
   pieces(target: Buffer, at: number): Buffer[] {

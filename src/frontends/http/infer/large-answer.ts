@@ -4,11 +4,12 @@
  */
 
 import { deflateCounted } from '../../deflate.ts';
+import { piecesBytes } from '../../pieces.ts';
 import { answerLevel, type ContentCoding, responseCoding } from '../transport/compression.ts';
 import type { Exchange } from '../exchange.ts';
 import type { HttpContext } from '../http-context.ts';
 import type { InferAnswer } from './response-codec.ts';
-import { SlicedAnswer } from './sliced-answer.ts';
+import { SlicedAnswer, writingWork } from './sliced-answer.ts';
 import { jsonHeaders } from '../transport/transport.ts';
 
 /** The call that is answered, which owns the response and the memory that was counted for both. */
@@ -27,8 +28,6 @@ export interface AnsweredCall {
   readonly refuse: (error: unknown) => void;
 }
 
-const slicedWork = 'the writing of a JSON answer';
-
 /** The coding that the client prefers for its answer. */
 export const answerCoding = ({ request }: Exchange): ContentCoding =>
   responseCoding(request.head.header('accept-encoding'));
@@ -46,7 +45,7 @@ export function answerCompressed(
   json: readonly Buffer[],
   coding: 'gzip' | 'deflate',
 ): void {
-  const jsonBytes = json.reduce((bytes, { length }) => bytes + length, 0);
+  const jsonBytes = piecesBytes(json);
   const parts = binaryBytes === 0 ? json : [...json, Buffer.concat(binary)];
   call.release();
   call.hold(jsonBytes + binaryBytes);
@@ -80,7 +79,7 @@ export class LargeAnswer {
 
   /** Gives the answer in later turns. */
   begin(): void {
-    this.#call.context.slices.add(slicedWork, this.#slice);
+    this.#call.context.slices.add(writingWork, this.#slice);
   }
 
   readonly #slice = (): void => {
@@ -92,7 +91,7 @@ export class LargeAnswer {
     try {
       const coding = answerCoding(exchange);
       if (this.#pieces.length === 0 && this.#answer.isStreamable && coding === 'identity') this.#sendAsMade();
-      else if (this.#hasNextPiece()) context.slices.add(slicedWork, this.#slice);
+      else if (this.#hasNextPiece()) context.slices.add(writingWork, this.#slice);
       else if (coding === 'identity') this.#sendWhole();
       else answerCompressed(this.#call, this.#answer, this.#pieces, coding);
     } catch (error) {

@@ -7,7 +7,7 @@ import type { ParameterValue } from '../../../inference/request.ts';
 import type { InferenceResponse, OutputTensor } from '../../../inference/response.ts';
 import type { Datatype } from '../../../tensor/datatype.ts';
 import type { Shape } from '../../../tensor/shape.ts';
-import { hostBytes } from '../../../tensor/tensor-bytes.ts';
+import { hostBytes, tensorBytes } from '../../../tensor/tensor-bytes.ts';
 import { classify } from '../../v2/classification.ts';
 import type { DecodedInfer } from './request-codec.ts';
 import { JsonBytes } from '../json/text-bytes.ts';
@@ -47,7 +47,7 @@ export class InferAnswer {
 
   /** Bytes of all outputs together, as the engine made them. */
   get outputBytes(): number {
-    return this.#response.outputs.reduce((sum, { data }) => sum + data.length, 0);
+    return tensorBytes(this.#response.outputs);
   }
 
   /**

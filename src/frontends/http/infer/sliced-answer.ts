@@ -7,6 +7,9 @@ import type { AnswerSource } from '../../../http1/answer-source.ts';
 import type { SliceQueue } from '../../slice-queue.ts';
 import type { InferAnswer } from './response-codec.ts';
 
+/** What the slices of a JSON answer do. */
+export const writingWork = 'the writing of a JSON answer';
+
 export class SlicedAnswer implements AnswerSource {
   readonly done: () => void;
   readonly #answer: InferAnswer;
@@ -44,7 +47,7 @@ export class SlicedAnswer implements AnswerSource {
   #wait(): void {
     if (this.#isWaiting) return;
     this.#isWaiting = true;
-    this.#slices.add('the writing of a JSON answer', () => {
+    this.#slices.add(writingWork, () => {
       this.#isWaiting = false;
       this.#isSlice = true;
       this.#continue();

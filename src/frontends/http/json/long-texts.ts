@@ -5,6 +5,7 @@
 
 import { invalidArgument } from '../../../errors.ts';
 import { requestLimits, tooLong, tooMany } from '../../../inference/request-limits.ts';
+import { piecesBytes } from '../../pieces.ts';
 import type { SliceQueue } from '../../slice-queue.ts';
 import { decodeBase64 } from './base64.ts';
 
@@ -80,7 +81,7 @@ function pieceEnd(literal: Buffer, at: number): number {
 }
 
 async function joinInSlices(parts: readonly Buffer[], slices: SliceQueue): Promise<Buffer> {
-  const joined = Buffer.allocUnsafeSlow(parts.reduce((sum, part) => sum + part.length, 0));
+  const joined = Buffer.allocUnsafeSlow(piecesBytes(parts));
   let at = 0;
   let copied = 0;
   for (const part of parts) {

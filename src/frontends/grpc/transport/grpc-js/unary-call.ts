@@ -3,6 +3,7 @@
 import type { ServerInterceptingCallInterface } from '@grpc/grpc-js';
 import { internal, unimplemented } from '../../../../errors.ts';
 import { type CallSurroundings, GrpcJsCall } from './call.ts';
+import { hasRoomFor } from '../call-budget.ts';
 import type { OpenCalls } from '../open-calls.ts';
 import { okStatus } from '../status.ts';
 import type { OutgoingMessage, UnaryCall, UnaryMethod } from '../transport.ts';
@@ -73,13 +74,7 @@ export class GrpcJsUnaryCall extends GrpcJsCall implements UnaryCall {
   }
 
   respond(message: OutgoingMessage): void {
-    try {
-      if (!this.isEnded) this.checkAnswer(message.byteLength, this.reservedBytes);
-    } catch (error) {
-      message.discard?.();
-      this.fail(error);
-      return;
-    }
+    if (!hasRoomFor(this, message)) return;
     // Status and trailers are sent with the message; to wait until its bytes are written would cost a second packet.
     this.send(message, null);
     this.finish(okStatus);

@@ -7,6 +7,7 @@ import type { Http2Stream } from '../../../../http2/stream.ts';
 import type { CallHead } from './call-head.ts';
 import { Http2Call, type Http2CallSurroundings } from './call.ts';
 import { MessageAssembler, prefixBytes, tooLarge } from './message-assembler.ts';
+import { hasRoomFor } from '../call-budget.ts';
 import { okStatus } from '../status.ts';
 import type { OutgoingMessage, UnaryCall, UnaryMethod } from '../transport.ts';
 import { CollectedMemory, type MessageMemory } from '../../../message-pool.ts';
@@ -147,13 +148,7 @@ export class Http2UnaryCall extends Http2Call implements UnaryCall {
   }
 
   respond(message: OutgoingMessage): void {
-    try {
-      if (!this.isEnded) this.checkAnswer(message.byteLength, this.reservedBytes);
-    } catch (error) {
-      message.discard?.();
-      this.fail(error);
-      return;
-    }
+    if (!hasRoomFor(this, message)) return;
     this.send(message, null);
     this.finish(okStatus);
     // The answer is written, so the request is no longer read.
