@@ -119,11 +119,22 @@ const lookAt = async (path: string): Promise<SourceFile> => ({
   facts: await stat(path, { bigint: true }).catch(() => null),
 });
 
+/**
+ * Whether a file still has the same bytes. The time of its attributes cannot be set by a user, so it reveals a file that was
+ * replaced or overwritten by one of the same size and time (`cp -p`, `rsync -t --inplace`).
+ */
+const isSameFile = (before: BigIntStats | null, now: BigIntStats | null): boolean =>
+  now?.ino === before?.ino &&
+  now?.dev === before?.dev &&
+  now?.size === before?.size &&
+  now?.mtimeNs === before?.mtimeNs &&
+  now?.ctimeNs === before?.ctimeNs;
+
 /** Rejects `unavailable` when a file has changed: the opened model may be a mixture of old and new bytes. */
 export async function checkUnchanged(source: OpenableModel): Promise<void> {
   for (const { path, facts: before } of source.files) {
     const { facts: now } = await lookAt(path);
-    const isSame = now?.ino === before?.ino && now?.size === before?.size && now?.mtimeNs === before?.mtimeNs;
-    if (!isSame) throw unavailable(`'${basename(path)}' changed while the model was opened; it is to be loaded again`);
+    if (!isSameFile(before, now))
+      throw unavailable(`'${basename(path)}' changed while the model was opened; it is to be loaded again`);
   }
 }
