@@ -1,7 +1,7 @@
 /** The flags that say on which addresses and ports the server listens. */
 
 import { isIP } from 'node:net';
-import { addressText } from '../frontends/listen.ts';
+import { addressText, isLinkLocal } from '../frontends/listen.ts';
 import type { ListenAddress } from '../server/server-config.ts';
 import type { FlagValues } from './flag-values.ts';
 import type { ServeFlags } from './serve-flags.ts';
@@ -68,9 +68,17 @@ function hostOf(flag: string, text: string, problems: string[]): string {
   const isBracketed = text.trim().replace(addressKind, '').startsWith('[');
   const isRight = isBracketed ? isIP(host) === 6 : isIP(host) > 0 || hostName.test(host);
   const problem = `--${flag} expects an address or a host name without a port but '${text}' was given`;
+  const zoneProblem = `--${flag} expects a zone only after a link-local address, such as fe80::1%eth0, but '${text}' was given`;
+  const told = !isRight ? problem : hasUselessZone(host) ? zoneProblem : null;
   // The metrics have the address of HTTP where they have none of their own.
-  if (!isRight && !problems.includes(problem)) problems.push(problem);
+  if (told !== null && !problems.includes(told)) problems.push(told);
   return host;
 }
+
+/**
+ * An address with a zone that is the same in every zone. The system's name resolution refuses it, and Node ignores the
+ * zone, even if there is none of that name.
+ */
+const hasUselessZone = (host: string): boolean => host.includes('%') && !isLinkLocal(host);
 
 const hostName = /^[\p{L}\p{N}_]([\p{L}\p{N}._-]{0,252}[\p{L}\p{N}_.])?$/u;

@@ -44,10 +44,13 @@ export function listenError(
   { host, port }: ListenAddress,
   error: NodeJS.ErrnoException,
 ): InferenceError {
-  return failedPrecondition(`Socket '${addressText(host, port)}' ${reasonOf(frontend, error)}`, error);
+  return failedPrecondition(`Socket '${addressText(host, port)}' ${reasonOf(frontend, host, error)}`, error);
 }
 
-function reasonOf(frontend: AddressedFrontend, error: NodeJS.ErrnoException): string {
+function reasonOf(frontend: AddressedFrontend, host: string, error: NodeJS.ErrnoException): string {
+  if (error.code === 'EINVAL' && isLinkLocal(host)) {
+    return `cannot be opened: a link-local address needs the zone of an interface of this machine, such as fe80::1%eth0; check --${frontend}-address`;
+  }
   switch (error.code) {
     case 'EADDRINUSE':
       return `already in use; choose another port with --${frontend}-port`;
@@ -62,6 +65,9 @@ function reasonOf(frontend: AddressedFrontend, error: NodeJS.ErrnoException): st
       return `cannot be opened (${toInferenceError(error).message}); check --${frontend}-address and --${frontend}-port`;
   }
 }
+
+/** An IPv6 address of fe80::/10, which needs a zone (RFC 4007). */
+export const isLinkLocal = (host: string): boolean => /^fe[89ab][0-9a-f]:/i.test(host);
 
 /** Host and port as in a URL. */
 export const addressText = (host: string, port: number): string =>

@@ -363,6 +363,15 @@ describe('the addresses on the command line', () => {
     ]);
   });
 
+  it.each(['[::1%lo]', '::%nosuch', '[2001:db8::1%25eth0]'])(
+    'may not have a zone that means nothing: %s',
+    (written) => {
+      expect(problemsOf(`--grpc-address=${written}`)).toEqual([
+        `--grpc-address expects a zone only after a link-local address, such as fe80::1%eth0, but '${written}' was given`,
+      ]);
+    },
+  );
+
   it('cannot be wrong where the frontend is off', () => {
     expect(problemsOf('--allow-grpc=false', '--grpc-address=', '--grpc-port=99999')).toEqual([]);
     const { metrics } = parse('--allow-http=false', '--http-address=no host');
