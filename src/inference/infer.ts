@@ -3,6 +3,7 @@
  */
 
 import type { InferenceError } from '../errors.ts';
+import type { Logger } from '../logger.ts';
 import type { InferenceContext } from './context.ts';
 import type { InferenceRequest } from './request.ts';
 import type { InferenceResponse } from './response.ts';
@@ -27,6 +28,26 @@ export interface ResponseSink {
   /** The request has failed. Earlier responses stay valid. */
   fail(error: InferenceError): void;
 }
+
+/** Gives the sink a response. One that throws all the same is logged, so that it harms no other request. */
+export function giveResponse(sink: ResponseSink, response: InferenceResponse, isFinal: boolean, logger: Logger): void {
+  try {
+    sink.next(response, isFinal);
+  } catch (thrown) {
+    logger.error({ err: thrown }, sinkThrew);
+  }
+}
+
+/** Tells the sink of a failure, as `giveResponse` gives a response. */
+export function giveFailure(sink: ResponseSink, error: InferenceError, logger: Logger): void {
+  try {
+    sink.fail(error);
+  } catch (thrown) {
+    logger.error({ err: thrown }, sinkThrew);
+  }
+}
+
+const sinkThrew = 'an answer could not be taken: the sink of a request threw';
 
 /**
  * Answers a request through its sink, and never throws. The sink may be called before this returns: a refusal need

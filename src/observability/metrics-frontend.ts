@@ -7,6 +7,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Frontend, Listening } from '../frontends/frontend.ts';
 import { listenAt, type TakenAddress } from '../frontends/listen.ts';
+import { pathOf } from '../frontends/request-target.ts';
 import type { SliceQueue } from '../frontends/slice-queue.ts';
 import type { Logger } from '../logger.ts';
 import type { ListenAddress } from '../server/server-config.ts';
@@ -31,9 +32,6 @@ const refused = (status: number, body: string, headers: Readonly<Record<string, 
   headers: { 'Content-Type': plain, 'Content-Length': String(Buffer.byteLength(body)), ...headers },
   body,
 });
-
-/** The path of a request target, without the query. */
-const pathOf = (target: string): string => target.split('?', 1)[0] ?? '';
 
 /** Null for a request that is answered with the metrics. */
 export function scrapeRefusal(method: string, target: string): Refusal | null {

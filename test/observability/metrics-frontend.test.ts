@@ -5,8 +5,8 @@ import { type PageOutput, scrapeRefusal, writePage } from '../../src/observabili
 import { FakeClock } from '../fakes/fake-clock.ts';
 
 describe('a request to the metrics port', () => {
-  it('is answered with the metrics at /metrics, whatever the query', () => {
-    for (const target of ['/metrics', '/metrics/', '/metrics?name[]=x']) {
+  it('is answered with the metrics at /metrics, whatever the query, scheme and host', () => {
+    for (const target of ['/metrics', '/metrics/', '/metrics?name[]=x', 'http://server:8002/metrics?x']) {
       expect(scrapeRefusal('GET', target)).toBeNull();
       expect(scrapeRefusal('HEAD', target)).toBeNull();
     }

@@ -2,7 +2,7 @@
 
 import { type InferenceError, invalidArgument } from '../../errors.ts';
 import type { RestrictableApi } from '../../server/server-config.ts';
-import { pathOf } from './dialect.ts';
+import { pathOf } from '../request-target.ts';
 
 /** `model` and `region` are percent-decoded; `version` is decimal text or ''. */
 export type Route =

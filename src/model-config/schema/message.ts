@@ -20,6 +20,7 @@ export function withFields<Message extends AnyMessage>(message: Message, fields:
   return copy;
 }
 
+/** A message, or a map, with these fields. It has no prototype, because a map may have the key `__proto__`. */
 export const newMessage = <Message extends AnyMessage>(fields: Message): Message =>
   Object.assign(Object.create(null), fields) as Message;
 

@@ -6,7 +6,7 @@
 
 import { parseJson } from '../syntax/json-format.ts';
 import type { ConfigMessage } from './config-message.ts';
-import { type AnyMessage, type ConfigValue, rememberField, rememberMessage } from './message.ts';
+import { type AnyMessage, type ConfigValue, newMessage, rememberField, rememberMessage } from './message.ts';
 import { type Dialect, readEnum, readMapKey, readScalar, ScalarProblem } from './read-scalar.ts';
 import { type FieldSchema, type FieldType, type MessageSchema, modelConfigSchema } from './schema.ts';
 import { type Problem, type SourcePosition, UnreadableConfigError } from '../syntax/source-position.ts';
@@ -50,9 +50,8 @@ function bindModelConfig({ root, position }: SourceTree, dialect: Dialect): Conf
 /** A function makes an expensive text, only if it is shown. */
 type Report = (where: { readonly at: number }, text: string | (() => string)) => void;
 
-/** No prototype: a map may have the key `__proto__`. */
+/** A message while its fields are read. */
 type OpenMessage = { [field: string]: ConfigValue };
-const newMessage = (): OpenMessage => Object.create(null) as OpenMessage;
 
 class Binder {
   readonly #dialect: Dialect;
@@ -67,7 +66,7 @@ class Binder {
 
   /** @param at where its problems are told; null for the configuration as a whole */
   message(node: MessageNode, schema: MessageSchema, at: number | null): AnyMessage {
-    const message = newMessage();
+    const message = newMessage<OpenMessage>({});
     rememberMessage(message, this.#position, at);
     const seen = new Map<string, SourceField>();
     const oneofs = new Map<string, string>();
@@ -159,7 +158,7 @@ class Binder {
   #addEntries(message: OpenMessage, field: SourceField, known: FieldSchema, keyType: 'string' | 'uint64'): void {
     let map = message[known.name] as OpenMessage | undefined;
     if (map === undefined) {
-      map = newMessage();
+      map = newMessage<OpenMessage>({});
       rememberMessage(map, this.#position, field.at);
       message[known.name] = map;
     }
@@ -232,7 +231,7 @@ const startOf = (node: SourceNode, field: SourceField): number => (node === fiel
 const isNull = (node: SourceNode): boolean => node.kind === 'word' && node.text === 'null';
 
 function defaultOf(type: FieldType): ConfigValue {
-  if (type.kind === 'message') return newMessage();
+  if (type.kind === 'message') return newMessage({});
   if (type.kind === 'enum') return type.enum.nameOf.get(0) ?? '';
   if (type.scalar === 'string') return '';
   return type.scalar === 'bool' ? false : 0;

@@ -4,6 +4,7 @@
  * in later turns of the event loop, and other requests are served in between.
  */
 
+import { giveFailure, giveResponse } from '../../inference/infer.ts';
 import type { InferenceResponse } from '../../inference/response.ts';
 import type { Logger } from '../../logger.ts';
 import { tensorBytes } from '../../tensor/tensor-bytes.ts';
@@ -91,12 +92,8 @@ export class AnswerDelivery {
   }
 
   #notify({ sink, response, error }: QueuedRequest): void {
-    try {
-      if (response !== null) sink.next(response, true);
-      else if (error !== null) sink.fail(error);
-    } catch (thrown) {
-      this.#logger.error({ err: thrown }, 'an answer could not be taken: the sink of a request threw');
-    }
+    if (response !== null) giveResponse(sink, response, true, this.#logger);
+    else if (error !== null) giveFailure(sink, error, this.#logger);
   }
 }
 

@@ -3,10 +3,17 @@
  * Requests go through shared memory; the control plane, which is rare, through messages.
  */
 
-import { type InferenceError, internal, toInferenceError } from '../../errors.ts';
+import { internal, toInferenceError } from '../../errors.ts';
 import { noConnection } from '../../inference/connection-accounts.ts';
 import type { InferenceContext } from '../../inference/context.ts';
-import { compose, type Infer, type Interceptor, type ResponseSink } from '../../inference/infer.ts';
+import {
+  compose,
+  giveFailure,
+  giveResponse,
+  type Infer,
+  type Interceptor,
+  type ResponseSink,
+} from '../../inference/infer.ts';
 import type { MemoryBudget } from '../../inference/memory-budget.ts';
 import type { InferenceRequest } from '../../inference/request.ts';
 import type { Logger } from '../../logger.ts';
@@ -177,7 +184,7 @@ export class LinkServer implements InferenceServer {
         const error = readError(reader);
         this.#end(pending);
         this.#release(pending, pageId, offset);
-        this.#tellFailure(pending.sink, error);
+        giveFailure(pending.sink, error, this.#tools.logger);
         break;
       }
       default:
@@ -208,25 +215,13 @@ export class LinkServer implements InferenceServer {
     // These bytes are in the account of the other thread until they are released. This side counts answers that wait
     // for clients by itself, so they are subtracted here and do not count twice.
     this.#count(pending, -bytes);
-    try {
-      pending.sink.next(response, isFinal);
-    } catch (thrown) {
-      logger.error({ err: thrown }, sinkThrew);
-    }
+    giveResponse(pending.sink, response, isFinal, logger);
   }
 
   #count({ context }: PendingCall, bytes: number): void {
     const { budget } = this.#tools;
     budget.add(bytes);
     budget.connections.add(context.connection ?? noConnection, bytes);
-  }
-
-  #tellFailure(sink: ResponseSink, error: InferenceError): void {
-    try {
-      sink.fail(error);
-    } catch (thrown) {
-      this.#tools.logger.error({ err: thrown }, sinkThrew);
-    }
   }
 
   /** Reports that an answer was read; the number of the call is free when all of its answers are reported. */
@@ -239,5 +234,3 @@ export class LinkServer implements InferenceServer {
     this.#freeCalls.push(number);
   }
 }
-
-const sinkThrew = 'an answer could not be taken: the sink of a request threw';

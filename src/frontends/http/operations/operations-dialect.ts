@@ -4,7 +4,8 @@
  */
 
 import type { InferenceServer } from '../../../server/inference-server.ts';
-import { type HttpDialect, type HttpHandler, methodRefusal, pathOf } from '../dialect.ts';
+import { pathOf } from '../../request-target.ts';
+import { type HttpDialect, type HttpHandler, methodRefusal } from '../dialect.ts';
 import { answerFailure, type HttpContext } from '../http-context.ts';
 import { jsonReply, type Reply } from '../reply.ts';
 
