@@ -54,8 +54,9 @@ const decoded = {
 for (const [name, datatype, data, array] of [
   ['1024 FP32', 'FP32', floats, Float32Array],
   ['1024 INT32', 'INT32', integers, Int32Array],
+  ['1024 INT64', 'INT64', integers, BigInt64Array],
 ]) {
-  const bytes = new Uint8Array(array.from(data).buffer);
+  const bytes = new Uint8Array(array.from(data, array === BigInt64Array ? BigInt : Number).buffer);
   const outputs = [{ name: 'Y', datatype, shape: [1024], data: bytes, labels: [], classificationCount: 0 }];
   const response = { modelName: 'm', modelVersion: '1', id: '', parameters: new Map(), outputs, isBatched: false };
   const plain = { model_name: 'm', model_version: '1', outputs: [{ name: 'Y', datatype, shape: [1024], data }] };

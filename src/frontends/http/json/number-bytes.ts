@@ -1,6 +1,6 @@
 /**
- * Floats as JSON text, straight into bytes. A float of 32 bits is written in the shortest form that reads back as the
- * same float: the text of the double that it widens to is twice as long and takes longer to make.
+ * Floats and integers as JSON text, straight into bytes. A float of 32 bits is written in the shortest form that reads
+ * back as the same float: the text of the double that it widens to is twice as long and takes longer to make.
  */
 
 const zero = 0x30;
@@ -16,12 +16,17 @@ const leastDigits = 6;
 
 const powersOfTen = Float64Array.from({ length: 16 }, (_, exponent) => Number(`1e${exponent}`));
 
+/** Integers are written in two parts, each of which fits 32 bits: 2^53 has sixteen digits. */
+const lowDigits = 9;
+const lowDigitsUnit = 1e9;
+
 /** From here on every float is an integer. */
 const integersFrom = 2 ** 23;
 const plainFrom = 1e-5;
 const plainBelow = 1e9;
 
-function writeText(target: Buffer, at: number, text: string): number {
+/** @param text ASCII. @returns the position after it. */
+export function writeText(target: Buffer, at: number, text: string): number {
   for (let i = 0; i < text.length; i++) target[at + i] = text.charCodeAt(i);
   return at + text.length;
 }
@@ -37,6 +42,24 @@ export function writeFloat(target: Buffer, at: number, value: number): number {
   }
   if (value > 0) return writePositive(target, at, value);
   return writeText(target, at, Object.is(value, -0) ? '-0.0' : String(value));
+}
+
+/**
+ * @param value an integer whose magnitude is at most 2^53.
+ * @returns the position after the written bytes; there must be room for `maxNumberBytes`.
+ */
+export function writeInteger(target: Buffer, at: number, value: number): number {
+  if (value < 0) {
+    target[at] = minus;
+    return writeNatural(target, at + 1, -value);
+  }
+  return writeNatural(target, at, value);
+}
+
+function writeNatural(target: Buffer, at: number, value: number): number {
+  if (value < lowDigitsUnit) return writeDigits(target, at, value, digitsOf(value));
+  const high = Math.floor(value / lowDigitsUnit);
+  return writeDigits(target, writeDigits(target, at, high, digitsOf(high)), value - high * lowDigitsUnit, lowDigits);
 }
 
 function writePositive(target: Buffer, at: number, value: number): number {

@@ -8,13 +8,16 @@ import { isUtf8 } from 'node:buffer';
 import type { Datatype } from '../../../tensor/datatype.ts';
 import { bfloat16Number, float16Number } from '../../../tensor/float16.ts';
 import { type TypedElements, typedElements } from '../../../tensor/typed-elements.ts';
-import { maxNumberBytes, writeFloat } from './number-bytes.ts';
+import { maxNumberBytes, writeFloat, writeInteger, writeText } from './number-bytes.ts';
 import type { JsonBytes } from './text-bytes.ts';
 
 /** Elements of a run, which take a millisecond or two. */
 const runElements = 8192;
 /** A run ends at this length, which with strings may be after one element. */
 const runBytes = 64 * 1024;
+
+/** A 64-bit integer whose upper half is between minus this and this is exact as a double. */
+const exactHigh = 2 ** 21;
 
 const comma = 0x2c;
 const quote = 0x22;
@@ -33,9 +36,6 @@ export const tensorRuns = (datatype: Datatype, data: Uint8Array): TensorRuns =>
 /** The text of the elements in `[from, end)`, with commas between them. */
 type RunText = (elements: never, from: number, end: number) => string;
 
-const joined = (elements: TypedElements, from: number, end: number): string =>
-  (end - from === elements.length ? elements : elements.subarray(from, end)).join();
-
 const booleans = (elements: Uint8Array, from: number, end: number): string =>
   Array.from(elements.subarray(from, end), (element) => element !== 0).join();
 
@@ -48,18 +48,22 @@ function doubles(elements: Float64Array, from: number, end: number): string {
       ).join();
     }
   }
-  return joined(elements, from, end);
+  return (end - from === elements.length ? elements : elements.subarray(from, end)).join();
 }
 
-/** Where floats are written before they become a string; grows to what one run needs. */
+/** Where numbers are written before they become a string; grows to what one run needs. */
 let scratch = Buffer.allocUnsafeSlow(64 * (maxNumberBytes + 1));
+
+function scratchFor(count: number): Buffer {
+  const mostBytes = count * (maxNumberBytes + 1);
+  if (mostBytes > scratch.length) scratch = Buffer.allocUnsafeSlow(mostBytes);
+  return scratch;
+}
 
 const floats =
   (numberOf: ((bits: number) => number) | null): RunText =>
   (elements: Float32Array | Uint16Array, from: number, end: number) => {
-    const mostBytes = (end - from) * (maxNumberBytes + 1);
-    if (mostBytes > scratch.length) scratch = Buffer.allocUnsafeSlow(mostBytes);
-    const target = scratch;
+    const target = scratchFor(end - from);
     let at = 0;
     for (let i = from; i < end; i++) {
       if (i > from) target[at++] = comma;
@@ -68,6 +72,37 @@ const floats =
     }
     return target.toString('latin1', 0, at);
   };
+
+type NarrowIntegers = Uint8Array | Uint16Array | Uint32Array | Int8Array | Int16Array | Int32Array;
+
+function integers(elements: NarrowIntegers, from: number, end: number): string {
+  const target = scratchFor(end - from);
+  let at = 0;
+  for (let i = from; i < end; i++) {
+    if (i > from) target[at++] = comma;
+    at = writeInteger(target, at, elements[i] as number);
+  }
+  return target.toString('latin1', 0, at);
+}
+
+/** Read as two halves of 32 bits: a BigInt is made only for what a double does not hold. */
+function wideIntegers(elements: BigInt64Array | BigUint64Array, from: number, end: number): string {
+  const target = scratchFor(end - from);
+  const halves = new Uint32Array(elements.buffer, elements.byteOffset, elements.length * 2);
+  const isSigned = elements instanceof BigInt64Array;
+  let at = 0;
+  for (let i = from; i < end; i++) {
+    if (i > from) target[at++] = comma;
+    const low = halves[2 * i] as number;
+    const bits = halves[2 * i + 1] as number;
+    const high = isSigned ? bits | 0 : bits;
+    at =
+      high >= -exactHigh && high < exactHigh
+        ? writeInteger(target, at, high * 2 ** 32 + low)
+        : writeText(target, at, String(elements[i]));
+  }
+  return target.toString('latin1', 0, at);
+}
 
 const singles = floats(null);
 const halves = floats(float16Number);
@@ -85,8 +120,11 @@ function textOf(datatype: Datatype): RunText {
       return singles;
     case 'FP64':
       return doubles;
+    case 'INT64':
+    case 'UINT64':
+      return wideIntegers;
     default:
-      return joined;
+      return integers;
   }
 }
 

@@ -65,6 +65,28 @@ describe('the JSON of an answer', () => {
     expect(dataText(datatype, array, array.length)).toBe(text);
   });
 
+  it.each([
+    ['INT8', 8, true],
+    ['UINT8', 8, false],
+    ['INT16', 16, true],
+    ['UINT16', 16, false],
+    ['INT32', 32, true],
+    ['UINT32', 32, false],
+    ['INT64', 64, true],
+    ['UINT64', 64, false],
+  ] as const)('writes %s of every length exactly, around each power of two and ten', (datatype, bits, isSigned) => {
+    const powers = [
+      ...Array.from({ length: 65 }, (_, i) => 2n ** BigInt(i)),
+      ...Array.from({ length: 20 }, (_, i) => 10n ** BigInt(i)),
+    ];
+    const wrap = isSigned ? BigInt.asIntN : BigInt.asUintN;
+    const values = powers.flatMap((power) =>
+      [-power - 1n, -power, 1n - power, power - 1n, power, power + 1n].map((value) => wrap(bits, value)),
+    );
+    const bytes = values.flatMap((value) => [...new Uint8Array(BigInt64Array.of(value).buffer, 0, bits / 8)]);
+    expect(dataText(datatype, Uint8Array.from(bytes), values.length)).toBe(`[${values.join()}]`);
+  });
+
   it('writes BYTES as strings, and says how many were not UTF-8 and had to be changed', () => {
     const elements = (...texts: Buffer[]) => encodeBytesElements(texts);
     expect(dataText('BYTES', elements(Buffer.from('ü"\n\0'), Buffer.alloc(0)), 2)).toBe('["ü\\"\\n\\u0000",""]');
