@@ -79,6 +79,8 @@ export class StoppableServer implements RunningServer {
 
   async #stop(): Promise<boolean> {
     this.#server.beginExit();
+    // The frontends drain only when the callers of load calls have their answers, and a load may never end by itself.
+    this.#models.endLoads();
     this.#whenStopping?.();
     const pending = this.#models.pendingCount;
     this.#logger.info({ pending }, 'stopping: accepted requests are finished, new connections are refused');

@@ -132,16 +132,18 @@ export class ModelControl {
     return this.#isWaitingForRepository;
   }
 
-  /**
-   * Accepts no more wishes, cancels running loads and unloads every model; resolves when all are unloaded.
-   */
-  async stop(): Promise<void> {
+  /** Accepts no more wishes and cancels every load, so that its caller gets an answer. Models go on serving. */
+  endLoads(): void {
     this.#watch.stop();
     this.#stopping ??= unavailable('Server exiting');
-    const reason = this.#stopping;
+    for (const lifecycle of this.#models.all()) lifecycle.endLoads(this.#stopping);
+  }
+
+  /** Ends all loads and unloads every model; resolves when all are unloaded. */
+  async stop(): Promise<void> {
+    this.endLoads();
     await Promise.all(
       [...this.#models.all()].map(async (lifecycle) => {
-        lifecycle.endLoads(reason);
         await lifecycle.fulfil({ kind: 'unload', by: 'shutdown' });
         await lifecycle.settled();
       }),

@@ -139,6 +139,21 @@ describe('loads of the real server', () => {
     expect(await server.stop()).toEqual({ code: 0, signal: null });
   });
 
+  it.each([1, 4])('are ended and answered when the server stops (%d frontend threads)', async (threads) => {
+    const repository = await newRepository();
+    await placeEndless(repository);
+    const flags = ['--model-control-mode=explicit', '--exit-timeout-secs=60', frontendThreads(threads)];
+    const server = await ServerProcess.start(repository, flags);
+    onTestFinished(() => server.kill());
+    const loading = load(server, 'endless');
+    await untilLogged(server, '"msg":"loading"');
+    expect(await server.stop()).toEqual({ code: 0, signal: null });
+    const ended = await loading;
+    expect(ended.status).toBe(503);
+    expect(await ended.json()).toEqual({ error: 'Server exiting' });
+    expect(server.log).not.toContain('Exit timeout expired');
+  });
+
   it('are reachable when they succeed, whatever is asked about the model meanwhile', async () => {
     const repository = await newRepository();
     await placeVersion(repository, 'adder', 1);
