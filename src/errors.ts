@@ -52,7 +52,27 @@ export const internal = constructorOf('internal');
 /** The only catch-all: an `InferenceError` passes, anything else becomes `internal` and keeps its cause for the log. */
 export function toInferenceError(error: unknown): InferenceError {
   if (error instanceof InferenceError) return error;
-  return internal(error instanceof Error ? error.message : String(error), error);
+  return internal(error instanceof Error ? withoutFolders(error) : String(error), error);
+}
+
+/** Errors of the file system contain the path of this machine that they are about; a caller may see the name of the file. */
+function withoutFolders({ message, path, dest }: Error & { readonly path?: unknown; readonly dest?: unknown }): string {
+  let text = message;
+  for (const named of [path, dest]) {
+    if (typeof named === 'string' && named.includes('/'))
+      text = text.replaceAll(named, named.replace(/^.*\/(?=.)/s, ''));
+  }
+  return text;
+}
+
+/**
+ * The text of the first cause, which may contain paths of this machine: a field for the log, never for callers. No field
+ * where it says no more than the error itself.
+ */
+export function causeField(error: Error): { readonly cause?: string } {
+  let first: Error = error;
+  while (first.cause instanceof Error) first = first.cause;
+  return error.message.includes(first.message) ? {} : { cause: first.message };
 }
 
 /** For the impossible arm of an exhaustive `switch`. */

@@ -21,7 +21,7 @@ import { IdleSlabs } from './idle-slabs.ts';
 import { findRuntimeLibrary, loadNative } from './load-native.ts';
 import { joinSignature } from './model-signature.ts';
 import type { NativeAddon, NativeDescription, NativeSessionReply, NativeSessionSpec } from './native.ts';
-import { modelFailure, nativeFailure } from './native-error.ts';
+import { foldersOf, modelFailure, nativeFailure } from './native-error.ts';
 import { FrameTable } from './frame-table.ts';
 import { NativeSession } from './native-session.ts';
 import { addedEntries, type EngineThreads, inspectionSpec, servingSpec } from './native-session-spec.ts';
@@ -254,7 +254,11 @@ class NativeEngine implements Engine {
       sessionEntries: [...spec.sessionEntries, ...source.sessionEntries],
     });
     this.#settings.freedMemory.freed();
-    if (reply.error !== null) throw modelFailure(reply.error, source.file);
+    if (reply.error !== null) {
+      const files = [...source.files.map(({ path }) => path), ...spec.customOpLibraries, this.#describe().runtimePath];
+      const folders = await foldersOf(files);
+      throw modelFailure(reply.error, new Set([source.file.folder, ...folders]));
+    }
     return reply;
   }
 

@@ -4,7 +4,7 @@
  * another. `model-table.ts` keeps the models and answers queries.
  */
 
-import { type InferenceError, toInferenceError, unavailable } from '../errors.ts';
+import { causeField, type InferenceError, toInferenceError, unavailable } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { checkModelName } from '../repository/model-name.ts';
 import type { ModelIndexEntry } from './model-index.ts';
@@ -113,12 +113,13 @@ export class ModelControl {
         const result = await read();
         this.#isWaitingForRepository = false;
         return result;
-      } catch (error) {
-        if (!settings.waitsForRepository || this.#stopping) throw error;
+      } catch (thrown) {
+        if (!settings.waitsForRepository || this.#stopping) throw thrown;
         if (!this.#isWaitingForRepository) {
+          const error = toInferenceError(thrown);
           logger.error(
-            {},
-            `${toInferenceError(error).message}; the server is neither live nor ready until it can be read`,
+            causeField(error),
+            `${error.message}; the server is neither live nor ready until it can be read`,
           );
         }
         this.#isWaitingForRepository = true;

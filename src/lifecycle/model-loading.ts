@@ -4,7 +4,7 @@
  * needs. The order of wishes and the draining of versions are in `model-lifecycle.ts`.
  */
 
-import { InferenceError, toInferenceError } from '../errors.ts';
+import { causeField, InferenceError, toInferenceError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { unlessAborted } from './abortable.ts';
 import { type ChangeSurroundings, ModelChange } from './model-change.ts';
@@ -87,7 +87,7 @@ export class ModelLoading {
       const error = toInferenceError(cause);
       const fields = { model: this.#name, by: wish.by };
       if (signal.aborted) logger.info(fields, error.message);
-      else logger.error(fields, error.message.trim());
+      else logger.error({ ...fields, ...causeField(error) }, error.message.trim());
       throw error;
     }
   }

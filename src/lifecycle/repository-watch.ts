@@ -4,7 +4,7 @@
  * whether the load succeeds or fails; a broken model is tried again when its files change.
  */
 
-import { toInferenceError } from '../errors.ts';
+import { causeField, toInferenceError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { Clock } from '../time.ts';
 import type { RepositoryView, Sighting } from './repository-view.ts';
@@ -76,9 +76,10 @@ export class RepositoryWatch {
     const { clock, intervalMs, logger } = this.#parts;
     this.#cancel = clock.schedule(clock.now() + afterMs, () => {
       this.poll()
-        .catch((error: unknown) =>
-          logger.error({}, `polling the repositories failed: ${toInferenceError(error).message}`),
-        )
+        .catch((thrown: unknown) => {
+          const error = toInferenceError(thrown);
+          logger.error(causeField(error), `polling the repositories failed: ${error.message}`);
+        })
         .finally(() => this.#next(intervalMs));
     });
   }
