@@ -27,10 +27,15 @@ interface Waiting {
 }
 
 /**
- * Queries of one thread that are not answered. A port hands over all its messages in one turn of the event loop, so
- * without a limit a flood of queries would keep the scheduling thread from its requests for seconds.
+ * A port hands over all its messages in one turn of the event loop, also those that arrive meanwhile: up to a thousand.
+ * Without the two limits below, a flood of queries would keep either thread from all other work for seconds.
+ *
+ * Queries of one thread that were sent and are not answered, or were answered in this turn.
  */
 const maxOpenQueries = 16;
+
+/** Calls of one thread that the scheduling thread begins in one turn. */
+const maxCallsPerTurn = 4;
 
 export class ControlCaller {
   readonly #port: MessagePort;
@@ -39,6 +44,8 @@ export class ControlCaller {
   #queries: (() => void)[] = [];
   #nextQuery = 0;
   #openQueries = 0;
+  /** Of the open ones, those that were answered in this turn. */
+  #endedQueries = 0;
   #nextId = 0;
 
   constructor(port: MessagePort) {
@@ -68,20 +75,24 @@ export class ControlCaller {
     return query as unknown as InferenceServer[Name];
   }
 
-  /** The next query that waits takes the place of the one that has ended. */
+  /** Its place is free in the next turn: the answer to a query that took it now could still come in this one. */
   #queryEnded(): void {
-    const start = this.#queries[this.#nextQuery];
-    if (start === undefined) {
-      this.#openQueries--;
-      return;
-    }
-    this.#nextQuery++;
-    if (this.#nextQuery === this.#queries.length || this.#nextQuery > 1024) {
-      this.#queries = this.#queries.slice(this.#nextQuery);
-      this.#nextQuery = 0;
-    }
-    start();
+    this.#endedQueries++;
+    if (this.#endedQueries === 1) setImmediate(this.#freePlaces);
   }
+
+  readonly #freePlaces = (): void => {
+    let places = this.#endedQueries;
+    this.#endedQueries = 0;
+    for (; places > 0 && this.#nextQuery < this.#queries.length; places--) {
+      // The query takes over a place that is counted as open already.
+      this.#queries[this.#nextQuery++]?.();
+    }
+    this.#openQueries -= places;
+    if (this.#nextQuery < this.#queries.length && this.#nextQuery <= 1024) return;
+    this.#queries = this.#queries.slice(this.#nextQuery);
+    this.#nextQuery = 0;
+  };
 
   /** The method of the other thread's server. */
   method<Name extends ControlMethod>(method: Name): InferenceServer[Name] {
@@ -101,7 +112,7 @@ export function answerControlCalls(port: MessagePort, server: InferenceServer, l
   // Any failure of a call is its answer.
   const call = async (method: ControlMethod, parameters: readonly unknown[]): Promise<unknown> =>
     await (server[method] as unknown as Verb).apply(server, [...parameters]);
-  const onCall = ({ id, method, parameters }: ControlCall): void => {
+  const begin = ({ id, method, parameters }: ControlCall): void => {
     // A value that cannot be posted fails the call too, instead of leaving it open.
     call(method, parameters)
       .then((value) => port.postMessage({ id, value, error: null } satisfies ControlAnswer))
@@ -112,10 +123,53 @@ export function answerControlCalls(port: MessagePort, server: InferenceServer, l
         port.postMessage({ id, value: null, error: { code, message } } satisfies ControlAnswer);
       });
   };
+  const turns = new CallTurns(begin);
+  const onCall = (call: ControlCall): void => turns.add(call);
   port.on('message', onCall);
   port.unref();
   return () => {
     port.off('message', onCall);
     port.close();
+    turns.close();
+  };
+}
+
+/** Begins calls in the order in which they came, some in each turn of the event loop. */
+class CallTurns {
+  readonly #begin: (call: ControlCall) => void;
+  #waiting: ControlCall[] = [];
+  #begunInTurn = 0;
+  #nextTurn: NodeJS.Immediate | null = null;
+
+  constructor(begin: (call: ControlCall) => void) {
+    this.#begin = begin;
+  }
+
+  add(call: ControlCall): void {
+    this.#nextTurn ??= setImmediate(this.#turn);
+    if (this.#begunInTurn === maxCallsPerTurn || this.#waiting.length > 0) {
+      this.#waiting.push(call);
+      return;
+    }
+    this.#begunInTurn++;
+    this.#begin(call);
+  }
+
+  /** The calls that wait are dropped: nobody hears their answers. */
+  close(): void {
+    if (this.#nextTurn !== null) clearImmediate(this.#nextTurn);
+    this.#waiting = [];
+  }
+
+  readonly #turn = (): void => {
+    this.#nextTurn = null;
+    this.#begunInTurn = 0;
+    const waiting = this.#waiting;
+    if (waiting.length === 0) return;
+    this.#nextTurn = setImmediate(this.#turn);
+    for (const call of waiting.splice(0, maxCallsPerTurn)) {
+      this.#begunInTurn++;
+      this.#begin(call);
+    }
   };
 }

@@ -1,11 +1,28 @@
 /** The control plane over a link. */
 
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
+import type { MessagePort } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { InferenceError, unavailable } from '../../../src/errors.ts';
 import type { ModelStatistics } from '../../../src/lifecycle/version-statistics.ts';
 import type { LoadOptions } from '../../../src/server/inference-server.ts';
+import { answerControlCalls, ControlCaller } from '../../../src/threads/link/control-calls.ts';
 import { type LinkFixture, linkFixture } from './link-fixture.ts';
+
+/** A port whose messages stay where they were posted. */
+class HeldPort extends EventEmitter {
+  readonly sent: { readonly id: number }[] = [];
+  postMessage(message: { readonly id: number }): void {
+    this.sent.push(message);
+  }
+  ref(): void {}
+  unref(): void {}
+  close(): void {}
+}
+
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+/** All promises that can settle now have settled then. */
+const nextTick = (): Promise<void> => new Promise((resolve) => process.nextTick(() => queueMicrotask(resolve)));
 
 let link: LinkFixture;
 beforeEach(() => {
@@ -159,6 +176,60 @@ describe('the control plane over a link', () => {
     expect((await settled).filter(({ status }) => status === 'rejected').length).toBe(67);
     expect(asked).toEqual(names);
     expect(most).toBeLessThanOrEqual(32);
+  });
+
+  it('sends no further query in the turn of the event loop in which others were answered', async () => {
+    const port = new HeldPort();
+    const caller = new ControlCaller(port as unknown as MessagePort);
+    const ask = caller.query('isModelReady');
+    const answers: Promise<boolean>[] = [];
+    // As a client with pipelined requests: each answer brings the next question.
+    const askOnAndOn = async (name: string): Promise<void> => {
+      for (let i = 0; i < 5; i++) {
+        const answer = ask(name, '');
+        answers.push(answer);
+        await answer;
+      }
+    };
+    const clients = Array.from({ length: 20 }, (_, i) => askOnAndOn(String(i)));
+    const sentPerTurn: number[] = [];
+    while (port.sent.length > 0) {
+      const sent = port.sent.splice(0);
+      sentPerTurn.push(sent.length);
+      for (const { id } of sent) {
+        port.emit('message', { id, value: true, error: null });
+        await nextTick();
+      }
+      expect(port.sent).toEqual([]);
+      await nextTurn();
+    }
+    await Promise.all(clients);
+    expect([answers.length, Math.max(...sentPerTurn)]).toEqual([100, 16]);
+    expect(sentPerTurn.reduce((sum, count) => sum + count, 0)).toBe(100);
+  });
+
+  it('begins some calls of a thread in each turn of the event loop, in order', async () => {
+    const { fake } = link;
+    const asked: string[] = [];
+    fake.isModelReady = async (name) => {
+      asked.push(name);
+      return true;
+    };
+    const names = Array.from({ length: 10 }, (_, i) => String(i));
+    const port = new HeldPort();
+    const stop = answerControlCalls(port as unknown as MessagePort, fake, link.logger);
+    const askedPerTurn: number[] = [];
+    for (const [id, name] of names.entries()) {
+      port.emit('message', { id, method: 'isModelReady', parameters: [name, ''] });
+      await nextTick();
+    }
+    while (asked.length < names.length) {
+      askedPerTurn.push(asked.length);
+      await nextTurn();
+    }
+    expect([askedPerTurn, asked]).toEqual([[4, 8], names]);
+    expect(port.sent.map(({ id }) => id)).toEqual(names.map(Number));
+    stop();
   });
 
   it('gives each call its own answer, in any order', async () => {
