@@ -14,6 +14,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'time.ts': [],
   'logger.ts': [],
   'semaphore.ts': [],
+  'file-threads.ts': ['semaphore.ts'],
   sockets: ['time.ts'],
   'event-loop': ['ground'],
   http1: ['time.ts', 'sockets'],
@@ -74,7 +75,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'triton-config.ts': ['tensor', 'model-config'],
 };
 
-const ground = ['errors.ts', 'time.ts', 'logger.ts', 'semaphore.ts'];
+const ground = ['errors.ts', 'time.ts', 'logger.ts', 'semaphore.ts', 'file-threads.ts'];
 
 /**
  * A sub-room is a folder in a room. It may import from the folders around it, which may import from it; from its siblings,

@@ -3,6 +3,7 @@
 import { realpath } from 'node:fs/promises';
 import { dirname, resolve, sep } from 'node:path';
 import { errorCodes, InferenceError } from '../errors.ts';
+import { fileThreads } from '../file-threads.ts';
 import type { NativeError } from './native.ts';
 
 /** A code of the addon; one that is unknown here is a bug and becomes `internal`. */
@@ -22,7 +23,7 @@ export function modelFailure(error: NativeError, folders: ReadonlySet<string>): 
 /** The folders of these absolute paths of files, as they are written and with links resolved. */
 export async function foldersOf(files: readonly string[]): Promise<ReadonlySet<string>> {
   const written = files.map((file) => resolve(file));
-  const real = await Promise.all(written.map((file) => realpath(file).catch(() => file)));
+  const real = await Promise.all(written.map((file) => fileThreads.contents(() => realpath(file)).catch(() => file)));
   return new Set([...written, ...real].map((file) => dirname(file)));
 }
 

@@ -7,6 +7,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { basename, dirname, sep } from 'node:path';
 import { unavailable } from '../errors.ts';
+import { fileThreads } from '../file-threads.ts';
 
 interface LoadedFile {
   readonly dev: bigint;
@@ -27,7 +28,7 @@ export class OpLibraries {
   async namesFor(paths: readonly string[]): Promise<string[]> {
     const names: string[] = [];
     for (const path of paths) {
-      const { dev, ino } = await checkLibrary(path);
+      const { dev, ino } = await fileThreads.contents(() => checkLibrary(path));
       const before = this.#loaded.get(path);
       const isSame = before === undefined || (before.dev === dev && before.ino === ino);
       const replacements = (before?.replacements ?? 0) + (isSame ? 0 : 1);

@@ -7,6 +7,7 @@
 import { createHash } from 'node:crypto';
 import { type BigIntStats, type Dirent, lstat, readdir, stat, statfs } from 'node:fs';
 
+import { fileThreads } from '../file-threads.ts';
 import { systemClock } from '../time.ts';
 
 /**
@@ -63,8 +64,11 @@ interface FileSystemFacts {
 const systemFacts: FileSystemFacts = {
   wallMs: () => systemClock.wallMs(),
   keepsTime: (folder) =>
-    new Promise((resolve) =>
-      statfs(folder, { bigint: true }, (error, found) => resolve(error === null && keepingTime.has(found.type))),
+    fileThreads.folders(
+      () =>
+        new Promise((resolve) =>
+          statfs(folder, { bigint: true }, (error, found) => resolve(error === null && keepingTime.has(found.type))),
+        ),
     ),
 };
 
@@ -122,8 +126,11 @@ function once<K, V>(known: Map<K, V>, key: K, make: () => V): V {
 
 /** Like `readdir` of fs/promises, at half its cost; so is `statOrNull`. */
 const listFolder = (path: string): Promise<readonly Dirent[]> =>
-  new Promise((resolve, reject) =>
-    readdir(path, { withFileTypes: true }, (error, entries) => (error === null ? resolve(entries) : reject(error))),
+  fileThreads.folders(
+    () =>
+      new Promise((resolve, reject) =>
+        readdir(path, { withFileTypes: true }, (error, entries) => (error === null ? resolve(entries) : reject(error))),
+      ),
   );
 
 /** Errors that say that there is nothing there (any more). A dangling link counts as nothing. */
@@ -131,11 +138,11 @@ const absent: ReadonlySet<unknown> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENA
 
 /** Null when it does not exist. */
 export const statOrNull = (path: string): Promise<BigIntStats | null> =>
-  new Promise((resolve, reject) => stat(path, { bigint: true }, orNull(resolve, reject)));
+  fileThreads.folders(() => new Promise((resolve, reject) => stat(path, { bigint: true }, orNull(resolve, reject))));
 
 /** As `statOrNull`, of a link itself: not null for one that leads nowhere. */
 export const linkStatOrNull = (path: string): Promise<BigIntStats | null> =>
-  new Promise((resolve, reject) => lstat(path, { bigint: true }, orNull(resolve, reject)));
+  fileThreads.folders(() => new Promise((resolve, reject) => lstat(path, { bigint: true }, orNull(resolve, reject))));
 
 const orNull =
   (resolve: (found: BigIntStats | null) => void, reject: (error: Error) => void) =>

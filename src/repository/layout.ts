@@ -9,6 +9,7 @@ import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 
 import { InferenceError, unavailable } from '../errors.ts';
+import { fileThreads } from '../file-threads.ts';
 import type { ConfigSource } from '../model-config/resolve-config.ts';
 import { quoted } from '../model-config/syntax/source-tree.ts';
 import { maxConfigBytes } from '../model-config/syntax/text-format.ts';
@@ -133,7 +134,7 @@ async function modelPaths(repositories: readonly string[]): Promise<ReadonlyMap<
 
 async function repositoryEntries(repository: string): Promise<readonly Dirent[]> {
   try {
-    return await readdir(repository, { withFileTypes: true });
+    return await fileThreads.folders(() => readdir(repository, { withFileTypes: true }));
   } catch (error) {
     throw unavailable(`model repository ${quoted(basename(repository))} ${problemText(error)}`, error);
   }
@@ -183,7 +184,7 @@ async function readFolder(name: string, path: string, options: ScanOptions, read
       warnings.push(`folder ${quoted(entry.name)} is no version: expected a positive integer without leading zeros`);
     }
     others.push(`${entry.name}/ ${await reader.tree(inside)}`);
-    hasModelFile ||= (await readdir(inside)).some(isModelName);
+    hasModelFile ||= (await fileThreads.folders(() => readdir(inside))).some(isModelName);
   }
   const parts = { config, versions, others: reads.digest(others) };
   const fingerprint = { ...parts, whole: wholeOf(parts, reads), newestMs: reader.newestMs };

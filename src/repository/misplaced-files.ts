@@ -7,6 +7,7 @@ import type { Dirent } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 
+import { fileThreads } from '../file-threads.ts';
 import { quoted } from '../model-config/syntax/source-tree.ts';
 import { kindOf } from './read-file.ts';
 
@@ -134,4 +135,4 @@ function listed(names: readonly string[]): string {
 
 /** Empty when the folder cannot be read: advice must not cause an error. */
 const entriesOf = (folder: string): Promise<readonly Dirent[]> =>
-  readdir(folder, { withFileTypes: true }).catch(() => []);
+  fileThreads.folders(() => readdir(folder, { withFileTypes: true })).catch(() => []);

@@ -8,6 +8,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 
 import { type InferenceError, invalidArgument, notFound, resourceExhausted, unavailable } from '../errors.ts';
+import { fileThreads } from '../file-threads.ts';
 
 interface FileLimits {
   /** The name of the file in errors: `label file 'labels.txt'`. */
@@ -29,18 +30,22 @@ const chunkBytes = 1024 * 1024;
  */
 export async function readRegularFile(path: string, limits: FileLimits): Promise<Buffer> {
   try {
-    // Before it is opened: opening alone may have effects on a device.
-    refuseUnfit(await stat(path), limits);
-    const file = await open(path, openFlags);
-    try {
-      const now = await file.stat();
-      refuseUnfit(now, limits);
-      return await readAll(file, now.size, limits);
-    } finally {
-      await file.close();
-    }
+    return await fileThreads.contents(() => readChecked(path, limits));
   } catch (error) {
     throw readFailure(error, limits.subject);
+  }
+}
+
+async function readChecked(path: string, limits: FileLimits): Promise<Buffer> {
+  // Before it is opened: opening alone may have effects on a device.
+  refuseUnfit(await stat(path), limits);
+  const file = await open(path, openFlags);
+  try {
+    const now = await file.stat();
+    refuseUnfit(now, limits);
+    return await readAll(file, now.size, limits);
+  } finally {
+    await file.close();
   }
 }
 

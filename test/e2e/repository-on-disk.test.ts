@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { appendFile, copyFile, mkdir, readFile, rename, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
 import { describe, expect, it, onTestFinished } from 'vitest';
 
 import { doublingLoop, endlessLoop } from '../models/costly-models.ts';
@@ -111,6 +112,45 @@ describe('a repository on disk', () => {
     await placeVersion(models, 'n', 5);
     await until(async () => (await index(server)).includes('"n"'));
     await until(async () => !(await index(server)).includes('"m","version":"1","state":"READY"'));
+  });
+
+  it('answers compressed requests and the index while the reads of many loads hang', async () => {
+    const repository = await newRepository();
+    await placeVersion(repository, 'good', 1);
+    const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+    for (const name of names) {
+      await placeVersion(repository, name, 1);
+      await writeFile(join(repository, name, 'labels.txt'), 'one');
+      await writeFile(
+        join(repository, name, 'config.pbtxt'),
+        'output { name: "OUTPUT" data_type: TYPE_FP32 dims: 4 label_filename: "labels.txt" }',
+      );
+    }
+    const pipe = join(await newRepository(), 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    const preload = new URL('hanging-reads.mjs', import.meta.url).href;
+    const flags = ['--model-control-mode=explicit', '--load-model=good', '--model-load-thread-count=6'];
+    const server = await ServerProcess.start(repository, flags, {
+      NODE_OPTIONS: `--import=${preload}`,
+      HANGING_PIPE: pipe,
+      UV_THREADPOOL_SIZE: '4',
+    });
+    onTestFinished(() => server.kill());
+    const load = (name: string): Promise<unknown> =>
+      fetch(`${server.url}/v2/repository/models/${name}/load`, { method: 'POST' }).catch(() => null);
+    for (const name of names) void load(name);
+    await until(async () => names.every((name) => server.log.includes(`"model":"${name}","versions":[1],"by":"call"`)));
+    await sleep(1000);
+    const body = JSON.stringify({ inputs: [{ name: 'INPUT', shape: [1, 4], datatype: 'FP32', data: [0, 0, 0, 0] }] });
+    const compressed = await fetch(`${server.url}/v2/models/good/infer`, {
+      method: 'POST',
+      headers: { 'Content-Encoding': 'gzip', 'Accept-Encoding': 'gzip' },
+      body: gzipSync(body),
+      signal: AbortSignal.timeout(10_000),
+    });
+    expect([compressed.status, compressed.headers.get('content-encoding')]).toEqual([200, 'gzip']);
+    expect(await compressed.json()).toMatchObject({ model_name: 'good' });
+    expect(await index(server)).toContain('"name":"good","version":"1","state":"READY"');
   });
 
   it('does not hang on files that nobody writes to', async () => {

@@ -8,6 +8,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { InferenceError, invalidArgument, notFound, unavailable } from '../../errors.ts';
+import { fileThreads } from '../../file-threads.ts';
 
 export interface ByteSource {
   /** The name of the source in messages: the name of a file, never its path. */
@@ -69,12 +70,12 @@ export class FileSource implements ByteSource {
     let handle: FileHandle;
     try {
       // Without O_NONBLOCK the open of a named pipe would wait for a writer and keep a thread of the pool for ever.
-      handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+      handle = await fileThreads.contents(() => open(path, constants.O_RDONLY | constants.O_NONBLOCK));
     } catch (error) {
       throw fileError(name, error);
     }
     try {
-      const facts = await handle.stat();
+      const facts = await fileThreads.contents(() => handle.stat());
       if (!facts.isFile()) {
         throw invalidArgument(`'${name}' is ${facts.isDirectory() ? 'a folder' : 'no regular file'}, expected a file`);
       }
@@ -91,7 +92,8 @@ export class FileSource implements ByteSource {
     while (filled < wanted) {
       let bytesRead: number;
       try {
-        bytesRead = (await this.#handle.read(this.#window, filled, wanted - filled, offset + filled)).bytesRead;
+        const part = () => this.#handle.read(this.#window, filled, wanted - filled, offset + filled);
+        bytesRead = (await fileThreads.contents(part)).bytesRead;
       } catch (error) {
         throw fileError(this.name, error);
       }

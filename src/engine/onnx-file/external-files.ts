@@ -11,6 +11,7 @@
 import { realpath, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join, sep } from 'node:path';
 import { type InferenceError, invalidArgument, unavailable } from '../../errors.ts';
+import { fileThreads } from '../../file-threads.ts';
 import type { ModelFile } from '../engine.ts';
 import type { ExternalReference, OnnxFileFacts } from './onnx-facts.ts';
 
@@ -37,8 +38,11 @@ export async function checkExternalFiles(
   if (facts.externalData.length === 0) return [];
   const files = new Map<string, ExternalFile>();
   const places: Places = {
-    beside: await realpath(dirname(modelFile.path)),
-    allowed: [await realpath(modelFile.folder), dirname(await realpath(modelFile.path).catch(() => modelFile.path))],
+    beside: await realPathOf(dirname(modelFile.path)),
+    allowed: [
+      await realPathOf(modelFile.folder),
+      dirname(await realPathOf(modelFile.path).catch(() => modelFile.path)),
+    ],
   };
   for (const reference of facts.externalData) {
     const end = lastByte(reference);
@@ -53,6 +57,8 @@ export async function checkExternalFiles(
   }
   return [...files.values()];
 }
+
+const realPathOf = (path: string): Promise<string> => fileThreads.contents(() => realpath(path));
 
 const subject = ({ tensor, location }: ExternalReference): string =>
   `external data of tensor '${tensor}' in '${location}'`;
@@ -76,14 +82,14 @@ async function findFile(reference: ExternalReference, { beside, allowed }: Place
   let path: string;
   try {
     // Not joined: that would fold `link/..` away before the link is followed, and the runtime follows it.
-    path = await realpath(beside + sep + location);
+    path = await realPathOf(beside + sep + location);
   } catch (error) {
     // A location outside gets the same error whether or not its target exists.
     if (!isInside(join(beside, location), allowed)) throw refused(reference, outside);
     throw unavailable(`${subject(reference)}: the file does not exist or cannot be read`, error);
   }
   if (!isInside(path, allowed)) throw refused(reference, outside);
-  const facts = await stat(path);
+  const facts = await fileThreads.contents(() => stat(path));
   if (!facts.isFile()) throw refused(reference, 'this is no regular file');
   return { location, path, sizeBytes: facts.size };
 }

@@ -6,6 +6,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { fileThreads } from '../../file-threads.ts';
 import { type ByteSource, bytesSource, fileError } from './byte-source.ts';
 import { inMainGraph, isZipMap } from './onnx-facts.ts';
 import {
@@ -60,7 +61,7 @@ export async function withoutZipMap(path: string, moved: MovedLocations = noMove
   if (facts.zipMapOutputs.length === 0) return null;
   let bytes: Uint8Array;
   try {
-    bytes = await readFile(path);
+    bytes = await fileThreads.contents(() => readFile(path));
   } catch (error) {
     throw fileError(basename(path), error);
   }

@@ -1,10 +1,12 @@
 /** Finds the model file of a version: its name and its path. */
 
+import type { Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 
 import type { CudaDevice, ModelFile } from '../../../engine/engine.ts';
 import { invalidArgument, unavailable } from '../../../errors.ts';
+import { fileThreads } from '../../../file-threads.ts';
 import type { ConfigMessage } from '../../../model-config/schema/config-message.ts';
 import { hintForVersion } from '../../../repository/misplaced-files.ts';
 
@@ -35,11 +37,11 @@ export async function findModelFile(task: FileTask): Promise<ModelFile> {
       `model '${task.model}': the model file name '${name}' must stay within the folder of version ${task.version}`,
     );
   }
-  const entry = await stat(path).catch(() => null);
+  const entry = await factsOf(path);
   if (entry?.isFile()) return { path, folder: task.versionFolder };
   if (entry?.isDirectory()) {
     const inner = join(path, defaultModelFilename);
-    if ((await stat(inner).catch(() => null))?.isFile()) return { path: inner, folder: task.versionFolder };
+    if ((await factsOf(inner))?.isFile()) return { path: inner, folder: task.versionFolder };
   }
   const hint = await hintForVersion(dirname(task.versionFolder), task.version, way);
   throw unavailable(
@@ -47,6 +49,8 @@ export async function findModelFile(task: FileTask): Promise<ModelFile> {
       `an ONNX file of that name, or a folder that holds ${defaultModelFilename}${hint === '' ? '' : `; ${hint}`}`,
   );
 }
+
+const factsOf = (path: string): Promise<Stats | null> => fileThreads.contents(() => stat(path)).catch(() => null);
 
 function modelFilename({ message, cudaDevices }: FileTask): string {
   const { cc_model_filenames: byCapability = {}, default_model_filename: byDefault } = message;
