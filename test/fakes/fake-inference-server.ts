@@ -24,6 +24,8 @@ export class FakeInferenceServer implements InferenceServer {
   readonly seen: SeenRequest[] = [];
   readonly loads: { readonly name: string; readonly options: LoadOptions }[] = [];
   readonly unloads: { readonly name: string; readonly unloadDependents: boolean }[] = [];
+  /** Loads and unloads in the order in which they came. */
+  readonly controlCalls: ('load' | 'unload')[] = [];
   readonly indexCalls: boolean[] = [];
   /** Responses given out and not released yet. */
   unreleased = 0;
@@ -149,11 +151,13 @@ export class FakeInferenceServer implements InferenceServer {
   }
 
   async loadModel(name: string, options: LoadOptions): Promise<void> {
+    this.controlCalls.push('load');
     this.loads.push({ name, options });
     if (this.loadFailure !== null) throw this.loadFailure;
   }
 
   async unloadModel(name: string, options: { readonly unloadDependents: boolean }): Promise<void> {
+    this.controlCalls.push('unload');
     this.unloads.push({ name, unloadDependents: options.unloadDependents });
     if (this.loadFailure !== null) throw this.loadFailure;
   }

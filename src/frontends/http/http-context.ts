@@ -7,6 +7,7 @@ import type { HttpConfig } from '../../server/server-config.ts';
 import type { Clock } from '../../time.ts';
 import type { MessageMemory } from '../message-pool.ts';
 import type { SliceQueue } from '../slice-queue.ts';
+import type { ArrivalOrder } from './control/arrival-order.ts';
 import type { Exchange } from './exchange.ts';
 
 export interface HttpContext {
@@ -18,6 +19,8 @@ export interface HttpContext {
   readonly slices: SliceQueue;
   /** The memory for the bodies of requests. */
   readonly memory: MessageMemory;
+  /** The order of the load and unload calls. */
+  readonly modelCalls: ArrivalOrder;
   /** Whether the process has been told to end; health answers 503 from then on. */
   readonly isExiting: () => boolean;
 }

@@ -14,6 +14,7 @@ import type { HttpDialect } from './dialect.ts';
 import { httpDialects } from './dialects.ts';
 import { Dispatcher } from './dispatch.ts';
 import { Exchange } from './exchange.ts';
+import { ArrivalOrder } from './control/arrival-order.ts';
 import type { HttpContext } from './http-context.ts';
 import { createHttp1Transport } from './transport/http1/transport.ts';
 import { createNodeTransport } from './transport/node-http/transport.ts';
@@ -48,7 +49,16 @@ async function start(options: HttpFrontendOptions): Promise<Listening> {
   if (config.listen === null) throw failedPrecondition('the HTTP frontend is off (--allow-http=false)');
   const { memory = new MessagePool(clock), slices = new SliceQueue(clock) } = options;
   const { socket = null, placement = null, setLowWater = null } = options;
-  const context: HttpContext = { server, clock, logger, config, isExiting, memory, slices };
+  const context: HttpContext = {
+    server,
+    clock,
+    logger,
+    config,
+    isExiting,
+    memory,
+    slices,
+    modelCalls: new ArrivalOrder(),
+  };
   const routers = (options.dialects ?? httpDialects).map((dialect) => dialect.open(context));
   const dispatcher = new Dispatcher(context, routers, createApiGuard(config.restrictions));
   const countWaiting = (bytes: number): void => memory.budget.add(bytes);

@@ -164,14 +164,13 @@ function answerWithBody(context: HttpContext, exchange: Exchange, route: Route):
 
 /** Answers a POST of the control endpoints. */
 async function posting(context: HttpContext, route: Route, body: Buffer): Promise<Reply | PagedText> {
-  const { server } = context;
   switch (route.endpoint) {
     case 'repositoryIndex':
       return repositoryIndexReply(context, body);
     case 'load':
       return loadReply(context, route.model, route.hasRepository, body);
     case 'unload':
-      return unloadReply(server, route.model, route.hasRepository, body);
+      return unloadReply(context, route.model, route.hasRepository, body);
     case 'registerRegion':
       throw registrationRefusal(route.kind, route.region, body);
     case 'unregisterRegion':

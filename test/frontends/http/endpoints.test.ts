@@ -1,8 +1,19 @@
 /** All endpoints but inference: health, metadata, repository, and unknown paths. */
 
+import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { notFound } from '../../../src/errors.ts';
 import { type HttpFixture, json, startHttp } from '../../fakes/http-client.ts';
+
+/** All that comes back on a connection which the server closes; the client leaves its side open. */
+function answersTo(port: number, bytes: string): Promise<string> {
+  return new Promise((resolve) => {
+    const parts: Buffer[] = [];
+    const socket = connect(port, '127.0.0.1', () => socket.write(bytes));
+    socket.on('data', (part: Buffer) => parts.push(part));
+    socket.on('close', () => resolve(Buffer.concat(parts).toString()));
+  });
+}
 
 let http: HttpFixture;
 let isExiting = false;
@@ -54,6 +65,21 @@ describe('the control endpoints', () => {
     const unload = JSON.stringify({ parameters: { unload_dependents: true } });
     expect((await http.send('POST', '/v2/repository/models/m/unload', unload)).status).toBe(200);
     expect(http.server.unloads.at(-1)).toEqual({ name: 'm', unloadDependents: true });
+  });
+
+  it('load and unload in the order of the calls, although a large body takes longer to read', async () => {
+    const call = (verb: string, body: string, last = ''): string =>
+      `POST /v2/repository/models/m/${verb} HTTP/1.1\r\nHost: a\r\n${last}Content-Length: ${body.length}\r\n\r\n${body}`;
+    const large = { 'file:1/model.onnx': Buffer.alloc(4_000_000).toString('base64') };
+    const calls = [
+      call('load', JSON.stringify({ parameters: large })),
+      call('load', '{"parameters":{"config":"{}"}}'),
+      call('unload', '{}', 'Connection: close\r\n'),
+    ];
+    const answers = await answersTo(http.listening.port, calls.join(''));
+    expect(answers.match(/HTTP\/1.1 200/g)).toHaveLength(3);
+    expect(http.server.controlCalls.slice(-3)).toEqual(['load', 'load', 'unload']);
+    expect(http.server.loads.slice(-2).map(({ options }) => options.files.size)).toEqual([1, 0]);
   });
 
   it('load large files and configurations as small ones', async () => {

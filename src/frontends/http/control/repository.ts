@@ -2,7 +2,7 @@
 
 import { type InferenceError, invalidArgument, unimplemented } from '../../../errors.ts';
 import type { ModelIndexEntry } from '../../../lifecycle/model-index.ts';
-import type { InferenceServer, LoadOptions } from '../../../server/inference-server.ts';
+import type { LoadOptions } from '../../../server/inference-server.ts';
 import { shownName, tooLong } from '../../../inference/request-limits.ts';
 import { maxConfigBytes } from '../../../model-config/syntax/text-format.ts';
 import type { SliceQueue } from '../../slice-queue.ts';
@@ -47,16 +47,20 @@ export async function loadReply(
   hasRepository: boolean,
   body: Buffer,
 ): Promise<Reply> {
-  const { server, slices, memory } = context;
+  const { server, slices, memory, modelCalls } = context;
   if (hasRepository) throw repositoryNamed();
-  const longTexts = body.length > smallLoadBytes ? await findLongTexts(body, slices) : undefined;
-  const parameters = objectMember(readJsonObject(body, longTexts), 'parameters') ?? noObject;
+  const isLarge = body.length > smallLoadBytes;
   // Decoded files have memory of their own, beside the body.
-  const decodedBytes = longTexts === undefined ? 0 : body.length;
+  const decodedBytes = isLarge ? body.length : 0;
   const { budget } = memory;
-  if (decodedBytes > 0) budget.reserveOrThrow(decodedBytes, body.length, decodedBytes);
+  if (isLarge) budget.reserveOrThrow(decodedBytes, body.length, decodedBytes);
+  const read = async (): Promise<LoadOptions> => {
+    const longTexts = isLarge ? await findLongTexts(body, slices) : undefined;
+    const parameters = objectMember(readJsonObject(body, longTexts), 'parameters') ?? noObject;
+    return loadOptions(parameters, slices);
+  };
   try {
-    await server.loadModel(model, await loadOptions(parameters, slices));
+    await modelCalls.run(model, read, (options) => server.loadModel(model, options));
   } finally {
     budget.release(decodedBytes);
   }
@@ -64,14 +68,14 @@ export async function loadReply(
 }
 
 export async function unloadReply(
-  server: InferenceServer,
+  { server, modelCalls }: HttpContext,
   model: string,
   hasRepository: boolean,
   body: Buffer,
 ): Promise<Reply> {
-  const parameters = parametersOf(hasRepository, body);
-  const unloadDependents = booleanMember(parameters, 'unload_dependents') ?? false;
-  await server.unloadModel(model, { unloadDependents });
+  const read = async (): Promise<boolean> =>
+    booleanMember(parametersOf(hasRepository, body), 'unload_dependents') ?? false;
+  await modelCalls.run(model, read, (unloadDependents) => server.unloadModel(model, { unloadDependents }));
   return emptyReply(200);
 }
 
