@@ -13,6 +13,8 @@ import { type ModelStatisticsMessage, statisticsMessage } from './statistics-mes
 const statisticsModels = 64;
 const indexModels = 512;
 
+const statisticsWork = 'a page of statistics';
+
 /** At least one page, which may be empty. Rejects as `readyNames` with the first one. */
 export async function* statisticsPages(
   server: InferenceServer,
@@ -22,7 +24,8 @@ export async function* statisticsPages(
   const names = await server.readyNames(version);
   for (const page of pagesOf(names, statisticsModels)) {
     await slices.turn();
-    yield (await server.statisticsOf(page)).map(statisticsMessage);
+    const found = await slices.timed(statisticsWork, () => server.statisticsOf(page));
+    yield slices.timed(statisticsWork, () => found.map(statisticsMessage));
   }
 }
 
@@ -35,7 +38,7 @@ export async function* indexPages(
   const names = await server.indexNames();
   for (const page of pagesOf(names, indexModels)) {
     await slices.turn();
-    yield await server.indexOf(page, readyOnly);
+    yield await slices.timed('a page of the repository index', () => server.indexOf(page, readyOnly));
   }
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { WorkSpans } from '../../../src/event-loop/work-spans.ts';
 import { SliceQueue } from '../../../src/frontends/slice-queue.ts';
 import { indexPages, statisticsPages } from '../../../src/frontends/v2/pages.ts';
 import type { ModelIndexEntry } from '../../../src/lifecycle/model-index.ts';
@@ -31,6 +32,33 @@ describe('pages of an answer about all models', () => {
     }
     expect(server.indexCalls.length).toBeGreaterThan(2);
     expect(read).toEqual(server.index);
+  });
+
+  it('are spans of the work that held the thread', async () => {
+    const clock = new FakeClock();
+    const spans = new WorkSpans(clock);
+    const slices = new SliceQueue(clock, spans);
+    const server = new FakeInferenceServer();
+    /** Holds the event loop before it answers. */
+    const held =
+      <Result>(ms: number, result: Result) =>
+      (): Promise<Result> => {
+        clock.advance(ms);
+        return Promise.resolve(result);
+      };
+    server.indexOf = held(20, []);
+    server.statisticsOf = held(30, []);
+    const startMs = clock.now();
+    for (const pages of [indexPages(server, false, slices), statisticsPages(server, '', slices)]) {
+      const first = pages.next();
+      await settled();
+      clock.turn();
+      await first;
+    }
+    expect([...spans.between(startMs, clock.now())]).toEqual([
+      ['a page of statistics', 30],
+      ['a page of the repository index', 20],
+    ]);
   });
 
   it('are one, which is empty, where there are no models', async () => {
