@@ -16,7 +16,7 @@ import {
   statisticsReply,
 } from './control/metadata.ts';
 import { CollectedMemory } from '../message-pool.ts';
-import type { PagedText } from './paged-text.ts';
+import { PagedText } from './paged-text.ts';
 import type { Reply } from './reply.ts';
 import { loadReply, repositoryIndexReply, unloadReply } from './control/repository.ts';
 import { receiveBody } from './transport/request-body.ts';
@@ -88,11 +88,21 @@ class InferRoute implements HttpHandler, InferTarget {
   }
 }
 
-function answerReading(context: HttpContext, exchange: Exchange, route: Route): void {
-  reading(context, route).then(
-    (reply) => exchange.give(reply),
-    (error: unknown) => answerFailure(context, exchange, error),
-  );
+const answerReading = (context: HttpContext, exchange: Exchange, route: Route): void =>
+  giveReply(context, exchange, reading(context, route));
+
+/** Answers a control call. */
+function giveReply(context: HttpContext, exchange: Exchange, reply: Promise<Reply | PagedText>): void {
+  reply
+    .then((made) => {
+      // A configuration may be large, and clients may ask for it and not read it. Pages are made only for clients that read.
+      if (!(made instanceof PagedText)) context.memory.budget.checkAnswer(Buffer.byteLength(made.json), 0);
+      return made;
+    })
+    .then(
+      (made) => exchange.give(made),
+      (error: unknown) => answerFailure(context, exchange, error),
+    );
 }
 
 /** Answers a GET. */
@@ -151,12 +161,8 @@ function answerWithBody(context: HttpContext, exchange: Exchange, route: Route):
         exchange.answerError(isLoad ? oversizedJson(receivedBytes, limit) : oversizedControl(receivedBytes, limit));
         return;
       }
-      posting(context, route, body)
-        .finally(() => memory.budget.release(reservedBytes))
-        .then(
-          (reply) => exchange.give(reply),
-          (error: unknown) => answerFailure(context, exchange, error),
-        );
+      const reply = posting(context, route, body).finally(() => memory.budget.release(reservedBytes));
+      giveReply(context, exchange, reply);
     },
     onRefusedBody: (error) => exchange.answerError(error),
   });

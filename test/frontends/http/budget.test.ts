@@ -126,6 +126,23 @@ describe('the memory of an HTTP request', () => {
     },
   );
 
+  it('is kept from large answers to control calls while answers that nobody reads have taken it', async () => {
+    const large = { name: 'echo', parameters: { note: { string_value: 'x'.repeat(MiB) } } };
+    http.server.config = () => large;
+    const ask = () => http.send('GET', '/v2/models/echo/config');
+    expect((await ask()).status).toBe(200);
+    budget.add(8 * MiB);
+    const refused = await ask();
+    expect(refused.status).toBe(503);
+    expect(refused.headers).toHaveProperty('retry-after');
+    expect(refused.body.toString()).toMatch(/the answer has 10\d{5} bytes.*--max-inflight-bytes/);
+    // Small answers always pass: probes must be answered.
+    expect((await http.send('GET', '/v2/models/echo')).status).toBe(200);
+    expect((await http.send('GET', '/v2/health/ready')).status).toBe(200);
+    budget.add(-8 * MiB);
+    expect((await ask()).status).toBe(200);
+  });
+
   it.each([
     ['gzip', gzipSync],
     ['deflate', deflateSync],
