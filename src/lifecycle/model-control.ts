@@ -52,10 +52,11 @@ export class ModelControl {
   /** For each changed model, what it waits for before it is loaded. */
   readonly #waiting = new Map<string, string>();
   #hasStarted = false;
-  #isWaitingForRepository = false;
+  #isWaitingForRepository: boolean;
   #stopping: InferenceError | null = null;
 
   constructor(parts: ControlParts) {
+    this.#isWaitingForRepository = parts.settings.waitsForRepository;
     this.#parts = parts;
     const needed = new NeededModels({
       graph: this.#needs,
@@ -108,27 +109,26 @@ export class ModelControl {
   /** Waits for a volume that is mounted late, if the settings ask for it. */
   async #onceReadable<Result>(read: () => Promise<Result>): Promise<Result> {
     const { clock, logger, settings } = this.#parts;
-    for (;;) {
+    for (let attempt = 1; ; attempt++) {
       try {
         const result = await read();
         this.#isWaitingForRepository = false;
         return result;
       } catch (thrown) {
         if (!settings.waitsForRepository || this.#stopping) throw thrown;
-        if (!this.#isWaitingForRepository) {
+        if (attempt === 1) {
           const error = toInferenceError(thrown);
           logger.error(
             causeField(error),
             `${error.message}; the server is neither live nor ready until it can be read`,
           );
         }
-        this.#isWaitingForRepository = true;
         await new Promise<void>((resolve) => clock.schedule(clock.now() + repositoryRetryMs, resolve));
       }
     }
   }
 
-  /** The start waits for a repository that cannot be read. */
+  /** The start may have to wait for the repository, and has not read it yet. */
   get isWaitingForRepository(): boolean {
     return this.#isWaitingForRepository;
   }

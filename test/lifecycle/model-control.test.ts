@@ -209,6 +209,8 @@ describe('a repository that is not there at the start', () => {
     const { control, view, clock } = newControl({ ...settings, waitsForRepository: true });
     view.put('a', '1');
     view.failure = unavailable('model repository is not there');
+    // Ports open before the start, and a probe may be faster than the first look at the repository.
+    expect(control.isWaitingForRepository).toBe(true);
     const started = control.start();
     for (let turn = 0; turn < 20; turn++) await Promise.resolve();
     expect([control.isWaitingForRepository, control.isReady(false)]).toEqual([true, false]);
