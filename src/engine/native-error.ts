@@ -1,14 +1,13 @@
 /** Converts errors of the addon to the server's error type. */
 
-import { realpath } from 'node:fs/promises';
 import { dirname, resolve, sep } from 'node:path';
 import { errorCodes, InferenceError } from '../errors.ts';
-import { fileThreads } from '../file-threads.ts';
 import type { NativeError } from './native.ts';
+import { realPathOf } from './onnx-file/external-files.ts';
 
 /** A code of the addon; one that is unknown here is a bug and becomes `internal`. */
-export const nativeFailure = (error: NativeError): InferenceError =>
-  new InferenceError(errorCodes[error.code] ?? 'internal', error.message);
+export const nativeFailure = ({ code, message }: NativeError, cause?: Error): InferenceError =>
+  new InferenceError(errorCodes[code] ?? 'internal', message, cause);
 
 /**
  * The same for a caller, who must not see the folders of this machine: files are named relative to the folders given. The
@@ -17,13 +16,13 @@ export const nativeFailure = (error: NativeError): InferenceError =>
 export function modelFailure(error: NativeError, folders: ReadonlySet<string>): InferenceError {
   const message = withoutFolders(error.message, folders);
   const cause = message === error.message ? undefined : new Error(error.message);
-  return new InferenceError(errorCodes[error.code] ?? 'internal', message, cause);
+  return nativeFailure({ code: error.code, message }, cause);
 }
 
 /** The folders of these absolute paths of files, as they are written and with links resolved. */
 export async function foldersOf(files: readonly string[]): Promise<ReadonlySet<string>> {
   const written = files.map((file) => resolve(file));
-  const real = await Promise.all(written.map((file) => fileThreads.contents(() => realpath(file)).catch(() => file)));
+  const real = await Promise.all(written.map((file) => realPathOf(file).catch(() => file)));
   return new Set([...written, ...real].map((file) => dirname(file)));
 }
 

@@ -4,13 +4,13 @@
  */
 
 import type { BigIntStats } from 'node:fs';
-import { realpath, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { basename, dirname, relative, sep } from 'node:path';
 import { unavailable, unimplemented } from '../errors.ts';
 import { fileThreads } from '../file-threads.ts';
 import type { ModelFile } from './engine.ts';
 import type { DeclaredValue } from './onnx-file/declared-value.ts';
-import { checkExternalFiles, type ExternalFile } from './onnx-file/external-files.ts';
+import { checkExternalFiles, type ExternalFile, realPathOf } from './onnx-file/external-files.ts';
 import type { OnnxFileFacts } from './onnx-file/onnx-facts.ts';
 import { isOrtFile, readOnnxFile } from './onnx-file/read-onnx-file.ts';
 import { withoutWeights } from './onnx-file/without-weights.ts';
@@ -63,7 +63,7 @@ export async function withoutLargeWeights(source: OpenableModel): Promise<Openab
   const isWholeFile = source.bytes === null && facts !== null && facts.externalData.length === 0;
   if (!isWholeFile || facts.sizeBytes < largeFileBytes) return null;
   // A model in memory has no folder, and the runtime does not follow links for it.
-  const path = await fileThreads.contents(() => realpath(file.path));
+  const path = await realPathOf(file.path);
   const bytes = await withoutWeights(path, basename(path));
   return bytes && { ...source, bytes, sessionEntries: [externalFolderKey, dirname(path)] };
 }

@@ -58,7 +58,8 @@ export async function checkExternalFiles(
   return [...files.values()];
 }
 
-const realPathOf = (path: string): Promise<string> => fileThreads.contents(() => realpath(path));
+/** The path with every link followed. Rejects as `realpath`. */
+export const realPathOf = (path: string): Promise<string> => fileThreads.contents(() => realpath(path));
 
 const subject = ({ tensor, location }: ExternalReference): string =>
   `external data of tensor '${tensor}' in '${location}'`;

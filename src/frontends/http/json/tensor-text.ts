@@ -88,13 +88,13 @@ function integers(elements: NarrowIntegers, from: number, end: number): string {
 /** Read as two halves of 32 bits: a BigInt is made only for what a double does not hold. */
 function wideIntegers(elements: BigInt64Array | BigUint64Array, from: number, end: number): string {
   const target = scratchFor(end - from);
-  const halves = new Uint32Array(elements.buffer, elements.byteOffset, elements.length * 2);
+  const words = new Uint32Array(elements.buffer, elements.byteOffset, elements.length * 2);
   const isSigned = elements instanceof BigInt64Array;
   let at = 0;
   for (let i = from; i < end; i++) {
     if (i > from) target[at++] = comma;
-    const low = halves[2 * i] as number;
-    const bits = halves[2 * i + 1] as number;
+    const low = words[2 * i] as number;
+    const bits = words[2 * i + 1] as number;
     const high = isSigned ? bits | 0 : bits;
     at =
       high >= -exactHigh && high < exactHigh
