@@ -1,14 +1,13 @@
 import { describe, expect, it } from 'vitest';
 
 import type { Frontend, Listening } from '../src/frontends/frontend.ts';
-import { loadSlots } from '../src/lifecycle/load-slots.ts';
-import { ModelControl } from '../src/lifecycle/model-control.ts';
 import { silentLogger } from '../src/logger.ts';
 import { StoppableServer } from '../src/running-server.ts';
 import { LocalServer } from '../src/server/local-server.ts';
 import type { ServerConfig } from '../src/server/server-config.ts';
 import { FakeClock } from './fakes/fake-clock.ts';
 import { FakeView } from './lifecycle/fake-view.ts';
+import { quietControl } from './lifecycle/quiet-control.ts';
 
 const nothingBrought = { config: null, files: new Map<string, Uint8Array>() };
 
@@ -26,18 +25,7 @@ describe('the shutdown', () => {
   it('ends a load that never ends by itself, answers its caller, and is in time', async () => {
     const clock = new FakeClock();
     const view = new FakeView();
-    const models = new ModelControl({
-      view,
-      clock,
-      logger: silentLogger,
-      settings: { mode: 'explicit', pollIntervalMs: 1000, startupModels: [], waitsForRepository: false },
-      loadSlots: loadSlots(1),
-      retryCount: 0,
-      observer: { versionMoved: () => undefined },
-      onReleaseError: (error) => {
-        throw error;
-      },
-    });
+    const models = quietControl(view, clock, 1);
     view.put('m', '1', async () => new Promise(() => undefined));
     await models.start();
     const config = { id: 'nereid', version: '0' } as unknown as ServerConfig;

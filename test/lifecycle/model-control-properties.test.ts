@@ -4,11 +4,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { InferenceError } from '../../src/errors.ts';
-import { loadSlots } from '../../src/lifecycle/load-slots.ts';
-import { ModelControl } from '../../src/lifecycle/model-control.ts';
-import { silentLogger } from '../../src/logger.ts';
+import type { ModelControl } from '../../src/lifecycle/model-control.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { type Content, contentOf, type Fault, LaggingRepository, neededOf } from './lagging-repository.ts';
+import { quietControl } from './quiet-control.ts';
 
 const names = ['a', 'b', 'c', 'd'] as const;
 const anyName = fc.constantFrom<(typeof names)[number]>('a', 'b');
@@ -65,18 +64,7 @@ class Scene {
   #contents = 0;
 
   constructor(mode: 'explicit' | 'poll') {
-    this.control = new ModelControl({
-      view: this.repository,
-      clock: this.clock,
-      logger: silentLogger,
-      settings: { mode, pollIntervalMs: 1000, startupModels: [], waitsForRepository: false },
-      loadSlots: loadSlots(2),
-      retryCount: 0,
-      observer: { versionMoved: () => undefined },
-      onReleaseError: (error) => {
-        throw error;
-      },
-    });
+    this.control = quietControl(this.repository, this.clock, 2, { mode });
   }
 
   newContent(content: Omit<Content, 'id'>): Content {

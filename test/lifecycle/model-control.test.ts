@@ -1,12 +1,11 @@
 import { describe, expect, it } from 'vitest';
 
 import { alreadyExists, invalidArgument, unavailable } from '../../src/errors.ts';
-import { loadSlots } from '../../src/lifecycle/load-slots.ts';
-import { type ControlSettings, ModelControl } from '../../src/lifecycle/model-control.ts';
-import { silentLogger } from '../../src/logger.ts';
+import type { ControlSettings, ModelControl } from '../../src/lifecycle/model-control.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { FakeSource } from './fake-source.ts';
 import { FakeView } from './fake-view.ts';
+import { quietControl } from './quiet-control.ts';
 
 interface Story {
   readonly control: ModelControl;
@@ -17,18 +16,7 @@ interface Story {
 function newControl(settings: Partial<ControlSettings> = {}): Story {
   const view = new FakeView();
   const clock = new FakeClock();
-  const control = new ModelControl({
-    view,
-    clock,
-    logger: silentLogger,
-    settings: { mode: 'explicit', pollIntervalMs: 1000, startupModels: [], waitsForRepository: false, ...settings },
-    loadSlots: loadSlots(100),
-    retryCount: 0,
-    observer: { versionMoved: () => undefined },
-    onReleaseError: (error) => {
-      throw error;
-    },
-  });
+  const control = quietControl(view, clock, 100, settings);
   return { control, view, clock };
 }
 

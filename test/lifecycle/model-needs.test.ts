@@ -3,13 +3,12 @@
 import { describe, expect, it } from 'vitest';
 
 import { invalidArgument } from '../../src/errors.ts';
-import { loadSlots } from '../../src/lifecycle/load-slots.ts';
-import { type ControlSettings, ModelControl } from '../../src/lifecycle/model-control.ts';
+import type { ControlSettings, ModelControl } from '../../src/lifecycle/model-control.ts';
 import type { ModelRef } from '../../src/lifecycle/servable.ts';
-import { silentLogger } from '../../src/logger.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { FakeSource } from './fake-source.ts';
 import { FakeView } from './fake-view.ts';
+import { quietControl } from './quiet-control.ts';
 
 const isPlainLoad = { config: null, files: new Map<string, Uint8Array>() };
 
@@ -21,19 +20,8 @@ class Story {
   #fingerprints = 0;
 
   constructor(settings: Partial<ControlSettings> = {}) {
-    this.control = new ModelControl({
-      view: this.view,
-      clock: this.clock,
-      logger: silentLogger,
-      settings: { mode: 'explicit', pollIntervalMs: 1000, startupModels: [], waitsForRepository: false, ...settings },
-      // Models that wait for each other must not take the places of those that they wait for.
-      loadSlots: loadSlots(1),
-      retryCount: 0,
-      observer: { versionMoved: () => undefined },
-      onReleaseError: (error) => {
-        throw error;
-      },
-    });
+    // Models that wait for each other must not take the places of those that they wait for.
+    this.control = quietControl(this.view, this.clock, 1, settings);
   }
 
   /** Writes a folder whose files are unlike those before. */
