@@ -14,7 +14,7 @@ import { AnswerPages } from './answer-pages.ts';
 import { answerControlCalls } from './control-calls.ts';
 import { type CallHost, HostedCall } from './hosted-call.ts';
 import { type NativeLink, fromFrontend, type LinkEnd, toFrontend } from './link.ts';
-import { LinkSide } from './side.ts';
+import { entryWork, LinkSide } from './side.ts';
 import { bytesToCopy, type WrittenRecord } from '../records/placed-tensors.ts';
 import { readRequest } from '../records/request-record.ts';
 import { writeError, writeResponse } from '../records/response-record.ts';
@@ -95,23 +95,22 @@ export class LinkHost implements CallHost {
     this.#tools.onBroken(error);
   }
 
-  #receive(kind: number, call: number, pageId: number, offset: number): void {
+  #receive(kind: number, call: number, pageId: number, offset: number): number {
     switch (kind) {
       case fromFrontend.infer:
-        this.#infer(call, pageId, offset);
-        break;
+        return this.#infer(call, pageId, offset);
       case fromFrontend.cancel:
         this.#callOf(call).cancellation.cancel();
-        break;
+        return entryWork;
       case fromFrontend.release:
         this.#release(this.#callOf(call), pageId, offset);
-        break;
+        return entryWork;
       default:
         throw internal(`a frontend thread's link has an entry of the unknown kind ${kind}`);
     }
   }
 
-  #infer(call: number, pageId: number, offset: number): void {
+  #infer(call: number, pageId: number, offset: number): number {
     const calls = this.#calls;
     // Numbers are given in order, so a new one is the next, and an old one is free.
     if (call < 0 || call > calls.length || (calls[call] ?? null) !== null) {
@@ -119,12 +118,13 @@ export class LinkHost implements CallHost {
     }
     const { pages, reader } = this.#side;
     const { numbers, bytes } = pages.find(pageId);
-    reader.begin(numbers, bytes, offset);
+    const work = reader.begin(numbers, bytes, offset);
     const request = readRequest(pages, reader);
     const hosted = new HostedCall(this, call, request, this.#answers);
     calls[call] = hosted;
     this.#openCount++;
     this.#server.infer(request, hosted, hosted);
+    return work;
   }
 
   respond(call: HostedCall, response: InferenceResponse, isFinal: boolean): void {

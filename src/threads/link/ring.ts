@@ -77,7 +77,8 @@ export class RingWriter {
   }
 }
 
-export type EntryListener = (kind: number, call: number, page: number, offset: number) => void;
+/** Returns how much work the entry was, in any unit: it counts towards the work of one `drain`. */
+export type EntryListener = (kind: number, call: number, page: number, offset: number) => number;
 
 export class RingReader {
   readonly #numbers: Int32Array;
@@ -87,14 +88,20 @@ export class RingReader {
     this.#numbers = new Int32Array(memory);
   }
 
+  /** Whether every entry that the writer has made visible was handed over. */
+  get isEmpty(): boolean {
+    return this.#read === Atomics.load(this.#numbers, writtenAt);
+  }
+
   /**
-   * Hands over every entry, also those that arrive meanwhile.
+   * Hands over entries, also those that arrive meanwhile, until none is left or they were so much work; at least one if
+   * there is one. The writer does not ring again for those that are left: the caller drains again unless `isEmpty`.
    *
    * @returns Whether the writer waits to be told that there is room again.
    */
-  drain(listener: EntryListener): boolean {
+  drain(listener: EntryListener, maxWork: number): boolean {
     const numbers = this.#numbers;
-    while (this.#read !== Atomics.load(numbers, writtenAt)) {
+    for (let work = 0; work < maxWork && !this.isEmpty; ) {
       const at = entriesAt + (this.#read & (capacity - 1)) * entryNumbers;
       const kind = numbers[at] as number;
       const call = numbers[at + 1] as number;
@@ -102,7 +109,7 @@ export class RingReader {
       const offset = numbers[at + 3] as number;
       this.#read = (this.#read + 1) | 0;
       Atomics.store(numbers, readAt, this.#read);
-      listener(kind, call, page, offset);
+      work += listener(kind, call, page, offset);
     }
     return Atomics.exchange(numbers, fullAt, 0) === 1;
   }

@@ -28,6 +28,9 @@ import type { WrittenRecord } from '../records/placed-tensors.ts';
 import { writeRequest } from '../records/request-record.ts';
 import { readError, readResponse } from '../records/response-record.ts';
 
+/** Encoding so many bytes of outputs is as much work as reading a number of a record: 2 MiB are a turn. */
+const bytesOfWork = 32;
+
 interface LinkServerTools {
   readonly clock: Clock;
   readonly logger: Logger;
@@ -163,29 +166,27 @@ export class LinkServer implements InferenceServer {
     else context.cancellation.add(pending);
   }
 
-  #receive(kind: number, call: number, pageId: number, offset: number): void {
+  #receive(kind: number, call: number, pageId: number, offset: number): number {
     const pending = this.#calls[call] ?? null;
     if (pending === null || pending.hasEnded) {
       throw internal(`the link of this frontend thread answers the call ${call}, which is not open`);
     }
     const { pages, reader } = this.#side;
     const { numbers, bytes } = pages.find(pageId);
-    reader.begin(numbers, bytes, offset);
+    const work = reader.begin(numbers, bytes, offset);
     pending.unreleased++;
     switch (kind) {
       case toFrontend.answer:
         this.#end(pending);
-        this.#respond(pending, pageId, offset, true);
-        break;
+        return work + this.#respond(pending, pageId, offset, true);
       case toFrontend.part:
-        this.#respond(pending, pageId, offset, false);
-        break;
+        return work + this.#respond(pending, pageId, offset, false);
       case toFrontend.fail: {
         const error = readError(reader);
         this.#end(pending);
         this.#release(pending, pageId, offset);
         giveFailure(pending.sink, error, this.#tools.logger);
-        break;
+        return work;
       }
       default:
         throw internal(`the link of this frontend thread has an entry of the unknown kind ${kind}`);
@@ -201,7 +202,8 @@ export class LinkServer implements InferenceServer {
     this.#tools.budget.release(record.countedBytes);
   }
 
-  #respond(pending: PendingCall, pageId: number, offset: number, isFinal: boolean): void {
+  /** @returns how much work the bytes of the outputs were, besides the record. */
+  #respond(pending: PendingCall, pageId: number, offset: number, isFinal: boolean): number {
     const { pages, reader } = this.#side;
     const { logger } = this.#tools;
     let isReleased = false;
@@ -216,6 +218,7 @@ export class LinkServer implements InferenceServer {
     // for clients by itself, so they are subtracted here and do not count twice.
     this.#count(pending, -bytes);
     giveResponse(pending.sink, response, isFinal, logger);
+    return bytes / bytesOfWork;
   }
 
   #count({ context }: PendingCall, bytes: number): void {

@@ -96,7 +96,8 @@ export class RecordReader {
   #at = 0;
   #end = 0;
 
-  begin(numbers: Float64Array, bytes: Buffer, byteOffset: number): void {
+  /** @returns the length of the record in numbers. */
+  begin(numbers: Float64Array, bytes: Buffer, byteOffset: number): number {
     this.#numbers = numbers;
     this.#bytes = bytes;
     this.#at = byteOffset / wordBytes;
@@ -105,6 +106,7 @@ export class RecordReader {
     const length = this.number();
     if (!(length >= 1 && length <= numbers.length - start)) throw outOfRecord('read');
     this.#end = start + length;
+    return length;
   }
 
   number(): number {

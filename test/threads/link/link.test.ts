@@ -9,7 +9,7 @@ import { hostBytes } from '../../../src/tensor/tensor-bytes.ts';
 import { awaited } from '../../fakes/awaited.ts';
 import { output } from '../../fakes/fake-inference-server.ts';
 import { inferenceContext, inferenceRequest, tensor } from '../../fakes/make-request.ts';
-import { deferred, type LinkFixture, linkFixture } from './link-fixture.ts';
+import { deferred, type LinkFixture, linkFixture, loopTurns } from './link-fixture.ts';
 
 let link: LinkFixture;
 beforeEach(() => {
@@ -128,6 +128,21 @@ describe('a request over a link', () => {
       'rejected',
       'fulfilled',
     ]);
+  });
+
+  it('with many parameters is read in a turn of its own', async () => {
+    const parameters = new Map(Array.from({ length: 32_000 }, (_, i) => [`p${i}`, BigInt(i)]));
+    const late = linkFixture(false);
+    for (let i = 0; i < 3; i++) {
+      const answer = awaited(late.server.infer, inferenceRequest({ id: `r${i}`, parameters }), inferenceContext());
+      answer.then(({ release }) => release());
+    }
+    await loopTurns();
+    late.doorbells.hear(late.host.doorbell);
+    expect(late.fake.seen.map(({ request }) => request.id)).toEqual(['r0']);
+    await late.settle();
+    expect(late.fake.seen.map(({ request }) => request.id)).toEqual(['r0', 'r1', 'r2']);
+    late.close();
   });
 
   it('reaches the server even when more are sent at once than a ring holds', async () => {

@@ -15,9 +15,13 @@ function ringEnds() {
   const memory = makeRing();
   const writer = new RingWriter(memory);
   const reader = new RingReader(memory);
-  const read = (): { entries: Entry[]; wantsRoom: boolean } => {
+  /** As many entries as are `maxWork`, each of which is 1. */
+  const read = (maxWork = Number.POSITIVE_INFINITY): { entries: Entry[]; wantsRoom: boolean } => {
     const entries: Entry[] = [];
-    const wantsRoom = reader.drain((...each) => entries.push(each));
+    const wantsRoom = reader.drain((...each) => {
+      entries.push(each);
+      return 1;
+    }, maxWork);
     return { entries, wantsRoom };
   };
   const push = (from: number, to: number): void => {
@@ -120,7 +124,8 @@ describe('a ring', () => {
     reader.drain((_kind, call) => {
       seen.push(call);
       if (call < 10_000) writer.push(...entry(call + 1));
-    });
+      return 1;
+    }, Number.POSITIVE_INFINITY);
     expect(seen).toEqual(Array.from({ length: 10_001 }, (_, i) => i));
     expect(writer.waitingCount).toBe(0);
   });
@@ -130,11 +135,49 @@ describe('a ring', () => {
     push(0, capacity);
     const waiting: number[] = [];
     reader.drain((_kind, call) => {
-      if (call >= capacity) return;
+      if (call >= capacity) return 1;
       writer.push(...entry(capacity + call));
       waiting.push(writer.waitingCount);
-    });
+      return 1;
+    }, Number.POSITIVE_INFINITY);
     expect(waiting).toEqual(Array.from({ length: capacity }, () => 0));
+  });
+
+  it('leaves entries to the next time once those read were enough work', () => {
+    const { push, read, reader } = ringEnds();
+    push(0, 10);
+    expect(read(4).entries).toEqual(entries(0, 4));
+    expect(reader.isEmpty).toBe(false);
+    expect(read(6).entries).toEqual(entries(4, 10));
+    expect(reader.isEmpty).toBe(true);
+  });
+
+  it('hands over one entry however much work it is', () => {
+    const { push, reader } = ringEnds();
+    push(0, 3);
+    const seen: number[] = [];
+    const readCostly = () =>
+      reader.drain((_kind, call) => {
+        seen.push(call);
+        return 1e9;
+      }, 10);
+    readCostly();
+    expect(seen).toEqual([0]);
+    readCostly();
+    expect(seen).toEqual([0, 1]);
+  });
+
+  it('asks to be told of room as soon as there is some, also while entries are left', () => {
+    const { push, read, writer } = ringEnds();
+    push(0, capacity + 10);
+    expect(read(4).wantsRoom).toBe(true);
+    writer.flush();
+    expect(writer.waitingCount).toBe(6);
+    expect(read(6).wantsRoom).toBe(true);
+    writer.flush();
+    expect(writer.waitingCount).toBe(0);
+    expect(read(1).wantsRoom).toBe(false);
+    expect(firstFault(read().entries, 11)).toBe(-1);
   });
 
   it('behaves as a queue under any interleaving of pushes, flushes and drains', () => {
@@ -143,20 +186,24 @@ describe('a ring', () => {
     const seen: Entry[] = [];
     let pushed = 0;
     let overflows = 0;
+    let isTold = false;
     for (let at = 0; at + 1 < random.length; at += 2) {
       const [choice, size] = [random[at], random[at + 1]];
       if (choice < 0.45) {
         const count = Math.floor(size * (choice < 0.02 ? capacity * 2 : 200));
         push(pushed, pushed + count);
         pushed += count;
+        isTold &&= count === 0;
         if (writer.waitingCount > 0) overflows++;
       } else if (choice < 0.6) {
         writer.flush();
+        isTold = false;
       } else if (choice < 0.75) {
-        const { entries: some, wantsRoom } = read();
+        const { entries: some, wantsRoom } = read(choice < 0.68 ? 1 + size * 100 : undefined);
         seen.push(...some);
+        isTold ||= wantsRoom;
         // A writer that is not told would never flush.
-        if (writer.waitingCount > 0) expect(wantsRoom || some.length === 0).toBe(true);
+        if (writer.waitingCount > 0) expect(isTold || some.length === 0).toBe(true);
       }
     }
     for (let before = -1; before !== seen.length; ) {
