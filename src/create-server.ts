@@ -209,7 +209,7 @@ function protocolFrontends(
   }
   const frontends: Frontend[] = [];
   const isExiting = (): boolean => server.isExiting;
-  const memory = new MessagePool(clock, budget);
+  const memory = new MessagePool(clock, budget, native);
   const shared = { server, clock, logger, isExiting, slices, memory, setLowWater: native.setReceiveLowWater };
   if (http.listen) frontends.push(createHttpFrontend({ ...shared, config: http }));
   if (grpc.listen) frontends.push(createGrpcFrontend({ ...shared, config: grpc }));

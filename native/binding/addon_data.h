@@ -13,6 +13,7 @@
 #include "binding/doorbell.h"
 #include "binding/host_buffer.h"
 #include "binding/job_frame.h"
+#include "binding/large_block.h"
 #include "engine/instance.h"
 #include "engine/runtime.h"
 #include "napi.h"
@@ -58,6 +59,7 @@ struct AddonData {
   const Runtime* runtime = nullptr;
   Completions completions;
   HostBuffers buffers;
+  LargeBlocks large_blocks;
   Table<std::unique_ptr<SessionEntry>> sessions;
   std::unique_ptr<InstanceThreads> instance_threads = std::make_unique<InstanceThreads>(&completions);
   Table<std::unique_ptr<Instance>> instances;

@@ -21,6 +21,18 @@ const maxIdleBytes = 128 * 1024 * 1024;
 const idleShare = 1 / 8;
 
 /**
+ * Makes the blocks of messages that are larger than `maxPooledBytes`. The collector would keep them long after they
+ * were given back, and growing one would need the memory of both.
+ */
+export interface LargeBlocks {
+  allocateBlock(bytes: number): ArrayBuffer;
+  /** `block` becomes empty. */
+  growBlock(block: ArrayBuffer, bytes: number): ArrayBuffer;
+  /** `block` becomes empty. */
+  freeBlock(block: ArrayBuffer): void;
+}
+
+/**
  * The memory in which a frontend puts all messages that it receives. Another implementation puts them elsewhere, such
  * as in shared pages.
  */
@@ -32,6 +44,12 @@ export interface MessageMemory {
   readonly budget: MemoryBudget;
   /** At least that many bytes, not cleared: of more than `maxPooledBytes` exactly so many, which are not used again. */
   take(bytes: number): Buffer;
+  /**
+   * As `take`, with the first `filled` bytes of the block, which it takes back: it must not be used any more.
+   *
+   * @param bytes More than the block has.
+   */
+  grow(block: Buffer, bytes: number, filled: number): Buffer;
   /** As `take`, but only memory that is there already; else null. */
   reuse(bytes: number): Buffer | null;
   /** Takes back a result of `take` or `reuse`, once, when it is no longer read or written. */
@@ -50,6 +68,12 @@ export class CollectedMemory implements MessageMemory {
     return Buffer.allocUnsafe(bytes);
   }
 
+  grow(block: Buffer, bytes: number, filled: number): Buffer {
+    const grown = this.take(bytes);
+    block.copy(grown, 0, 0, filled);
+    return grown;
+  }
+
   reuse(): null {
     return null;
   }
@@ -63,20 +87,41 @@ export class MessagePool implements MessageMemory {
   readonly budget: MemoryBudget;
   readonly #idle: IdleBlocks<Buffer>;
   readonly #timer: TrimTimer | null;
+  readonly #large: LargeBlocks | null;
 
   /**
    * @param clock  by which it trims itself; null: the owner calls `trim`.
    * @param budget absent means that nothing is bounded.
+   * @param large  null: larger messages are in memory of the collector.
    */
-  constructor(clock: Clock | null = null, budget = new MemoryBudget(Number.MAX_SAFE_INTEGER)) {
+  constructor(
+    clock: Clock | null = null,
+    budget = new MemoryBudget(Number.MAX_SAFE_INTEGER),
+    large: LargeBlocks | null = null,
+  ) {
     this.budget = budget;
+    this.#large = large;
     this.#idle = new IdleBlocks(Math.min(maxIdleBytes, budget.limitBytes * idleShare));
     this.#timer = clock === null ? null : new TrimTimer(clock, () => this.trim());
   }
 
   take(bytes: number): Buffer {
-    if (bytes > maxPooledBytes) return Buffer.allocUnsafeSlow(bytes);
+    if (bytes > maxPooledBytes) return this.#takeLarge(bytes);
     return this.reuse(bytes) ?? Buffer.allocUnsafeSlow(sizeFor(bytes));
+  }
+
+  #takeLarge(bytes: number): Buffer {
+    return this.#large === null ? Buffer.allocUnsafeSlow(bytes) : Buffer.from(this.#large.allocateBlock(bytes));
+  }
+
+  grow(block: Buffer, bytes: number, filled: number): Buffer {
+    if (this.#large !== null && block.length > maxPooledBytes) {
+      return Buffer.from(this.#large.growBlock(block.buffer as ArrayBuffer, bytes));
+    }
+    const grown = this.take(bytes);
+    block.copy(grown, 0, 0, filled);
+    this.giveBack(block);
+    return grown;
   }
 
   reuse(bytes: number): Buffer | null {
@@ -84,7 +129,10 @@ export class MessagePool implements MessageMemory {
   }
 
   giveBack(block: Buffer): void {
-    if (block.length > maxPooledBytes) return;
+    if (block.length > maxPooledBytes) {
+      this.#large?.freeBlock(block.buffer as ArrayBuffer);
+      return;
+    }
     this.#timer?.start();
     this.#idle.keep(block, block.length);
   }

@@ -1,7 +1,7 @@
 /**
  * The functions of the addon for frontend threads that Node 20 does not have: listening sockets that share a port,
- * doorbells between event loops, and plain views on shared memory. The interface of
- * `native/binding/{listener,doorbell,plain_view}.cc`; plain data only, no behaviour. Every thread loads it for itself, without ONNX Runtime.
+ * doorbells between event loops, plain views on shared memory, and blocks that grow without a copy. The interface of
+ * `native/binding/{listener,doorbell,plain_view,large_block}.cc`; plain data only, no behaviour. Every thread loads it for itself, without ONNX Runtime.
  */
 
 import { loadNative } from '../engine/load-native.ts';
@@ -76,6 +76,16 @@ export interface NativeThreads extends NativeTurns {
    * no thread reads or writes at this time.
    */
   discardMemory(bytes: Uint8Array): void;
+
+  /** A block of exactly so many bytes, which are zero. Throws a `RangeError` when there is no memory. */
+  allocateBlock(bytes: number): ArrayBuffer;
+  /**
+   * The block with its contents and more bytes, which are zero; `block` and its views become empty. Where the system can
+   * (Linux), nothing is copied, and the memory is there once. Throws when there is no memory: then `block` stays.
+   */
+  growBlock(block: ArrayBuffer, bytes: number): ArrayBuffer;
+  /** Returns the memory of the block to the system at once; `block` and its views become empty. */
+  freeBlock(block: ArrayBuffer): void;
 }
 
 /** Throws as `loadNative`. */

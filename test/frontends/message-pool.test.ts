@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../fakes/fake-clock.ts';
-import { maxPooledBytes, MessagePool } from '../../src/frontends/message-pool.ts';
+import { type LargeBlocks, maxPooledBytes, MessagePool } from '../../src/frontends/message-pool.ts';
 import { MemoryBudget } from '../../src/inference/memory-budget.ts';
 
 const MiB = 1024 * 1024;
@@ -122,6 +122,43 @@ describe('MessagePool', () => {
     expect(clock.waitingCount).toBe(0);
     pool.giveBack(block);
     expect(clock.waitingCount).toBe(1);
+  });
+
+  it('copies a block that grows, and has its memory again', () => {
+    const pool = new MessagePool();
+    const block = pool.take(256).fill(7);
+    const grown = pool.grow(block, 1000, 200);
+    expect(grown.length).toBe(1024);
+    expect(grown.subarray(0, 200).every((byte) => byte === 7)).toBe(true);
+    expect(pool.take(256) === block).toBe(true);
+  });
+
+  it('makes, grows and frees what is larger than any block where it is told to', () => {
+    const calls: string[] = [];
+    const large: LargeBlocks = {
+      allocateBlock(bytes) {
+        calls.push(`allocate ${bytes / MiB}`);
+        return new ArrayBuffer(bytes);
+      },
+      growBlock(block, bytes) {
+        calls.push(`grow ${block.byteLength / MiB} to ${bytes / MiB}`);
+        return new ArrayBuffer(bytes);
+      },
+      freeBlock(block) {
+        calls.push(`free ${block.byteLength / MiB}`);
+      },
+    };
+    const pool = new MessagePool(null, undefined, large);
+    const pooled = pool.take(maxPooledBytes);
+    pooled[9] = 5;
+    const first = pool.grow(pooled, 128 * MiB, 10);
+    expect([first.length, first[9]]).toEqual([128 * MiB, 5]);
+    expect(pool.reuse(maxPooledBytes) === pooled).toBe(true);
+    const second = pool.grow(first, 200 * MiB, 128 * MiB);
+    expect(second.length).toBe(200 * MiB);
+    pool.giveBack(second);
+    pool.giveBack(pool.take(65 * MiB));
+    expect(calls).toEqual(['allocate 128', 'grow 128 to 200', 'free 200', 'allocate 65', 'free 65']);
   });
 
   it('gives memory of an exact size for what is larger than any block, and does not keep it', () => {

@@ -5,7 +5,7 @@
  * than any block; their tensors are copied into a page with their request.
  */
 
-import { maxPooledBytes, type MessageMemory, MessagePool } from '../../frontends/message-pool.ts';
+import { type LargeBlocks, maxPooledBytes, type MessageMemory, MessagePool } from '../../frontends/message-pool.ts';
 import type { Clock } from '../../time.ts';
 import type { MemoryBudget } from '../../inference/memory-budget.ts';
 import type { PageArena } from './page-arena.ts';
@@ -16,26 +16,36 @@ const largestSmallBytes = 48 * 1024;
 export class SharedMessageMemory implements MessageMemory {
   readonly budget: MemoryBudget;
   readonly #arena: PageArena;
-  readonly #small: MessagePool;
+  /** For small blocks, and for those that are larger than any page. */
+  readonly #own: MessagePool;
 
-  /** @param budget of this thread. @param clock see `MessagePool`. */
-  constructor(arena: PageArena, budget: MemoryBudget, clock: Clock | null = null) {
+  /** @param budget of this thread. @param clock see `MessagePool`. @param large likewise. */
+  constructor(arena: PageArena, budget: MemoryBudget, clock: Clock | null = null, large: LargeBlocks | null = null) {
     this.budget = budget;
     this.#arena = arena;
-    this.#small = new MessagePool(clock, budget);
+    this.#own = new MessagePool(clock, budget, large);
   }
 
   take(bytes: number): Buffer {
-    if (bytes <= largestSmallBytes) return this.#small.take(bytes);
-    return bytes <= maxPooledBytes ? this.#arena.take(bytes) : Buffer.allocUnsafeSlow(bytes);
+    return isInPage(bytes) ? this.#arena.take(bytes) : this.#own.take(bytes);
+  }
+
+  grow(block: Buffer, bytes: number, filled: number): Buffer {
+    if (!isInPage(block.length) && !isInPage(bytes)) return this.#own.grow(block, bytes, filled);
+    const grown = this.take(bytes);
+    block.copy(grown, 0, 0, filled);
+    this.giveBack(block);
+    return grown;
   }
 
   reuse(bytes: number): Buffer | null {
-    return bytes <= largestSmallBytes ? this.#small.reuse(bytes) : null;
+    return bytes <= largestSmallBytes ? this.#own.reuse(bytes) : null;
   }
 
   giveBack(block: Buffer): void {
-    if (block.length <= largestSmallBytes) this.#small.giveBack(block);
-    else this.#arena.giveBack(block);
+    if (isInPage(block.length)) this.#arena.giveBack(block);
+    else this.#own.giveBack(block);
   }
 }
+
+const isInPage = (bytes: number): boolean => bytes > largestSmallBytes && bytes <= maxPooledBytes;

@@ -33,7 +33,7 @@ async function run(port: MessagePort, settings: FrontendThreadSettings): Promise
   const interceptors = serverRing(settings.requestLog, { clock, logger });
   const server = new LinkServer(settings.link, native, { clock, logger, budget, interceptors });
   server.connect(settings.doorbell);
-  const memory = new SharedMessageMemory(server.arena, budget, clock);
+  const memory = new SharedMessageMemory(server.arena, budget, clock, native);
   const turns = new TurnCounts(settings.turns).row(settings.index + 1);
   const loop = watchEventLoop(native, turns, `frontend-${settings.index}`, clock, logger);
   const slices = new SliceQueue(clock, loop.spans);

@@ -122,11 +122,8 @@ abstract class CountedBody implements BodyReceiver {
 
   /** Takes memory for that many bytes of the body, of which `filled` have been received. */
   protected enlarge(bytes: number, filled: number): void {
-    const before = this.block;
-    this.block = this.memory.take(bytes);
-    if (before === null) return;
-    before.copy(this.block, 0, 0, filled);
-    this.memory.giveBack(before);
+    const { block, memory } = this;
+    this.block = block === null ? memory.take(bytes) : memory.grow(block, bytes, filled);
   }
 
   /** Passes the body and its reservation to the receiver. */

@@ -20,6 +20,13 @@ class RecordingMemory implements MessageMemory {
     return block;
   }
 
+  grow(block: Buffer, bytes: number, filled: number): Buffer {
+    const grown = this.take(bytes);
+    block.copy(grown, 0, 0, filled);
+    this.giveBack(block);
+    return grown;
+  }
+
   reuse(bytes: number): Buffer | null {
     return this.#pool.reuse(bytes);
   }

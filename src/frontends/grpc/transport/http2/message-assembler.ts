@@ -165,11 +165,8 @@ export class MessageAssembler {
     if (message === null) {
       return this.#keep(this.#pool.reuse(length) ?? this.#pool.take(Math.min(length, Math.max(bytes, firstRoomBytes))));
     }
-    const before = this.#block;
-    const grown = this.#keep(this.#pool.take(Math.min(length, Math.max(bytes, maxPooledBytes, message.length * 2))));
-    message.copy(grown, 0, 0, this.#filled);
-    if (before !== null) this.#pool.giveBack(before);
-    return grown;
+    const wanted = Math.min(length, Math.max(bytes, maxPooledBytes, message.length * 2));
+    return this.#keep(this.#pool.grow(this.#block as Buffer, wanted, this.#filled));
   }
 
   /** The part of the block that the message may fill. */
