@@ -170,7 +170,8 @@ export interface EngineSession {
 
 export interface Engine {
   /**
-   * Reads a model's signature without running it. Rejects `invalid_argument` or `unimplemented` with the reason.
+   * Reads a model's signature without running it. Rejects `invalid_argument` or `unimplemented` with the reason. The next
+   * session of the same `ModelFile` object takes over the facts read here, and is refused if the file has changed since.
    *
    * @param spec what the model is to be served with; a plain CPU session unless given
    */

@@ -106,6 +106,8 @@ class NativeEngine implements Engine {
   readonly #frames: FrameTable;
   readonly #settings: EngineSettings;
   readonly #opLibraries = new OpLibraries();
+  /** Files that were inspected and not opened since; the session that opens one need not read it again. */
+  readonly #inspected = new WeakMap<ModelFile, OpenableModel>();
   #description: NativeDescription | null = null;
 
   constructor(addon: NativeAddon, frames: FrameTable, settings: EngineSettings) {
@@ -120,6 +122,7 @@ class NativeEngine implements Engine {
     const cheap = inspectionSpec(file, { ...spec, customOpLibraries });
     const reply = await this.#openForInspection(source, cheap, spec.device ?? { kind: 'cpu' });
     await this.#close(reply);
+    this.#inspected.set(file, source);
     return joinSignature(reply.signature, source).signature;
   }
 
@@ -156,7 +159,9 @@ class NativeEngine implements Engine {
 
   async openSession(spec: SessionSpec): Promise<EngineSession> {
     const customOpLibraries = await this.#opLibraries.namesFor(spec.customOpLibraries);
-    const source = await readOpenableModel(spec.file);
+    // The session is refused when the file has changed since it was inspected.
+    const source = this.#inspected.get(spec.file) ?? (await readOpenableModel(spec.file));
+    this.#inspected.delete(spec.file);
     const { log } = this.#settings;
     log.opening(spec.label);
     try {

@@ -12,7 +12,7 @@ import type { ModelFile } from './engine.ts';
 import type { DeclaredValue } from './onnx-file/declared-value.ts';
 import { checkExternalFiles, type ExternalFile, realPathOf } from './onnx-file/external-files.ts';
 import type { OnnxFileFacts } from './onnx-file/onnx-facts.ts';
-import { isOrtFile, readOnnxFile } from './onnx-file/read-onnx-file.ts';
+import { readOnnxFile } from './onnx-file/read-onnx-file.ts';
 import { withoutWeights } from './onnx-file/without-weights.ts';
 import { type MovedLocations, withoutZipMap } from './onnx-file/zip-map.ts';
 
@@ -71,10 +71,8 @@ export async function withoutLargeWeights(source: OpenableModel): Promise<Openab
 /** Rejects with the fault of the file, as reported by `onnx-file`. */
 export async function readOpenableModel(file: ModelFile): Promise<OpenableModel> {
   const self = await lookAt(file.path);
-  if (await isOrtFile(file.path)) {
-    return { file, bytes: null, sessionEntries: [], facts: null, files: [self], labels: noLabels };
-  }
   const facts = await readOnnxFile(file.path);
+  if (facts === null) return { file, bytes: null, sessionEntries: [], facts, files: [self], labels: noLabels };
   refuseComplex('input', facts.inputs);
   refuseComplex('output', facts.outputs);
   const external = await checkExternalFiles(facts, file);

@@ -6,7 +6,7 @@ import { invalidArgument, notFound } from '../errors.ts';
 import type { ConfigSource } from '../model-config/resolve-config.ts';
 import { quoted } from '../model-config/syntax/source-tree.ts';
 import { writeFileOverrides } from '../repository/file-overrides.ts';
-import { type ModelFolder, scanFolder, scanModel, scanRepositories } from '../repository/layout.ts';
+import { holdsAnyModel, type ModelFolder, scanFolder, scanModel } from '../repository/layout.ts';
 import { hintForRepository, noModelText } from '../repository/misplaced-files.ts';
 import { RepositoryMemory } from '../repository/repository-memory.ts';
 import { removeLeftovers } from '../repository/temporary-folders.ts';
@@ -56,8 +56,7 @@ export class DiskView implements RepositoryView {
     if (leftovers > 0) logger.info({ leftovers }, 'removed temporary models of processes that are no more');
     for (const path of this.#settings.paths) {
       // An unreadable repository is reported when it is needed.
-      const folders = await scanRepositories([path], this.#settings).catch(() => null);
-      if (folders === null || [...folders.values()].some(({ holdsModel }) => holdsModel)) continue;
+      if (await holdsAnyModel(path, this.#settings).catch(() => true)) continue;
       logger.warn({}, `model repository ${quoted(basename(path))}: ${noModelText(await hintForRepository(path))}`);
     }
   }

@@ -72,6 +72,18 @@ export async function scanRepositories(
   return new Map(models.map((model) => [model.name, model]));
 }
 
+/**
+ * Whether a repository has a folder that is a model, or looks like one; reads folders until it finds one.
+ *
+ * @throws InferenceError as `scanRepositories`
+ */
+export async function holdsAnyModel(repository: string, options: ScanOptions): Promise<boolean> {
+  for (const [name, found] of await modelPaths([repository])) {
+    if ((await scanFound(name, found, options, plainReads))?.holdsModel) return true;
+  }
+  return false;
+}
+
 /** One model of all repositories; null when none has a folder of that name. */
 export async function scanModel(
   repositories: readonly string[],

@@ -190,6 +190,21 @@ describe('a large model', () => {
   });
 });
 
+describe('a model file that changes between its inspection and its session', () => {
+  it('is refused once, and then read anew', async () => {
+    const file = folder.write('overwritten.onnx', doublingModel(2));
+    expect((await engine.inspect(file)).inputs).toMatchObject([{ shape: [-1, 2] }]);
+    folder.write('overwritten.onnx', doublingModel(3));
+    await expect(engine.openSession(cpuSpec(file))).rejects.toMatchObject({
+      code: 'unavailable',
+      message: expect.stringContaining('changed while the model was opened'),
+    });
+    const session = await engine.openSession(cpuSpec(file));
+    expect(session.signature.inputs).toMatchObject([{ shape: [-1, 3] }]);
+    await session.close();
+  });
+});
+
 describe('libraries of custom operators', () => {
   const file = folder.write('plain.onnx', doublingModel(2));
 

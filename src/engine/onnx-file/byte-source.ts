@@ -56,6 +56,8 @@ export class FileSource implements ByteSource {
   readonly sizeBytes: number;
   readonly #handle: FileHandle;
   readonly #window: Uint8Array;
+  /** The bytes that the window holds, and where they begin: a reader of the prefix is followed by one of the whole file. */
+  #held: { readonly offset: number; readonly bytes: Uint8Array } | null = null;
 
   private constructor(name: string, sizeBytes: number, handle: FileHandle) {
     this.name = name;
@@ -87,6 +89,8 @@ export class FileSource implements ByteSource {
   }
 
   async read(offset: number): Promise<Uint8Array> {
+    if (this.#held?.offset === offset) return this.#held.bytes;
+    this.#held = null;
     const wanted = Math.min(this.#window.length, this.sizeBytes - offset);
     let filled = 0;
     while (filled < wanted) {
@@ -100,7 +104,9 @@ export class FileSource implements ByteSource {
       if (bytesRead === 0) throw unavailable(`model file '${this.name}' became shorter while it was read`);
       filled += bytesRead;
     }
-    return this.#window.subarray(0, filled);
+    const bytes = this.#window.subarray(0, filled);
+    this.#held = { offset, bytes };
+    return bytes;
   }
 
   async close(): Promise<void> {

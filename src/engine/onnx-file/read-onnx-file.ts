@@ -14,20 +14,19 @@ import { scanMessage } from './wire-scanner.ts';
 const maxOnnxBytes = 2 ** 31 - 1;
 
 /**
- * The facts of the file at `path`. Rejects `invalid_argument` with the fault and its offset, `not_found` or
- * `unavailable` when the file cannot be read, `unimplemented` for ONNX Runtime's own format, which has no
- * declarations that can be read here.
+ * The facts of the file at `path`; null for ONNX Runtime's own format, which has no declarations that can be read here.
+ * Rejects `invalid_argument` with the fault and its offset, `not_found` or `unavailable` when the file cannot be read.
  */
-export async function readOnnxFile(path: string): Promise<OnnxFileFacts> {
+export async function readOnnxFile(path: string): Promise<OnnxFileFacts | null> {
   const source = await FileSource.open(path);
   try {
-    return await readOnnxSource(source);
+    return isOrtFormat(await prefixOf(source)) ? null : await readOnnxSource(source);
   } finally {
     await source.close();
   }
 }
 
-/** The same for any source of bytes. */
+/** The same for any source of bytes. Rejects `unimplemented` for ONNX Runtime's own format. */
 export async function readOnnxSource(source: ByteSource): Promise<OnnxFileFacts> {
   const prefix = await prefixOf(source);
   if (isOrtFormat(prefix)) {
@@ -43,16 +42,6 @@ export async function readOnnxSource(source: ByteSource): Promise<OnnxFileFacts>
   }
   const collector = new FactsCollector(source.name, source.sizeBytes);
   return collector.facts(await scanMessage(source, modelRule, collector.visit));
-}
-
-/** Whether the file is in ONNX Runtime's own format, which the runtime loads without ONNX facts. */
-export async function isOrtFile(path: string): Promise<boolean> {
-  const source = await FileSource.open(path);
-  try {
-    return isOrtFormat(await prefixOf(source));
-  } finally {
-    await source.close();
-  }
 }
 
 async function prefixOf(source: ByteSource): Promise<Uint8Array> {

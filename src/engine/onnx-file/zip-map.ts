@@ -58,7 +58,7 @@ const noMoves: MovedLocations = new Map();
  */
 export async function withoutZipMap(path: string, moved: MovedLocations = noMoves): Promise<RewrittenModel | null> {
   const facts = await readOnnxFile(path);
-  if (facts.zipMapOutputs.length === 0) return null;
+  if (facts === null || facts.zipMapOutputs.length === 0) return null;
   let bytes: Uint8Array;
   try {
     bytes = await fileThreads.contents(() => readFile(path));

@@ -55,8 +55,7 @@ export function watchedRun(
   { clock, memory }: RunTools,
 ): Promise<RunOutcome> {
   const startMs = clock.now();
-  const startBytes = memory.residentBytes();
-  const startPeak = memory.peakResidentBytes();
+  const { residentBytes: startBytes, peakBytes: startPeak } = memory.read();
   let highest = startBytes;
   let ended: EndReason | null = null;
   let endedMs = 0;
@@ -67,9 +66,9 @@ export function watchedRun(
     const finish = (error: InferenceError | null, isStuck: boolean, shapes: readonly MadeShape[]): void => {
       isOver = true;
       cancel();
-      const peak = memory.peakResidentBytes();
+      const { residentBytes, peakBytes } = memory.read();
       // A peak between two readings is noticed if it is the highest ever; a lower one was affordable before.
-      highest = Math.max(highest, memory.residentBytes(), peak > startPeak ? peak : 0);
+      highest = Math.max(highest, residentBytes, peakBytes > startPeak ? peakBytes : 0);
       resolve({ ended, isStuck, error, shapes, tookMs: clock.now() - startMs, growthBytes: highest - startBytes });
     };
     const reasonToEnd = (): EndReason | null => {
@@ -78,7 +77,7 @@ export function watchedRun(
       return clock.now() >= limits.untilMs ? 'time' : null;
     };
     const look = (): void => {
-      highest = Math.max(highest, memory.residentBytes());
+      highest = Math.max(highest, memory.read().residentBytes);
       if (ended === null) {
         ended = reasonToEnd();
         endedMs = clock.now();

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Device, EngineBatch, EngineOutput } from '../../../../src/engine/engine.ts';
 import { invalidArgument } from '../../../../src/errors.ts';
-import type { MemoryProbe } from '../../../../src/lifecycle/kinds/onnx/process-memory.ts';
+import type { MemoryProbe, MemoryReading } from '../../../../src/lifecycle/kinds/onnx/process-memory.ts';
 import { type WarmupTask, warmUp } from '../../../../src/lifecycle/kinds/onnx/warmup.ts';
 import type { Logger } from '../../../../src/logger.ts';
 import type { WarmupSample } from '../../../../src/model-config/model-config.ts';
@@ -22,13 +22,9 @@ class FakeMemory implements MemoryProbe {
   peak = 100 * mebibyte;
   available = 0;
 
-  residentBytes(): number {
+  read(): MemoryReading {
     this.peak = Math.max(this.peak, this.resident);
-    return this.resident;
-  }
-
-  peakResidentBytes(): number {
-    return this.peak;
+    return { residentBytes: this.resident, peakBytes: this.peak };
   }
 
   availableBytes(): number {
