@@ -72,6 +72,19 @@ export class AnswerQueue {
     return this.#length * this.#answerBytes;
   }
 
+  /**
+   * Whether an interim response can be sent now and would end work that nobody waits for, if the client has left. An
+   * answer that is being sent in pieces tells that by itself.
+   */
+  get isProbeUseful(): boolean {
+    const first = this.#first;
+    if (first === null || first.head.isHttp10 || this.#pump !== null) return false;
+    for (let request: Http1Request | null = first; request !== null; request = request.next) {
+      if (request.isOpen && request.listener?.endsWhenLost === true) return true;
+    }
+    return false;
+  }
+
   append(request: Http1Request): void {
     if (this.#last === null) this.#first = request;
     else this.#last.next = request;

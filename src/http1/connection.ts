@@ -15,6 +15,7 @@ import { type AnswerOwner, AnswerQueue } from './answer-queue.ts';
 import { AnswerWriter } from './answer-writer.ts';
 import { ChunkedReader } from './chunked-reader.ts';
 import { ConnectionLifecycle } from './connection-lifecycle.ts';
+import { DepartureProbe } from './departure-probe.ts';
 import { HeadReader } from './head-reader.ts';
 import type { Http1Limits } from './limits.ts';
 import { badRequest, Refusal } from './refusal.ts';
@@ -64,6 +65,8 @@ export class Http1Connection implements RequestConnection, AnswerOwner, SocketUs
   #held: Buffer | null = null;
   /** The held bytes that are being parsed again. */
   #resumed: Buffer | null = null;
+  /** Not null once the client has closed its side. */
+  #departure: DepartureProbe | null = null;
   /** Not null while the connection drains. */
   #whenWritten: (() => void) | null = null;
 
@@ -107,18 +110,23 @@ export class Http1Connection implements RequestConnection, AnswerOwner, SocketUs
     else this.#parse(bytes, from, end);
   }
 
-  /**
-   * The client will send nothing more. A client that has closed its side has left, but gets an error for an incomplete
-   * request.
-   */
+  /** The client will send nothing more. It gets the answers to its complete requests, unless it has left. */
   ended(): void {
-    if (this.isReceivingHead || this.isReceivingBody) {
-      this.refuse(badRequest('the connection ended within it'));
-      return;
-    }
+    this.#departure = new DepartureProbe(this.#surroundings.clock, () => this.#probe());
+    if (this.#held === null) this.#readToEnd();
+  }
+
+  /** The last byte that the client sent was parsed. */
+  #readToEnd(): void {
+    if (this.isReceivingHead || this.isReceivingBody) this.refuse(badRequest('the connection ended within it'));
     this.#isReading = false;
-    this.#abandonAll();
-    this.lifecycle.end();
+    if (this.#answers.first === null) this.lifecycle.end();
+    else this.#departure?.start();
+  }
+
+  #probe(): void {
+    const { output } = this.#writer;
+    if (this.#answers.isProbeUseful && output.isEmpty) this.#writer.sendContinue();
   }
 
   /**
@@ -149,6 +157,7 @@ export class Http1Connection implements RequestConnection, AnswerOwner, SocketUs
   /** The socket is closed. */
   lost(): void {
     this.#isReading = false;
+    this.#departure?.stop();
     this.#abandonAll();
     this.#writer.output.lost();
   }
@@ -188,7 +197,9 @@ export class Http1Connection implements RequestConnection, AnswerOwner, SocketUs
     this.#resumed = held;
     this.#parse(held, 0, held.length);
     this.#resumed = null;
-    if (this.#held === null) this.lifecycle.resumeReading();
+    if (this.#held !== null) return;
+    if (this.#departure === null) this.lifecycle.resumeReading();
+    else this.#readToEnd();
   }
 
   #parse(bytes: Buffer, from: number, end: number): void {
@@ -285,7 +296,10 @@ export class Http1Connection implements RequestConnection, AnswerOwner, SocketUs
       return;
     }
     if (this.#isReading) this.#resumeParsing();
-    else this.lifecycle.end();
+    else {
+      this.#departure?.stop();
+      this.lifecycle.end();
+    }
   }
 
   broken(error: unknown): void {

@@ -17,6 +17,8 @@ export interface RequestConnection {
 }
 
 export interface RequestListener {
+  /** Whether `onLost` would end work, so that it is useful to find out early whether the client has left. */
+  readonly endsWhenLost: boolean;
   /** The connection was lost before the answer was given. Called at most once. */
   onLost(): void;
 }

@@ -3,7 +3,6 @@ import { chunkedHead, get, post, type RecordedRequest, Scene } from './scene.ts'
 
 const answers = (request: RecordedRequest): void => request.answer(request.request.head.target);
 const answering = (): Scene => new Scene({ onRequest: answers });
-const notValid = '400 the request is not valid HTTP/1.1: ';
 const continued = 'HTTP/1.1 100 Continue\r\n\r\n';
 const expecting = 'Expect: 100-continue\r\n';
 
@@ -442,74 +441,6 @@ describe('an invalid request', () => {
     expect(scene.refusals).toEqual([]);
     scene.requests[0].answer('a');
     expect(scene.hears()).toEqual(['200 a', '400 refused close']);
-  });
-});
-
-describe('a client that closes its side', () => {
-  const cut = `${notValid}the connection ended within it`;
-
-  it('without a request is answered with the end', () => {
-    const scene = new Scene();
-    scene.connection.ended();
-    expect([scene.heard(), scene.socket.isEnded, scene.refusals]).toEqual(['', true, []]);
-  });
-
-  it('behind empty lines, or half of one, has sent no request', () => {
-    const scene = new Scene();
-    scene.say('\r\n\r');
-    scene.connection.ended();
-    expect([scene.heard(), scene.socket.isEnded, scene.refusals]).toEqual(['', true, []]);
-  });
-
-  it('has left, and its requests are cancelled', () => {
-    const scene = new Scene();
-    scene.say(get('/a') + get('/b'));
-    scene.requests[1].answer('b');
-    scene.connection.ended();
-    expect(scene.requests.map(({ calls }) => calls)).toEqual([['gone'], []]);
-    expect([scene.requests[1].releases, scene.heard(), scene.socket.isEnded]).toEqual([1, '', true]);
-  });
-
-  it('still gets the bytes written in this turn', () => {
-    const scene = answering();
-    scene.say(get('/a'));
-    scene.connection.ended();
-    expect([scene.hears(), scene.socket.isEnded]).toEqual([['200 /a'], true]);
-  });
-
-  it.each([
-    ['a head', 'GET / HT'],
-    ['a body', post('/b', 'hello').slice(0, -1)],
-    ['a body in chunks', `${chunkedHead('/b')}1\r\na`],
-  ])('within %s is told so, behind the answers that are due', (_, text) => {
-    const scene = new Scene();
-    scene.say(get('/a') + text);
-    scene.connection.ended();
-    expect([scene.refusals, scene.heard(), scene.socket.isEnded]).toEqual([[cut], '', false]);
-    scene.requests[0].answer('a');
-    expect([scene.hears(), scene.socket.isEnded]).toEqual([['200 a', '400 refused close'], true]);
-  });
-
-  it('within a body that was answered gets the end', () => {
-    const scene = new Scene();
-    scene.say(post('/b', 'hello').slice(0, -1));
-    scene.requests[0].answer('early');
-    expect(scene.hears()).toEqual(['200 early']);
-    scene.connection.ended();
-    expect([scene.heard(), scene.socket.isEnded, scene.refusals]).toEqual(['', true, []]);
-  });
-
-  it.each([
-    ['is to end', get('/a', 'Connection: close\r\n')],
-    ['is refused', `${get('/a')}NONSENSE\n`],
-    ['is refused within a head that came in pieces', `${get('/a')}GET / HTTP/1.1\r\n`],
-  ])('of a connection that %s is gone as well', (_, text) => {
-    const scene = new Scene();
-    scene.say(text);
-    if (text.endsWith('HTTP/1.1\r\n')) scene.say('\n');
-    scene.connection.ended();
-    expect(scene.requests[0].calls).toEqual(['gone']);
-    expect([scene.heard(), scene.socket.isEnded]).toEqual(['', true]);
   });
 });
 

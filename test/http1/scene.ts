@@ -16,6 +16,8 @@ export class RecordedRequest implements BodyReceiver, RequestListener {
   readonly request: Http1Request;
   /** What was called, in order: `data 3`, `end`, `gone`. */
   readonly calls: string[] = [];
+  /** As an inference; a test may say otherwise. */
+  endsWhenLost = true;
   /** How often the memory of the answer was given back. */
   releases = 0;
   readonly #content: Buffer[] = [];

@@ -25,6 +25,8 @@ export class Exchange implements RequestListener, InferenceContext {
   readonly deadlineMs = Number.POSITIVE_INFINITY;
   /** Cancelled when the connection closes before the answer was given. */
   readonly cancellation = new Cancellation();
+  /** Of an inference, which can be cancelled; a control call is carried out whether its caller waits or not. */
+  endsWhenLost = false;
 
   constructor(request: ReceivedRequest, receivedAtMs: number) {
     this.request = request;

@@ -31,6 +31,7 @@ export class InferHandler {
       exchange.answerUnsupportedCoding('gzip, deflate');
       return;
     }
+    exchange.endsWhenLost = true;
     const { maxInputBytes } = target;
     // A repeated header is joined, so it is no number any more.
     const jsonLength = head.header(jsonLengthHeader);

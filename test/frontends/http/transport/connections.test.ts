@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { InferenceResponse } from '../../../../src/inference/response.ts';
 import { output } from '../../../fakes/fake-inference-server.ts';
-import { type HttpFixture, json, startHttp, tensor } from '../../../fakes/http-client.ts';
+import { type HttpFixture, json, startHttp, tensor, transportUnderTest } from '../../../fakes/http-client.ts';
 
 const limit = 1 << 20;
 let http: HttpFixture;
@@ -115,6 +115,17 @@ describe('a connection', () => {
     server.answer = before;
     for (const done of finish) done();
     await expect.poll(() => server.unreleased).toBe(0);
+  });
+
+  // Node's own transport takes it for lost.
+  it.runIf(transportUnderTest === 'nereid')('that is half closed is answered, however late', async () => {
+    const late = held(() => http.server.respond(http.server.last.request, []));
+    const seenBefore = http.server.seen.length;
+    const exchange = http.raw(post(good) + post(good));
+    await expect.poll(() => http.server.seen.length).toBe(seenBefore + 2);
+    late.finish();
+    // Interim responses may come before, to find out whether the client is still there.
+    expect(statuses(await exchange).filter((status) => status !== 100)).toEqual([200, 200]);
   });
 
   it('keeps a large answer’s memory until its last byte is taken, and gives it back when the client leaves', async () => {

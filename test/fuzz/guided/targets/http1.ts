@@ -48,6 +48,7 @@ class Seen {
     this.text = JSON.stringify([method, target, rawHeaders, isHttp10, bodyBytes, keepsAlive, expectsContinue]);
     this.request = request;
     request.listener = {
+      endsWhenLost: true,
       onLost: () => {
         must(!this.isGone, 'onLost twice');
         must(this.answers === 0, 'onLost after the answer');
