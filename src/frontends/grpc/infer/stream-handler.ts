@@ -5,6 +5,7 @@
  */
 
 import { toInferenceError } from '../../../errors.ts';
+import { noConnection } from '../../../inference/connection-accounts.ts';
 import type { InferenceRequest } from '../../../inference/request.ts';
 import type { InferenceResponse } from '../../../inference/response.ts';
 import { selectHeaders } from './forwarded-headers.ts';
@@ -12,15 +13,16 @@ import { type InferDependencies, responseMessage } from './handler.ts';
 import { decodeInferRequest, decodingWork, InferDecoding, modelOfCostly, requestIdOf } from './request-codec.ts';
 import { encodeStreamError } from './response-codec.ts';
 import { type RequestStream, StreamedRequest } from './streamed-request.ts';
+import { type SharingStream, type StreamShare, StreamShares } from './stream-share.ts';
 import { leavingError, leavingText } from '../leaving.ts';
 import { inferenceService } from '../wire/protocol.ts';
 import { okStatus, statusCode, statusOf } from '../transport/status.ts';
 import type { MessageReceiver, OutgoingMessage, StreamCall, StreamMethod } from '../transport/transport.ts';
 
-/** Requests that were read and whose answers were not sent; several times more than a load tester keeps in flight. */
-const maxOutstanding = 1024;
-
-/** The same in bytes, counting each as large as the largest message seen on the stream. One is always read. */
+/**
+ * Bytes of requests that were read and whose answers were not sent, counting each as large as the largest message seen on
+ * the stream. One is always read. Their number is bounded for the connection; see `stream-share.ts`.
+ */
 const maxOutstandingBytes = 64 * 1024 * 1024;
 
 /** Metadata `triton_grpc_error: true`: the first error ends the stream with its status. */
@@ -28,18 +30,18 @@ const strictKey = 'triton_grpc_error';
 
 const path = `/${inferenceService}/ModelStreamInfer`;
 
-export const streamInferMethod = (dependencies: InferDependencies): StreamMethod => ({
-  kind: 'stream',
-  path,
-  isCompressible: true,
-  open: (call) => new InferStream(call, dependencies),
-});
+export function streamInferMethod(dependencies: InferDependencies): StreamMethod {
+  const shares = new StreamShares();
+  return { kind: 'stream', path, isCompressible: true, open: (call) => new InferStream(call, dependencies, shares) };
+}
 
-class InferStream implements MessageReceiver, RequestStream {
+class InferStream implements MessageReceiver, RequestStream, SharingStream {
   readonly #call: StreamCall;
   readonly #dependencies: InferDependencies;
   readonly #headers: ReturnType<typeof selectHeaders>;
   readonly #isStrict: boolean;
+  readonly #shares: StreamShares;
+  readonly #share: StreamShare;
   #first: StreamedRequest | null = null;
   #last: StreamedRequest | null = null;
   #outstanding = 0;
@@ -48,13 +50,15 @@ class InferStream implements MessageReceiver, RequestStream {
   #isHalfClosed = false;
   #isEnded = false;
 
-  constructor(call: StreamCall, dependencies: InferDependencies) {
+  constructor(call: StreamCall, dependencies: InferDependencies, shares: StreamShares) {
     this.#call = call;
     this.#dependencies = dependencies;
+    this.#shares = shares;
+    this.#share = shares.open(call.connection ?? noConnection);
     this.#headers = selectHeaders(call, dependencies.headerForwardPattern);
     this.#isStrict = call.metadataValue(strictKey) === 'true';
     call.cancellation.add(() => this.#end());
-    this.#read();
+    this.read();
   }
 
   onMessage(message: Buffer, reservedBytes: number): void {
@@ -82,7 +86,7 @@ class InferStream implements MessageReceiver, RequestStream {
     } catch (error) {
       this.fail(streamed, error, message);
     }
-    this.#read();
+    this.read();
   }
 
   /** Reads a large request, and lets others go on in between. */
@@ -217,14 +221,21 @@ class InferStream implements MessageReceiver, RequestStream {
 
   /** One function for all messages of the stream. */
   readonly #onWritten = (): void => {
+    if (this.#isEnded) return;
     this.#outstanding--;
-    this.#read();
+    this.#share.remove(1);
+    this.read();
   };
 
-  #read(): void {
+  read(): void {
     if (this.#isReading || this.#isHalfClosed || this.#isEnded) return;
-    const isFull = this.#outstanding >= maxOutstanding || this.#outstanding * this.#largestBytes >= maxOutstandingBytes;
-    if (isFull && this.#outstanding > 0) return;
+    if (this.#outstanding > 0) {
+      if (this.#outstanding * this.#largestBytes >= maxOutstandingBytes) return;
+      if (this.#share.isFull) {
+        this.#share.wait(this);
+        return;
+      }
+    }
     this.#isReading = true;
     this.#call.read();
   }
@@ -247,6 +258,9 @@ class InferStream implements MessageReceiver, RequestStream {
     }
     this.#first = null;
     this.#last = null;
+    this.#share.forget(this);
+    this.#share.remove(this.#outstanding);
+    this.#shares.close(this.#call.connection ?? noConnection, this.#share);
   }
 
   #append(streamed: StreamedRequest): void {
@@ -254,6 +268,7 @@ class InferStream implements MessageReceiver, RequestStream {
     else this.#last.following = streamed;
     this.#last = streamed;
     this.#outstanding++;
+    this.#share.add();
   }
 
   #grow(bytes: number): void {

@@ -13,6 +13,7 @@ import {
   openStream,
   type Running,
   startFrontend,
+  transportUnderTest,
   until,
 } from '../running-frontend.ts';
 
@@ -290,5 +291,28 @@ describe('a caller who does not read', () => {
     await answers.seen(total);
     for (let i = 1024; i < total; i++) answers.give(String(i));
     expect((await ended).code).toBe(0);
+  });
+
+  it.runIf(transportUnderTest === 'nereid')('has at most 1024 outstanding on all streams of a connection', async () => {
+    const answers = heldAnswers();
+    const streams = ['a', 'b'].map((name) => ({ name, ...openStream(running.client) }));
+    const idsOf = (name: string) => Array.from({ length: 800 }, (_, i) => `${name}${i}`);
+    for (const { name, stream } of streams) {
+      for (const id of idsOf(name)) stream.write(echoRequest(id));
+      stream.end();
+    }
+    const { seen } = running.server;
+    await until(() => seen.length >= 1024, 'requests up to the bound');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    // Each stream may have asked for a message before the last ones came.
+    expect(seen.length).toBeLessThanOrEqual(1026);
+    const first = seen.length;
+    for (const { request } of seen.slice()) answers.give(request.id);
+    await answers.seen(1600);
+    for (const { request } of seen.slice(first)) answers.give(request.id);
+    for (const { ended } of streams) expect((await ended).code).toBe(0);
+    for (const { name, messages } of streams) {
+      expect(messages.map(({ infer_response }) => infer_response.id)).toEqual(idsOf(name));
+    }
   });
 });
