@@ -11,6 +11,7 @@ import { files, filesBelow, imports, ownImports, reachableFrom, root, type Sourc
 /** A room is a folder below src; the files directly in src are rooms of their own. */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   'errors.ts': [],
+  'shown-text.ts': [],
   'time.ts': [],
   'logger.ts': [],
   'semaphore.ts': [],
@@ -75,7 +76,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'triton-config.ts': ['tensor', 'model-config'],
 };
 
-const ground = ['errors.ts', 'time.ts', 'logger.ts', 'semaphore.ts', 'file-threads.ts'];
+const ground = ['errors.ts', 'shown-text.ts', 'time.ts', 'logger.ts', 'semaphore.ts', 'file-threads.ts'];
 
 /**
  * A sub-room is a folder in a room. It may import from the folders around it, which may import from it; from its siblings,
@@ -84,10 +85,10 @@ const ground = ['errors.ts', 'time.ts', 'logger.ts', 'semaphore.ts', 'file-threa
 const mayImportSibling: Readonly<Record<string, readonly string[]>> = {
   'model-config/schema': ['model-config/syntax'],
   'model-config/effective': ['model-config/schema'],
-  'model-config/rules': ['model-config/schema', 'model-config/syntax'],
+  'model-config/rules': ['model-config/schema'],
   'scheduling/queue': ['scheduling/admission', 'scheduling/policies'],
   'scheduling/running': ['scheduling/admission', 'scheduling/policies', 'scheduling/queue'],
-  'frontends/http/control': ['frontends/http/json', 'frontends/v2'],
+  'frontends/http/control': ['frontends/http/json', 'frontends/http/transport', 'frontends/v2'],
   'frontends/http/infer': ['frontends/http/json', 'frontends/http/transport', 'frontends/v2'],
   'frontends/grpc/control': ['frontends/grpc/transport', 'frontends/grpc/wire', 'frontends/v2'],
   'frontends/grpc/infer': ['frontends/grpc/transport', 'frontends/grpc/wire', 'frontends/v2'],
@@ -102,7 +103,7 @@ const frontendRooms = ['frontends/grpc/', 'frontends/http/'];
 /** What `exports` of package.json offers of single rooms, and all that comes along. */
 const doors: readonly { readonly path: string; readonly mayReach: readonly string[] }[] = [
   { path: 'http2-server.ts', mayReach: ['http2', 'sockets', 'time.ts'] },
-  { path: 'triton-config.ts', mayReach: ['model-config', 'tensor', 'errors.ts', 'protobufjs'] },
+  { path: 'triton-config.ts', mayReach: ['model-config', 'tensor', 'errors.ts', 'shown-text.ts', 'protobufjs'] },
 ];
 
 /** Packages and the only files or folders that may import them. */

@@ -2,6 +2,7 @@
 
 import { internal } from '../errors.ts';
 import type { ModelSignature, TensorSpec } from '../model-config/signature.ts';
+import { quoted } from '../shown-text.ts';
 import { datatypeOfOnnxCode } from '../tensor/datatype.ts';
 import type { OpenableModel } from './openable-model.ts';
 import type { NativeSignature, NativeTensorSpec } from './native.ts';
@@ -52,7 +53,7 @@ function tensorSpec(
 ): TensorSpec {
   const { name, onnxCode, shape, dimNames, isOptional } = native;
   const datatype = datatypeOfOnnxCode(onnxCode);
-  if (datatype === null) throw internal(`tensor '${name}' has the unknown element type ${onnxCode}`);
+  if (datatype === null) throw internal(`tensor ${quoted(name)} has the unknown element type ${onnxCode}`);
   const written = declared.find((value) => value.name === name)?.dims;
   // The runtime reports the same empty list for a scalar, for a tensor of unknown rank, and for one whose operators do
   // not make the declared shape.

@@ -8,6 +8,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { basename, dirname, sep } from 'node:path';
 import { unavailable } from '../errors.ts';
 import { fileThreads } from '../file-threads.ts';
+import { quoted } from '../shown-text.ts';
 
 interface LoadedFile {
   readonly dev: bigint;
@@ -47,7 +48,8 @@ function renamed(path: string, number: number): string {
 }
 
 async function checkLibrary(path: string): Promise<{ readonly dev: bigint; readonly ino: bigint }> {
-  const refuse = (problem: string): Error => unavailable(`custom operator library '${basename(path)}' ${problem}`);
+  const refuse = (problem: string): Error =>
+    unavailable(`custom operator library ${quoted(basename(path))} ${problem}`);
   const relativeTo = "op_library_filename is relative to the model's folder";
   // Without O_NONBLOCK the open of a named pipe would wait for a writer and keep a thread of the pool for ever.
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: NodeJS.ErrnoException) => {

@@ -8,6 +8,7 @@ import { stat } from 'node:fs/promises';
 import { basename, dirname, relative, sep } from 'node:path';
 import { unavailable, unimplemented } from '../errors.ts';
 import { fileThreads } from '../file-threads.ts';
+import { quoted } from '../shown-text.ts';
 import type { ModelFile } from './engine.ts';
 import type { DeclaredValue } from './onnx-file/declared-value.ts';
 import { checkExternalFiles, type ExternalFile, realPathOf } from './onnx-file/external-files.ts';
@@ -107,7 +108,7 @@ function refuseComplex(subject: string, values: readonly DeclaredValue[]): void 
     const type = complexTypes.get(element);
     if (type !== undefined) {
       throw unimplemented(
-        `${subject} '${name}' has type tensor(${type}), expected a tensor of BOOL, (U)INT8/16/32/64, FP16, FP32, FP64, BF16 or BYTES`,
+        `${subject} ${quoted(name)} has type tensor(${type}), expected a tensor of BOOL, (U)INT8/16/32/64, FP16, FP32, FP64, BF16 or BYTES`,
       );
     }
   }

@@ -4,6 +4,7 @@
  */
 
 import type { ErrorCode } from '../errors.ts';
+import { shownText } from '../shown-text.ts';
 
 interface ErrorStatus {
   /** Number of the gRPC status. */
@@ -27,3 +28,9 @@ export const errorStatus: Readonly<Record<ErrorCode, ErrorStatus>> = {
   unimplemented: { grpc: 12, http: 501 },
   internal: { grpc: 13, http: 500 },
 };
+
+/** UTF-16 units of the message of one answer. Enough for a hundred faults of a configuration; the log has all of a message. */
+const longestMessage = 16 * 1024;
+
+/** The message of an error in the body of an answer: it may list much, each part of it of limited length. */
+export const shownMessage = (message: string): string => shownText(message, longestMessage);

@@ -55,8 +55,3 @@ export function describedBytes(before: number, name: string, rank: number, what:
   }
   return bytes;
 }
-
-const maxShown = 256;
-
-/** A name from outside as error messages show it: longer ones are truncated. */
-export const shownName = (name: string): string => (name.length > maxShown ? `${name.slice(0, maxShown)}…` : name);

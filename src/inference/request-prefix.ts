@@ -3,7 +3,7 @@
  * match.
  */
 
-import { shownName } from './request-limits.ts';
+import { shownText } from '../shown-text.ts';
 
 /** How errors name a request. */
-export const requestPrefix = (id: string): string => `[request id: ${id === '' ? '<id_unknown>' : shownName(id)}] `;
+export const requestPrefix = (id: string): string => `[request id: ${id === '' ? '<id_unknown>' : shownText(id)}] `;

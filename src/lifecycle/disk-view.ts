@@ -1,15 +1,14 @@
 /** The model repositories on disk, in the form in which model control reads them. */
 
 import { basename } from 'node:path';
-
 import { invalidArgument, notFound } from '../errors.ts';
 import type { ConfigSource } from '../model-config/resolve-config.ts';
-import { quoted } from '../model-config/syntax/source-tree.ts';
 import { writeFileOverrides } from '../repository/file-overrides.ts';
 import { holdsAnyModel, type ModelFolder, scanFolder, scanModel } from '../repository/layout.ts';
 import { hintForRepository, noModelText } from '../repository/misplaced-files.ts';
 import { RepositoryMemory } from '../repository/repository-memory.ts';
 import { removeLeftovers } from '../repository/temporary-folders.ts';
+import { quoted } from '../shown-text.ts';
 import { DiskSource, type SourceTools } from './disk-source.ts';
 import { lacksOf } from './incomplete-model.ts';
 import type { LoadFiles, RepositoryView, Sighting, StartScan } from './repository-view.ts';

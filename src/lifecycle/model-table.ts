@@ -4,6 +4,7 @@
  */
 
 import { invalidArgument, notFound } from '../errors.ts';
+import { shownText } from '../shown-text.ts';
 import type { ModelIndexEntry } from './model-index.ts';
 import { type LifecycleSurroundings, ModelLifecycle } from './model-lifecycle.ts';
 import type { ModelVersion } from './model-version.ts';
@@ -70,7 +71,7 @@ export class ModelTable {
     const table = this.#lifecycles.get(name)?.table ?? this.#forgotten.get(name);
     if (table) return table.find(version);
     if (version !== '') versionNumber(version);
-    throw notFound(`Request for unknown model: '${name}' is not found`);
+    throw notFound(`Request for unknown model: '${shownText(name)}' is not found`);
   }
 
   /** Ready versions of one model, ascending; empty for an unknown one. */
@@ -93,10 +94,11 @@ export class ModelTable {
   statistics(name: string, version: string): readonly ModelStatistics[] {
     const number = version === '' ? null : versionNumber(version);
     const versions = this.readyVersions(name);
-    if (versions.length === 0) throw invalidArgument(`requested model '${name}' is not available`);
+    if (versions.length === 0) throw invalidArgument(`requested model '${shownText(name)}' is not available`);
     if (number === null) return snapshotsOf(versions);
     const wanted = versions.filter((each) => each.version === number);
-    if (wanted.length === 0) throw invalidArgument(`requested model version is not available for model '${name}'`);
+    if (wanted.length === 0)
+      throw invalidArgument(`requested model version is not available for model '${shownText(name)}'`);
     return snapshotsOf(wanted);
   }
 

@@ -5,6 +5,7 @@
  */
 
 import { InferenceError, invalidArgument, toInferenceError, unavailable } from '../errors.ts';
+import { quoted, shownText } from '../shown-text.ts';
 import { unlessAborted } from './abortable.ts';
 import type { Lease, ModelVersion } from './model-version.ts';
 import { longestChain, type NeedsGraph } from './needs-graph.ts';
@@ -123,7 +124,7 @@ export class NeededModels {
 
   #refuseCycle(model: string): void {
     const cycle = this.#parts.graph.cycleThrough(model);
-    if (cycle) throw invalidArgument(`model '${model}' needs itself: ${cycle.join(' → ')}`);
+    if (cycle) throw invalidArgument(`model '${model}' needs itself: ${shownText(cycle.join(' → '))}`);
   }
 
   /** Triton's sentence for an ensemble, and why. */
@@ -131,11 +132,11 @@ export class NeededModels {
     const table = this.#parts.lifecycle(ref.model)?.table;
     const loaded = table?.ready.map(({ version }) => version) ?? [];
     const which = ref.version === null ? '' : ` ${ref.version}`;
-    const sentence = `model '${model}' depends on '${ref.model}' which has no loaded version${which}`;
+    const sentence = `model '${model}' depends on ${quoted(ref.model)} which has no loaded version${which}`;
     if (loaded.length > 0) return unavailable(`${sentence}, it serves ${loaded.join(', ')}`);
     const reason = cause?.message.trim() ?? [...(table?.failures.values() ?? [])].join('; ').trim();
     if (reason === '') return unavailable(sentence, cause);
-    const text = `${sentence}. Model '${ref.model}' loading failed with error: ${reason}`;
+    const text = `${sentence}. Model ${quoted(ref.model)} loading failed with error: ${reason}`;
     return new InferenceError(cause?.code ?? 'unavailable', text, cause);
   }
 }

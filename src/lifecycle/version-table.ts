@@ -4,6 +4,7 @@
  */
 
 import { invalidArgument, notFound } from '../errors.ts';
+import { shownText } from '../shown-text.ts';
 import type { ModelIndexEntry } from './model-index.ts';
 import { type ModelVersion, notReady } from './model-version.ts';
 import { versionStates } from './version-state.ts';
@@ -106,9 +107,11 @@ export function versionNumber(text: string): number {
   const exact = /^[+-]?\d{1,64}$/.test(text) ? BigInt(text) : null;
   if (exact === null || exact > int64Max || exact < -int64Max - 1n) {
     throw invalidArgument(
-      `failed to get model version from specified version string '${text}' (details: stol), version should be an integral value > 0`,
+      `failed to get model version from specified version string '${shownText(text)}' (details: stol), version should be an integral value > 0`,
     );
   }
   if (exact >= 0n) return number;
-  throw invalidArgument(`invalid model version specified '${text}' , version should be an integral value > 0`);
+  throw invalidArgument(
+    `invalid model version specified '${shownText(text)}' , version should be an integral value > 0`,
+  );
 }

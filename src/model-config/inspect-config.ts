@@ -17,6 +17,7 @@ import type {
   ModelOutput,
   ModelSequenceBatchingControlInput,
 } from './schema/config-message.ts';
+import { withFields } from './schema/message.ts';
 import { problemText, UnreadableConfigError } from './syntax/source-position.ts';
 import { checkComplete, type ConfigQuery, configInForce, readSource } from './resolve-config.ts';
 import { type ModelSignature, type TensorSpec, tensorNamed } from './signature.ts';
@@ -49,7 +50,9 @@ export function inspectConfig(query: ConfigQuery, signature: ModelSignature | nu
   checkIdentity(written, modelName, findings);
   if (isAlias(written)) return { message: written, config: null, findings };
   const model = signature ?? declaredSignature(written);
-  const complete = signature === null ? written : completeFromSignature(written, signature, settings, findings);
+  // A wrong name was found just now: the other findings call the model what its folder is called.
+  const named = withFields(written, { name: modelName });
+  const complete = signature === null ? named : completeFromSignature(named, signature, settings, findings);
   const checked = checkComplete(complete, model, settings, findings);
   const config = findings.isServable ? configInForce(written, checked, model, findings) : null;
   return { message: written, config, findings };

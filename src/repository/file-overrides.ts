@@ -6,10 +6,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, posix } from 'node:path';
-
 import { InferenceError, internal, invalidArgument, resourceExhausted } from '../errors.ts';
 import { pathWithin } from '../model-config/relative-path.ts';
-import { quoted } from '../model-config/syntax/source-tree.ts';
+import { quoted } from '../shown-text.ts';
 import { checkModelName, longestName } from './model-name.ts';
 import { makeTemporaryFolder, removeTemporaryFolder } from './temporary-folders.ts';
 

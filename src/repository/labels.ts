@@ -1,10 +1,9 @@
 /** Label files: one class per line, the line's number is the class. */
 
 import { join } from 'node:path';
-
 import { invalidArgument } from '../errors.ts';
 import { pathWithin } from '../model-config/relative-path.ts';
-import { quoted } from '../model-config/syntax/source-tree.ts';
+import { quoted } from '../shown-text.ts';
 import { readRegularFile } from './read-file.ts';
 
 const mostBytes = 64 * 1024 * 1024;

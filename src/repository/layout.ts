@@ -7,12 +7,11 @@
 import type { Dirent } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-
 import { InferenceError, unavailable } from '../errors.ts';
 import { fileThreads } from '../file-threads.ts';
 import type { ConfigSource } from '../model-config/resolve-config.ts';
-import { quoted } from '../model-config/syntax/source-tree.ts';
 import { maxConfigBytes } from '../model-config/syntax/text-format.ts';
+import { quoted } from '../shown-text.ts';
 import { type ModelFingerprint, TreeReader } from './fingerprint.ts';
 import { type FolderReads, linkStatOrNull, plainReads, statOrNull } from './folder-reads.ts';
 import { forEachBounded } from './for-each-bounded.ts';

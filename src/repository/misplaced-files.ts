@@ -6,9 +6,8 @@
 import type { Dirent } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { extname, join } from 'node:path';
-
 import { fileThreads } from '../file-threads.ts';
-import { quoted } from '../model-config/syntax/source-tree.ts';
+import { quoted } from '../shown-text.ts';
 import { kindOf } from './read-file.ts';
 
 const onnxEndings: ReadonlySet<string> = new Set(['.onnx', '.ort']);

@@ -1,7 +1,7 @@
 /** Model names come from callers and become folder names: they must not lead out of the repository. */
 
 import { invalidArgument } from '../errors.ts';
-import { quoted } from '../model-config/syntax/source-tree.ts';
+import { quoted } from '../shown-text.ts';
 
 /** The longest name of a file, in bytes of UTF-8. */
 export const longestName = 255;

@@ -5,9 +5,8 @@
  */
 
 import { basename, dirname, normalize } from 'node:path';
-
 import type { Logger } from '../logger.ts';
-import { quoted } from '../model-config/syntax/source-tree.ts';
+import { quoted } from '../shown-text.ts';
 import { RememberedFolders } from './folder-reads.ts';
 import { listModelNames, type ModelFolder, passedOverText, type ScanOptions, scanRepositories } from './layout.ts';
 

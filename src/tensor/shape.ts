@@ -30,5 +30,11 @@ export function matchesPattern(shape: Shape, pattern: Shape): boolean {
   return true;
 }
 
-/** As error messages print it: `[-1,16]`. */
-export const shapeText = (shape: Shape): string => `[${shape.join(',')}]`;
+/** The most dimensions that a message shows. */
+const mostShown = 32;
+
+/** As error messages print it: `[-1,16]`. A long one, which a request or a configuration may bring, is truncated. */
+export const shapeText = (shape: Shape): string =>
+  shape.length > mostShown
+    ? `[${shape.slice(0, mostShown).join(',')},…] of ${shape.length} dimensions`
+    : `[${shape.join(',')}]`;

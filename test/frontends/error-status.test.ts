@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { type ErrorCode, errorCodes } from '../../src/errors.ts';
-import { errorStatus } from '../../src/frontends/error-status.ts';
+import { errorStatus, shownMessage } from '../../src/frontends/error-status.ts';
 
 /** The rows of the table of errors in docs/protocol.md. */
 function documentedRows(): { http: number; codes: ErrorCode[]; repeat: string }[] {
@@ -31,5 +31,12 @@ describe('the documented errors', () => {
       'resource_exhausted',
       'unavailable',
     ]);
+  });
+});
+
+describe('the message of an answer', () => {
+  it('has a limited length, however much it lists', () => {
+    expect(shownMessage('x'.repeat(16_384))).toHaveLength(16_384);
+    expect(shownMessage('x'.repeat(100_000))).toBe(`${'x'.repeat(16_384)}…`);
   });
 });

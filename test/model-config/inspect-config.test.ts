@@ -21,6 +21,14 @@ describe('the faults of a configuration whose model file is missing', () => {
     ]);
   });
 
+  it('call the model by the name of its folder where the configuration has another, however long', () => {
+    const found = faults(`name: "${'x'.repeat(100_000)}" max_batch_size: -4 ${tensors}`);
+    expect(found).toEqual([
+      expect.stringMatching(/unexpected directory name 'm' for model 'x{256}…', directory name must equal model name$/),
+      expect.stringMatching(/'max_batch_size' must be non-negative value for m$/),
+    ]);
+  });
+
   it('are none that only follow from a tensor given twice', () => {
     expect(faults(`${tensors} input { name: "A" data_type: TYPE_FP32 dims: [3, 4] }`)).toEqual([
       expect.stringContaining("model input 'A' is specified more than once for m"),

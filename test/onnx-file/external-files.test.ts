@@ -80,7 +80,7 @@ describe('external data', () => {
   ])('is refused at %j', async (location, text) => {
     const { code, message } = await refusal({ location });
     expect(code).toBe('invalid_argument');
-    expect(message).toContain(`external data of tensor 'W' in '${location}': `);
+    expect(message).toContain(`external data of tensor 'W' in '${location.replace('\0', '\\x00')}': `);
     expect(message).toContain(text);
     expect(message).not.toContain(top);
   });

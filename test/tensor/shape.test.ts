@@ -59,4 +59,9 @@ describe('shapes', () => {
     expect(shapeText([-1, 16])).toBe('[-1,16]');
     expect(shapeText([])).toBe('[]');
   });
+
+  it('is printed with at most 32 dimensions', () => {
+    expect(shapeText(Array(32).fill(7))).toBe(`[${'7,'.repeat(31)}7]`);
+    expect(shapeText(Array(4096).fill(7))).toBe(`[${'7,'.repeat(32)}…] of 4096 dimensions`);
+  });
 });

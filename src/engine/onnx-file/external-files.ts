@@ -12,6 +12,7 @@ import { realpath, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join, sep } from 'node:path';
 import { type InferenceError, invalidArgument, unavailable } from '../../errors.ts';
 import { fileThreads } from '../../file-threads.ts';
+import { quoted } from '../../shown-text.ts';
 import type { ModelFile } from '../engine.ts';
 import type { ExternalReference, OnnxFileFacts } from './onnx-facts.ts';
 
@@ -62,7 +63,7 @@ export async function checkExternalFiles(
 export const realPathOf = (path: string): Promise<string> => fileThreads.contents(() => realpath(path));
 
 const subject = ({ tensor, location }: ExternalReference): string =>
-  `external data of tensor '${tensor}' in '${location}'`;
+  `external data of tensor ${quoted(tensor)} in ${quoted(location)}`;
 
 const refused = (reference: ExternalReference, reason: string): InferenceError =>
   invalidArgument(`${subject(reference)}: ${reason}`);
@@ -115,7 +116,7 @@ function wholeNumber(reference: ExternalReference, what: string, text: string | 
   if (text === null) return null;
   const number = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
   if (!Number.isSafeInteger(number)) {
-    const given = JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}…` : text);
+    const given = quoted(text);
     throw refused(reference, `the ${what} is ${given}, expected a whole number from 0 to 2^53`);
   }
   return number;

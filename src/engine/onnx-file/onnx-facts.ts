@@ -5,6 +5,7 @@
  */
 
 import { invalidArgument } from '../../errors.ts';
+import { quoted } from '../../shown-text.ts';
 import { CutOffError } from './cut-off-error.ts';
 import { type DeclaredValue, declaredValue } from './declared-value.ts';
 import {
@@ -96,7 +97,7 @@ export class FactsCollector {
 
   facts(root: WireMessage): OnnxFileFacts {
     if (!this.#hasGraph)
-      throw new CutOffError('invalid_argument', `'${this.#fileName}' is no ONNX model: it has no graph`);
+      throw new CutOffError('invalid_argument', `${quoted(this.#fileName)} is no ONNX model: it has no graph`);
     const outputNames = new Set(this.#outputs.map(({ name }) => name));
     return {
       fileName: this.#fileName,
@@ -124,7 +125,9 @@ export class FactsCollector {
     // unused.
     const keys = entries.map((entry) => entry.text(keyValueFields.key));
     if (new Set(keys).size !== keys.length) {
-      throw invalidArgument(`'${this.#fileName}' gives the external data of tensor '${name}' the same key twice`);
+      throw invalidArgument(
+        `${quoted(this.#fileName)} gives the external data of tensor ${quoted(name)} the same key twice`,
+      );
     }
     if (entries.length > 0 || message.integer(tensorFields.dataLocation) === 1) {
       const value = (key: string): string | null => entries[keys.indexOf(key)]?.text(keyValueFields.value) ?? null;
@@ -159,7 +162,7 @@ export class FactsCollector {
   }
 
   #tooMany(): Error {
-    return invalidArgument(`'${this.#fileName}' declares more than ${maxNames} values`);
+    return invalidArgument(`${quoted(this.#fileName)} declares more than ${maxNames} values`);
   }
 }
 

@@ -4,6 +4,7 @@
  */
 
 import { type InferenceError, invalidArgument } from '../../errors.ts';
+import { quoted } from '../../shown-text.ts';
 import type { ByteSource } from './byte-source.ts';
 import { CutOffError } from './cut-off-error.ts';
 import type { WireMessage } from './wire-message.ts';
@@ -27,7 +28,7 @@ export class WireCursor {
   }
 
   problem(offset: number, what: string): InferenceError {
-    return invalidArgument(`'${this.#source.name}' is no readable ONNX file: at byte ${offset}, ${what}`);
+    return invalidArgument(`${quoted(this.#source.name)} is no readable ONNX file: at byte ${offset}, ${what}`);
   }
 
   /** The same for a file that ends too early. */

@@ -4,13 +4,13 @@ import type { InferenceError } from '../../errors.ts';
 import type { RequestListener } from '../../http1/request.ts';
 import { type Caller, Cancellation, type InferenceContext } from '../../inference/context.ts';
 import { RequestTooLargeError } from '../../inference/memory-budget.ts';
+import { shownText } from '../../shown-text.ts';
 import { errorStatus } from '../error-status.ts';
 import { PagedText } from './paged-text.ts';
 import type { Reply } from './reply.ts';
 import { errorText, jsonHeaders, type ReceivedRequest } from './transport/transport.ts';
 
 /** The most characters of a header in an error. */
-const maxShownCoding = 64;
 
 /** In seconds; there may be room again at any moment. */
 const retryAfter: readonly string[] = ['Retry-After', '1'];
@@ -82,8 +82,10 @@ export class Exchange implements RequestListener, InferenceContext {
    * Refuses the `Content-Encoding` of the request. @param accepted As in the header `Accept-Encoding` of the answer.
    */
   answerUnsupportedCoding(accepted: string): void {
-    const given = this.request.head.header('content-encoding')?.slice(0, maxShownCoding) ?? '';
-    const text = errorText(`Unsupported compression type: Content-Encoding is '${given}', expected ${accepted}`);
+    const given = this.request.head.header('content-encoding') ?? '';
+    const text = errorText(
+      `Unsupported compression type: Content-Encoding is '${shownText(given)}', expected ${accepted}`,
+    );
     this.answerText(415, [...jsonHeaders, 'Accept-Encoding', accepted], text);
   }
 

@@ -14,7 +14,8 @@ import {
   type ParameterKind,
   requestFields,
 } from '../../inference/request-fields.ts';
-import { requestLimits, shownName, tooLong, tooMany } from '../../inference/request-limits.ts';
+import { requestLimits, tooLong, tooMany } from '../../inference/request-limits.ts';
+import { shownText } from '../../shown-text.ts';
 
 type AnyField = Pick<ParameterField<never>, 'key' | 'type' | 'grpc'>;
 
@@ -101,7 +102,7 @@ const httpKinds: Readonly<Record<FieldType, readonly ParameterKind[]>> = {
 export function forwardHeader(request: RequestDraft, name: string, value: string): void {
   const lower = name.toLowerCase();
   if (reservedHeaders.has(lower) || lower.startsWith(reservedPrefix)) {
-    throw invalidArgument(`Header '${name}' is reserved for Triton usage and cannot be forwarded.`);
+    throw invalidArgument(`Header '${shownText(name)}' is reserved for Triton usage and cannot be forwarded.`);
   }
   addCustomParameter(request, name, value);
 }
@@ -109,7 +110,7 @@ export function forwardHeader(request: RequestDraft, name: string, value: string
 function addCustomParameter(request: RequestDraft, key: string, value: ParameterValue): void {
   if (key.length > requestLimits.nameBytes) throw tooLong('the name of a parameter', requestLimits.nameBytes);
   const bytes = key.length + (typeof value === 'string' ? value.length : 8);
-  if (bytes > requestLimits.textBytes) throw tooLong(`parameter '${shownName(key)}'`, requestLimits.textBytes);
+  if (bytes > requestLimits.textBytes) throw tooLong(`parameter '${shownText(key)}'`, requestLimits.textBytes);
   request.parameterBytes += bytes;
   if (request.parameterBytes > requestLimits.allTextBytes) {
     throw tooLong('the text of all parameters of the request', requestLimits.allTextBytes);

@@ -1,8 +1,8 @@
 /** Names of inputs or outputs of a request: each may appear once. */
 
 import { type InferenceError, invalidArgument } from '../../errors.ts';
-import { shownName } from '../../inference/request-limits.ts';
 import { requestPrefix } from '../../inference/request-prefix.ts';
+import { shownText } from '../../shown-text.ts';
 
 /** Up to this many names, comparing all pairs is cheaper than a set. */
 const maxCompared = 16;
@@ -31,4 +31,4 @@ export function refuseRepeated(named: readonly Named[], kind: 'input' | 'output'
 }
 
 const repeated = (kind: string, name: string, id: string): InferenceError =>
-  invalidArgument(`${requestPrefix(id)}${kind} '${shownName(name)}' already exists in request`);
+  invalidArgument(`${requestPrefix(id)}${kind} '${shownText(name)}' already exists in request`);

@@ -6,6 +6,7 @@
  * condition.
  */
 
+import { quoted } from '../../shown-text.ts';
 import type { ModelSignature, TensorSpec } from '../signature.ts';
 
 /** `reason` is a sentence about the model when it does not batch, '' otherwise. */
@@ -22,7 +23,7 @@ export function canBatch(signature: ModelSignature): BatchingVerdict {
   if (inputs.length === 0) return verdict('it has no inputs to take rows from');
   if (signature.outputs.length === 0) return verdict('it has no outputs');
   const fixed = [...inputs, ...signature.outputs].find((tensor) => tensor.shape?.[0] !== -1);
-  return verdict(fixed === undefined ? null : `the first dimension of '${fixed.name}' is not symbolic`);
+  return verdict(fixed === undefined ? null : `the first dimension of ${quoted(fixed.name)} is not symbolic`);
 }
 
 /**
@@ -39,7 +40,7 @@ export function shouldBatch(signature: ModelSignature): BatchingVerdict {
   if (!possible.batches) return possible;
   const disputed = signature.outputs.find((output) => output.isShapeDisputed);
   if (disputed !== undefined) {
-    return verdict(`output '${disputed.name}' is not made with the shape that the file declares`);
+    return verdict(`output ${quoted(disputed.name)} is not made with the shape that the file declares`);
   }
   const inputs = signature.inputs.filter((input) => !input.isOptional);
   return verdict(namesObjection(inputs, signature.outputs));
@@ -50,21 +51,23 @@ function namesObjection(inputs: readonly TensorSpec[], outputs: readonly TensorS
   for (const input of inputs) {
     const name = spokenName(input, 0);
     if (name === '') continue;
-    if (notBatchName.test(name)) return `the first dimension of input '${input.name}' is called '${name}'`;
+    if (notBatchName.test(name)) return `the first dimension of input ${quoted(input.name)} is called ${quoted(name)}`;
     if (batch === null) batch = input;
     else if (spokenName(batch, 0) !== name) {
-      return `inputs '${batch.name}' and '${input.name}' have different first dimensions ('${spokenName(batch, 0)}', '${name}')`;
+      return `inputs ${quoted(batch.name)} and ${quoted(input.name)} have different first dimensions (${quoted(spokenName(batch, 0))}, ${quoted(name)})`;
     }
   }
   const name = batch === null ? '' : spokenName(batch, 0);
   for (const output of outputs) {
     const own = output.dimNames[0] ?? '';
-    if (madeUpName.test(own)) return `the first dimension of output '${output.name}' is made by an operator ('${own}')`;
+    if (madeUpName.test(own))
+      return `the first dimension of output ${quoted(output.name)} is made by an operator (${quoted(own)})`;
     const spoken = spokenName(output, 0);
     if (spoken === '') continue;
-    if (notBatchName.test(spoken)) return `the first dimension of output '${output.name}' is called '${spoken}'`;
+    if (notBatchName.test(spoken))
+      return `the first dimension of output ${quoted(output.name)} is called ${quoted(spoken)}`;
     if (name !== '' && spoken !== name) {
-      return `output '${output.name}' has another first dimension ('${spoken}') than the inputs ('${name}')`;
+      return `output ${quoted(output.name)} has another first dimension (${quoted(spoken)}) than the inputs (${quoted(name)})`;
     }
   }
   return laterObjection([...inputs, ...outputs], name);
@@ -75,9 +78,9 @@ function laterObjection(tensors: readonly TensorSpec[], batch: string): string |
     for (let i = 1; i < tensor.dimNames.length; i++) {
       const name = spokenName(tensor, i);
       if (name === '') continue;
-      if (name === batch) return `dimension '${name}' is also dimension ${i} of '${tensor.name}'`;
+      if (name === batch) return `dimension ${quoted(name)} is also dimension ${i} of ${quoted(tensor.name)}`;
       if (batchName.test(name) && !batchName.test(batch))
-        return `dimension ${i} of '${tensor.name}' is called '${name}'`;
+        return `dimension ${i} of ${quoted(tensor.name)} is called ${quoted(name)}`;
     }
   }
   return null;

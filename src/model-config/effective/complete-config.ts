@@ -5,6 +5,7 @@
  * requests of a dynamically quantized model do not share batches.
  */
 
+import { quoted } from '../../shown-text.ts';
 import { datatypes } from '../../tensor/datatype.ts';
 import type { ConfigSettings } from '../config-settings.ts';
 import type { Findings } from '../findings.ts';
@@ -94,7 +95,7 @@ function impliedReason(signature: ModelSignature, listed: ListedTensors): string
   const full =
     listed.inputs.find((tensor) => hasFullRank(tensor, signature.inputs)) ??
     listed.outputs.find((tensor) => hasFullRank(tensor, signature.outputs));
-  if (full !== undefined) return `the configuration lists '${full.name ?? ''}' with its first dimension`;
+  if (full !== undefined) return `the configuration lists ${quoted(full.name ?? '')} with its first dimension`;
   return shouldBatch(signature).reason;
 }
 

@@ -3,6 +3,7 @@
  * Values are checked here, because the runtime's own messages do not name the field.
  */
 
+import { quoted } from '../../shown-text.ts';
 import { tensorrtOptions } from './execution-accelerators.ts';
 import { asksForGraphs, graphOption, readGraphRows } from './graph-rows.ts';
 import type { Findings } from '../findings.ts';
@@ -109,7 +110,7 @@ class EngineParameters {
     if (text === undefined) return fallback;
     const value = /^[0-9]{1,10}$/.test(text) ? Number(text) : -1;
     if (value >= 0 && value <= most) return value;
-    this.#refuse(key, `parameter '${key}' expects an integer in 0…${most}, got '${text.slice(0, 64)}'`);
+    this.#refuse(key, `parameter ${quoted(key)} expects an integer in 0…${most}, got ${quoted(text)}`);
     return fallback;
   }
 
@@ -121,7 +122,7 @@ class EngineParameters {
       if (text === undefined) continue;
       if (values !== 'bytes') options.set(key, values[this.number(key, 0, values.length - 1)] ?? '');
       else if (/^[0-9]{1,19}$/.test(text)) options.set(key, text);
-      else this.#refuse(key, `parameter '${key}' expects a number of bytes, got '${text.slice(0, 64)}'`);
+      else this.#refuse(key, `parameter ${quoted(key)} expects a number of bytes, got ${quoted(text)}`);
     }
     return options;
   }
@@ -135,8 +136,8 @@ class EngineParameters {
     const text = this.#texts.get(shrinkageKey);
     if (text === undefined) return new Map();
     if (!/^(cpu|gpu):[0-9]{1,4}(;(cpu|gpu):[0-9]{1,4})*$/.test(text)) {
-      const got = text.slice(0, 64);
-      this.#refuse(shrinkageKey, `parameter '${shrinkageKey}' expects devices such as 'cpu:0;gpu:0', got '${got}'`);
+      const got = quoted(text);
+      this.#refuse(shrinkageKey, `parameter '${shrinkageKey}' expects devices such as 'cpu:0;gpu:0', got ${got}`);
     }
     return new Map([[shrinkageKey, text]]);
   }
@@ -144,9 +145,9 @@ class EngineParameters {
   noteUnknown(): void {
     for (const key of this.#texts.keys()) {
       if (key === batchStrategyKey) {
-        this.#findings.leaveOut(`parameter '${key}': batching plug-ins are not supported`, this.#written, key);
+        this.#findings.leaveOut(`parameter ${quoted(key)}: batching plug-ins are not supported`, this.#written, key);
       } else if (!knownParameters.has(key)) {
-        this.#findings.ignore(`parameters '${key.slice(0, 64)}': not known to this server`, this.#written, key);
+        this.#findings.ignore(`parameters ${quoted(key)}: not known to this server`, this.#written, key);
       }
     }
   }
@@ -169,11 +170,11 @@ function readAccelerators({ optimization }: ConfigMessage, findings: Findings): 
   for (const entry of onGpu) {
     if (entry.name === 'cuda') addCudaOptions(entry, cuda, findings);
     else if (entry.name === 'tensorrt') tensorrt = tensorrtOptions(entry, findings);
-    else findings.refuse(`unknown Execution Accelerator '${entry.name ?? ''}' is requested`, entry, 'name');
+    else findings.refuse(`unknown Execution Accelerator ${quoted(entry.name ?? '')} is requested`, entry, 'name');
   }
   for (const entry of onCpu) {
     if (entry.name !== 'openvino') {
-      findings.refuse(`unknown Execution Accelerator '${entry.name ?? ''}' is requested`, entry, 'name');
+      findings.refuse(`unknown Execution Accelerator ${quoted(entry.name ?? '')} is requested`, entry, 'name');
       continue;
     }
     const text = "the Execution Accelerator 'openvino' is not part of the ONNX Runtime build that is used here";
@@ -199,7 +200,7 @@ function addCudaOptions(
 ): void {
   for (const [key, value] of Object.entries(parameters)) {
     if (ownCudaOptions.has(key)) {
-      findings.ignore(`cuda accelerator parameter '${key}': set by the server`, parameters, key);
+      findings.ignore(`cuda accelerator parameter ${quoted(key)}: set by the server`, parameters, key);
     } else if (key !== graphOption) cuda.set(key, value);
   }
 }

@@ -1,5 +1,6 @@
 /** Parameters of the `tensorrt` accelerator → options of ONNX Runtime's TensorRT provider. */
 
+import { quoted } from '../../shown-text.ts';
 import { isOff, isOn } from './graph-rows.ts';
 import type { Findings } from '../findings.ts';
 import type { ModelOptimizationPolicyExecutionAcceleratorsAccelerator } from '../schema/config-message.ts';
@@ -61,7 +62,7 @@ export function tensorrtOptions(
     if (key === graphFlag) {
       // A graph that TensorRT captures reads its inputs from the addresses of the captured run, and each batch has its
       // inputs elsewhere, so it would be answered from an earlier batch.
-      const text = `tensorrt accelerator parameter '${key}': inputs of batches move, so TensorRT's graphs are not used`;
+      const text = `tensorrt accelerator parameter ${quoted(key)}: inputs of batches move, so TensorRT's graphs are not used`;
       if (isOn(value)) findings.ignore(text, parameters, key);
       continue;
     }
@@ -80,7 +81,7 @@ function addOption(key: string, value: string, options: Map<string, string>): st
     : Object.hasOwn(renamed, key)
       ? renamed[key]
       : undefined;
-  if (known === undefined) return `unknown parameter '${key}' is provided for TensorRT Execution Accelerator`;
+  if (known === undefined) return `unknown parameter ${quoted(key)} is provided for TensorRT Execution Accelerator`;
   if (known.isFlag) return addFlag(key, known.option, value, options);
   options.set(known.option, value);
   return null;
@@ -89,7 +90,7 @@ function addOption(key: string, value: string, options: Map<string, string>): st
 function addPrecision(value: string, options: Map<string, string>): string | null {
   const option = Object.hasOwn(precisions, value) ? precisions[value] : undefined;
   if (option === undefined) {
-    return `TensorRT precision_mode expects FP32, FP16, BF16 or INT8, got '${value.slice(0, 64)}'`;
+    return `TensorRT precision_mode expects FP32, FP16, BF16 or INT8, got ${quoted(value)}`;
   }
   if (option !== null) options.set(option, '1');
   return null;
@@ -97,7 +98,7 @@ function addPrecision(value: string, options: Map<string, string>): string | nul
 
 function addFlag(key: string, option: string, value: string, options: Map<string, string>): string | null {
   if (!isOn(value) && !isOff(value)) {
-    return `TensorRT parameter '${key}' expects true, false, 1 or 0, got '${value.slice(0, 64)}'`;
+    return `TensorRT parameter ${quoted(key)} expects true, false, 1 or 0, got ${quoted(value)}`;
   }
   options.set(option, isOn(value) ? '1' : '0');
   return null;

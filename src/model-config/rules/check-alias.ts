@@ -1,5 +1,6 @@
 /** Rules of aliases that can be judged without the target. */
 
+import { quoted } from '../../shown-text.ts';
 import { aliasParameter } from '../alias-target.ts';
 import type { Findings } from '../findings.ts';
 import { parametersOf } from '../parameters.ts';
@@ -13,7 +14,7 @@ const ownFields: readonly Field[] = ['name', 'platform', 'backend', 'parameters'
 export function checkAlias(message: ConfigMessage, findings: Findings): void {
   if (!isAlias(message)) return;
   const { name = '', backend = '', parameters: written = {} } = message;
-  const subject = `alias '${name}'`;
+  const subject = `alias ${quoted(name)}`;
   if (backend !== '') {
     findings.refuse(`${subject} must have platform '${aliasPlatform}' and no backend`, message, 'backend');
   }
@@ -30,14 +31,14 @@ export function checkAlias(message: ConfigMessage, findings: Findings): void {
   } else if (target === name) findings.refuse(`${subject} must not stand for itself`, written, aliasParameter.model);
   const version = parameters.get(aliasParameter.version);
   if (version !== undefined && !isVersion(version)) {
-    const text = `${subject}: parameter '${aliasParameter.version}' must be a positive integer, got '${version}'`;
+    const text = `${subject}: parameter '${aliasParameter.version}' must be a positive integer, got ${quoted(version)}`;
     findings.refuse(text, written, aliasParameter.version);
   }
   const known = Object.values(aliasParameter);
   for (const key of parameters.keys()) {
     if (known.some((each) => each === key)) continue;
     const hint = didYouMean(key, known) || `: expected ${known.join(', ')}`;
-    findings.refuse(`${subject} has an unknown parameter '${key}'${hint}`, written, key);
+    findings.refuse(`${subject} has an unknown parameter ${quoted(key)}${hint}`, written, key);
   }
 }
 

@@ -3,13 +3,13 @@
  * files of their own; they are put together here.
  */
 
+import { quoted, shownText } from '../../shown-text.ts';
 import type { Findings } from '../findings.ts';
 import { isEnsemble, onnxBackend, onnxPlatform, platformsWithoutBackend } from '../platforms.ts';
 import { pathWithin } from '../relative-path.ts';
 import type { ConfigMessage, ModelOptimizationPolicy } from '../schema/config-message.ts';
 import type { ModelSignature } from '../signature.ts';
 import { didYouMean } from '../suggestion.ts';
-import { quoted } from '../syntax/source-tree.ts';
 import { checkAlias } from './check-alias.ts';
 import { checkDynamicBatching } from './check-dynamic-batching.ts';
 import { checkEnsemble } from './check-ensemble.ts';
@@ -34,7 +34,7 @@ export function checkIdentity(message: ConfigMessage, modelName: string, finding
   checkAlias(message, findings);
   const leaves = (file: string): boolean => file !== '' && pathWithin(file) === null;
   const leavesText = (file: string): string =>
-    `model file name ${quoted(file)} of model '${name}' must stay within the version's folder`;
+    `model file name ${quoted(file)} of model ${quoted(name)} must stay within the version's folder`;
   const byDefault = message.default_model_filename ?? '';
   if (leaves(byDefault)) findings.refuse(leavesText(byDefault), message, 'default_model_filename');
   for (const [capability, file] of Object.entries(byCapability)) {
@@ -44,7 +44,7 @@ export function checkIdentity(message: ConfigMessage, modelName: string, finding
   for (const file of operations.op_library_filename ?? []) {
     if (pathWithin(file) !== null) continue;
     findings.refuse(
-      `op library ${quoted(file)} of model '${name}' must stay within the model's folder, and be written relative to it`,
+      `op library ${quoted(file)} of model ${quoted(name)} must stay within the model's folder, and be written relative to it`,
       operations,
       'op_library_filename',
     );
@@ -54,18 +54,19 @@ export function checkIdentity(message: ConfigMessage, modelName: string, finding
 function checkBackend(message: ConfigMessage, findings: Findings): void {
   const { name = '', backend = '', platform = '' } = message;
   if (platformsWithoutBackend.includes(platform) || isEnsemble(message)) return;
-  const mismatch = `unexpected 'platform' and 'backend' pair, got:${platform}, ${backend}`;
-  if (backend === '' && platform === '') findings.refuse(`must specify 'platform' or 'backend' for '${name}'`, message);
+  const mismatch = `unexpected 'platform' and 'backend' pair, got:${shownText(platform)}, ${shownText(backend)}`;
+  if (backend === '' && platform === '')
+    findings.refuse(`must specify 'platform' or 'backend' for ${quoted(name)}`, message);
   else if (backend === onnxBackend && platform !== '' && platform !== onnxPlatform) {
     findings.refuse(mismatch, message, 'platform');
   } else if (platform === onnxPlatform && backend !== onnxBackend) findings.refuse(mismatch, message, 'backend');
   else if (backend === '') {
     const meant = didYouMean(platform, [onnxPlatform, ...platformsWithoutBackend]);
     const hint = meant || `: this server serves ${onnxPlatform}`;
-    findings.refuse(`unexpected platform type '${platform}' for ${name}${hint}`, message, 'platform');
+    findings.refuse(`unexpected platform type ${quoted(platform)} for ${shownText(name)}${hint}`, message, 'platform');
   } else if (backend !== onnxBackend) {
     const hint = didYouMean(backend, [onnxBackend]) || `: this server serves ONNX models, backend '${onnxBackend}'`;
-    const text = `unable to find backend library for backend '${backend}' of model '${name}'${hint}`;
+    const text = `unable to find backend library for backend ${quoted(backend)} of model ${quoted(name)}${hint}`;
     findings.refuse(text, message, 'backend');
   }
 }
@@ -95,7 +96,7 @@ function checkBatchTensors(message: ConfigMessage, findings: Findings): void {
   for (const entry of batchInputs) {
     const { kind = 'BATCH_ELEMENT_COUNT', source_input: sources = [], data_type: type } = entry;
     if (sources.length !== 1) {
-      const text = `batch input kind '${kind}' expects 1 source input, got ${sources.length} for ${name}`;
+      const text = `batch input kind ${quoted(kind)} expects 1 source input, got ${sources.length} for ${name}`;
       findings.refuse(text, entry, 'source_input');
     }
     if (type !== 'TYPE_INT32' && type !== 'TYPE_FP32') {
@@ -105,16 +106,20 @@ function checkBatchTensors(message: ConfigMessage, findings: Findings): void {
   for (const entry of [...batchInputs, ...batchOutputs]) {
     for (const source of entry.source_input ?? []) {
       if (!inputs.has(source))
-        findings.refuse(`unknown source input name '${source}' for ${name}`, entry, 'source_input');
+        findings.refuse(`unknown source input name ${quoted(source)} for ${name}`, entry, 'source_input');
     }
   }
   const seen = new Set<string>();
   for (const entry of batchOutputs) {
     for (const target of entry.target_name ?? []) {
       if (!outputs.has(target))
-        findings.refuse(`unknown target output name '${target}' for ${name}`, entry, 'target_name');
+        findings.refuse(`unknown target output name ${quoted(target)} for ${name}`, entry, 'target_name');
       if (seen.has(target)) {
-        findings.refuse(`target output name '${target}' can only be specified once for ${name}`, entry, 'target_name');
+        findings.refuse(
+          `target output name ${quoted(target)} can only be specified once for ${name}`,
+          entry,
+          'target_name',
+        );
       }
       seen.add(target);
     }

@@ -3,6 +3,7 @@
  * ensembles, but faults of one are reported first.
  */
 
+import { quoted, shownText } from '../../shown-text.ts';
 import type { Findings } from '../findings.ts';
 import { ensemblePlatform, isEnsemble } from '../platforms.ts';
 import type { ConfigMessage, ModelEnsembling } from '../schema/config-message.ts';
@@ -11,10 +12,10 @@ export function checkEnsemble(message: ConfigMessage, findings: Findings): void 
   if (!isEnsemble(message)) return;
   const { name: model = '', platform, backend = '', ensemble_scheduling: scheduling } = message;
   if (platform !== ensemblePlatform) {
-    const text = `ensemble scheduling cannot be set for model '${model}' whose platform is not ensemble`;
+    const text = `ensemble scheduling cannot be set for model ${quoted(model)} whose platform is not ensemble`;
     findings.refuse(text, message, 'ensemble_scheduling');
   } else if (backend !== '') {
-    const text = `Ensemble model '${model}' must have platform type 'ensemble' and empty backend type`;
+    const text = `Ensemble model ${quoted(model)} must have platform type 'ensemble' and empty backend type`;
     findings.refuse(text, message, 'backend');
   }
   if (scheduling === undefined) {
@@ -22,39 +23,39 @@ export function checkEnsemble(message: ConfigMessage, findings: Findings): void 
     findings.refuse(text, message, 'platform');
   }
   if ((message.instance_group ?? []).length > 0) {
-    findings.refuse(`instance group should not be specified for ensemble '${model}'`, message, 'instance_group');
+    findings.refuse(`instance group should not be specified for ensemble ${quoted(model)}`, message, 'instance_group');
   }
   if (message.optimization !== undefined) {
-    findings.refuse(`optimization should not be specified for ensemble '${model}'`, message, 'optimization');
+    findings.refuse(`optimization should not be specified for ensemble ${quoted(model)}`, message, 'optimization');
   }
   if ((message.model_warmup ?? []).length > 0) {
-    findings.refuse(`model_warmup can not be specified for ensemble '${model}'`, message, 'model_warmup');
+    findings.refuse(`model_warmup can not be specified for ensemble ${quoted(model)}`, message, 'model_warmup');
   }
   if (scheduling !== undefined) checkSteps(message, scheduling, findings);
-  const text = `model '${model}': ensembles (ensemble_scheduling) are not supported by this version`;
+  const text = `model ${quoted(model)}: ensembles (ensemble_scheduling) are not supported by this version`;
   findings.leaveOut(text, message, scheduling === undefined ? 'platform' : 'ensemble_scheduling');
 }
 
 function checkSteps(message: ConfigMessage, scheduling: ModelEnsembling, findings: Findings): void {
   const model = message.name ?? '';
   const steps = scheduling.step ?? [];
-  if (steps.length === 0) findings.refuse(`must specify 'step' for ensemble '${model}'`, scheduling);
+  if (steps.length === 0) findings.refuse(`must specify 'step' for ensemble ${quoted(model)}`, scheduling);
   const written = new Set(namesOf(message.input));
   const read = new Set<string>();
   for (const [index, step] of steps.entries()) {
     const { model_name: name = '', input_map: inputs = {}, output_map: outputs = {} } = step;
     const tensors = Object.values(outputs);
-    if (name === '') findings.refuse(`must specify 'model_name' in step ${index} of ensemble '${model}'`, step);
+    if (name === '') findings.refuse(`must specify 'model_name' in step ${index} of ensemble ${quoted(model)}`, step);
     if (Object.keys(inputs).length === 0) {
-      findings.refuse(`must specify 'input_map' in step ${index} of ensemble '${model}'`, step);
+      findings.refuse(`must specify 'input_map' in step ${index} of ensemble ${quoted(model)}`, step);
     }
     if (tensors.length === 0) {
-      findings.refuse(`must specify 'output_map' in step ${index} of ensemble '${model}'`, step);
+      findings.refuse(`must specify 'output_map' in step ${index} of ensemble ${quoted(model)}`, step);
     }
     for (const tensor of Object.values(inputs)) read.add(tensor);
     for (const tensor of tensors) {
       if (written.has(tensor)) {
-        const text = `ensemble tensor '${tensor}' can appear in an output map only once for ensemble '${model}' step ${index}`;
+        const text = `ensemble tensor ${quoted(tensor)} can appear in an output map only once for ensemble ${quoted(model)} step ${index}`;
         findings.refuse(text, step, 'output_map');
       }
       written.add(tensor);
@@ -78,20 +79,32 @@ function checkUse(
   // The unbalanced quotes are Triton's.
   for (const input of inputs) {
     if (!read.has(input))
-      findings.refuse(`ensemble input '${input}' for ensemble ${model}' is not used`, message, 'input');
+      findings.refuse(
+        `ensemble input ${quoted(input)} for ensemble ${shownText(model)}' is not used`,
+        message,
+        'input',
+      );
   }
   for (const output of outputs) {
     if (written.has(output)) continue;
-    findings.refuse(`ensemble output '${output}' for ensemble ${model}' is not used`, message, 'output');
+    findings.refuse(
+      `ensemble output ${quoted(output)} for ensemble ${shownText(model)}' is not used`,
+      message,
+      'output',
+    );
   }
   for (const tensor of written) {
     if (read.has(tensor) || outputs.has(tensor) || inputs.has(tensor)) continue;
-    findings.refuse(`ensemble tensor '${tensor}' is unused in ensemble '${model}'`, message, 'ensemble_scheduling');
+    findings.refuse(
+      `ensemble tensor ${quoted(tensor)} is unused in ensemble ${quoted(model)}`,
+      message,
+      'ensemble_scheduling',
+    );
   }
   const unwritten = [...read].find((tensor) => !written.has(tensor));
   if (unwritten === undefined) return;
   for (const output of outputs) {
-    const text = `output '${output}' for ensemble '${model}' is not written: at least one of its depending tensors, '${unwritten}', is not connected`;
+    const text = `output ${quoted(output)} for ensemble ${quoted(model)} is not written: at least one of its depending tensors, ${quoted(unwritten)}, is not connected`;
     findings.refuse(text, message, 'output');
   }
 }

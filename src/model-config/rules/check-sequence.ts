@@ -3,6 +3,7 @@
  * reported first.
  */
 
+import { quoted } from '../../shown-text.ts';
 import { datatypes } from '../../tensor/datatype.ts';
 import type { Findings } from '../findings.ts';
 import { pathWithin } from '../relative-path.ts';
@@ -44,12 +45,16 @@ export function checkSequenceBatching(message: ConfigMessage, signature: ModelSi
       findings.refuse(`sequence batching control tensor must have a name for ${model}`, input, 'name');
     }
     if (kinds.length > 1 || seen.has(tensor)) {
-      const text = `sequence batching control tensor '${tensor}' is specified for multiple control kinds for ${model}`;
+      const text = `sequence batching control tensor ${quoted(tensor)} is specified for multiple control kinds for ${model}`;
       findings.refuse(text, input, 'name');
     }
     seen.add(tensor);
     if (kinds.length === 0) {
-      findings.refuse(`sequence batching control tensor '${tensor}' has no control for ${model}`, input, 'control');
+      findings.refuse(
+        `sequence batching control tensor ${quoted(tensor)} has no control for ${model}`,
+        input,
+        'control',
+      );
     }
     for (const control of kinds) {
       const kind = kindOf(control);
@@ -144,7 +149,7 @@ function checkState(
   for (const initial of state.initial_state ?? []) {
     const { data_file: file = '' } = initial;
     if (file === '' || pathWithin(file) !== null) continue;
-    const text = `initial state file '${file}' of ${model} must stay within the model's initial_state folder`;
+    const text = `initial state file ${quoted(file)} of ${model} must stay within the model's initial_state folder`;
     findings.refuse(text, initial, 'data_file');
   }
 }
@@ -162,5 +167,5 @@ function tensorProblem(
   if (spec === undefined) return isEnough ? null : unexpectedName(side, name, specs);
   const provided = datatypes[spec.datatype].configName;
   if (datatype === '' || provided === datatype) return null;
-  return `unable to load model '${model}', configuration expects datatype ${datatype} for ${side} '${name}', model provides ${provided}`;
+  return `unable to load model '${model}', configuration expects datatype ${datatype} for ${side} ${quoted(name)}, model provides ${provided}`;
 }

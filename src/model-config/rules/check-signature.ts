@@ -3,6 +3,7 @@
  * backend, with the missing or misspelled name added.
  */
 
+import { quoted, shownText } from '../../shown-text.ts';
 import { datatypes } from '../../tensor/datatype.ts';
 import { type Shape, shapeText } from '../../tensor/shape.ts';
 import type { Findings } from '../findings.ts';
@@ -36,7 +37,7 @@ class SignatureCheck {
     const given = new Set([...tensors.map(({ name = '' }) => name), ...suppliedInputs(this.#message)]);
     const required = specs.filter((spec) => !spec.isOptional);
     const missing = required.filter(({ name }) => !given.has(name));
-    const names = missing.map(({ name }) => `'${name}'`).join(', ');
+    const names = missing.map(({ name }) => quoted(name)).join(', ');
     const provided = missing.length > 0 ? required.length : specs.length;
     if (given.size < required.length || given.size > specs.length) {
       const text = `unable to load model '${this.#model}', configuration expects ${given.size} inputs, model provides ${provided}`;
@@ -84,7 +85,7 @@ class SignatureCheck {
     const given = tensor.data_type ?? 'TYPE_INVALID';
     const expected = datatypes[spec.datatype].configName;
     if (given === 'TYPE_INVALID' || given === expected) return;
-    const text = `unable to load model '${this.#model}', configuration expects datatype ${given} for ${side} '${spec.name}', model provides ${expected}`;
+    const text = `unable to load model '${this.#model}', configuration expects datatype ${given} for ${side} ${quoted(spec.name)}, model provides ${expected}`;
     this.#findings.refuse(text, tensor, 'data_type');
   }
 
@@ -136,7 +137,7 @@ class SignatureCheck {
 
   #optional(tensor: ModelInput, spec: TensorSpec): void {
     if (this.#isBatching) {
-      const text = `optional input '${spec.name}' is not supported for models that support batching`;
+      const text = `optional input ${quoted(spec.name)} is not supported for models that support batching`;
       this.#findings.refuse(text, tensor, 'optional');
     } else if (!spec.isOptional) {
       const text = `${this.#subject(spec)}: the input cannot be optional, the model has no initializer of that name`;
@@ -145,7 +146,7 @@ class SignatureCheck {
   }
 
   #subject(spec: TensorSpec): string {
-    return `model '${this.#model}', tensor '${spec.name}'`;
+    return `model '${this.#model}', tensor ${quoted(spec.name)}`;
   }
 }
 
@@ -155,7 +156,7 @@ const mostListed = 100;
 export function unexpectedName(side: 'input' | 'output', name: string, specs: readonly TensorSpec[]): string {
   const names = specs.map((spec) => spec.name).sort();
   const listed = names.length > mostListed ? [...names.slice(0, mostListed), '…'] : names;
-  return `unexpected inference ${side} '${name}', allowed ${side}s are: ${listed.join(', ')}${didYouMean(name, names)}`;
+  return `unexpected inference ${side} ${quoted(name)}, allowed ${side}s are: ${listed.map((one) => shownText(one)).join(', ')}${didYouMean(name, names)}`;
 }
 
 function fits(given: Shape, expected: Shape, isExact: boolean): boolean {

@@ -1,5 +1,6 @@
 /** Rules of inputs and outputs that need no model file. Texts are Triton's. */
 
+import { quoted } from '../../shown-text.ts';
 import { datatypeOfConfigName } from '../../tensor/datatype.ts';
 import type { Findings } from '../findings.ts';
 import type { ConfigMessage, ModelInput, ModelOutput } from '../schema/config-message.ts';
@@ -38,7 +39,7 @@ class TensorCheck {
         this.#refuse(`model ${side} must specify 'name'`, tensor, 'name');
         continue;
       }
-      const subject = `model ${side} '${name}'`;
+      const subject = `model ${side} ${quoted(name)}`;
       if (seen.has(name)) this.#refuse(`${subject} is specified more than once`, tensor, 'name');
       seen.add(name);
       if (datatypeOfConfigName(datatype) === null) {

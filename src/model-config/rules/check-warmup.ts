@@ -1,5 +1,6 @@
 /** Rules of `model_warmup`. Files are opened when the model is warmed up. */
 
+import { quoted } from '../../shown-text.ts';
 import { datatypeOfConfigName } from '../../tensor/datatype.ts';
 import { elementCount, matchesPattern, shapeText } from '../../tensor/shape.ts';
 import type { Findings } from '../findings.ts';
@@ -15,7 +16,7 @@ export function checkWarmup(message: ConfigMessage, signature: ModelSignature, f
   for (const sample of message.model_warmup ?? []) {
     if (findings.isEnough) return;
     const { name: sampleName = '', batch_size: rows = 0, inputs: given = {} } = sample;
-    const subject = `model_warmup sample '${sampleName}'`;
+    const subject = `model_warmup sample ${quoted(sampleName)}`;
     if (rows === 0) findings.ignore(`${subject}: its batch_size is 0, which skips it`, sample, 'batch_size');
     if (rows > mostRows) {
       const text = `${subject}: batch_size ${rows} is more than the ${mostRows} rows that a batch may have`;
@@ -30,7 +31,7 @@ export function checkWarmup(message: ConfigMessage, signature: ModelSignature, f
     }
     for (const [name, input] of inputs) {
       if (rows === 0 || Object.hasOwn(given, name) || input.optional === true) continue;
-      findings.refuse(`${subject}: input '${name}' is missing`, sample, 'inputs');
+      findings.refuse(`${subject}: input ${quoted(name)} is missing`, sample, 'inputs');
     }
   }
 }
@@ -41,22 +42,22 @@ function checkInput(start: string, name: string, entry: ModelWarmupInput, input:
   const dims = (entry.dims ?? []).map(Number);
   const expected = (input.dims ?? []).map(Number);
   if (dims.includes(-1)) {
-    refuse('dims', `warmup setting expects all variable-size dimensions are specified for input '${name}'`);
+    refuse('dims', `warmup setting expects all variable-size dimensions are specified for input ${quoted(name)}`);
   } else if (elementCount(dims) === null) {
-    refuse('dims', `the dims ${shapeText(dims)} of input '${name}' are no shape`);
+    refuse('dims', `the dims ${shapeText(dims)} of input ${quoted(name)} are no shape`);
   } else if (expected.length > 0 && !matchesPattern(dims, expected)) {
-    refuse('dims', `the dims ${shapeText(dims)} of input '${name}' do not fit ${shapeText(expected)}`);
+    refuse('dims', `the dims ${shapeText(dims)} of input ${quoted(name)} do not fit ${shapeText(expected)}`);
   }
   const { data_type: datatype = '', input_data_file: file } = entry;
-  if (datatypeOfConfigName(datatype) === null) refuse('data_type', `input '${name}' must specify 'data_type'`);
+  if (datatypeOfConfigName(datatype) === null) refuse('data_type', `input ${quoted(name)} must specify 'data_type'`);
   else if (datatype !== input.data_type) {
-    refuse('data_type', `input '${name}' has data_type ${datatype}, the model ${input.data_type ?? ''}`);
+    refuse('data_type', `input ${quoted(name)} has data_type ${datatype}, the model ${input.data_type ?? ''}`);
   }
   if (entry.zero_data === undefined && entry.random_data === undefined && file === undefined) {
-    refuse(null, `warmup setting expects input '${name}' to have input_data_type set`);
+    refuse(null, `warmup setting expects input ${quoted(name)} to have input_data_type set`);
   }
   if (file !== undefined && pathWithin(file) === null) {
-    const text = `file '${file.slice(0, 256)}' of input '${name}' must stay within the model's warmup folder`;
+    const text = `file ${quoted(file)} of input ${quoted(name)} must stay within the model's warmup folder`;
     refuse('input_data_file', text);
   }
 }

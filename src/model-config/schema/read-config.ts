@@ -4,6 +4,7 @@
  * kept beside it. `rules/check-config.ts` checks how fields agree.
  */
 
+import { quoted } from '../../shown-text.ts';
 import { parseJson } from '../syntax/json-format.ts';
 import type { ConfigMessage } from './config-message.ts';
 import { type AnyMessage, type ConfigValue, newMessage, rememberField, rememberMessage } from './message.ts';
@@ -13,7 +14,6 @@ import { type Problem, type SourcePosition, UnreadableConfigError } from '../syn
 import {
   type MessageNode,
   nodeText,
-  quoted,
   type SourceField,
   type SourceNode,
   type SourceTree,

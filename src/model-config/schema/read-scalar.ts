@@ -4,8 +4,9 @@
  * takes integers in quotes and integral floats.
  */
 
+import { quoted } from '../../shown-text.ts';
 import type { EnumSchema, IntegerType, ScalarType } from './schema.ts';
-import { type NumberNode, nodeText, quoted, type SourceNode } from '../syntax/source-tree.ts';
+import { type NumberNode, nodeText, type SourceNode } from '../syntax/source-tree.ts';
 import { didYouMean } from '../suggestion.ts';
 
 export type Dialect = 'text' | 'json';

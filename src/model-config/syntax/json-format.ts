@@ -4,11 +4,11 @@
  */
 
 import { isUtf8 } from 'node:buffer';
-
 import { type InferenceError, invalidArgument } from '../../errors.ts';
+import { quoted } from '../../shown-text.ts';
 import { type LineAndColumn, SourcePosition } from './source-position.ts';
 import type { SourceField, SourceNode, SourceTree } from './source-tree.ts';
-import { NodeCounter, quoted } from './source-tree.ts';
+import { NodeCounter } from './source-tree.ts';
 import { maxConfigBytes, maxDepth } from './text-format.ts';
 
 const numberPattern = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;

@@ -3,6 +3,7 @@
  * without a schema. `read-config.ts` gives them meaning.
  */
 
+import { quoted } from '../../shown-text.ts';
 import type { SourcePosition } from './source-position.ts';
 
 /** A number as it was written; `text` has neither sign nor base prefix. */
@@ -75,19 +76,6 @@ export class NodeCounter {
   add(at: number): void {
     if (++this.#count > maxNodes) throw this.#position.error(at, `a configuration has at most ${maxNodes} values`);
   }
-}
-
-const longestQuote = 64;
-
-/** A name or value from outside as messages quote it: truncated when long, control characters made visible. */
-export function quoted(text: string): string {
-  const cut = text.length > longestQuote ? `${text.slice(0, longestQuote)}…` : text;
-  let shown = '';
-  for (const character of cut) {
-    const code = character.codePointAt(0) as number;
-    shown += code < 0x20 || code === 0x7f ? `\\x${code.toString(16).padStart(2, '0')}` : character;
-  }
-  return `'${shown}'`;
 }
 
 /** The text for a node in "expected …, got …". */

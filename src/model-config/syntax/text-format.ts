@@ -6,6 +6,7 @@
  */
 
 import { invalidArgument } from '../../errors.ts';
+import { quoted } from '../../shown-text.ts';
 import type { ListNode, MessageNode, SourceField, SourceNode, SourceTree } from './source-tree.ts';
 import { SourcePosition } from './source-position.ts';
 import { TextScanner } from './text-scanner.ts';
@@ -48,13 +49,11 @@ function parseField(scanner: TextScanner, depth: number): SourceField {
   if (name === null) throw scanner.unexpected('a field name');
   const hasColon = scanner.take(':');
   const next = scanner.peek();
-  if (!hasColon && next !== '{' && next !== '<' && next !== '[') throw scanner.unexpected(`':' after '${cut(name)}'`);
+  if (!hasColon && next !== '{' && next !== '<' && next !== '[') throw scanner.unexpected(`':' after ${quoted(name)}`);
   const value = next === '[' ? parseList(scanner, depth) : parseValue(scanner, depth);
   if (!scanner.take(',')) scanner.take(';');
   return { name, at, hasColon, value };
 }
-
-const cut = (name: string): string => (name.length > 64 ? `${name.slice(0, 64)}…` : name);
 
 function parseList(scanner: TextScanner, depth: number): ListNode {
   const at = scanner.start();

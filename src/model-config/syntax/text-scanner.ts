@@ -4,11 +4,11 @@
  */
 
 import { isUtf8 } from 'node:buffer';
-
 import type { InferenceError } from '../../errors.ts';
+import { quoted } from '../../shown-text.ts';
 import type { SourcePosition } from './source-position.ts';
 import type { NumberNode, StringNode } from './source-tree.ts';
-import { NodeCounter, quoted } from './source-tree.ts';
+import { NodeCounter } from './source-tree.ts';
 
 const isDigit = (code: number): boolean => code >= 0x30 && code <= 0x39;
 const isOctal = (code: number): boolean => code >= 0x30 && code <= 0x37;

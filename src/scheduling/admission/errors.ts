@@ -4,9 +4,9 @@
  */
 
 import { type InferenceError, invalidArgument } from '../../errors.ts';
-import { shownName as clipped } from '../../inference/request-limits.ts';
 import { requestPrefix } from '../../inference/request-prefix.ts';
-import { type Shape, shapeText } from '../../tensor/shape.ts';
+import { shownText } from '../../shown-text.ts';
+import { shapeText } from '../../tensor/shape.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import type { AdmissionPlan, InputPlan } from './plan.ts';
 
@@ -15,15 +15,10 @@ const maxListed = 32;
 
 const refused = (id: string, text: string): InferenceError => invalidArgument(requestPrefix(id) + text);
 
-const quoted = (names: readonly string[]): string => {
-  const listed = names.slice(0, maxListed).map((name) => `'${clipped(name)}'`);
-  return `[${listed.join(',')}${names.length > maxListed ? ',…' : ''}]`;
+const listed = (names: readonly string[]): string => {
+  const shown = names.slice(0, maxListed).map((name) => `'${shownText(name)}'`);
+  return `[${shown.join(',')}${names.length > maxListed ? ',…' : ''}]`;
 };
-
-const given = (shape: Shape): string =>
-  shape.length > maxListed
-    ? `${shapeText(shape.slice(0, maxListed)).slice(0, -1)},…] of ${shape.length} dimensions`
-    : shapeText(shape);
 
 const batchNote =
   'NOTE: Setting a non-zero max_batch_size in the model config requires a batch dimension to be prepended to each ' +
@@ -36,16 +31,16 @@ export const refusal = {
   /** Without the id of the request, as in Triton. */
   unknownInput: (plan: Plan, name: string) =>
     invalidArgument(
-      `unexpected inference input '${clipped(name)}' for model '${plan.modelName}', which has ` +
-        quoted(plan.inputs.map((input) => input.name)),
+      `unexpected inference input '${shownText(name)}' for model '${plan.modelName}', which has ` +
+        listed(plan.inputs.map((input) => input.name)),
     ),
 
   unknownOutput: (plan: Plan, id: string, name: string) =>
-    refused(id, `unexpected inference output '${clipped(name)}' for model '${plan.modelName}'`),
+    refused(id, `unexpected inference output '${shownText(name)}' for model '${plan.modelName}'`),
 
-  repeatedInput: (id: string, name: string) => refused(id, `input '${clipped(name)}' already exists in request`),
+  repeatedInput: (id: string, name: string) => refused(id, `input '${shownText(name)}' already exists in request`),
 
-  repeatedOutput: (id: string, name: string) => refused(id, `output '${clipped(name)}' already exists in request`),
+  repeatedOutput: (id: string, name: string) => refused(id, `output '${shownText(name)}' already exists in request`),
 
   inputCount(plan: Plan, id: string, tensors: readonly Tensor[]): InferenceError {
     const names = tensors.map((tensor) => tensor.name);
@@ -59,8 +54,8 @@ export const refusal = {
         : `expected number of inputs between ${plan.requiredCount} and ${most}`;
     return refused(
       id,
-      `${expected} but got ${tensors.length} inputs for model '${plan.modelName}'. Got input(s) ${quoted(names)}, but ` +
-        `missing required input(s) ${quoted(missing.map((input) => input.name))}. Please provide all required input(s).`,
+      `${expected} but got ${tensors.length} inputs for model '${plan.modelName}'. Got input(s) ${listed(names)}, but ` +
+        `missing required input(s) ${listed(missing.map((input) => input.name))}. Please provide all required input(s).`,
     );
   },
 
@@ -102,7 +97,7 @@ export const refusal = {
     refused(
       id,
       `All input dimensions should be specified for input '${tensor.name}' for model '${plan.modelName}', got ` +
-        given(tensor.shape),
+        shapeText(tensor.shape),
     ),
 
   shape(plan: Plan, id: string, input: InputPlan, tensor: Tensor): InferenceError {
@@ -110,14 +105,14 @@ export const refusal = {
     return refused(
       id,
       `unexpected shape for input '${input.name}' for model '${plan.modelName}'. Expected ${shapeText(expected)}, got ` +
-        `${given(tensor.shape)}. ${plan.maxRows === 0 ? '' : batchNote}`.trimEnd(),
+        `${shapeText(tensor.shape)}. ${plan.maxRows === 0 ? '' : batchNote}`.trimEnd(),
     );
   },
 
   elementOverflow: (plan: Plan, id: string, tensor: Tensor) =>
     refused(
       id,
-      `invalid shape for input '${tensor.name}' for model '${plan.modelName}': shape ${given(tensor.shape)} causes ` +
+      `invalid shape for input '${tensor.name}' for model '${plan.modelName}': shape ${shapeText(tensor.shape)} causes ` +
         `total element count to exceed maximum size of ${Number.MAX_SAFE_INTEGER}`,
     ),
 

@@ -6,6 +6,7 @@
 import { internal } from '../../errors.ts';
 import type { InputConfig, ModelConfig } from '../../model-config/model-config.ts';
 import type { ModelSignature, TensorSpec } from '../../model-config/signature.ts';
+import { quoted } from '../../shown-text.ts';
 import { type Datatype, datatypes } from '../../tensor/datatype.ts';
 import { elementCount, type Shape } from '../../tensor/shape.ts';
 import type { AdmittedOutput } from './admitted-request.ts';
@@ -99,7 +100,8 @@ const keepsApart = ({ isOptional, isShared, isRagged, fixedElements }: InputPlan
 
 function indexOf(specs: readonly TensorSpec[], name: string, model: string): number {
   const index = specs.findIndex((spec) => spec.name === name);
-  if (index < 0) throw internal(`model '${model}': its configuration names tensor '${name}', which its file lacks`);
+  if (index < 0)
+    throw internal(`model '${model}': its configuration names tensor ${quoted(name)}, which its file lacks`);
   return index;
 }
 

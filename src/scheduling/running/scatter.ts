@@ -8,6 +8,7 @@ import { type InferenceError, internal } from '../../errors.ts';
 import type { OutputTensor } from '../../inference/response.ts';
 import type { ModelConfig } from '../../model-config/model-config.ts';
 import type { ModelSignature, TensorSpec } from '../../model-config/signature.ts';
+import { quoted } from '../../shown-text.ts';
 import { skipBytesElements } from '../../tensor/bytes-elements.ts';
 import type { Datatype } from '../../tensor/datatype.ts';
 import { elementCount, type Shape, shapeText } from '../../tensor/shape.ts';
@@ -70,7 +71,7 @@ export function outputFault(plan: ScatterPlan, result: EngineResult, outputCount
     const output = plan.outputs[index];
     if (output === undefined)
       return internal(`model '${plan.modelName}' answered with an output that nobody asked for`);
-    const subject = `output '${output.name}' of model '${plan.modelName}'`;
+    const subject = `output ${quoted(output.name)} of model '${plan.modelName}'`;
     if (datatype !== output.datatype) {
       return internal(`${subject} is configured as ${output.datatype}, but the model returned ${datatype}`);
     }
@@ -85,7 +86,7 @@ export function rowsFault(plan: ScatterPlan, outputs: readonly MadeShape[], rows
     if (shape[0] === rows) continue;
     const name = plan.outputs[index]?.name ?? '';
     return internal(
-      `output '${name}' of model '${plan.modelName}' must have the batch's ${rows} rows as its first dimension, but ` +
+      `output ${quoted(name)} of model '${plan.modelName}' must have the batch's ${rows} rows as its first dimension, but ` +
         `got shape ${shapeText(shape)}`,
     );
   }

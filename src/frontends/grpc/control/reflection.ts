@@ -3,6 +3,7 @@
  * `.proto` files. The answers are descriptors made by protoc; only the services of this server are listed.
  */
 
+import { shownText } from '../../../shown-text.ts';
 import type { DescribedFile, Descriptors } from '../wire/descriptors.ts';
 import type { MethodTable } from '../method-table.ts';
 import type { MethodCodec } from '../wire/protocol.ts';
@@ -51,22 +52,22 @@ function answerTo(question: Question, descriptors: Descriptors, services: () => 
       return { list_services_response: { service: services().map((name) => ({ name })) } };
     case 'file_by_filename': {
       const name = question.file_by_filename ?? '';
-      return filesOrError(descriptors.byFileName(name), `File not found: ${name}`);
+      return filesOrError(descriptors.byFileName(name), `File not found: ${shownText(name)}`);
     }
     case 'file_containing_symbol': {
       const symbol = question.file_containing_symbol ?? '';
-      return filesOrError(descriptors.bySymbol(symbol), `Symbol not found: ${symbol}`);
+      return filesOrError(descriptors.bySymbol(symbol), `Symbol not found: ${shownText(symbol)}`);
     }
     // The protocol is proto3: nothing can be extended.
     case 'file_containing_extension': {
       const { containing_type: type = '', extension_number: number = 0 } = question.file_containing_extension ?? {};
-      return refusal(statusCode.notFound, `Extension not found: ${number} of ${type}`);
+      return refusal(statusCode.notFound, `Extension not found: ${number} of ${shownText(type)}`);
     }
     case 'all_extension_numbers_of_type': {
       const type = question.all_extension_numbers_of_type ?? '';
       return descriptors.isMessage(type)
         ? { all_extension_numbers_response: { base_type_name: type, extension_number: [] } }
-        : refusal(statusCode.notFound, `Type not found: ${type}`);
+        : refusal(statusCode.notFound, `Type not found: ${shownText(type)}`);
     }
     default:
       return refusal(statusCode.invalidArgument, 'the reflection request asks for nothing');

@@ -4,6 +4,7 @@ import { type InferenceError, invalidArgument, unimplemented } from '../../../er
 import { tooLong } from '../../../inference/request-limits.ts';
 import { maxConfigBytes } from '../../../model-config/syntax/text-format.ts';
 import type { LoadOptions } from '../../../server/inference-server.ts';
+import { shownText } from '../../../shown-text.ts';
 import { controlMethod, pagedMethod } from './control-method.ts';
 import { indexPages } from '../../v2/pages.ts';
 import { leavingError } from '../leaving.ts';
@@ -78,21 +79,21 @@ function loadOptions({ parameters }: ModelControlRequest): LoadOptions {
       if (parameter.parameter_choice !== 'bytes_param') throw wrongLoadType(key, 'bytes_param');
       files.set(key.slice(filePrefix.length), parameter.bytes_param ?? new Uint8Array(0));
     } else {
-      throw invalidArgument(`unrecognized load parameter '${key}'.`);
+      throw invalidArgument(`unrecognized load parameter '${shownText(key)}'.`);
     }
   }
   return { config, files };
 }
 
 const wrongLoadType = (key: string, expected: string): InferenceError =>
-  invalidArgument(`invalid value type for load parameter '${key}', expected ${expected}.`);
+  invalidArgument(`invalid value type for load parameter '${shownText(key)}', expected ${expected}.`);
 
 function unloadsDependents({ parameters }: ModelControlRequest): boolean {
   const key = 'unload_dependents';
   if (!Object.hasOwn(parameters, key)) return false;
   const parameter = parameters[key] as RepositoryParameter;
   if (parameter.parameter_choice === 'bool_param') return parameter.bool_param ?? false;
-  throw invalidArgument(`invalid value type for '${key}' parameter, expected bool_param.`);
+  throw invalidArgument(`invalid value type for '${shownText(key)}' parameter, expected bool_param.`);
 }
 
 /**

@@ -4,6 +4,7 @@
  */
 
 import { type InferenceError, invalidArgument, notFound, unimplemented } from '../../../errors.ts';
+import { shownText } from '../../../shown-text.ts';
 import { controlMethod } from './control-method.ts';
 import type { MethodTable } from '../method-table.ts';
 
@@ -64,7 +65,7 @@ export const sharedMemoryTable: MethodTable = {
 };
 
 function regionStatus(kind: RegionKind, name: string): object {
-  if (name !== '') throw notFound(`Unable to find ${kind} shared memory region: '${name}'`);
+  if (name !== '') throw notFound(`Unable to find ${kind} shared memory region: '${shownText(name)}'`);
   return { regions: {} };
 }
 

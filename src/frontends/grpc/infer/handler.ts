@@ -5,6 +5,7 @@ import type { ResponseSink } from '../../../inference/infer.ts';
 import type { InferenceResponse } from '../../../inference/response.ts';
 import type { Logger } from '../../../logger.ts';
 import type { InferenceServer } from '../../../server/inference-server.ts';
+import { shownText } from '../../../shown-text.ts';
 import type { Clock } from '../../../time.ts';
 import type { SliceQueue } from '../../slice-queue.ts';
 import { selectHeaders } from './forwarded-headers.ts';
@@ -119,7 +120,7 @@ class UnarySink implements ResponseSink {
 /** Triton's sentence for models whose requests have any number of responses. */
 const severalResponses = (model: string): InferenceError =>
   unimplemented(
-    `ModelInfer RPC doesn't support models with decoupled transaction policy; use ModelStreamInfer for model '${model}'`,
+    `ModelInfer RPC doesn't support models with decoupled transaction policy; use ModelStreamInfer for model '${shownText(model)}'`,
   );
 
 /** @throws InferenceError when it cannot be sent; the response is released then. */

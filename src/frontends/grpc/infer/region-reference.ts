@@ -5,7 +5,7 @@
 
 import { invalidArgument, notFound } from '../../../errors.ts';
 import type { TensorParameters } from '../../../inference/request-fields.ts';
-import { shownName } from '../../../inference/request-limits.ts';
+import { shownText } from '../../../shown-text.ts';
 
 export const namesRegion = ({ region, regionOffset, regionBytes }: TensorParameters): boolean =>
   region !== null || regionOffset !== null || regionBytes !== null;
@@ -16,7 +16,7 @@ export const namesRegion = ({ region, regionOffset, regionBytes }: TensorParamet
  *         complete.
  */
 export function refuseRegion({ region, regionOffset, regionBytes }: TensorParameters, tensorName: string): never {
-  const tensor = `for tensor '${shownName(tensorName)}'`;
+  const tensor = `for tensor '${shownText(tensorName)}'`;
   if (region === null) {
     const key = regionOffset === null ? 'shared_memory_byte_size' : 'shared_memory_offset';
     throw invalidArgument(`'${key}' can not be specified without 'shared_memory_region' parameter ${tensor}`);
@@ -28,7 +28,7 @@ export function refuseRegion({ region, regionOffset, regionBytes }: TensorParame
   }
   if (regionBytes < 0) throw negative('shared_memory_byte_size', tensor);
   if (regionOffset !== null && regionOffset < 0) throw negative('shared_memory_offset', tensor);
-  throw notFound(`Unable to find shared memory region: '${shownName(region)}'`);
+  throw notFound(`Unable to find shared memory region: '${shownText(region)}'`);
 }
 
 const negative = (key: string, tensor: string) =>

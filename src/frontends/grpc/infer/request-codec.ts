@@ -8,6 +8,7 @@ import { invalidArgument } from '../../../errors.ts';
 import { type InferenceRequest, RequestDraft, type RequestedOutput } from '../../../inference/request.ts';
 import { countHeldBytes } from '../../../inference/request-bytes.ts';
 import { describedBytes, requestLimits, tooMany } from '../../../inference/request-limits.ts';
+import { shownText } from '../../../shown-text.ts';
 import { forwardHeader } from '../../v2/parameters.ts';
 import { refuseRepeated } from '../../v2/repeated-names.ts';
 import type { ForwardedHeader } from './forwarded-headers.ts';
@@ -103,7 +104,7 @@ function decodeUpToContents(
   const { modelName } = request;
   if (isRawSeen && typedName !== null) {
     throw invalidArgument(
-      `contents field must not be specified when using raw_input_contents for '${typedName}' for model '${modelName}'`,
+      `contents field must not be specified when using raw_input_contents for '${shownText(typedName)}' for model '${shownText(modelName)}'`,
     );
   }
   settleRaw(inputs, early, modelName);
@@ -229,14 +230,14 @@ function settleRaw(inputs: readonly DecodedTensor[], early: readonly Uint8Array[
     const raw = early?.[taken++];
     if (raw === undefined) {
       throw invalidArgument(
-        `unable to find data for input tensor '${input.name}' for model '${modelName}' in request.`,
+        `unable to find data for input tensor '${shownText(input.name)}' for model '${shownText(modelName)}' in request.`,
       );
     }
     input.data = raw;
   }
   if (early !== null && taken < early.length) {
     throw invalidArgument(
-      `unexpected raw_input_contents for model '${modelName}': ${early.length - taken} more than inputs that take one`,
+      `unexpected raw_input_contents for model '${shownText(modelName)}': ${early.length - taken} more than inputs that take one`,
     );
   }
 }

@@ -12,7 +12,8 @@ import {
   requestFields,
   TensorParameters,
 } from '../../../inference/request-fields.ts';
-import { requestLimits, shownName, tooMany } from '../../../inference/request-limits.ts';
+import { requestLimits, tooMany } from '../../../inference/request-limits.ts';
+import { shownText } from '../../../shown-text.ts';
 import { type ParameterDialect, ParameterReader } from '../../v2/parameters.ts';
 import { readParameterEntry } from '../wire/parameter-entry.ts';
 import type { WireReader } from '../wire/reader.ts';
@@ -21,7 +22,7 @@ const typeNames = (kinds: readonly ParameterKind[] | null): string =>
   (kinds ?? []).map((kind) => `${kind}_param`).join(' or ');
 
 const wrongType = (key: string, expected: string): InferenceError =>
-  invalidArgument(`invalid value type for '${shownName(key)}' parameter, expected ${expected}.`);
+  invalidArgument(`invalid value type for '${shownText(key)}' parameter, expected ${expected}.`);
 
 const reservedKeys = requestFields.filter(({ key, grpc }) => grpc !== null && key.startsWith('triton_'));
 
@@ -75,7 +76,7 @@ export class TensorParameterReader {
     if (key === 'classification')
       throw invalidArgument(`invalid value type for '${key}' parameter, expected ${expected}`);
     throw invalidArgument(
-      `invalid value type for '${key}' parameter for tensor '${shownName(tensorName)}', expected ${expected}.`,
+      `invalid value type for '${key}' parameter for tensor '${shownText(tensorName)}', expected ${expected}.`,
     );
   }
 }

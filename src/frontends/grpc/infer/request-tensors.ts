@@ -6,7 +6,8 @@
 import { invalidArgument } from '../../../errors.ts';
 import type { RequestedOutput } from '../../../inference/request.ts';
 import type { TensorParameters } from '../../../inference/request-fields.ts';
-import { requestLimits, shownName } from '../../../inference/request-limits.ts';
+import { requestLimits } from '../../../inference/request-limits.ts';
+import { shownText } from '../../../shown-text.ts';
 import { datatypeNames, datatypeOf } from '../../../tensor/datatype.ts';
 import { elementCount, shapeText } from '../../../tensor/shape.ts';
 import type { Tensor } from '../../../tensor/tensor.ts';
@@ -101,7 +102,9 @@ export function readInput(reader: WireReader, modelName: string, later: TypedInp
   }
   reader.leave(outer);
   if (name === '') {
-    throw invalidArgument(`unexpected inference input '' for model '${modelName}': an input tensor has no name`);
+    throw invalidArgument(
+      `unexpected inference input '' for model '${shownText(modelName)}': an input tensor has no name`,
+    );
   }
   const datatype = datatypeOf(datatypeName) ?? refuseDatatype(datatypeName, name);
   if (parameters !== null) refuseRegionOf(parameters.settle(name), name, contents !== null, modelName);
@@ -118,7 +121,7 @@ export function readInput(reader: WireReader, modelName: string, later: TypedInp
 function checkedContents(data: Uint8Array, { name, shape }: Tensor, modelName: string): Uint8Array {
   if (data.length > 0 || elementCount(shape) === 0) return data;
   throw invalidArgument(
-    `input byte size mismatch for input '${name}' for model '${modelName}'. ` +
+    `input byte size mismatch for input '${shownText(name)}' for model '${shownText(modelName)}'. ` +
       `Expected the elements of shape ${shapeText(shape)}, got contents without any`,
   );
 }
@@ -147,19 +150,18 @@ function pushDim(reader: WireReader, shape: number[], name: string): void {
   if (dim === null) {
     const exact = BigInt.asIntN(64, (BigInt(reader.high) << 32n) | BigInt(reader.low));
     throw invalidArgument(
-      `input '${shownName(name)}' has the dimension ${exact}, expected at most ${Number.MAX_SAFE_INTEGER}`,
+      `input '${shownText(name)}' has the dimension ${exact}, expected at most ${Number.MAX_SAFE_INTEGER}`,
     );
   }
   if (shape.length === requestLimits.rank) {
-    throw invalidArgument(`input '${shownName(name)}' has more than ${requestLimits.rank} dimensions`);
+    throw invalidArgument(`input '${shownText(name)}' has more than ${requestLimits.rank} dimensions`);
   }
   shape.push(dim);
 }
 
 function refuseDatatype(given: string, input: string): never {
-  const shown = given.length > 32 ? `${given.slice(0, 32)}…` : given;
   throw invalidArgument(
-    `inference input '${shownName(input)}' data-type is '${shown}', expected one of ${datatypeNames.join(', ')}`,
+    `inference input '${shownText(input)}' data-type is '${shownText(given)}', expected one of ${datatypeNames.join(', ')}`,
   );
 }
 
@@ -167,7 +169,7 @@ function refuseRegionOf(parameters: TensorParameters, name: string, hasContents:
   if (!namesRegion(parameters)) return;
   if (hasContents && parameters.region !== null) {
     throw invalidArgument(
-      `unexpected 'content' provided when using shared memory for input tensor '${name}' for model '${modelName}'`,
+      `unexpected 'content' provided when using shared memory for input tensor '${shownText(name)}' for model '${shownText(modelName)}'`,
     );
   }
   refuseRegion(parameters, name);

@@ -8,6 +8,7 @@ import { toInferenceError } from '../../../errors.ts';
 import { noConnection } from '../../../inference/connection-accounts.ts';
 import type { InferenceRequest } from '../../../inference/request.ts';
 import type { InferenceResponse } from '../../../inference/response.ts';
+import { shownMessage } from '../../error-status.ts';
 import { selectHeaders } from './forwarded-headers.ts';
 import { type InferDependencies, responseMessage } from './handler.ts';
 import { decodeInferRequest, decodingWork, InferDecoding, modelOfCostly, requestIdOf } from './request-codec.ts';
@@ -159,7 +160,7 @@ class InferStream implements MessageReceiver, RequestStream, SharingStream {
       known.code === 'cancelled';
     const model = request !== null && isFromModel ? { name: request.modelName, version: request.modelVersion } : null;
     const id = request?.id ?? (message === null ? '' : requestIdOf(message));
-    this.#settle(streamed, encodeStreamError(known.message || known.code, id, model));
+    this.#settle(streamed, encodeStreamError(shownMessage(known.message || known.code), id, model));
   }
 
   /** @throws InferenceError `resource_exhausted`; the message is discarded then. */

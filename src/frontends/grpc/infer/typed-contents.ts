@@ -4,6 +4,7 @@
  */
 
 import { invalidArgument } from '../../../errors.ts';
+import { shownText } from '../../../shown-text.ts';
 import { type Datatype, datatypes } from '../../../tensor/datatype.ts';
 import type { WireReader } from '../wire/reader.ts';
 import { rangeText, writeVarintElement } from './varint-element.ts';
@@ -276,7 +277,7 @@ export class TypedContents {
   }
 
   #subject(): string {
-    return `unexpected explicit tensor data for input tensor '${this.#tensorName}' for model '${this.#modelName}'`;
+    return `unexpected explicit tensor data for input tensor '${shownText(this.#tensorName)}' for model '${shownText(this.#modelName)}'`;
   }
 
   #takeVarint(reader: WireReader): void {

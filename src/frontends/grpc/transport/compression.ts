@@ -2,6 +2,7 @@
 
 import { internal, resourceExhausted, unimplemented } from '../../../errors.ts';
 import type { MemoryBudget } from '../../../inference/memory-budget.ts';
+import { shownText } from '../../../shown-text.ts';
 import { deflateCounted } from '../../deflate.ts';
 import { inflateCounted, type InflatedMessage } from '../../inflate.ts';
 import type { MessageMemory } from '../../message-pool.ts';
@@ -50,7 +51,9 @@ export function inflateMessage(
     throw internal('a gRPC message is marked as compressed but the call has no grpc-encoding');
   }
   if (encoding !== 'gzip' && encoding !== 'deflate') {
-    throw unimplemented(`the grpc-encoding '${encoding}' is not supported, expected one of ${knownEncodings}`);
+    throw unimplemented(
+      `the grpc-encoding '${shownText(encoding)}' is not supported, expected one of ${knownEncodings}`,
+    );
   }
   const maxBytes = Math.min(maxMessageBytes, Math.max(freeInflatedBytes, message.length * maxInflationRatio));
   return inflateCounted(message, encoding, maxBytes, memory, ownBytes, {
@@ -59,7 +62,7 @@ export function inflateMessage(
         `a compressed message inflates to more than ${maxBytes} bytes, the most that one of its size may`,
       ),
     damaged: (error) =>
-      internal(`a gRPC message is marked as compressed with ${encoding} and can not be inflated`, error),
+      internal(`a gRPC message is marked as compressed with ${shownText(encoding)} and can not be inflated`, error),
   });
 }
 

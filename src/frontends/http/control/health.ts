@@ -4,6 +4,7 @@ import { unavailable } from '../../../errors.ts';
 import { reasonNotReady } from '../../v2/model-readiness.ts';
 import type { HttpContext } from '../http-context.ts';
 import { emptyReply, type Reply } from '../reply.ts';
+import { errorText } from '../transport/transport.ts';
 
 export async function healthReply({ server, isExiting }: HttpContext, question: 'live' | 'ready'): Promise<Reply> {
   if (isExiting()) throw unavailable('Server exiting');
@@ -20,5 +21,5 @@ export async function modelReadyReply(
   const reason = await reasonNotReady(server, model, version);
   if (reason === null) return emptyReply(200);
   const error = `Model version not ready${reason === '' ? '' : `: ${reason}`}`;
-  return { status: 400, json: JSON.stringify({ error }) };
+  return { status: 400, json: errorText(error) };
 }

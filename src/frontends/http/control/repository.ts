@@ -3,8 +3,9 @@
 import { type InferenceError, invalidArgument, unimplemented } from '../../../errors.ts';
 import type { ModelIndexEntry } from '../../../lifecycle/model-index.ts';
 import type { LoadOptions } from '../../../server/inference-server.ts';
-import { shownName, tooLong } from '../../../inference/request-limits.ts';
+import { tooLong } from '../../../inference/request-limits.ts';
 import { maxConfigBytes } from '../../../model-config/syntax/text-format.ts';
+import { shownText } from '../../../shown-text.ts';
 import type { SliceQueue } from '../../slice-queue.ts';
 import { indexPages } from '../../v2/pages.ts';
 import type { HttpContext } from '../http-context.ts';
@@ -87,12 +88,12 @@ async function loadOptions(parameters: JsonObject, slices: SliceQueue): Promise<
     if (key === 'config') continue;
     if (!key.startsWith(filePrefix)) {
       throw invalidArgument(
-        `unexpected error on creating Triton parameter: '${shownName(key)}' is no load parameter, expected 'config' or 'file:<path>'`,
+        `unexpected error on creating Triton parameter: '${shownText(key)}' is no load parameter, expected 'config' or 'file:<path>'`,
       );
     }
     if (typeof value !== 'string' && !(value instanceof LongText)) throw wrongKind(key, 'string');
     const content = typeof value === 'string' ? decodeBase64(value) : await value.base64(slices);
-    if (content === null) throw invalidArgument(`load parameter '${shownName(key)}' is not valid base64`);
+    if (content === null) throw invalidArgument(`load parameter '${shownText(key)}' is not valid base64`);
     files.set(key.slice(filePrefix.length), content);
   }
   return { config: configText(parameters), files };

@@ -4,6 +4,7 @@
  */
 
 import { type InferenceError, invalidArgument, unimplemented } from '../../../errors.ts';
+import { shownText } from '../../../shown-text.ts';
 import { wrongKind } from '../json/errors.ts';
 import { booleanMember, type JsonObject, readJsonObject, stringMember, unsignedMember } from '../json/value.ts';
 
@@ -45,13 +46,15 @@ function traceNumberRefusal(settings: JsonObject): InferenceError | null {
   for (const key of ['trace_rate', 'trace_count', 'log_frequency']) {
     const text = stringMember(settings, key);
     if (text === undefined) continue;
-    if (!integer.test(text)) return invalidArgument(`Unable to parse '${key}', got: ${text}`);
+    if (!integer.test(text)) return invalidArgument(`Unable to parse '${key}', got: ${shownText(text)}`);
     const value = Number(text);
     if (key === 'trace_count' && value < -1) {
-      return invalidArgument(`Unable to parse 'trace_count'. Expecting value >= -1, got:${text}`);
+      return invalidArgument(`Unable to parse 'trace_count'. Expecting value >= -1, got:${shownText(text)}`);
     }
     if (value > uint32Max || (key !== 'trace_count' && value < 0)) {
-      return invalidArgument(`Unable to parse '${key}', value is out of range [ 0, ${uint32Max} ], got: ${text}`);
+      return invalidArgument(
+        `Unable to parse '${key}', value is out of range [ 0, ${uint32Max} ], got: ${shownText(text)}`,
+      );
     }
   }
   return null;
@@ -68,7 +71,7 @@ export function logRefusal(body: Buffer | null): InferenceError {
   unsignedMember(settings, 'log_verbose_level');
   const format = stringMember(settings, 'log_format');
   if (format !== undefined && format !== 'default' && format !== 'ISO8601') {
-    return invalidArgument(`invalid argument for --log_format, got: ${format}`);
+    return invalidArgument(`invalid argument for --log_format, got: ${shownText(format)}`);
   }
   return noLogSettings();
 }

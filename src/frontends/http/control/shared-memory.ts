@@ -4,6 +4,7 @@
  */
 
 import { type InferenceError, invalidArgument, notFound, unimplemented } from '../../../errors.ts';
+import { shownText } from '../../../shown-text.ts';
 import { decodeBase64 } from '../json/base64.ts';
 import { objectMember, readJsonObject, stringMember, unsignedMember } from '../json/value.ts';
 import { jsonReply, type Reply } from '../reply.ts';
@@ -15,7 +16,7 @@ export const sharedMemoryDisabled = (): InferenceError =>
 
 /** The regions: always none. `region` '' asks for all. */
 export function regionStatusReply(kind: SharedMemoryKind, region: string): Reply {
-  if (region !== '') throw notFound(`Unable to find ${kind} shared memory region: '${region}'`);
+  if (region !== '') throw notFound(`Unable to find ${kind} shared memory region: '${shownText(region)}'`);
   return jsonReply('[]');
 }
 
@@ -51,7 +52,7 @@ const sharedMemoryName = /^\/*([^/]+)$/;
 
 function keyRefusal(region: string, key: string): InferenceError | null {
   const name = sharedMemoryName.exec(key)?.[1];
-  const subject = `cannot register shared memory region '${region}' with key '${key}'`;
+  const subject = `cannot register shared memory region '${shownText(region)}' with key '${shownText(key)}'`;
   if (name === undefined || name === '.' || name === '..' || name.includes('\0')) {
     return invalidArgument(`${subject} - invalid shm key`);
   }

@@ -8,6 +8,7 @@ import type { ResponseSink } from '../../../inference/infer.ts';
 import type { RequestDraft } from '../../../inference/request.ts';
 import { isViewedBy } from '../../../inference/request-bytes.ts';
 import type { InferenceResponse } from '../../../inference/response.ts';
+import { shownText } from '../../../shown-text.ts';
 import { forwardHeader } from '../../v2/parameters.ts';
 import { type ContentCoding, inflated, oversizedInflated } from '../transport/compression.ts';
 import type { Exchange } from '../exchange.ts';
@@ -262,6 +263,6 @@ export class InferCall implements WholeBodyReceiver, ResponseSink, AnsweredCall 
 
 const severalResponses = (model: string): InferenceError =>
   unimplemented(
-    `model '${model}' gives several responses to a request (decoupled transaction policy), which HTTP cannot carry; use ` +
+    `model '${shownText(model)}' gives several responses to a request (decoupled transaction policy), which HTTP cannot carry; use ` +
       'ModelStreamInfer over gRPC',
   );

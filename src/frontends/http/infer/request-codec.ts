@@ -7,6 +7,7 @@
 import { type InferenceError, invalidArgument } from '../../../errors.ts';
 import { type InferenceRequest, RequestDraft } from '../../../inference/request.ts';
 import { countHeldBytes } from '../../../inference/request-bytes.ts';
+import { shownText } from '../../../shown-text.ts';
 import type { Tensor } from '../../../tensor/tensor.ts';
 import { refuseRepeated } from '../../v2/repeated-names.ts';
 import { BinaryPart, InputProgress, readInputs } from './request-tensors.ts';
@@ -145,11 +146,12 @@ const integer = /^[+-]?\d+$/;
  */
 export function parseJsonLength(header: string | undefined, bodyBytes: number): number | null {
   if (header === undefined) return null;
-  if (!integer.test(header)) throw invalidArgument(`Unable to parse Inference-Header-Content-Length, got: ${header}`);
+  if (!integer.test(header))
+    throw invalidArgument(`Unable to parse Inference-Header-Content-Length, got: ${shownText(header)}`);
   const length = Number(header);
   if (length < -(2 ** 31) || length >= 2 ** 31) {
     throw invalidArgument(
-      `Unable to parse Inference-Header-Content-Length, value is out of range [ -2147483648, 2147483647 ], got: ${header}`,
+      `Unable to parse Inference-Header-Content-Length, value is out of range [ -2147483648, 2147483647 ], got: ${shownText(header)}`,
     );
   }
   if (length < 0 || length > bodyBytes) {

@@ -13,7 +13,8 @@ import {
   type TensorField,
   TensorParameters,
 } from '../../../inference/request-fields.ts';
-import { requestLimits, shownName, tooLong, tooMany } from '../../../inference/request-limits.ts';
+import { requestLimits, tooLong, tooMany } from '../../../inference/request-limits.ts';
+import { shownText } from '../../../shown-text.ts';
 import { type ParameterDialect, ParameterReader } from '../../v2/parameters.ts';
 import { repeatedMember, wrongKind } from '../json/errors.ts';
 import type { JsonReader } from '../json/reader.ts';
@@ -23,7 +24,7 @@ const dialect: ParameterDialect = {
   wrongType: ({ key, type }) => wrongKind(key, type === 'flag' ? 'boolean' : 'unsigned-integer'),
   negative: ({ key }) => wrongKind(key, 'unsigned-integer'),
   unsupportedType: (key) =>
-    invalidArgument(`parameter '${shownName(key)}' has invalid type. It should be either 'int', 'bool', or 'string'.`),
+    invalidArgument(`parameter '${shownText(key)}' has invalid type. It should be either 'int', 'bool', or 'string'.`),
   reserved: () =>
     invalidArgument(
       "parameter keys starting with 'triton_' are reserved for Triton usage and should not be specified.",
@@ -36,7 +37,7 @@ const parameters = new ParameterReader(dialect);
 export function readInferParameters(reader: JsonReader, request: RequestDraft): void {
   const seen = new Set<string>();
   for (let key = reader.firstKey('parameters'); key !== null; key = reader.nextKey()) {
-    if (seen.has(key)) throw invalidArgument(`parameter '${shownName(key)}' is given twice`);
+    if (seen.has(key)) throw invalidArgument(`parameter '${shownText(key)}' is given twice`);
     if (seen.size === requestLimits.parameters) throw tooMany('parameters', requestLimits.parameters);
     seen.add(key);
     addParameter(reader, request, key);

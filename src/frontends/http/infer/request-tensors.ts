@@ -2,7 +2,8 @@
 
 import { type InferenceError, invalidArgument, notFound } from '../../../errors.ts';
 import { TensorParameters } from '../../../inference/request-fields.ts';
-import { describedBytes, requestLimits, shownName, tooMany } from '../../../inference/request-limits.ts';
+import { describedBytes, requestLimits, tooMany } from '../../../inference/request-limits.ts';
+import { shownText } from '../../../shown-text.ts';
 import { type Datatype, datatypeNames, datatypeOf, datatypes } from '../../../tensor/datatype.ts';
 import { elementCount, type Shape, shapeText } from '../../../tensor/shape.ts';
 import type { Tensor } from '../../../tensor/tensor.ts';
@@ -41,7 +42,7 @@ export class BinaryPart {
     const missingBytes = end - this.#body.length;
     if (missingBytes > 0) {
       throw invalidArgument(
-        `unexpected size for input '${inputName}', expecting ${missingBytes} additional bytes for model '${this.#modelName}'`,
+        `unexpected size for input '${shownText(inputName)}', expecting ${missingBytes} additional bytes for model '${shownText(this.#modelName)}'`,
       );
     }
     const data = this.#body.subarray(this.#at, end);
@@ -53,7 +54,7 @@ export class BinaryPart {
   /** @throws InferenceError `invalid_argument` when bytes are left over. */
   end(): void {
     if (this.#at === this.#body.length) return;
-    throw invalidArgument(`unexpected additional input data for model '${this.#modelName}'`);
+    throw invalidArgument(`unexpected additional input data for model '${shownText(this.#modelName)}'`);
   }
 }
 
@@ -138,7 +139,7 @@ function readInput(reader: JsonReader, binary: BinaryPart, maxInputBytes: number
   if ((dataAt !== -1 ? 1 : 0) + (binaryBytes !== null ? 1 : 0) + (region !== null ? 1 : 0) !== 1) {
     throw sourcesGiven(name, dataAt !== -1, binaryBytes !== null, region !== null);
   }
-  if (region !== null) throw notFound(`Unable to find shared memory region: '${shownName(region)}'`);
+  if (region !== null) throw notFound(`Unable to find shared memory region: '${shownText(region)}'`);
 
   const datatype = checkedDatatype(name, datatypeName);
   if (binaryBytes !== null) {
@@ -189,7 +190,7 @@ function checkedDatatype(name: string, datatypeName: string): Datatype {
   const datatype = datatypeOf(datatypeName);
   if (datatype === null) {
     throw invalidArgument(
-      `invalid datatype for input ${shownName(name)}: expected one of ${datatypeNames.join(', ')}, got '${shownName(datatypeName)}'`,
+      `invalid datatype for input ${shownText(name)}: expected one of ${datatypeNames.join(', ')}, got '${shownText(datatypeName)}'`,
     );
   }
   return datatype;
@@ -200,13 +201,13 @@ function checkedElementCount(name: string, datatype: Datatype, shape: Shape): nu
   const count = elementCount(shape);
   if (count === null) {
     throw invalidArgument(
-      `invalid shape for input '${name}': shape ${shapeText(shape)} causes total element count to exceed maximum size of ${int64Max}`,
+      `invalid shape for input '${shownText(name)}': shape ${shapeText(shape)} causes total element count to exceed maximum size of ${int64Max}`,
     );
   }
   const size = elementBytes(datatype);
   if (count * size > Number.MAX_SAFE_INTEGER) {
     throw invalidArgument(
-      `byte size overflow for input '${name}': element count (${count}) * data type size (${size}) exceeds maximum allowed size (${int64Max})`,
+      `byte size overflow for input '${shownText(name)}': element count (${count}) * data type size (${size}) exceeds maximum allowed size (${int64Max})`,
     );
   }
   return count;
@@ -214,7 +215,7 @@ function checkedElementCount(name: string, datatype: Datatype, shape: Shape): nu
 
 const oversizedInput = (name: string, byteSize: number, maxInputBytes: number): InferenceError =>
   invalidArgument(
-    `JSON input '${name}' has a byte_size (${byteSize} bytes) that exceeds the maximum allowed value of ${maxInputBytes} bytes. Use --http-max-input-size to increase the limit.`,
+    `JSON input '${shownText(name)}' has a byte_size (${byteSize} bytes) that exceeds the maximum allowed value of ${maxInputBytes} bytes. Use --http-max-input-size to increase the limit.`,
   );
 
 function sourcesGiven(name: string, hasData: boolean, hasBinary: boolean, hasRegion: boolean): InferenceError {
@@ -223,6 +224,6 @@ function sourcesGiven(name: string, hasData: boolean, hasBinary: boolean, hasReg
     (hasBinary ? " 'binary_data_size'" : '') +
     (hasRegion ? " 'shared_memory_region'" : '');
   return invalidArgument(
-    `Input must set only one of the following fields: 'data', 'binary_data_size' in 'parameters', 'shared_memory_region' in 'parameters'. But ${given === '' ? 'no field is set' : `set${given}`} for input '${shownName(name)}'`,
+    `Input must set only one of the following fields: 'data', 'binary_data_size' in 'parameters', 'shared_memory_region' in 'parameters'. But ${given === '' ? 'no field is set' : `set${given}`} for input '${shownText(name)}'`,
   );
 }

@@ -3,7 +3,8 @@
 import { type InferenceError, invalidArgument, notFound } from '../../../errors.ts';
 import type { RequestedOutput } from '../../../inference/request.ts';
 import { TensorParameters } from '../../../inference/request-fields.ts';
-import { describedBytes, requestLimits, shownName, tooMany } from '../../../inference/request-limits.ts';
+import { describedBytes, requestLimits, tooMany } from '../../../inference/request-limits.ts';
+import { shownText } from '../../../shown-text.ts';
 import { readName, readOutputParameters } from './request-parameters.ts';
 import { missingMember, repeatedMember } from '../json/errors.ts';
 import type { JsonReader } from '../json/reader.ts';
@@ -67,5 +68,5 @@ function regionRefused(region: string, hasClassification: boolean, isBinary: boo
     return invalidArgument("Output can't set both 'shared_memory_region' and 'classification'");
   }
   if (isBinary) return invalidArgument("Output can't set both 'shared_memory_region' and 'binary_data'");
-  return notFound(`Unable to find shared memory region: '${shownName(region)}'`);
+  return notFound(`Unable to find shared memory region: '${shownText(region)}'`);
 }

@@ -1,7 +1,7 @@
 /** The elements of a tensor while they are read from JSON, one class per group of datatypes; see `tensor-elements.ts`. */
 
 import { type InferenceError, invalidArgument } from '../../../errors.ts';
-import { shownName } from '../../../inference/request-limits.ts';
+import { shownText } from '../../../shown-text.ts';
 import type { Datatype } from '../../../tensor/datatype.ts';
 import { type Shape, shapeText } from '../../../tensor/shape.ts';
 import { type JsonKind, wrongKindText } from './errors.ts';
@@ -46,13 +46,13 @@ export abstract class Elements<Target extends ArrayBufferView = ArrayBufferView>
 
   tooMany(): InferenceError {
     return invalidArgument(
-      `Unable to parse 'data': Shape does not match true shape of 'data' field, input '${this.name}' of shape ${shapeText(this.shape)} has more elements`,
+      `Unable to parse 'data': Shape does not match true shape of 'data' field, input '${shownText(this.name)}' of shape ${shapeText(this.shape)} has more elements`,
     );
   }
 
   outOfRange(): InferenceError {
     return invalidArgument(
-      `Unable to parse 'data': element ${this.index} of input '${this.name}' is out of range for ${this.datatype}`,
+      `Unable to parse 'data': element ${this.index} of input '${shownText(this.name)}' is out of range for ${this.datatype}`,
     );
   }
 }
@@ -87,7 +87,7 @@ export function wrongElement(reader: JsonReader, elements: Elements, kind: JsonK
   const what = elements.datatype === 'BYTES' ? 'JSON bytes array' : "'data'";
   const hint = byte === 0x6e && kind === 'double' ? '; null is no number, write NaN or Infinity as bare words' : '';
   return invalidArgument(
-    `Unable to parse ${what}: ${wrongKindText(kind)}, element ${elements.index} of input '${shownName(elements.name)}' of ${elements.datatype}${hint}`,
+    `Unable to parse ${what}: ${wrongKindText(kind)}, element ${elements.index} of input '${shownText(elements.name)}' of ${elements.datatype}${hint}`,
   );
 }
 
@@ -96,5 +96,5 @@ export function noArray(reader: JsonReader, name: string): InferenceError {
   const isObject = reader.peek() === openBrace;
   if (!isObject) reader.skip(0);
   const hint = isObject ? '; JSON.stringify makes an object of a typed array: take Array.from(values)' : '';
-  return invalidArgument(`Unable to parse 'data': ${wrongKindText('array')}, input '${shownName(name)}'${hint}`);
+  return invalidArgument(`Unable to parse 'data': ${wrongKindText('array')}, input '${shownText(name)}'${hint}`);
 }

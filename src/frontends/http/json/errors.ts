@@ -1,7 +1,7 @@
 /** Errors of JSON requests that more than one reader makes, in Triton's words. */
 
 import { type InferenceError, invalidArgument } from '../../../errors.ts';
-import { shownName } from '../../../inference/request-limits.ts';
+import { shownText } from '../../../shown-text.ts';
 
 /** The deepest nesting of arrays and objects, in tensor data and elsewhere. */
 export const maxJsonDepth = 100;
@@ -15,7 +15,7 @@ export const wrongKindText = (kind: JsonKind): string =>
 
 export const wrongKind = (key: string, kind: JsonKind): InferenceError =>
   invalidArgument(
-    `Unable to ${key === 'classification' ? 'set' : 'parse'} '${shownName(key)}': ${wrongKindText(kind)}`,
+    `Unable to ${key === 'classification' ? 'set' : 'parse'} '${shownText(key)}': ${wrongKindText(kind)}`,
   );
 
 export const missingMember = (key: string): InferenceError =>
@@ -23,7 +23,7 @@ export const missingMember = (key: string): InferenceError =>
 
 /** Members with a meaning must not be repeated, because that is ambiguous. */
 export const repeatedMember = (key: string): InferenceError =>
-  invalidArgument(`Unable to parse '${shownName(key)}': the object has this member twice`);
+  invalidArgument(`Unable to parse '${shownText(key)}': the object has this member twice`);
 
 export const depthExceeded = (): InferenceError =>
   invalidArgument(`JSON nesting depth exceeds maximum allowed limit (${maxJsonDepth})`);

@@ -4,6 +4,7 @@
  */
 
 import { type InferenceError, invalidArgument } from '../../../errors.ts';
+import { shownText } from '../../../shown-text.ts';
 import { type Shape, shapeText } from '../../../tensor/shape.ts';
 import { type Elements, noArray } from './elements.ts';
 import { depthExceeded, maxJsonDepth } from './errors.ts';
@@ -17,7 +18,7 @@ const backslash = 0x5c;
 
 export const tooFew = (name: string, shape: Shape): InferenceError =>
   invalidArgument(
-    `Failed to parse 'data' field: shape does not match true shape, input '${name}' of shape ${shapeText(shape)} has fewer elements`,
+    `Failed to parse 'data' field: shape does not match true shape, input '${shownText(name)}' of shape ${shapeText(shape)} has fewer elements`,
   );
 
 /** Reads the elements, with the brackets around them. */

@@ -3,7 +3,8 @@
  * can touch a prototype; integers stay exact.
  */
 
-import { requestLimits, shownName, tooLong, tooMany } from '../../../inference/request-limits.ts';
+import { requestLimits, tooLong, tooMany } from '../../../inference/request-limits.ts';
+import { shownText } from '../../../shown-text.ts';
 import { LongText } from './long-texts.ts';
 import { depthExceeded, maxJsonDepth, wrongKind } from './errors.ts';
 import { JsonReader } from './reader.ts';
@@ -80,7 +81,7 @@ function readObject(reader: JsonReader, depth: number, key: string, budget: Budg
   if (depth >= maxJsonDepth) throw depthExceeded();
   const members = new Map<string, JsonValue>();
   for (let name = reader.firstKey(key); name !== null; name = reader.nextKey()) {
-    if (members.has(name)) throw reader.fail(`Object member '${shownName(name)}' is given twice.`);
+    if (members.has(name)) throw reader.fail(`Object member '${shownText(name)}' is given twice.`);
     members.set(name, readValue(reader, depth + 1, budget));
   }
   return members;
@@ -97,7 +98,7 @@ export function objectMember(object: JsonObject, key: string): JsonObject | unde
 export function stringMember(object: JsonObject, key: string): string | undefined {
   const value = object.get(key);
   if (value === undefined || typeof value === 'string') return value;
-  if (value instanceof LongText) throw tooLong(`'${shownName(key)}'`, requestLimits.textBytes);
+  if (value instanceof LongText) throw tooLong(`'${shownText(key)}'`, requestLimits.textBytes);
   throw wrongKind(key, 'string');
 }
 

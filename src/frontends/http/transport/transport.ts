@@ -7,6 +7,7 @@ import type { AnswerSource } from '../../../http1/answer-source.ts';
 import type { BodyReceiver } from '../../../http1/body-receiver.ts';
 import type { RequestListener } from '../../../http1/request.ts';
 import type { ListenAddress } from '../../../server/server-config.ts';
+import { shownMessage } from '../../error-status.ts';
 import type { Listening, ListeningSocket } from '../../frontend.ts';
 
 export interface ReceivedHead {
@@ -75,4 +76,4 @@ export const drainGraceMs = 500;
 export const jsonHeaders: readonly string[] = ['Content-Type', 'application/json'];
 
 /** The body of every answer that is an error. */
-export const errorText = (message: string): string => JSON.stringify({ error: message });
+export const errorText = (message: string): string => JSON.stringify({ error: shownMessage(message) });

@@ -3,12 +3,12 @@
 import type { Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
-
 import type { CudaDevice, ModelFile } from '../../../engine/engine.ts';
 import { invalidArgument, unavailable } from '../../../errors.ts';
 import { fileThreads } from '../../../file-threads.ts';
 import type { ConfigMessage } from '../../../model-config/schema/config-message.ts';
 import { hintForVersion } from '../../../repository/misplaced-files.ts';
+import { quoted, shownText } from '../../../shown-text.ts';
 
 /** The default name of the model file. */
 const defaultModelFilename = 'model.onnx';
@@ -34,7 +34,7 @@ export async function findModelFile(task: FileTask): Promise<ModelFile> {
   const way = relative(task.versionFolder, path);
   if (way === '' || way.startsWith('..') || isAbsolute(way)) {
     throw invalidArgument(
-      `model '${task.model}': the model file name '${name}' must stay within the folder of version ${task.version}`,
+      `model '${task.model}': the model file name ${quoted(name)} must stay within the folder of version ${task.version}`,
     );
   }
   const entry = await factsOf(path);
@@ -45,7 +45,7 @@ export async function findModelFile(task: FileTask): Promise<ModelFile> {
   }
   const hint = await hintForVersion(dirname(task.versionFolder), task.version, way);
   throw unavailable(
-    `unable to find '${task.model}/${task.version}/${way}' for version ${task.version} of model '${task.model}': expected ` +
+    `unable to find '${task.model}/${task.version}/${shownText(way)}' for version ${task.version} of model '${task.model}': expected ` +
       `an ONNX file of that name, or a folder that holds ${defaultModelFilename}${hint === '' ? '' : `; ${hint}`}`,
   );
 }

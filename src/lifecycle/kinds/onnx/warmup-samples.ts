@@ -1,13 +1,12 @@
 /** The batches of configured warm-up samples (`model_warmup`): zeros, arbitrary numbers, or the bytes of files. */
 
 import { join } from 'node:path';
-
 import type { BatchInput, EngineBatch } from '../../../engine/engine.ts';
 import { invalidArgument } from '../../../errors.ts';
 import type { InputConfig, ModelConfig, WarmupInput, WarmupSample } from '../../../model-config/model-config.ts';
 import type { ModelSignature } from '../../../model-config/signature.ts';
-import { quoted } from '../../../model-config/syntax/source-tree.ts';
 import { readRegularFile } from '../../../repository/read-file.ts';
+import { quoted } from '../../../shown-text.ts';
 import { type Datatype, datatypes } from '../../../tensor/datatype.ts';
 import { elementCount } from '../../../tensor/shape.ts';
 
@@ -35,15 +34,17 @@ export async function sampleBatch(task: SampleTask, sample: WarmupSample): Promi
     const config = task.config.inputs.find((entry) => entry.name === name);
     if (index < 0 || !config) {
       throw invalidArgument(
-        `warmup sample '${sample.name}' has input '${name}', which model '${task.config.name}' lacks`,
+        `warmup sample ${quoted(sample.name)} has input ${quoted(name)}, which model '${task.config.name}' lacks`,
       );
     }
     inputs.push(await sampleInput(task, sample, config, index, input));
   }
   const missing = task.config.inputs.filter(({ isOptional, name }) => !isOptional && !sample.inputs.has(name));
   if (missing.length > 0) {
-    const names = missing.map(({ name }) => `'${name}'`).join(', ');
-    throw invalidArgument(`warmup sample '${sample.name}' of model '${task.config.name}' lacks input(s) ${names}`);
+    const names = missing.map(({ name }) => quoted(name)).join(', ');
+    throw invalidArgument(
+      `warmup sample ${quoted(sample.name)} of model '${task.config.name}' lacks input(s) ${names}`,
+    );
   }
   inputs.sort((a, b) => a.index - b.index);
   return { inputs, outputs: configuredOutputs(task.config, task.signature) };
@@ -75,11 +76,13 @@ async function sampleBytes(
 ): Promise<Uint8Array> {
   const count = elementCount(input.dims);
   if (count === null) {
-    throw invalidArgument(`warmup setting expects all variable-size dimensions are specified for input '${name}'`);
+    throw invalidArgument(
+      `warmup setting expects all variable-size dimensions are specified for input ${quoted(name)}`,
+    );
   }
   if (bytesOf(input.datatype, count) > mostSampleBytes) {
     throw invalidArgument(
-      `warmup sample '${sample.name}' of model '${task.config.name}' has ${count} elements in input '${name}', ` +
+      `warmup sample ${quoted(sample.name)} of model '${task.config.name}' has ${count} elements in input ${quoted(name)}, ` +
         `expected at most ${mostSampleBytes} bytes`,
     );
   }

@@ -8,6 +8,7 @@
 import type { EngineBatch, EngineInstance } from '../../../engine/engine.ts';
 import { type InferenceError, invalidArgument } from '../../../errors.ts';
 import type { WarmupSample } from '../../../model-config/model-config.ts';
+import { quoted } from '../../../shown-text.ts';
 import { type AutomaticTask, type AutomaticTools, warmUpWithZeros } from './automatic-warmup.ts';
 import { type SampleTask, sampleBatch } from './warmup-samples.ts';
 import { watchedRun } from './watched-run.ts';
@@ -53,5 +54,5 @@ async function runSample(
   const { error, isStuck } = await watchedRun(instance, batch, limits, tools);
   if (isStuck) task.replace(instance);
   task.signal?.throwIfAborted();
-  if (error) throw invalidArgument(`failed to run warmup sample '${sample.name}': ${error.message}`, error);
+  if (error) throw invalidArgument(`failed to run warmup sample ${quoted(sample.name)}: ${error.message}`, error);
 }
