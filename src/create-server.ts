@@ -15,6 +15,7 @@ import { SliceQueue } from './frontends/slice-queue.ts';
 import { MemoryBudget } from './inference/memory-budget.ts';
 import { serverRing } from './interceptors/server-ring.ts';
 import { versionRing } from './interceptors/version-ring.ts';
+import type { SourceTools } from './lifecycle/disk-source.ts';
 import { DiskView } from './lifecycle/disk-view.ts';
 import { servableKinds } from './lifecycle/kinds/servable-kinds.ts';
 import { loadSlots } from './lifecycle/load-slots.ts';
@@ -23,6 +24,7 @@ import type { Logger } from './logger.ts';
 import { hostProbe, processProbe } from './observability/linux-probe.ts';
 import { ServerMetrics } from './observability/metrics.ts';
 import { MetricsFrontend } from './observability/metrics-frontend.ts';
+import { nativeFacts } from './repository/file-facts.ts';
 import { type RunningServer, StoppableServer } from './running-server.ts';
 import { chooseScheduler } from './scheduling/create-scheduler.ts';
 import { RunLimit } from './scheduling/running/instance-gate.ts';
@@ -128,7 +130,7 @@ function createControl(
   clock: Clock,
   logger: Logger,
 ): ModelControl {
-  const view = new DiskView(repository, {
+  const tools: SourceTools = {
     engine,
     clock,
     logger,
@@ -140,7 +142,8 @@ function createControl(
     defaultMaxBatchSize: settings.defaultMaxBatchSize,
     interceptors: versionRing(requestLog, { clock, logger }),
     kinds: servableKinds,
-  });
+  };
+  const view = new DiskView(repository, tools, nativeFacts());
   return new ModelControl({
     view,
     clock,

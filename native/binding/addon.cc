@@ -3,6 +3,7 @@
 #include "binding/batch_binding.h"
 #include "binding/doorbell.h"
 #include "binding/engine_binding.h"
+#include "binding/file_facts.h"
 #include "binding/large_block.h"
 #include "binding/listener.h"
 #include "binding/plain_view.h"
@@ -15,6 +16,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(std::make_unique<nereid::AddonData>().release());
   nereid::DefineEngine(env, exports);
   nereid::DefineBatches(env, exports);
+  nereid::DefineFileFacts(env, exports);
   nereid::DefineLargeBlocks(env, exports);
   nereid::DefineListeners(env, exports);
   nereid::DefineDoorbells(env, exports);

@@ -6,8 +6,8 @@ import { alreadyExists, InferenceError, internal, toInferenceError, unavailable 
 import { versionPolicyOf } from '../model-config/effective/build-config.ts';
 import { faultsWithoutModel } from '../model-config/inspect-config.ts';
 import type { ModelConfig } from '../model-config/model-config.ts';
-import type { ConfigMessage } from '../model-config/schema/config-message.ts';
 import { type ConfigQuery, type ConfigSource, readConfigMessage } from '../model-config/resolve-config.ts';
+import type { ConfigMessage } from '../model-config/schema/config-message.ts';
 import { differenceBetween } from '../repository/difference.ts';
 import { duplicateProblem, type ModelFolder, readConfigSource } from '../repository/layout.ts';
 import { hintForModel } from '../repository/misplaced-files.ts';

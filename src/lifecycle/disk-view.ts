@@ -3,6 +3,7 @@
 import { basename } from 'node:path';
 import { invalidArgument, notFound } from '../errors.ts';
 import type { ConfigSource } from '../model-config/resolve-config.ts';
+import type { ReadFacts } from '../repository/file-facts.ts';
 import { writeFileOverrides } from '../repository/file-overrides.ts';
 import { holdsAnyModel, type ModelFolder, scanFolder, scanModel } from '../repository/layout.ts';
 import { hintForRepository, noModelText } from '../repository/misplaced-files.ts';
@@ -43,10 +44,11 @@ export class DiskView implements RepositoryView {
   readonly #tools: SourceTools;
   readonly #memory: RepositoryMemory;
 
-  constructor(settings: DiskViewSettings, tools: SourceTools) {
+  /** @param readFacts for scans of all models; by Node unless given */
+  constructor(settings: DiskViewSettings, tools: SourceTools, readFacts?: ReadFacts) {
     this.#settings = settings;
     this.#tools = tools;
-    this.#memory = new RepositoryMemory(settings.paths, settings, tools.logger);
+    this.#memory = new RepositoryMemory(settings.paths, settings, tools.logger, readFacts);
   }
 
   async survey(): Promise<void> {

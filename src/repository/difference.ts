@@ -3,8 +3,8 @@
  * their file: touching a file changes nothing. Pure.
  */
 
-import { sameValue, withFields } from '../model-config/schema/message.ts';
 import type { ConfigMessage } from '../model-config/schema/config-message.ts';
+import { sameValue, withFields } from '../model-config/schema/message.ts';
 import type { ModelFingerprint } from './fingerprint.ts';
 
 export interface ModelContent {

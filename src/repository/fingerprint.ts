@@ -5,11 +5,12 @@
  * Symbolic links count as their targets, so the atomic swap of a Kubernetes volume (`..data`) is a change.
  */
 
+import { createHash } from 'node:crypto';
 import type { BigIntStats, Dirent } from 'node:fs';
 import { join } from 'node:path';
 
 import { unavailable } from '../errors.ts';
-import { type FolderReads, statOrNull } from './folder-reads.ts';
+import type { FolderReads } from './folder-reads.ts';
 
 export interface ModelFingerprint {
   /** Of the configuration file; '' when there is none. */
@@ -27,6 +28,12 @@ export interface ModelFingerprint {
 const mostEntries = 20_000;
 const mostDepth = 16;
 
+/** A digest of lines, whatever their order. */
+export const digestOf = (lines: readonly string[]): string =>
+  createHash('sha256')
+    .update([...lines].sort().join('\n'))
+    .digest('base64');
+
 /** Collects the entries of one model; a folder with too many entries ends in an error instead of an endless scan. */
 export class TreeReader {
   newestMs = 0;
@@ -39,7 +46,7 @@ export class TreeReader {
 
   /** One file, or its absence (null). */
   async file(path: string): Promise<string | null> {
-    const found = await statOrNull(path);
+    const found = await this.#reads.stat(path);
     if (found === null) return null;
     this.#count(found);
     return `${found.size}:${found.mtimeNs}:${found.ctimeNs}:${found.ino}:${found.dev}`;
@@ -47,7 +54,7 @@ export class TreeReader {
 
   /** The entries of the model's own folder. Its times count, but it is no line: a temporary file changes nothing. */
   async top(folder: string): Promise<readonly Dirent[]> {
-    const found = await statOrNull(folder);
+    const found = await this.#reads.stat(folder);
     if (found !== null) this.#count(found);
     return this.#reads.entries(folder, found);
   }
@@ -56,11 +63,11 @@ export class TreeReader {
   async tree(folder: string): Promise<string> {
     const lines: string[] = [];
     await this.#walk(folder, '', [], lines);
-    return this.#reads.digest(lines);
+    return digestOf(lines);
   }
 
   async #walk(folder: string, prefix: string, ancestors: readonly string[], lines: string[]): Promise<void> {
-    const found = await statOrNull(folder);
+    const found = await this.#reads.stat(folder);
     if (found === null || ancestors.length > mostDepth) return;
     const place = `${found.dev}:${found.ino}`;
     if (ancestors.includes(place)) return;
@@ -70,7 +77,7 @@ export class TreeReader {
       const path = join(folder, entry.name);
       const name = `${prefix}${entry.name}`;
       const isFolder =
-        entry.isDirectory() || (entry.isSymbolicLink() && ((await statOrNull(path))?.isDirectory() ?? false));
+        entry.isDirectory() || (entry.isSymbolicLink() && ((await this.#reads.stat(path))?.isDirectory() ?? false));
       if (isFolder) {
         lines.push(`${name}/`);
         await this.#walk(path, `${name}/`, inside, lines);

@@ -6,14 +6,15 @@
 
 import type { Dirent } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
+
 import { InferenceError, unavailable } from '../errors.ts';
 import { fileThreads } from '../file-threads.ts';
 import type { ConfigSource } from '../model-config/resolve-config.ts';
 import { maxConfigBytes } from '../model-config/syntax/text-format.ts';
 import { quoted } from '../shown-text.ts';
-import { type ModelFingerprint, TreeReader } from './fingerprint.ts';
-import { type FolderReads, linkStatOrNull, plainReads, statOrNull } from './folder-reads.ts';
+import { digestOf, type ModelFingerprint, TreeReader } from './fingerprint.ts';
+import { type FolderReads, plainReads, statOrNull } from './folder-reads.ts';
 import { forEachBounded } from './for-each-bounded.ts';
 import { isModelName, systemFolders } from './misplaced-files.ts';
 import { isFolderName } from './model-name.ts';
@@ -44,6 +45,11 @@ export interface ScanOptions {
   readonly configName: string | null;
 }
 
+/** Scans one model's folder, or knows how it is; `read` scans it anew. */
+export type ScanOneModel = (path: string, read: (reads: FolderReads) => Promise<ModelFolder>) => Promise<ModelFolder>;
+
+const scanAnew: ScanOneModel = (_, read) => read(plainReads);
+
 /** The problem of a model whose folder is in several repositories, which is ambiguous. */
 export const duplicateProblem = 'model appears in two or more repositories';
 
@@ -59,12 +65,12 @@ const knownFolders: ReadonlySet<string> = new Set(['warmup', 'initial_state', 'c
 export async function scanRepositories(
   repositories: readonly string[],
   options: ScanOptions,
-  reads: FolderReads = plainReads,
+  scanOne: ScanOneModel = scanAnew,
 ): Promise<ReadonlyMap<string, ModelFolder>> {
   const paths = await modelPaths(repositories);
   const models: ModelFolder[] = [];
   await forEachBounded([...paths], scanConcurrency, async ([name, found]) => {
-    const model = await scanFound(name, found, options, reads);
+    const model = await scanFound(name, found, options, scanOne);
     if (model !== null) models.push(model);
   });
   models.sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -78,7 +84,7 @@ export async function scanRepositories(
  */
 export async function holdsAnyModel(repository: string, options: ScanOptions): Promise<boolean> {
   for (const [name, found] of await modelPaths([repository])) {
-    if ((await scanFound(name, found, options, plainReads))?.holdsModel) return true;
+    if ((await scanFound(name, found, options, scanAnew))?.holdsModel) return true;
   }
   return false;
 }
@@ -95,7 +101,7 @@ export async function scanModel(
     const path = join(repository, name);
     if ((await statOrNull(path))?.isDirectory()) found.push(path);
   }
-  return found.length === 0 ? null : scanFound(name, found, options, plainReads);
+  return found.length === 0 ? null : scanFound(name, found, options, scanAnew);
 }
 
 /** The model in this folder, whatever repository it is in or none. */
@@ -134,7 +140,8 @@ async function modelPaths(repositories: readonly string[]): Promise<ReadonlyMap<
   for (const repository of repositories) {
     for (const entry of await repositoryEntries(repository)) {
       const path = join(repository, entry.name);
-      if (entry.name.startsWith('.') || systemFolders.has(entry.name) || !(await isFolder(entry, path))) continue;
+      if (entry.name.startsWith('.') || systemFolders.has(entry.name)) continue;
+      if (!entry.isDirectory() && !(await isFolder(entry, path, plainReads))) continue;
       const known = paths.get(entry.name);
       if (known === undefined) paths.set(entry.name, [path]);
       else known.push(path);
@@ -152,28 +159,28 @@ async function repositoryEntries(repository: string): Promise<readonly Dirent[]>
 }
 
 /** Links are followed: model folders are often mounted as links. One that cannot be followed is no folder. */
-async function isFolder(entry: Dirent, path: string): Promise<boolean> {
+async function isFolder(entry: Dirent, path: string, { stat }: FolderReads): Promise<boolean> {
   if (entry.isDirectory()) return true;
   if (!entry.isSymbolicLink()) return false;
-  return (await statOrNull(path).catch(() => null))?.isDirectory() ?? false;
+  return (await stat(path).catch(() => null))?.isDirectory() ?? false;
 }
 
 async function scanFound(
   name: string,
   paths: readonly string[],
   options: ScanOptions,
-  reads: FolderReads,
+  scanOne: ScanOneModel,
 ): Promise<ModelFolder | null> {
   const [path] = paths;
   if (path === undefined) return null;
   if (paths.length > 1) return unreadable(name, path, duplicateProblem);
-  return scanFolder(name, path, options, reads);
+  return scanOne(path, (reads) => scanFolder(name, path, options, reads));
 }
 
 async function readFolder(name: string, path: string, options: ScanOptions, reads: FolderReads): Promise<ModelFolder> {
   const reader = new TreeReader(reads);
   const entries = await reader.top(path);
-  const { configPath, config } = await findConfig(path, options.configName, reader);
+  const { configPath, config } = await findConfig(path, options.configName, entries, reader, reads);
   const versions = new Map<number, string>();
   const others: string[] = [];
   const warnings: string[] = [];
@@ -181,7 +188,7 @@ async function readFolder(name: string, path: string, options: ScanOptions, read
   for (const entry of entries) {
     const inside = join(path, entry.name);
     if (entry.name.startsWith('.') || entry.name === 'configs' || entry.name === 'config.pbtxt') continue;
-    if (!(await isFolder(entry, inside))) {
+    if (!(await isFolder(entry, inside, reads))) {
       others.push(`${entry.name} ${(await reader.file(inside)) ?? 'missing'}`);
       hasModelFile ||= isModelName(entry.name);
       continue;
@@ -195,10 +202,10 @@ async function readFolder(name: string, path: string, options: ScanOptions, read
       warnings.push(`folder ${quoted(entry.name)} is no version: expected a positive integer without leading zeros`);
     }
     others.push(`${entry.name}/ ${await reader.tree(inside)}`);
-    hasModelFile ||= (await fileThreads.folders(() => readdir(inside))).some(isModelName);
+    hasModelFile ||= (await listing(inside, reads)).some((inner) => isModelName(inner.name));
   }
-  const parts = { config, versions, others: reads.digest(others) };
-  const fingerprint = { ...parts, whole: wholeOf(parts, reads), newestMs: reader.newestMs };
+  const parts = { config, versions, others: digestOf(others) };
+  const fingerprint = { ...parts, whole: wholeOf(parts), newestMs: reader.newestMs };
   const ascending = [...versions.keys()].sort((a, b) => a - b);
   const holdsModel = configPath !== null || ascending.length > 0 || hasModelFile;
   return { name, path, configPath, versions: ascending, problem: null, holdsModel, warnings, fingerprint };
@@ -208,7 +215,9 @@ async function readFolder(name: string, path: string, options: ScanOptions, read
 async function findConfig(
   folder: string,
   configName: string | null,
+  entries: readonly Dirent[],
   reader: TreeReader,
+  reads: FolderReads,
 ): Promise<{ readonly configPath: string | null; readonly config: string }> {
   const names = configName === null || !isFolderName(configName) ? [] : [join('configs', `${configName}.pbtxt`)];
   for (const name of [...names, 'config.pbtxt']) {
@@ -216,12 +225,30 @@ async function findConfig(
     const line = await reader.file(configPath);
     // Also when it is no regular file or a link that leads nowhere: reading it reports that, and the model must not be
     // served without its configuration.
-    if (line !== null || (await linkStatOrNull(configPath)) !== null) {
+    if (line !== null || (await isListed(name, folder, entries, reads))) {
       return { configPath, config: `${basename(name)} ${line ?? 'missing'}` };
     }
   }
   return { configPath: null, config: '' };
 }
+
+/** Whether there is an entry of this name, be it a link that leads nowhere. */
+async function isListed(
+  name: string,
+  folder: string,
+  entries: readonly Dirent[],
+  reads: FolderReads,
+): Promise<boolean> {
+  const place = dirname(name);
+  const isHere = (entry: Dirent): boolean => entry.name === basename(name);
+  if (place === '.') return entries.some(isHere);
+  if (!entries.some((entry) => entry.name === place)) return false;
+  const inside = join(folder, place);
+  return (await reads.stat(inside))?.isDirectory() === true && (await listing(inside, reads)).some(isHere);
+}
+
+const listing = async (folder: string, reads: FolderReads): Promise<readonly Dirent[]> =>
+  reads.entries(folder, await reads.stat(folder));
 
 /** Null for names that are no version; leading zeros would make two names of one number. */
 function versionOf(name: string): number | null {
@@ -230,14 +257,14 @@ function versionOf(name: string): number | null {
   return Number.isSafeInteger(version) ? version : null;
 }
 
-function wholeOf(parts: Pick<ModelFingerprint, 'config' | 'versions' | 'others'>, reads: FolderReads): string {
+function wholeOf(parts: Pick<ModelFingerprint, 'config' | 'versions' | 'others'>): string {
   const versions = [...parts.versions].map(([version, tree]) => `${version} ${tree}`);
-  return reads.digest([`config ${parts.config}`, `others ${parts.others}`, ...versions]);
+  return digestOf([`config ${parts.config}`, `others ${parts.others}`, ...versions]);
 }
 
 function unreadable(name: string, path: string, problem: string): ModelFolder {
-  const parts = { config: '', versions: new Map<number, string>(), others: plainReads.digest([problem]) };
-  const fingerprint = { ...parts, whole: wholeOf(parts, plainReads), newestMs: 0 };
+  const parts = { config: '', versions: new Map<number, string>(), others: digestOf([problem]) };
+  const fingerprint = { ...parts, whole: wholeOf(parts), newestMs: 0 };
   return { name, path, configPath: null, versions: [], problem, holdsModel: true, warnings: [], fingerprint };
 }
 

@@ -1,8 +1,8 @@
 /** The files that a configuration names, and which of them are missing or empty. */
 
 import { join } from 'node:path';
-import type { ConfigMessage } from '../model-config/schema/config-message.ts';
 import { pathWithin } from '../model-config/relative-path.ts';
+import type { ConfigMessage } from '../model-config/schema/config-message.ts';
 import { statOrNull } from './folder-reads.ts';
 import type { ModelFolder } from './layout.ts';
 

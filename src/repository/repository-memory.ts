@@ -7,8 +7,9 @@
 import { basename, dirname, normalize } from 'node:path';
 import type { Logger } from '../logger.ts';
 import { quoted } from '../shown-text.ts';
-import { RememberedFolders } from './folder-reads.ts';
+import { plainFacts, type ReadFacts } from './file-facts.ts';
 import { listModelNames, type ModelFolder, passedOverText, type ScanOptions, scanRepositories } from './layout.ts';
+import { RememberedModels } from './remembered-models.ts';
 
 export class RepositoryMemory {
   readonly #repositories: readonly string[];
@@ -16,7 +17,7 @@ export class RepositoryMemory {
   readonly #logger: Logger;
   /** The models of the last scan. */
   #folders: ReadonlyMap<string, ModelFolder> = new Map();
-  readonly #read = new RememberedFolders();
+  readonly #models: RememberedModels;
   /** Repositories that held folders at some time. */
   readonly #known = new Set<string>();
   readonly #vanished = new Set<string>();
@@ -24,7 +25,13 @@ export class RepositoryMemory {
   readonly #passedOver = new Set<string>();
 
   /** @param repositories absolute, at least one */
-  constructor(repositories: readonly string[], options: ScanOptions, logger: Logger) {
+  constructor(
+    repositories: readonly string[],
+    options: ScanOptions,
+    logger: Logger,
+    readFacts: ReadFacts = plainFacts,
+  ) {
+    this.#models = RememberedModels.reading(readFacts);
     this.#repositories = repositories.map((path) => normalize(`${path}/.`).replace(/(.)\/+$/, '$1'));
     this.#options = options;
     this.#logger = logger;
@@ -35,7 +42,7 @@ export class RepositoryMemory {
    */
   async scan(): Promise<ReadonlyMap<string, ModelFolder>> {
     const present = await this.#present();
-    const found = await this.#read.scan((reads) => scanRepositories(present, this.#options, reads));
+    const found = await this.#models.scan((scanOne) => scanRepositories(present, this.#options, scanOne));
     const folders = new Map<string, ModelFolder>();
     for (const [name, folder] of found) {
       if (folder.holdsModel) folders.set(name, folder);

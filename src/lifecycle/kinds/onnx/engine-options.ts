@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import type { InspectionSpec } from '../../../engine/engine.ts';
 import type { ConfigSettings } from '../../../model-config/config-settings.ts';
 import type { EngineConfig } from '../../../model-config/model-config.ts';
-import type { ConfigMessage } from '../../../model-config/schema/config-message.ts';
 import { planEngine } from '../../../model-config/resolve-config.ts';
+import type { ConfigMessage } from '../../../model-config/schema/config-message.ts';
 
 /** `engine` with absolute paths. `readConfigMessage` has refused names that leave the model's folder. */
 export function engineOptions(modelFolder: string, engine: EngineConfig): EngineConfig {

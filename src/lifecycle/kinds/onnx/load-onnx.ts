@@ -16,8 +16,8 @@ import { configSettings, type Servable, type ServableTools, type VersionTask } f
 import { engineOptions, inspectionOptions } from './engine-options.ts';
 import { InstanceSet, type SessionTemplate } from './instance-set.ts';
 import { findModelFile } from './model-files.ts';
-import { processMemory } from './process-memory.ts';
 import { OnnxServable } from './onnx-servable.ts';
+import { processMemory } from './process-memory.ts';
 import { warmUp } from './warmup.ts';
 
 /**

@@ -1,7 +1,7 @@
 /** The servable kind of ONNX models: a file, sessions and instances of the engine, a scheduler of their own. */
 
-import { readOpenableModel } from '../../../engine/openable-model.ts';
 import { CutOffError } from '../../../engine/onnx-file/cut-off-error.ts';
+import { readOpenableModel } from '../../../engine/openable-model.ts';
 import { toInferenceError } from '../../../errors.ts';
 import type { ServableKind, ServableTools, VersionTask } from '../../servable.ts';
 import { loadOnnx, resolveFor } from './load-onnx.ts';

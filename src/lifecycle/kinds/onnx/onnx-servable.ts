@@ -8,10 +8,10 @@ import type { AdmissionPlan } from '../../../scheduling/admission/plan.ts';
 import type { ElasticScheduler } from '../../../scheduling/scheduler.ts';
 import type { AdmittedInfer } from '../../../scheduling/version-interceptor.ts';
 import type { Clock } from '../../../time.ts';
-import type { InstanceSet, PreparedInstances } from './instance-set.ts';
 import type { InstanceChange, Servable } from '../../servable.ts';
-import { processMemory } from './process-memory.ts';
 import type { VersionStatistics } from '../../version-statistics.ts';
+import type { InstanceSet, PreparedInstances } from './instance-set.ts';
+import { processMemory } from './process-memory.ts';
 import { warmUp } from './warmup.ts';
 
 interface OnnxParts {
