@@ -2,6 +2,7 @@
 
 import type { Duplex } from 'node:stream';
 import type { IsMemoryShort } from '../sockets/socket-keeper.ts';
+import type { SocketReading } from '../sockets/socket-reading.ts';
 import type { SocketWriter } from '../sockets/socket-writer.ts';
 import { StallWatch, stallLimitMs } from '../sockets/stall-watch.ts';
 import type { Http1Limits } from './limits.ts';
@@ -20,6 +21,7 @@ interface LifecycleOwner {
 export class ConnectionLifecycle {
   readonly #connection: LifecycleOwner;
   readonly #socket: Duplex;
+  readonly #reading: SocketReading;
   readonly #output: SocketWriter;
   readonly #limits: Http1Limits;
   readonly #stall: StallWatch;
@@ -36,6 +38,7 @@ export class ConnectionLifecycle {
   constructor(
     connection: LifecycleOwner,
     socket: Duplex,
+    reading: SocketReading,
     output: SocketWriter,
     limits: Http1Limits,
     isMemoryShort: IsMemoryShort | null,
@@ -43,6 +46,7 @@ export class ConnectionLifecycle {
   ) {
     this.#connection = connection;
     this.#socket = socket;
+    this.#reading = reading;
     this.#output = output;
     this.#limits = limits;
     this.#isMemoryShort = isMemoryShort;
@@ -63,15 +67,8 @@ export class ConnectionLifecycle {
     if (this.#isEnding) return;
     this.#isEnding = true;
     this.#output.end();
-    this.#socket.resume();
-  }
-
-  stopReading(): void {
-    this.#socket.pause();
-  }
-
-  resumeReading(): void {
-    if (this.#socket.isPaused()) this.#socket.resume();
+    this.#reading.drop();
+    this.#reading.resume();
   }
 
   tick(nowMs: number): void {

@@ -9,6 +9,8 @@ import type { ChunkPool } from '../sockets/chunk-pool.ts';
 import type { FlushTurn } from '../sockets/flush-turn.ts';
 import { addressOfPeer } from '../sockets/peer-address.ts';
 import type { IsMemoryShort, SocketUser } from '../sockets/socket-keeper.ts';
+import type { ReadTurn } from '../sockets/read-turn.ts';
+import { type ByteReader, SocketReading } from '../sockets/socket-reading.ts';
 import { type CountWaiting, SocketWriter } from '../sockets/socket-writer.ts';
 import type { Clock } from '../time.ts';
 import { type AnswerOwner, AnswerQueue } from './answer-queue.ts';
@@ -38,17 +40,22 @@ export interface ConnectionSurroundings {
   readonly clock: Clock;
   readonly pool: ChunkPool;
   readonly turn: FlushTurn;
+  readonly readTurn: ReadTurn;
   /** Counts bytes that wait for the peers. */
   readonly countWaiting?: CountWaiting | null;
   readonly isMemoryShort?: IsMemoryShort | null;
 }
 
+/** Bytes of a chunked body between two questions whether the turn is over: thousands of chunks, at worst. */
+const chunkedStepBytes = 16 * 1024;
+
 /** Stands for a request whose head could not be read. */
 const refusedHead = new RequestHead('', '', false, [], new Map(), 0);
 
-export class Http1Connection implements RequestConnection, AnswerOwner, SocketUser {
+export class Http1Connection implements ByteReader, RequestConnection, AnswerOwner, SocketUser {
   readonly lifecycle: ConnectionLifecycle;
   readonly #socket: Duplex;
+  readonly #reading: SocketReading;
   readonly #surroundings: ConnectionSurroundings;
   readonly #writer: AnswerWriter;
   readonly #heads: HeadReader;
@@ -60,25 +67,21 @@ export class Http1Connection implements RequestConnection, AnswerOwner, SocketUs
   #chunks: ChunkedReader | null = null;
   /** Whether arriving bytes are parsed; false once the connection ends with the last answer. */
   #isReading = true;
-  #isParsing = false;
-  /** Bytes that arrived while reading was paused by backpressure. */
-  #held: Buffer | null = null;
-  /** The held bytes that are being parsed again. */
-  #resumed: Buffer | null = null;
   /** Not null once the client has closed its side. */
   #departure: DepartureProbe | null = null;
   /** Not null while the connection drains. */
   #whenWritten: (() => void) | null = null;
 
   constructor(socket: Duplex, surroundings: ConnectionSurroundings) {
-    const { limits, clock, pool, turn, countWaiting = null, isMemoryShort = null } = surroundings;
+    const { limits, clock, pool, turn, readTurn, countWaiting = null, isMemoryShort = null } = surroundings;
     this.#socket = socket;
+    this.#reading = new SocketReading(socket, readTurn, this, countWaiting);
     this.#surroundings = surroundings;
     const output = new SocketWriter(socket, pool, turn, countWaiting);
     this.#writer = new AnswerWriter(output);
     this.#heads = new HeadReader(limits.maxHeadBytes);
     this.#answers = new AnswerQueue(this.#writer, limits, clock, this, countWaiting);
-    this.lifecycle = new ConnectionLifecycle(this, socket, output, limits, isMemoryShort, clock.now());
+    this.lifecycle = new ConnectionLifecycle(this, socket, this.#reading, output, limits, isMemoryShort, clock.now());
   }
 
   get peerAddress(): string {
@@ -87,12 +90,12 @@ export class Http1Connection implements RequestConnection, AnswerOwner, SocketUs
 
   /** Whether no request and no answer is open. The beginning of a head may have been received. */
   get isIdle(): boolean {
-    return this.#answers.first === null && this.#held === null && this.#writer.output.isEmpty;
+    return this.#answers.first === null && !this.#reading.hasRest && this.#writer.output.isEmpty;
   }
 
   /** Whether the connection waits for the rest of a head from the client, and not because of backpressure. */
   get isReceivingHead(): boolean {
-    return this.#isReading && this.#receiving === null && this.#held === null && this.#heads.hasBegun;
+    return this.#isReading && this.#receiving === null && !this.#reading.hasRest && this.#heads.hasBegun;
   }
 
   get isReceivingBody(): boolean {
@@ -101,19 +104,30 @@ export class Http1Connection implements RequestConnection, AnswerOwner, SocketUs
 
   /** Bytes of the current body that are certain to follow. */
   get missingBytes(): number {
-    return this.#receiving !== null && this.#chunks === null ? this.#left : 0;
+    return this.#receiving !== null && this.#chunks === null && !this.#reading.hasRest ? this.#left : 0;
   }
 
   /** Takes bytes from the socket. They may be overwritten when this returns. */
   receive(bytes: Buffer, from: number, end: number): void {
-    if (this.#held !== null) this.#setHeld(Buffer.concat([this.#held, bytes.subarray(from, end)]));
-    else this.#parse(bytes, from, end);
+    if (this.#isReading) this.#reading.take(bytes, from, end);
+  }
+
+  read(bytes: Buffer, from: number, end: number): number {
+    let at = end;
+    try {
+      at = this.#parse(bytes, from, end);
+    } catch (error) {
+      if (error instanceof Refusal) this.refuse(error);
+      else this.broken(error);
+    }
+    if (at === end && this.#departure !== null) this.#readToEnd();
+    return at;
   }
 
   /** The client will send nothing more. It gets the answers to its complete requests, unless it has left. */
   ended(): void {
     this.#departure = new DepartureProbe(this.#surroundings.clock, () => this.#probe());
-    if (this.#held === null) this.#readToEnd();
+    if (!this.#reading.hasRest) this.#readToEnd();
   }
 
   /** The last byte that the client sent was parsed. */
@@ -165,7 +179,7 @@ export class Http1Connection implements RequestConnection, AnswerOwner, SocketUs
   drained(): void {
     this.#writer.output.count();
     this.#answers.resume();
-    this.#resumeParsing();
+    this.#resumeReading();
   }
 
   tick(nowMs: number): void {
@@ -189,55 +203,28 @@ export class Http1Connection implements RequestConnection, AnswerOwner, SocketUs
     if (request === this.#answers.first) this.#answers.resume();
   }
 
-  /** Parses the held bytes, once the client has read or a request has its answer. */
-  #resumeParsing(): void {
-    const held = this.#held;
-    if (held === null || this.#isParsing || this.#isFull()) return;
-    this.#setHeld(null);
-    this.#resumed = held;
-    this.#parse(held, 0, held.length);
-    this.#resumed = null;
-    if (this.#held !== null) return;
-    if (this.#departure === null) this.lifecycle.resumeReading();
-    else this.#readToEnd();
+  /** Goes on when the client has read, or a request has its answer. */
+  #resumeReading(): void {
+    if (!this.#isFull()) this.#reading.resume();
   }
 
-  #parse(bytes: Buffer, from: number, end: number): void {
-    this.#isParsing = true;
-    try {
-      this.#read(bytes, from, end);
-    } catch (error) {
-      if (error instanceof Refusal) this.refuse(error);
-      else {
-        this.#surroundings.handler.onUnexpected(error);
-        this.#socket.destroy();
-      }
-    } finally {
-      this.#isParsing = false;
-    }
-  }
-
-  #read(bytes: Buffer, from: number, end: number): void {
+  #parse(bytes: Buffer, from: number, end: number): number {
+    const { readTurn } = this.#surroundings;
     let at = from;
     while (at < end && this.#isReading) {
       const request = this.#receiving;
       if (request !== null) at = this.#readBody(request, bytes, at, end);
       else if (this.#isFull()) {
-        this.#hold(bytes, at, end);
-        return;
+        this.#reading.pause();
+        return at;
       } else {
         at = this.#heads.read(bytes, at, end);
         const head = this.#heads.take();
         if (head !== null) this.#begin(head);
       }
+      if (readTurn.isOver()) break;
     }
-  }
-
-  /** Earlier held bytes are not copied again: otherwise each answer that lets one request go on would copy the rest. */
-  #hold(bytes: Buffer, from: number, end: number): void {
-    const rest = bytes.subarray(from, end);
-    this.#setHeld(bytes === this.#resumed ? rest : Buffer.from(rest));
-    this.lifecycle.stopReading();
+    return this.#isReading ? at : end;
   }
 
   #isFull(): boolean {
@@ -263,7 +250,7 @@ export class Http1Connection implements RequestConnection, AnswerOwner, SocketUs
     request.awaitsContinue = false;
     const chunks = this.#chunks;
     if (chunks !== null) {
-      const to = chunks.read(bytes, from, end, request);
+      const to = chunks.read(bytes, from, Math.min(end, from + chunkedStepBytes), request);
       if (chunks.isDone) {
         this.#completed(request);
         request.receiver?.onEnd();
@@ -292,10 +279,10 @@ export class Http1Connection implements RequestConnection, AnswerOwner, SocketUs
     if (this.#whenWritten !== null) this.#writer.output.onWritten(this.#whenWritten);
     if (first !== null) {
       this.#sendContinue(first);
-      this.#resumeParsing();
+      this.#resumeReading();
       return;
     }
-    if (this.#isReading) this.#resumeParsing();
+    if (this.#isReading) this.#resumeReading();
     else {
       this.#departure?.stop();
       this.lifecycle.end();
@@ -316,18 +303,12 @@ export class Http1Connection implements RequestConnection, AnswerOwner, SocketUs
   stopReading(): void {
     this.#isReading = false;
     this.#receiving = null;
-    this.#setHeld(null);
+    this.#reading.drop();
   }
 
   #abandonAll(): void {
     this.#answers.abandon();
     this.#receiving = null;
-    this.#setHeld(null);
-  }
-
-  #setHeld(held: Buffer | null): void {
-    if (held === this.#held) return;
-    this.#surroundings.countWaiting?.((held?.length ?? 0) - (this.#held?.length ?? 0));
-    this.#held = held;
+    this.#reading.drop();
   }
 }

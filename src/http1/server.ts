@@ -32,6 +32,7 @@ export class Http1Server {
       limits: { ...defaultLimits, ...limits },
       pool: new ChunkPool(),
       turn: new FlushTurn(),
+      readTurn: this.#sockets.readTurn,
       countWaiting: links.countWaiting ?? null,
       isMemoryShort: links.isMemoryShort ?? null,
     };

@@ -7,6 +7,7 @@
 import type { Duplex } from 'node:stream';
 import { addressOfPeer } from '../sockets/peer-address.ts';
 import type { IsMemoryShort } from '../sockets/socket-keeper.ts';
+import type { SocketReading } from '../sockets/socket-reading.ts';
 import { StallWatch, stallLimitMs } from '../sockets/stall-watch.ts';
 import { type ConnectionError, calmDown, errorCode, protocolError } from './error-code.ts';
 import { defaultWindowBytes, maxStreamId } from './frame-format.ts';
@@ -41,6 +42,7 @@ export class ConnectionLifecycle {
   lastAcceptedId = maxStreamId;
   readonly #connection: LifecycleOwner;
   readonly #socket: Duplex;
+  readonly #reading: SocketReading;
   readonly #limits: Http2Limits;
   readonly #stall: StallWatch;
   readonly #isMemoryShort: IsMemoryShort | null;
@@ -62,12 +64,14 @@ export class ConnectionLifecycle {
   constructor(
     connection: LifecycleOwner,
     socket: Duplex,
+    reading: SocketReading,
     limits: Http2Limits,
     isMemoryShort: IsMemoryShort | null,
     nowMs: number,
   ) {
     this.#connection = connection;
     this.#socket = socket;
+    this.#reading = reading;
     this.#limits = limits;
     this.#isMemoryShort = isMemoryShort;
     this.#stall = new StallWatch(connection.writer.output, nowMs);
@@ -133,11 +137,11 @@ export class ConnectionLifecycle {
 
   /** Stops reading from a peer that does not read its answers (backpressure). */
   pauseIfBehind(): void {
-    if (this.#connection.writer.output.unsentBytes > this.#limits.maxUnsentBytes) this.#socket.pause();
+    if (this.#connection.writer.output.unsentBytes > this.#limits.maxUnsentBytes) this.#reading.pause();
   }
 
   resumeReading(): void {
-    if (this.#socket.isPaused()) this.#socket.resume();
+    this.#reading.resume();
   }
 
   /** The last stream has ended. */

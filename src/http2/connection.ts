@@ -11,6 +11,8 @@ import type { Http2Clock } from './clock.ts';
 import { ConnectionIntake } from './connection-intake.ts';
 import { ConnectionLifecycle } from './connection-lifecycle.ts';
 import type { IsMemoryShort, SocketUser } from '../sockets/socket-keeper.ts';
+import type { ReadTurn } from '../sockets/read-turn.ts';
+import { type ByteReader, SocketReading } from '../sockets/socket-reading.ts';
 import { SocketWriter } from '../sockets/socket-writer.ts';
 import { ControlFrames } from './control-frames.ts';
 import { ConnectionError, connectionErrorOf, errorCode, protocolError } from './error-code.ts';
@@ -34,6 +36,7 @@ export interface ConnectionSurroundings {
   readonly clock: Http2Clock;
   readonly pool: ChunkPool;
   readonly turn: FlushTurn;
+  readonly readTurn: ReadTurn;
   /** Opens the account of a connection; absent or null: nothing is counted. */
   readonly openAccount?: (() => PeerAccount) | null;
   readonly isMemoryShort?: IsMemoryShort | null;
@@ -41,7 +44,7 @@ export interface ConnectionSurroundings {
 
 const tooLargeFields = [new HeaderField(':status', '431')];
 
-export class Http2Connection implements FrameReceiver, SocketUser {
+export class Http2Connection implements ByteReader, FrameReceiver, SocketUser {
   readonly writer: FrameWriter;
   readonly streams: StreamTable;
   readonly limits: Http2Limits;
@@ -50,7 +53,8 @@ export class Http2Connection implements FrameReceiver, SocketUser {
   readonly peer = new PeerSettings();
   readonly account: PeerAccount | null;
   readonly #surroundings: ConnectionSurroundings;
-  readonly #reader = new FrameReader(this);
+  readonly #reading: SocketReading;
+  readonly #reader: FrameReader;
   readonly #guard: AbuseGuard;
   readonly #control: ControlFrames;
   readonly #headers: HeaderFrames;
@@ -59,17 +63,19 @@ export class Http2Connection implements FrameReceiver, SocketUser {
   #isDataEnd = false;
 
   constructor(socket: Duplex, surroundings: ConnectionSurroundings) {
-    const { limits, clock, pool, turn, openAccount = null, isMemoryShort = null } = surroundings;
+    const { limits, clock, pool, turn, readTurn, openAccount = null, isMemoryShort = null } = surroundings;
     this.#surroundings = surroundings;
     this.limits = limits;
     const account = openAccount?.() ?? null;
     this.account = account;
     const countWaiting = account === null ? null : (bytes: number): void => account.add(bytes);
+    this.#reading = new SocketReading(socket, readTurn, this, countWaiting);
+    this.#reader = new FrameReader(this, readTurn);
     this.writer = new FrameWriter(new SocketWriter(socket, pool, turn, countWaiting), this.peer);
     this.streams = new StreamTable(this.writer, countWaiting);
     this.#guard = new AbuseGuard(limits, clock.now());
     this.intake = new ConnectionIntake(this.writer, limits);
-    this.lifecycle = new ConnectionLifecycle(this, socket, limits, isMemoryShort, clock.now());
+    this.lifecycle = new ConnectionLifecycle(this, socket, this.#reading, limits, isMemoryShort, clock.now());
     this.#control = new ControlFrames(this, this.#guard);
     this.#headers = new HeaderFrames(this, limits, clock);
     this.lifecycle.greet();
@@ -88,18 +94,24 @@ export class Http2Connection implements FrameReceiver, SocketUser {
   receive(bytes: Buffer, from: number, end: number): void {
     if (this.lifecycle.isFailed) return;
     this.lifecycle.received();
+    this.#reading.take(bytes, from, end);
+  }
+
+  read(bytes: Buffer, from: number, end: number): number {
+    let at = end;
     try {
-      this.#reader.push(bytes, from, end);
+      at = this.#reader.push(bytes, from, end);
     } catch (error) {
       const known = connectionErrorOf(error);
       if (known === null) this.#surroundings.handler.onUnexpected(error);
       this.fail(known ?? new ConnectionError(errorCode.internalError, 'the server failed on this connection'));
     }
     this.lifecycle.pauseIfBehind();
+    return at;
   }
 
   get missingBytes(): number {
-    return this.intake.missingBytes;
+    return this.#reading.hasRest ? 0 : this.intake.missingBytes;
   }
 
   drained(): void {
@@ -130,6 +142,7 @@ export class Http2Connection implements FrameReceiver, SocketUser {
   #stop(): void {
     this.lifecycle.isFailed = true;
     this.#reader.stop();
+    this.#reading.drop();
     this.streams.closeAll();
   }
 

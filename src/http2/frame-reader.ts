@@ -4,6 +4,7 @@
  * another type waits in a buffer for one frame.
  */
 
+import type { ReadTurn } from '../sockets/read-turn.ts';
 import { frameSizeError, protocolError } from './error-code.ts';
 import { clientPreface, defaultFrameBytes, frameFlag, frameHeadBytes, frameType, readUint31 } from './frame-format.ts';
 
@@ -21,6 +22,7 @@ export interface FrameReceiver {
 
 export class FrameReader {
   readonly #receiver: FrameReceiver;
+  readonly #turn: Pick<ReadTurn, 'isOver'>;
   /** Bytes of the preface that were seen. */
   #prefaceSeen = 0;
   /** Bytes of the current DATA frame that have not arrived. */
@@ -30,22 +32,29 @@ export class FrameReader {
   #carried = 0;
   #isStopped = false;
 
-  constructor(receiver: FrameReceiver) {
+  constructor(receiver: FrameReceiver, turn: Pick<ReadTurn, 'isOver'>) {
     this.#receiver = receiver;
+    this.#turn = turn;
   }
 
   get hasPreface(): boolean {
     return this.#prefaceSeen === clientPreface.length;
   }
 
-  /** @throws ConnectionError, also from the receiver; the reader is of no more use then. */
-  push(bytes: Buffer, from: number, end: number): void {
+  /**
+   * Returns where it stopped: before `end` when the connection's share of the turn is over.
+   *
+   * @throws ConnectionError, also from the receiver; the reader is of no more use then.
+   */
+  push(bytes: Buffer, from: number, end: number): number {
     let at = this.hasPreface ? from : this.#preface(bytes, from, end);
     while (at < end && !this.#isStopped) {
       if (this.#dataLeft > 0) at = this.#dataPiece(bytes, at, end);
       else if (this.#carried > 0) at = this.#continueCarried(bytes, at, end);
       else at = this.#frame(bytes, at, end);
+      if (this.#turn.isOver()) break;
     }
+    return this.#isStopped ? end : at;
   }
 
   /** Hands nothing over any more, not even the rest of the current read. */

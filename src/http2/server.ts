@@ -41,6 +41,7 @@ export class Http2Server {
       limits: { ...defaultLimits, ...limits },
       pool: new ChunkPool(),
       turn: new FlushTurn(),
+      readTurn: this.#sockets.readTurn,
       openAccount: links.openAccount ?? null,
       isMemoryShort: links.isMemoryShort ?? null,
     };

@@ -1,34 +1,118 @@
 /**
- * Makes sockets take turns. libuv reads a socket up to 32 times in a row as long as each read fills the buffer, so a
- * peer that sends as fast as the server reads would occupy the event loop for many megabytes. A socket that has filled
- * the buffer a few times is therefore paused until every other readable socket has been read.
+ * Makes sockets take turns, so that no peer holds the event loop, whatever it sends.
+ *
+ * A turn of the event loop has so much time for received bytes, and a socket has a share of it: the part that waiting
+ * sockets leave. A socket whose share is over goes on in a later turn, behind those that wait already. Usual reads are
+ * over long before, and cost two looks at the clock.
+ *
+ * Time decides, not bytes or frames, because these say little about the work: 256 KiB may be a part of a tensor, or
+ * nine thousand calls.
  */
 
-/** The part of a socket that is needed here. */
-interface TurnTaker {
-  readonly destroyed: boolean;
-  isPaused(): boolean;
-  resume(): unknown;
+import type { Clock } from '../time.ts';
+
+/** The time for sockets that wait, and as much for sockets that have become readable: the turn may take both. */
+export const turnMs = 12;
+
+/** The bounds of a share. The largest leaves room for others that become readable, the least for some calls. */
+export const mostShareMs = 6;
+export const leastShareMs = 0.25;
+
+/** Reads that take less do not begin to count the time of a turn, which needs a callback at its end. */
+const lightMs = 0.1;
+
+/** Frames or requests between two looks at the clock. */
+export const stepsPerLook = 8;
+
+/** Entries of the queue that are kept although their turn is past. */
+const mostDone = 1024;
+
+/** The reading of a socket, which has to wait. */
+export interface TurnTaker {
+  takeTurn(): void;
 }
 
 export class ReadTurn {
+  readonly #clock: Pick<Clock, 'now'>;
+  /** Those that wait, from `#next` on. */
   #waiting: TurnTaker[] = [];
-  #spare: TurnTaker[] = [];
+  #next = 0;
+  #isArmed = false;
+  /** When readable sockets have used their time of this turn; 0 until one of them has taken notable time. */
+  #turnEndMs = 0;
+  #begunMs = 0;
+  #shareEndMs = 0;
+  #isShareOver = false;
+  #steps = 0;
 
-  /**
-   * Registers a socket whose reading was stopped: it continues in the next turn, unless it was paused or closed
-   * meanwhile.
-   */
-  wait(socket: TurnTaker): void {
-    // Immediates run when the sockets that were ready have been read, and before the kernel is asked which are.
-    if (this.#waiting.push(socket) === 1) setImmediate(this.#resumeAll);
+  constructor(clock: Pick<Clock, 'now'>) {
+    this.#clock = clock;
   }
 
-  readonly #resumeAll = (): void => {
-    const waiting = this.#waiting;
-    this.#waiting = this.#spare;
-    for (const socket of waiting) if (!socket.destroyed && !socket.isPaused()) socket.resume();
-    waiting.length = 0;
-    this.#spare = waiting;
+  /** Whether the share that began last is over, as it was seen when somebody asked. */
+  get isShareOver(): boolean {
+    return this.#isShareOver;
+  }
+
+  /** A socket begins its share. False when the turn is over: then nothing is done with its bytes now, and it waits. */
+  begin(): boolean {
+    const nowMs = this.#clock.now();
+    const share = turnMs / (this.#waiting.length - this.#next + 1);
+    this.#begunMs = nowMs;
+    this.#shareEndMs = nowMs + (share > mostShareMs ? mostShareMs : Math.max(leastShareMs, share));
+    this.#steps = 0;
+    this.#isShareOver = this.#turnEndMs > 0 && nowMs >= this.#turnEndMs;
+    return !this.#isShareOver;
+  }
+
+  /** Asked after each step of the work, a frame or a request: whether the share is over. */
+  isOver(): boolean {
+    if (this.#isShareOver) return true;
+    if (++this.#steps < stepsPerLook) return false;
+    this.#steps = 0;
+    this.#isShareOver = this.#clock.now() >= this.#shareEndMs;
+    return this.#isShareOver;
+  }
+
+  /** The socket that has begun ends its work. */
+  end(): void {
+    const nowMs = this.#clock.now();
+    this.#isShareOver ||= nowMs >= this.#shareEndMs;
+    if (nowMs - this.#begunMs < lightMs) return;
+    if (this.#turnEndMs === 0) this.#turnEndMs = this.#begunMs + turnMs;
+    this.#arm();
+  }
+
+  /** Lets it go on in a later turn. */
+  wait(taker: TurnTaker): void {
+    this.#waiting.push(taker);
+    this.#arm();
+  }
+
+  #arm(): void {
+    if (this.#isArmed) return;
+    this.#isArmed = true;
+    this.atEnd(this.#nextTurn);
+  }
+
+  /** Calls back when the sockets that were ready have been read, and before the kernel is asked which are. */
+  protected atEnd(callback: () => void): void {
+    setImmediate(callback);
+  }
+
+  readonly #nextTurn = (): void => {
+    this.#isArmed = false;
+    this.#turnEndMs = 0;
+    const endMs = this.#clock.now() + turnMs;
+    for (let left = this.#waiting.length - this.#next; left > 0; left--) {
+      (this.#waiting[this.#next++] as TurnTaker).takeTurn();
+      if (this.#clock.now() >= endMs) break;
+    }
+    this.#turnEndMs = 0;
+    if (this.#next === this.#waiting.length || this.#next > mostDone) {
+      this.#waiting = this.#waiting.slice(this.#next);
+      this.#next = 0;
+    }
+    if (this.#waiting.length > 0) this.#arm();
   };
 }

@@ -31,7 +31,7 @@ interface ReadingOptions extends SocketConstructorOpts {
 
 /**
  * @param accepted A paused socket from which nothing was read and that has no listeners.
- * @param turn Where the socket waits when it has filled the buffer a few times in a row.
+ * @param turn Where the socket waits when it has filled the buffer a few times in a row, or its share is over.
  * @returns The socket to use from now on: it reads into `buffer` when resumed, or is `accepted` itself, unchanged.
  */
 export function readInto(
@@ -48,6 +48,11 @@ export function readInto(
   }
   if (accepted.readableLength > 0 || from._server === undefined) return accepted;
   let fullReads = 0;
+  const goOn = {
+    takeTurn(): void {
+      if (!socket.destroyed && !socket.isPaused()) socket.resume();
+    },
+  };
   const options: ReadingOptions = {
     handle,
     allowHalfOpen: accepted.allowHalfOpen,
@@ -59,9 +64,9 @@ export function readInto(
           fullReads = 0;
           return true;
         }
-        if (++fullReads < fullReadsPerTurn) return true;
+        if (++fullReads < fullReadsPerTurn && !turn.isShareOver) return true;
         fullReads = 0;
-        turn.wait(socket);
+        turn.wait(goOn);
         return false;
       },
     },

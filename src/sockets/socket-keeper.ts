@@ -54,13 +54,15 @@ export class SocketKeeper<User extends SocketUser> {
   readonly #users = new Map<Duplex, User>();
   /** Filled by one read and emptied by one `receive`, whichever socket it was: it is not read in between. */
   readonly #readBuffer = Buffer.allocUnsafeSlow(readBufferBytes);
-  readonly #readTurn = new ReadTurn();
+  /** Where sockets wait for their turn; their users hold bytes there as well. */
+  readonly readTurn: ReadTurn;
   readonly #lowWater: ReceiveLowWater | null;
   readonly #ended: () => void;
   #cancelTick: (() => void) | null = null;
 
   constructor(clock: Pick<Clock, 'now' | 'schedule'>, { ended = () => undefined, setLowWater = null }: ServerLinks) {
     this.#clock = clock;
+    this.readTurn = new ReadTurn(clock);
     this.#ended = ended;
     this.#lowWater = setLowWater === null ? null : new ReceiveLowWater(setLowWater, clock);
   }
@@ -89,7 +91,7 @@ export class SocketKeeper<User extends SocketUser> {
       user.receive(bytes, 0, length);
       mark?.read(user.missingBytes);
     };
-    const socket = accepted instanceof Socket ? readInto(accepted, this.#readBuffer, take, this.#readTurn) : accepted;
+    const socket = accepted instanceof Socket ? readInto(accepted, this.#readBuffer, take, this.readTurn) : accepted;
     if (socket === accepted) socket.on('data', (bytes: Buffer) => take(bytes, bytes.length));
     else mark = this.#lowWater?.markOf(socket as Socket) ?? null;
     // The close event follows and is handled.

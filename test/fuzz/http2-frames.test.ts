@@ -20,6 +20,7 @@ import { FakeClock } from '../fakes/fake-clock.ts';
 import * as bytesOf from '../http2/frame-bytes.ts';
 import { frameFlag, frameType, preface, setting } from '../http2/frame-bytes.ts';
 import { MemorySocket } from '../sockets/memory-socket.ts';
+import { HeldReadTurn } from '../sockets/held-read-turn.ts';
 import { HeldTurn } from '../sockets/held-turn.ts';
 import { SentFrames } from '../http2/sent-frames.ts';
 import { promised } from '../fakes/promised-method.ts';
@@ -315,7 +316,8 @@ function anyConnection(chance: Chance): void {
     },
   };
   const limits = { ...defaultLimits, ...tightLimits };
-  const connection = new Http2Connection(socket, { handler, limits, clock, pool: new ChunkPool(), turn });
+  const parts = { clock, pool: new ChunkPool(), turn, readTurn: new HeldReadTurn(clock) };
+  const connection = new Http2Connection(socket, { handler, limits, ...parts });
   const sent = new SentFrames();
   sent.maxFrameBytes = 65_536;
   let seen = 0;
@@ -414,7 +416,8 @@ function carefulClient(chance: Chance): void {
     streamWindowBytes: 65_535 + chance.below(50_000),
     connectionWindowBytes: 65_535 + chance.below(100_000),
   };
-  const connection = new Http2Connection(socket, { handler, limits, clock, pool: new ChunkPool(), turn });
+  const parts = { clock, pool: new ChunkPool(), turn, readTurn: new HeldReadTurn(clock) };
+  const connection = new Http2Connection(socket, { handler, limits, ...parts });
   const sent = new SentFrames();
   let initialWindow = chance.below(chance.is(0.5) ? 3000 : 100_000);
   sent.maxFrameBytes = chance.is(0.5) ? 16_384 : 16_384 + chance.below(100_000);
@@ -603,7 +606,8 @@ async function anyCalls(chance: Chance): Promise<void> {
     maxAssembledBytes: 300_000,
     resetBurst: 1e6,
   };
-  const connection = new Http2Connection(socket, { handler, limits, clock, pool: new ChunkPool(), turn });
+  const parts = { clock, pool: new ChunkPool(), turn, readTurn: new HeldReadTurn(clock) };
+  const connection = new Http2Connection(socket, { handler, limits, ...parts });
   const sent = new SentFrames();
   let windowOut = 65_535;
   const streamOut = new Map<number, number>();

@@ -57,6 +57,7 @@ describe('a head', () => {
     scene.socket.isSlow = false;
     scene.socket.takeAll();
     scene.connection.drained();
+    scene.readTurn.endTurn();
     expect(scene.targets).toEqual(['/a', '/b']);
   });
 });

@@ -151,7 +151,9 @@ describe('answers that wait', () => {
     scene.say(get('/').repeat(40));
     expect(scene.requests).toHaveLength(4);
     scene.requests[0].answer('', [Buffer.alloc(2000)]);
+    scene.readTurn.endTurn();
     for (let i = 1; i < 4; i++) scene.requests[i].answer('');
+    scene.readTurn.endTurn();
     expect(scene.requests).toHaveLength(5);
     for (let i = 4; i < 40; i++) {
       scene.requests[i].answer('');
@@ -186,10 +188,12 @@ describe('pipelined requests', () => {
     scene.requests[1].answer('b');
     expect(scene.targets).toEqual(['/a', '/b']);
     scene.requests[0].answer('a');
+    scene.readTurn.endTurn();
     expect(scene.targets).toEqual(['/a', '/b', '/c', '/d']);
     scene.say('l');
     scene.requests[2].answer('c');
     scene.requests[3].answer('d');
+    scene.readTurn.endTurn();
     expect([scene.targets, scene.socket.isPaused()]).toEqual([['/a', '/b', '/c', '/d', '/e', '/f'], false]);
     scene.say('f');
     expect(scene.requests.map(({ content }) => content)).toEqual(['', '', '', 'hello', '', 'half']);
@@ -203,7 +207,10 @@ describe('pipelined requests', () => {
     for (const cut of [1, 7, 50, 1000]) {
       const scene = new Scene({ limits: { maxPipelined: 3 } });
       for (const piece of text.match(new RegExp(`[\\s\\S]{1,${cut}}`, 'g')) ?? []) scene.say(piece);
-      for (let i = 0; i < 12; i++) scene.requests[i].answer(`${i}`);
+      for (let i = 0; i < 12; i++) {
+        scene.requests[i].answer(`${i}`);
+        scene.readTurn.endTurn();
+      }
       expect(scene.hears()).toEqual(Array.from({ length: 12 }, (_, i) => `200 ${i}`));
       expect([scene.connection.isIdle, scene.socket.isPaused()]).toEqual([true, false]);
     }
@@ -220,6 +227,7 @@ describe('pipelined requests', () => {
     scene.socket.isSlow = false;
     scene.socket.takeAll();
     scene.connection.drained();
+    scene.readTurn.endTurn();
     expect([scene.requests.length, scene.socket.isPaused()]).toEqual([10, false]);
     expect(scene.hears()).toEqual(Array(10).fill('200 600 bytes'));
   });
@@ -237,7 +245,7 @@ describe('pipelined requests', () => {
     scene.socket.takeAll();
     while (scene.requests.length < 1000) {
       scene.connection.drained();
-      scene.turn.end();
+      scene.endTurn();
     }
     expect(scene.hears()).toEqual(Array(1000).fill('200 100000 bytes'));
     await new Promise(setImmediate);

@@ -44,7 +44,10 @@ describe('a client that closes its side', () => {
     scene.say(['/a', '/b', '/c', '/d', '/e'].map((target) => get(target)).join(''));
     scene.connection.ended();
     expect(scene.targets).toEqual(['/a', '/b']);
-    for (let i = 0; i < 5; i++) scene.requests[i].answer(`${i}`);
+    for (let i = 0; i < 5; i++) {
+      scene.requests[i].answer(`${i}`);
+      scene.readTurn.endTurn();
+    }
     expect([scene.hears(), scene.socket.isEnded]).toEqual([['200 0', '200 1', '200 2', '200 3', '200 4'], true]);
   });
 
@@ -53,7 +56,9 @@ describe('a client that closes its side', () => {
     scene.say(get('/a') + get('/b') + post('/c', 'hello').slice(0, -1));
     scene.connection.ended();
     scene.requests[0].answer('a');
+    scene.readTurn.endTurn();
     scene.requests[1].answer('b');
+    scene.readTurn.endTurn();
     expect([scene.hears(), scene.refusals]).toEqual([['200 a', '200 b', '400 refused close'], [cut]]);
     expect(scene.socket.isEnded).toBe(true);
   });

@@ -9,6 +9,7 @@ import { defaultLimits, type Http1Limits } from '../../src/http1/limits.ts';
 import type { Http1Request, RequestListener } from '../../src/http1/request.ts';
 import { ChunkPool } from '../../src/sockets/chunk-pool.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
+import { HeldReadTurn } from '../sockets/held-read-turn.ts';
 import { HeldTurn } from '../sockets/held-turn.ts';
 import { MemorySocket } from '../sockets/memory-socket.ts';
 
@@ -66,6 +67,7 @@ export class Scene {
   readonly socket = new MemorySocket();
   readonly clock = new FakeClock();
   readonly turn = new HeldTurn();
+  readonly readTurn = new HeldReadTurn(this.clock);
   readonly connection: Http1Connection;
   readonly requests: RecordedRequest[] = [];
   /** Status and reason of what was refused. */
@@ -91,7 +93,7 @@ export class Scene {
       },
       onUnexpected: (error: unknown) => this.unexpected.push(error),
     };
-    const { clock, turn } = this;
+    const { clock, turn, readTurn } = this;
     const limits = { ...defaultLimits, ...options.limits };
     const isMemoryShort = (): boolean => this.isMemoryShort;
     const countWaiting = (bytes: number): void => {
@@ -104,6 +106,7 @@ export class Scene {
       clock,
       pool,
       turn,
+      readTurn,
       countWaiting,
       isMemoryShort,
     });
@@ -129,9 +132,16 @@ export class Scene {
     for (const character of text) this.say(character);
   }
 
+  /** The turn ends: answers are written, and held bytes are read. */
+  endTurn(): void {
+    this.turn.end();
+    this.readTurn.endTurn();
+    this.turn.end();
+  }
+
   /** The turn ends; the bytes that the client got since the last time. */
   heard(): string {
-    this.turn.end();
+    this.endTurn();
     const fresh = this.socket.writes.slice(this.#seenWrites);
     this.#seenWrites = this.socket.writes.length;
     return Buffer.concat(fresh).toString('latin1');

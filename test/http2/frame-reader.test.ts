@@ -38,10 +38,13 @@ class Recorder implements FrameReceiver {
   }
 }
 
+/** A turn that is never over. */
+const endless = { isOver: () => false };
+
 /** Pushes the bytes in pieces of these sizes, each by way of one buffer that is overwritten behind it, as sockets do. */
 function read(bytes: Buffer, sizes: readonly number[]): Recorder {
   const recorder = new Recorder();
-  const reader = new FrameReader(recorder);
+  const reader = new FrameReader(recorder, endless);
   const shared = Buffer.alloc(bytes.length + 10);
   let at = 0;
   for (let i = 0; at < bytes.length; i++) {
@@ -122,7 +125,7 @@ describe('FrameReader', () => {
 
   it('refuses a preface that is another protocol at the first byte that differs', () => {
     for (let at = 0; at < preface.length; at++) {
-      const reader = new FrameReader(new Recorder());
+      const reader = new FrameReader(new Recorder(), endless);
       const wrong = Buffer.from(preface);
       wrong[at] ^= 0x20;
       reader.push(wrong, 0, at);

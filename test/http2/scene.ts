@@ -10,6 +10,7 @@ import { defaultLimits, type Http2Limits } from '../../src/http2/limits.ts';
 import type { Http2Stream, StreamReceiver } from '../../src/http2/stream.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { frameType, headers, preface, requestBlock, type SettingPair, settings } from './frame-bytes.ts';
+import { HeldReadTurn } from '../sockets/held-read-turn.ts';
 import { HeldTurn } from '../sockets/held-turn.ts';
 import { MemorySocket } from '../sockets/memory-socket.ts';
 import { type SentFrame, SentFrames } from './sent-frames.ts';
@@ -66,6 +67,7 @@ export class Scene {
   readonly socket = new MemorySocket();
   readonly clock = new FakeClock();
   readonly turn = new HeldTurn();
+  readonly readTurn = new HeldReadTurn(this.clock);
   readonly pool = new ChunkPool();
   readonly connection: Http2Connection;
   readonly requests: RecordedRequest[] = [];
@@ -91,7 +93,7 @@ export class Scene {
       },
       onUnexpected: (error: unknown) => this.unexpected.push(error),
     };
-    const { clock, pool, turn } = this;
+    const { clock, pool, turn, readTurn } = this;
     const limits = { ...defaultLimits, ...options.limits };
     const isMemoryShort = (): boolean => this.isMemoryShort;
     const openAccount = () => ({
@@ -109,6 +111,7 @@ export class Scene {
       clock,
       pool,
       turn,
+      readTurn,
       openAccount,
       isMemoryShort,
     });

@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/time.ts';
 import { ReadTurn } from '../../src/sockets/read-turn.ts';
 import { fullReadsPerTurn, readInto } from '../../src/sockets/socket-input.ts';
 import { RawConnection } from '../http2/raw-connection.ts';
@@ -48,7 +49,7 @@ describe('readInto', () => {
   it('does not touch anything but an accepted socket of Node', async () => {
     const { socket } = await connected();
     const take = () => undefined;
-    const read = () => readInto(socket, buffer, take, new ReadTurn());
+    const read = () => readInto(socket, buffer, take, new ReadTurn(systemClock));
     const { _handle: handle, _server: owner } = socket;
     socket._server = undefined;
     expect(read()).toBe(socket);
@@ -71,7 +72,7 @@ describe('readInto', () => {
       expect(bytes).toBe(buffer);
       text += bytes.toString('latin1', 0, length);
     };
-    const taken = readInto(socket, buffer, take, new ReadTurn());
+    const taken = readInto(socket, buffer, take, new ReadTurn(systemClock));
     taken.resume();
     await client.write(Buffer.from('more than sixteen bytes of text'));
     client.destroy();
@@ -83,7 +84,7 @@ describe('readInto', () => {
 
   it('lets others have their turn after a few reads that filled the buffer, and loses nothing', async () => {
     const total = 10 * fullReadsPerTurn * bufferBytes + 3;
-    const turn = new ReadTurn();
+    const turn = new ReadTurn(systemClock);
     let text = '';
     const take = (bytes: Buffer, length: number) => {
       text += bytes.toString('latin1', 0, length);
@@ -109,7 +110,7 @@ describe('readInto', () => {
         seen += length;
         if (seen === inTurn) taken.pause();
       },
-      new ReadTurn(),
+      new ReadTurn(systemClock),
     );
     await client.write(letters('a', inTurn + 5));
     taken.resume();
@@ -131,7 +132,7 @@ describe('readInto', () => {
         () => {
           if (++seen === reads) taken.destroy();
         },
-        new ReadTurn(),
+        new ReadTurn(systemClock),
       );
       await client.write(letters('a', 1000));
       taken.resume();

@@ -18,6 +18,7 @@ import { FakeClock } from '../../../fakes/fake-clock.ts';
 import * as bytesOf from '../../../http2/frame-bytes.ts';
 import { frameFlag, frameType, preface } from '../../../http2/frame-bytes.ts';
 import { type SentFrame, SentFrames } from '../../../http2/sent-frames.ts';
+import { HeldReadTurn } from '../../../sockets/held-read-turn.ts';
 import { HeldTurn } from '../../../sockets/held-turn.ts';
 import { MemorySocket } from '../../../sockets/memory-socket.ts';
 import { type FuzzTarget, must } from '../target.ts';
@@ -60,7 +61,8 @@ class Play {
       },
       onRequest: (stream: Http2Stream, fields: readonly HeaderField[]) => this.#open(stream, fields),
     };
-    this.#connection = new Http2Connection(this.#socket, { handler, limits, clock, pool, turn });
+    const readTurn = new HeldReadTurn(clock);
+    this.#connection = new Http2Connection(this.#socket, { handler, limits, clock, pool, turn, readTurn });
   }
 
   #open(stream: Http2Stream, fields: readonly HeaderField[]): void {

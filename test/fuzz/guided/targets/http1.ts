@@ -8,6 +8,7 @@ import { defaultLimits } from '../../../../src/http1/limits.ts';
 import type { Http1Request } from '../../../../src/http1/request.ts';
 import { ChunkPool } from '../../../../src/sockets/chunk-pool.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
+import { HeldReadTurn } from '../../../sockets/held-read-turn.ts';
 import { HeldTurn } from '../../../sockets/held-turn.ts';
 import { MemorySocket } from '../../../sockets/memory-socket.ts';
 import { type FuzzTarget, must, mustBeSame } from '../target.ts';
@@ -74,6 +75,7 @@ function play(flags: number, bytes: Buffer, sizeOfNext: () => number): Played {
   const socket = new MemorySocket();
   const turn = new HeldTurn();
   const clock = new FakeClock();
+  const readTurn = new HeldReadTurn(clock);
   const seen: Seen[] = [];
   const refused: string[] = [];
   let unexpected: unknown = null;
@@ -113,13 +115,14 @@ function play(flags: number, bytes: Buffer, sizeOfNext: () => number): Played {
       } else if ((flags & way.answersLater) === 0) one.answer(200, 'early', isLong);
     },
   };
-  const connection = new Http1Connection(socket, { handler, limits, clock, pool: new ChunkPool(), turn });
+  const connection = new Http1Connection(socket, { handler, limits, clock, pool: new ChunkPool(), turn, readTurn });
   let drained = 0;
   if ((flags & way.drains) !== 0 && (flags & way.answersLater) !== 0) connection.drain(() => drained++);
   socket.isSlow = (flags & way.isSlow) !== 0;
   const settle = () => {
     turn.end();
     if (!socket.isSlow) connection.drained();
+    readTurn.endTurn();
   };
   for (let at = 0; at < bytes.length; ) {
     const end = Math.min(bytes.length, at + sizeOfNext());

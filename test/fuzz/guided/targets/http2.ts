@@ -11,6 +11,7 @@ import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { frameType, preface, settings } from '../../../http2/frame-bytes.ts';
 import { told } from '../../../http2/scene.ts';
 import { SentFrames } from '../../../http2/sent-frames.ts';
+import { HeldReadTurn } from '../../../sockets/held-read-turn.ts';
 import { HeldTurn } from '../../../sockets/held-turn.ts';
 import { MemorySocket } from '../../../sockets/memory-socket.ts';
 import { type FuzzTarget, must, mustBeSame } from '../target.ts';
@@ -97,7 +98,8 @@ class Play {
       },
     };
     const [clock, turn, pool] = [this.#clock, this.#turn, new ChunkPool()];
-    this.#connection = new Http2Connection(this.#socket, { handler, limits, clock, pool, turn });
+    const readTurn = new HeldReadTurn(clock);
+    this.#connection = new Http2Connection(this.#socket, { handler, limits, clock, pool, turn, readTurn });
   }
 
   receive(bytes: Buffer): void {

@@ -1,0 +1,19 @@
+import { ReadTurn } from '../../src/sockets/read-turn.ts';
+
+/** Turns of the event loop that end when the test says so. */
+export class HeldReadTurn extends ReadTurn {
+  #atEnd: (() => void)[] = [];
+
+  /** Whether the end of the turn is waited for. */
+  get isAwaited(): boolean {
+    return this.#atEnd.length > 0;
+  }
+
+  protected override atEnd(callback: () => void): void {
+    this.#atEnd.push(callback);
+  }
+
+  endTurn(): void {
+    for (const callback of this.#atEnd.splice(0)) callback();
+  }
+}
