@@ -21,7 +21,8 @@ import { IdleSlabs } from './idle-slabs.ts';
 import { findRuntimeLibrary, loadNative } from './load-native.ts';
 import { joinSignature } from './model-signature.ts';
 import type { NativeAddon, NativeDescription, NativeSessionReply, NativeSessionSpec } from './native.ts';
-import { foldersOf, modelFailure, nativeFailure } from './native-error.ts';
+import { foldersOf } from './file-names.ts';
+import { modelFailure, startFailure } from './native-error.ts';
 import { FrameTable } from './frame-table.ts';
 import { NativeSession } from './native-session.ts';
 import { addedEntries, type EngineThreads, inspectionSpec, servingSpec } from './native-session-spec.ts';
@@ -79,7 +80,7 @@ export function createNativeEngine(options: NativeEngineOptions): Engine {
     frames.finish,
     log.write,
   );
-  if (reply.error !== null) throw nativeFailure(reply.error);
+  if (reply.error !== null) throw startFailure(reply.error);
   process.once('exit', (code) => addon.endBatches(exitWaitMs, isMainThread ? code : -1));
   return new NativeEngine(addon, frames, {
     cores,
@@ -262,7 +263,7 @@ class NativeEngine implements Engine {
     if (reply.error !== null) {
       const files = [...source.files.map(({ path }) => path), ...spec.customOpLibraries, this.#describe().runtimePath];
       const folders = await foldersOf(files);
-      throw modelFailure(reply.error, new Set([source.file.folder, ...folders]));
+      throw await modelFailure(reply.error, new Set([source.file.folder, ...folders]));
     }
     return reply;
   }

@@ -5,6 +5,7 @@
  */
 
 import type { Engine } from '../engine/engine.ts';
+import { withoutKnownFolders } from '../engine/file-names.ts';
 import type { Logger } from '../logger.ts';
 import type { ConfigSettings } from '../model-config/config-settings.ts';
 import type { ModelConfig } from '../model-config/model-config.ts';
@@ -147,5 +148,8 @@ export interface ServableKind {
 /** The settings of the server and the machine that complete a configuration. */
 export function configSettings({ engine, autoComplete, defaultMaxBatchSize }: ServableTools): ConfigSettings {
   const gpuOrdinals = engine.cudaDevices().map(({ ordinal }) => ordinal);
-  return { autoComplete, defaultMaxBatchSize, gpuOrdinals, gpuProblem: engine.describe().cudaProblem };
+  const { cudaProblem } = engine.describe();
+  // Callers see it in the error of a load, with the libraries that the dynamic loader named.
+  const gpuProblem = cudaProblem === null ? null : withoutKnownFolders(cudaProblem);
+  return { autoComplete, defaultMaxBatchSize, gpuOrdinals, gpuProblem };
 }

@@ -4,7 +4,7 @@
  */
 
 import { deviceText, type EngineInstance, type EngineResult } from '../../engine/engine.ts';
-import { type InferenceError, toInferenceError } from '../../errors.ts';
+import { causeField, type InferenceError, toInferenceError } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
 import type { Clock } from '../../time.ts';
 import type { Answers } from './answers.ts';
@@ -227,7 +227,7 @@ export class BatchDispatcher implements RunProfile {
   #failForGood(request: QueuedRequest, error: InferenceError): void {
     const { identity, logger, answers } = this.#parts;
     const { id } = request.request;
-    const fields = { model: identity.modelName, version: identity.modelVersion, requestId: id };
+    const fields = { model: identity.modelName, version: identity.modelVersion, requestId: id, ...causeField(error) };
     logger.error(fields, `The model failed a request: ${error.message}`);
     answers.fail(request, error, 'BACKEND');
   }
