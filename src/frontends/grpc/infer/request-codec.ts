@@ -128,7 +128,7 @@ type ReserveDecoded = (bytes: number, decodedBytes: number) => void;
 /** What the slices of an `InferDecoding` do. */
 export const decodingWork = 'the reading of a gRPC message';
 
-/** A request with many typed elements, read a turn of the event loop at a time. */
+/** A request with many typed elements or other fields, read a turn of the event loop at a time. */
 export class InferDecoding {
   readonly message: Buffer;
   readonly #forwarded: readonly ForwardedHeader[] | null;
@@ -176,32 +176,36 @@ export class InferDecoding {
   }
 }
 
-/** Typed contents of more bytes than this are decoded in slices, and only if the model exists. */
-const largeTypedBytes = 256 * 1024;
+/** Inputs of more bytes than this, without raw contents, are decoded in slices, and only if the model exists. */
+const largeInputBytes = 256 * 1024;
+
+/** The same for the other fields, parameters and requested outputs above all: a byte of them costs ten times as much. */
+const largeFieldBytes = 32 * 1024;
 
 /**
- * The model of a message whose inputs take long to decode, found without decoding them; null for all other messages.
+ * The model of a message that takes long to decode, found without decoding it; null for all other messages.
  *
  * @throws InferenceError `invalid_argument` for malformed bytes.
  */
 export function modelOfCostly(message: Buffer): { readonly name: string; readonly version: string } | null {
-  if (message.length <= largeTypedBytes) return null;
+  if (message.length <= largeFieldBytes) return null;
   const reader = new WireReader(message);
   let name = '';
   let version = '';
   let inputBytes = 0;
+  let fieldBytes = 0;
   while (reader.at < reader.limit) {
+    const { at } = reader;
     reader.countField();
     const tag = reader.readTag();
     if (tag === 0x0a) name = reader.readName();
     else if (tag === 0x12) version = reader.readName();
-    else if (tag === 0x2a) {
-      const length = reader.readLength();
-      inputBytes += length;
-      reader.advance(length);
-    } else reader.skipUnknown(tag, 0);
+    else if (tag === 0x2a || tag === 0x3a) reader.advance(reader.readLength());
+    else reader.skipUnknown(tag, 0);
+    if (tag === 0x2a) inputBytes += reader.at - at;
+    else if (tag !== 0x3a) fieldBytes += reader.at - at;
   }
-  return inputBytes > largeTypedBytes ? { name, version } : null;
+  return inputBytes > largeInputBytes || fieldBytes > largeFieldBytes ? { name, version } : null;
 }
 
 /** The id of a request that was refused before decoding or could not be decoded; '' if it cannot be found. */

@@ -3,9 +3,21 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeInferRequest, InferDecoding, requestIdOf } from '../../../../src/frontends/grpc/infer/request-codec.ts';
+import { inferMethod } from '../../../../src/frontends/grpc/infer/handler.ts';
+import {
+  decodeInferRequest,
+  InferDecoding,
+  modelOfCostly,
+  requestIdOf,
+} from '../../../../src/frontends/grpc/infer/request-codec.ts';
+import type { UnaryCall } from '../../../../src/frontends/grpc/transport/transport.ts';
+import { SliceQueue } from '../../../../src/frontends/slice-queue.ts';
 import type { InferenceRequest } from '../../../../src/inference/request.ts';
+import { silentLogger } from '../../../../src/logger.ts';
 import { hostBytes } from '../../../../src/tensor/tensor-bytes.ts';
+import { FakeClock } from '../../../fakes/fake-clock.ts';
+import { FakeInferenceServer } from '../../../fakes/fake-inference-server.ts';
+import { inferenceContext } from '../../../fakes/make-request.ts';
 import { countedReads } from '../../counted-reads.ts';
 import { encodeRequest, wire } from '../protobuf-oracle.ts';
 
@@ -135,6 +147,72 @@ describe('a message that is read in turns', () => {
         throw full;
       }),
     ).toThrow(full);
+  });
+});
+
+describe('a message with many fields', () => {
+  const parameters = (count: number): Buffer =>
+    wire.join(
+      ...Array.from({ length: count }, (_, i) =>
+        wire.bytes(4, wire.join(wire.bytes(1, `p${i}`), wire.bytes(2, wire.number(2, i)))),
+      ),
+    );
+  const outputs = (count: number): Buffer =>
+    wire.join(...Array.from({ length: count }, (_, i) => wire.bytes(6, wire.bytes(1, `output ${i}`))));
+  const floats = (bytes: number): Buffer => input('FP32', bytes / 4, contents(wire.bytes(6, Buffer.alloc(bytes))));
+  const named = wire.join(wire.bytes(1, 'm'), wire.bytes(2, '3'));
+
+  it.each([
+    ['parameters', parameters(20_000)],
+    ['requested outputs', outputs(5_000)],
+    ['fields that nobody knows', repeated(wire.number(99, 1), 30_000)],
+    ['typed elements', floats(300_000)],
+  ])('is costly: %s', (_what, fields) => {
+    expect(modelOfCostly(wire.join(named, fields))).toEqual({ name: 'm', version: '3' });
+    expect(modelOfCostly(wire.join(fields, named))).toEqual({ name: 'm', version: '3' });
+  });
+
+  it.each([
+    ['some parameters', parameters(1000)],
+    ['some outputs', outputs(1000)],
+    ['some typed elements', floats(200_000)],
+    ['a large raw tensor', wire.join(input('FP32', 2 * mib), wire.bytes(7, Buffer.alloc(8 * mib)))],
+  ])('is not costly: %s', (_what, fields) => {
+    expect(modelOfCostly(wire.join(named, fields))).toBeNull();
+  });
+
+  it('is read in a turn of its own, however many come at once', async () => {
+    const clock = new FakeClock();
+    const server = new FakeInferenceServer();
+    const infer = inferMethod({
+      server,
+      clock,
+      slices: new SliceQueue(clock),
+      logger: silentLogger,
+      isLeaving: () => false,
+      headerForwardPattern: null,
+      maxMessageBytes: 2 ** 26,
+    });
+    const errors: unknown[] = [];
+    const nothing = (): void => undefined;
+    const unary: UnaryCall = {
+      ...inferenceContext(),
+      caller: { protocol: 'grpc', address: '' },
+      metadataValue: () => null,
+      metadataEntries: () => [],
+      ...{ reserve: nothing, hold: nothing, release: nothing, checkAnswer: nothing, respond: nothing },
+      fail: (error) => errors.push(error),
+    };
+    const calls = 5;
+    for (let i = 0; i < calls; i++)
+      infer.handle(message(input('BOOL', 0), wire.bytes(7, ''), parameters(20_000)), unary);
+    for (let turn = 0; server.seen.length < calls && turn < 20; turn++) {
+      await Promise.resolve();
+      const before = server.seen.length;
+      clock.turn();
+      expect(server.seen.length - before).toBeLessThanOrEqual(1);
+    }
+    expect([server.seen.length, server.last.request.parameters.size, errors]).toEqual([calls, 20_000, []]);
   });
 });
 
