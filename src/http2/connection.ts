@@ -189,16 +189,20 @@ export class Http2Connection implements ByteReader, FrameReceiver, SocketUser {
     this.#dataStream = this.#streamForData(streamId, length);
   }
 
-  onDataPiece(bytes: Buffer, start: number, end: number): void {
+  onDataPiece(bytes: Buffer, start: number, end: number): number {
     const stream = this.#dataStream;
     const receiver = stream?.receiver ?? null;
     if (stream === null || receiver === null || stream.isLocalEnded) {
       this.intake.credit(end - start);
-      return;
+      return end;
     }
     stream.receivedBytes += end - start;
     stream.frameRestBytes -= end - start;
-    receiver.onData(bytes, start, end);
+    const taken = receiver.onData(bytes, start, end);
+    if (typeof taken !== 'number') return end;
+    stream.receivedBytes -= end - taken;
+    stream.frameRestBytes += end - taken;
+    return taken;
   }
 
   onDataFrameEnd(): void {
@@ -236,7 +240,7 @@ export class Http2Connection implements ByteReader, FrameReceiver, SocketUser {
     const from = start + 1;
     const until = end - paddingOf(bytes, start, end);
     this.intake.credit(end - start - (until - from));
-    if (until > from) this.onDataPiece(bytes, from, until);
+    if (until > from) for (let at = from; at < until; ) at = this.onDataPiece(bytes, at, until);
     else if (!this.#isDataEnd) this.#guard.idleFrame();
     this.onDataFrameEnd();
   }

@@ -14,8 +14,8 @@ export interface FrameReceiver {
   onFrame(type: number, flags: number, streamId: number, bytes: Buffer, start: number, end: number): void;
   /** A DATA frame without padding begins; its content follows. */
   onDataFrame(flags: number, streamId: number, length: number): void;
-  /** A piece of its content, never empty. */
-  onDataPiece(bytes: Buffer, start: number, end: number): void;
+  /** A piece of its content, never empty. Returns the position behind the bytes that were taken, at least one. */
+  onDataPiece(bytes: Buffer, start: number, end: number): number;
   /** All of its content was handed over. */
   onDataFrameEnd(): void;
 }
@@ -95,10 +95,10 @@ export class FrameReader {
 
   #dataPiece(bytes: Buffer, at: number, end: number): number {
     const until = end - at < this.#dataLeft ? end : at + this.#dataLeft;
-    this.#dataLeft -= until - at;
-    this.#receiver.onDataPiece(bytes, at, until);
+    const taken = this.#receiver.onDataPiece(bytes, at, until);
+    this.#dataLeft -= taken - at;
     if (this.#dataLeft === 0) this.#receiver.onDataFrameEnd();
-    return until;
+    return taken;
   }
 
   #keep(bytes: Buffer, at: number, end: number): number {

@@ -12,8 +12,12 @@ import type { PeerAccount } from './peer-account.ts';
 
 /** Receives the events of a request. Nothing is called after `onClosed`, and nothing after the answer has ended. */
 export interface StreamReceiver {
-  /** Content, never empty: a range of a buffer that is reused after the call. */
-  onData(bytes: Buffer, start: number, end: number): void;
+  /**
+   * Content, never empty: a range of a buffer that is reused after the call. A receiver that has done enough at a time
+   * returns the position behind what it has taken, at least one byte, and gets the rest again, maybe in a later turn of
+   * the event loop. If it returns anything else, it has taken all.
+   */
+  onData(bytes: Buffer, start: number, end: number): unknown;
   /** The peer sends no more. */
   onEnd(): void;
   /** The peer reset the stream, or the connection was lost, before the answer had ended. */

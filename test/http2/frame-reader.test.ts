@@ -8,9 +8,15 @@ import { data, errorCode, frame, frameFlag, frameHead, frameType, headers, ping,
 class Recorder implements FrameReceiver {
   readonly frames: string[] = [];
   readonly pieces: number[] = [];
+  readonly #mostTaken: number;
   #content: Buffer[] | null = null;
   #head = '';
   #left = 0;
+
+  /** @param mostTaken of a piece of DATA at a time */
+  constructor(mostTaken = Infinity) {
+    this.#mostTaken = mostTaken;
+  }
 
   onFrame(type: number, flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
     expect(this.#content).toBeNull();
@@ -24,11 +30,13 @@ class Recorder implements FrameReceiver {
     this.#left = length;
   }
 
-  onDataPiece(bytes: Buffer, start: number, end: number): void {
+  onDataPiece(bytes: Buffer, start: number, end: number): number {
     expect(end).toBeGreaterThan(start);
-    this.#left -= end - start;
-    this.pieces.push(end - start);
-    this.#content!.push(Buffer.from(bytes.subarray(start, end)));
+    const to = Math.min(end, start + this.#mostTaken);
+    this.#left -= to - start;
+    this.pieces.push(to - start);
+    this.#content!.push(Buffer.from(bytes.subarray(start, to)));
+    return to;
   }
 
   onDataFrameEnd(): void {
@@ -96,6 +104,25 @@ describe('FrameReader', () => {
   it('hands over the content of DATA as it comes and never waits for more', () => {
     const one = data(1, Buffer.alloc(100, 5));
     expect(read(Buffer.concat([preface, one]), [24 + 9 + 60, 30, 10]).pieces).toEqual([60, 30, 10]);
+  });
+
+  it('hands over again what its receiver leaves', () => {
+    const recorder = new Recorder(40);
+    const bytes = Buffer.concat([preface, data(1, Buffer.alloc(100, 5)), ping()]);
+    const reader = new FrameReader(recorder, endless);
+    expect(reader.push(bytes, 0, bytes.length)).toBe(bytes.length);
+    expect(recorder.pieces).toEqual([40, 40, 20]);
+    expect(recorder.frames).toEqual(read(bytes, [bytes.length]).frames);
+  });
+
+  it('stops after a step when the turn is over, and goes on from there', () => {
+    const recorder = new Recorder(60);
+    const bytes = Buffer.concat([preface, ping(), data(1, Buffer.alloc(100, 5)), ping()]);
+    const reader = new FrameReader(recorder, { isOver: () => true });
+    const stops: number[] = [];
+    for (let at = 0; at < bytes.length; stops.push(at)) at = reader.push(bytes, at, bytes.length);
+    expect(stops).toEqual([17, 26, 86, 126, 143].map((at) => at + preface.length));
+    expect(recorder.frames).toEqual(read(bytes, [bytes.length]).frames);
   });
 
   it('hands over padded DATA whole, since only then is known where its padding begins', () => {

@@ -122,7 +122,7 @@ export abstract class Http2Call implements CallContext, BudgetedCall, InferenceC
     return streams.heldBytes + writer.output.unsentBytes;
   }
 
-  abstract onData(bytes: Buffer, start: number, end: number): void;
+  abstract onData(bytes: Buffer, start: number, end: number): unknown;
   abstract onEnd(): void;
 
   onClosed(): void {

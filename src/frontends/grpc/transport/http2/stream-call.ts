@@ -12,6 +12,9 @@ import { CollectedMemory } from '../../../message-pool.ts';
 import { MessageAssembler } from './message-assembler.ts';
 import type { MessageReceiver, StreamCall, StreamMethod } from '../transport.ts';
 
+/** Of one piece of content, which may contain thousands: after these the connection may have used its share of a turn. */
+const maxMessagesAtOnce = 16;
+
 interface ArrivedMessage {
   readonly message: Buffer;
   readonly flag: number;
@@ -76,20 +79,21 @@ export class Http2StreamCall extends Http2Call implements StreamCall {
     this.#receiver?.onDrain();
   }
 
-  override onData(bytes: Buffer, start: number, end: number): void {
+  override onData(bytes: Buffer, start: number, end: number): number {
     if (this.isEnded) {
       this.stream.take(end - start);
-      return;
+      return end;
     }
     let at = start;
     try {
-      while (at < end) at = this.#arrive(bytes, at, end);
+      for (let messages = 0; at < end && messages < maxMessagesAtOnce; messages++) at = this.#arrive(bytes, at, end);
     } catch (error) {
       this.stream.take(end - at);
       this.fail(error);
-      return;
+      return end;
     }
     this.#deliver();
+    return at;
   }
 
   override onEnd(): void {

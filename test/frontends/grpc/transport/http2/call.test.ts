@@ -55,7 +55,63 @@ const idleStreams = (options: SceneOptions) =>
     call.open();
   });
 
+/** A method that works for so long on each message and asks for the next. */
+function busyStreams(ms: number, taken: string[], options: SceneOptions = {}): Scene {
+  const scene: Scene = calls(options, ({ stream, fields }, surroundings) => {
+    const open = (call: StreamCall) => {
+      call.read();
+      return {
+        onMessage(message: Buffer) {
+          scene.clock.advance(ms);
+          taken.push(message.toString());
+          call.read();
+        },
+        onHalfClose: () => call.finish({ code: 0, message: '' }),
+        onDrain: () => undefined,
+      };
+    };
+    const streamed = { kind: 'stream', ...method, open } as const;
+    const call = new Http2StreamCall(stream, streamed, fields, new CallHead(), Infinity, surroundings);
+    stream.receiver = call;
+    call.open();
+  });
+  return scene;
+}
+
 const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+describe('small messages of a stream', () => {
+  it('are taken in shares of a turn and in their order, however many come in one frame', () => {
+    const taken: string[] = [];
+    const scene = busyStreams(0.25, taken);
+    const texts = Array.from({ length: 1000 }, (_, i) => `${i}`);
+    const content = Buffer.concat(texts.map((text) => grpcMessage(Buffer.from(text))));
+    scene.say(headers(1, block), data(1, content, end));
+    const first = taken.length;
+    expect(first).toBeLessThan(200);
+    let turns = 0;
+    for (; scene.socket.isPaused() && turns < 100; turns++) scene.readTurn.endTurn();
+    expect(turns).toBeGreaterThan(5);
+    expect(taken).toEqual(texts);
+    expect(scene.hears()).toContain('headers 1 end');
+    expect(scene.waitingBytes).toBe(0);
+  });
+
+  it('give back all of the window of the connection', () => {
+    const taken: string[] = [];
+    const scene = busyStreams(1, taken, { limits: { connectionWindowBytes: 80_000 } });
+    const content = Buffer.alloc(16_380);
+    scene.say(headers(1, block), data(1, content));
+    scene.say(resetStream(1, errorCode.cancel), headers(3, block));
+    for (let turns = 0; scene.socket.isPaused() && turns < 1000; turns++) scene.readTurn.endTurn();
+    for (let i = 0; i < 8; i++) {
+      scene.say(data(3, content));
+      for (let turns = 0; scene.socket.isPaused() && turns < 1000; turns++) scene.readTurn.endTurn();
+    }
+    expect(taken).toHaveLength((9 * 16_380) / 5);
+    expect(scene.connection.lifecycle.isFailed).toBe(false);
+  });
+});
 
 describe('an answer that cannot be written', () => {
   it('ends the connection and sends no bytes of answers to other clients', async () => {
