@@ -25,6 +25,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'model-config': ['ground', 'tensor', 'inference'],
   // Of model-config, an engine may know the signature only.
   engine: ['ground', 'tensor', 'inference', 'model-config/signature.ts'],
+  runtimes: ['ground', 'engine'],
   scheduling: ['ground', 'tensor', 'inference', 'model-config', 'engine'],
   repository: ['ground', 'tensor', 'inference', 'model-config', 'engine'],
   lifecycle: ['ground', 'tensor', 'inference', 'model-config', 'engine', 'scheduling', 'repository'],
@@ -111,6 +112,7 @@ const foreigners: readonly { readonly name: RegExp; readonly allowed: readonly s
   { name: /^@grpc\//, allowed: ['frontends/grpc/'] },
   { name: /^pino(-pretty)?$/, allowed: ['observability/log.ts'] },
   { name: /^protobufjs/, allowed: ['model-config/schema/schema.ts', 'frontends/grpc/'] },
+  { name: /^yauzl$/, allowed: ['runtimes/unpack-wheel.ts'] },
   { name: /^onnxruntime-node/, allowed: ['engine/'] },
 ];
 

@@ -3,7 +3,7 @@
 import { nearestName } from '../model-config/suggestion.ts';
 import { UsageError } from './usage-error.ts';
 
-export const commandNames = ['serve', 'inspect', 'validate', 'doctor'] as const;
+export const commandNames = ['serve', 'inspect', 'validate', 'doctor', 'gpu'] as const;
 export type CommandName = (typeof commandNames)[number];
 
 export type Command =

@@ -15,6 +15,7 @@ const generalHelp = `nereid – serves ONNX models over HTTP and gRPC, with Trit
   nereid inspect <model.onnx>        show inputs, outputs, datatypes, shapes and labels
   nereid validate <repository>...    check every model and configuration before serving them
   nereid doctor                      show what this machine offers, and what is missing for the GPU
+  nereid gpu install|list|remove     bring ONNX Runtime with CUDA to this machine
   nereid --version                   print the version
 
 Examples
@@ -50,6 +51,24 @@ Exit code 1 when models cannot be served on this machine.
 
   --json                        one JSON object in place of text
   --onnxruntime-library=<path>  ONNX Runtime library to use
+`;
+
+const gpuHelp = `nereid gpu install [--from=<folder>] [--into=<folder>] [--index-url=<address>] [--lock-file=<file>]
+nereid gpu list [--into=<folder>] [--json]
+nereid gpu remove <runtime>... [--into=<folder>]
+
+install brings ONNX Runtime with CUDA, cuDNN and all they need but the NVIDIA driver: wheels of the
+Python package index, checked against a lock file. Python is not needed, nor the CUDA toolkit.
+NVIDIA's wheels are under NVIDIA's licences, which are unpacked beside the libraries. An interrupted
+install leaves nothing half; the same command goes on with what was downloaded.
+
+  --from=<folder>         take the wheels from a folder, for machines without network
+  --into=<folder>         folder of runtimes [$XDG_CACHE_HOME/nereid/runtime]
+  --index-url=<address>   package index [PIP_INDEX_URL, pip's configuration, https://pypi.org/simple]
+  --lock-file=<file>      other wheels than those this version was made for
+  --json                  one JSON object in place of text
+
+Credentials come from the index's address or ~/.netrc, proxies and certificates as for pip.
 `;
 
 function flagText(name: string, flag: Flag): string {
@@ -112,5 +131,7 @@ export function helpText(topic: CommandName | null): string {
       return validateHelp;
     case 'doctor':
       return doctorHelp;
+    case 'gpu':
+      return gpuHelp;
   }
 }

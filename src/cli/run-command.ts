@@ -1,6 +1,8 @@
 /** Chooses the command of a command line, runs it, and ends the process with its exit code. */
 
 import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { createNativeEngine } from '../engine/native-engine.ts';
 import { silentLogger } from '../logger.ts';
@@ -8,7 +10,9 @@ import type { ProcessSignals } from '../server/process-signals.ts';
 import { checkRepository } from './check-repository.ts';
 import { type Command, chooseCommand } from './command-line.ts';
 import { doctorCommand } from './doctor-command.ts';
+import { type GpuSurroundings, gpuCommand } from './gpu-command.ts';
 import { helpText } from './help-text.ts';
+import { installReport } from './install-report.ts';
 import { inspectCommand, type ToolSurroundings } from './inspect-command.ts';
 import { serveCommand } from './serve-command.ts';
 import { UsageError } from './usage-error.ts';
@@ -27,6 +31,16 @@ const toolSurroundings: ToolSurroundings = {
   openEngine: (libraryPath) => createNativeEngine({ libraryPath, globalThreadPool: null, logger: silentLogger }),
   write: (text) => process.stdout.write(text),
 };
+
+const gpuSurroundings = (): GpuSurroundings => ({
+  cwd: process.cwd(),
+  env: process.env,
+  home: homedir(),
+  platform: `${process.platform}-${process.arch}`,
+  write: (text) => process.stdout.write(text),
+  report: installReport(process.stderr),
+  wait: (ms) => sleep(ms),
+});
 
 /** @param words the command line without the interpreter and the script */
 export async function runCommandLine(words: readonly string[], signals: ProcessSignals): Promise<never> {
@@ -67,6 +81,8 @@ async function run(command: Command, signals: ProcessSignals): Promise<number> {
       const host = { version, nodeVersion: process.version, platform: `${process.platform} ${process.arch}` };
       return doctorCommand(command.words, toolSurroundings, host);
     }
+    case 'gpu':
+      return gpuCommand(command.words, gpuSurroundings());
     case 'serve':
       return serveCommand(command.words, { version, signals });
   }

@@ -1,4 +1,4 @@
-/** The flags of `inspect`, `validate` and `doctor`. */
+/** The flags of `inspect`, `validate`, `doctor` and `gpu`. */
 
 import { resolve } from 'node:path';
 import { type FlagTable, honoured } from './flag.ts';
@@ -37,6 +37,30 @@ const validateFlags = {
   },
 } as const satisfies FlagTable;
 
+const gpuText = { type: 'text', group: 'Engine and memory', initial: null, effect: honoured } as const;
+const into = { ...gpuText, placeholder: 'folder', help: 'Folder of runtimes.' } as const;
+
+const gpuFlags = {
+  install: {
+    into,
+    from: { ...gpuText, placeholder: 'folder', help: 'Take the wheels from a folder.' },
+    'index-url': { ...gpuText, placeholder: 'address', help: 'Package index.' },
+    'lock-file': { ...gpuText, placeholder: 'file', help: 'Other wheels than those this version was made for.' },
+  },
+  list: { into, json: toolFlags.json },
+  remove: { into },
+} as const satisfies Readonly<Record<string, FlagTable>>;
+
+/** Texts as they were given; null for what was not. */
+export interface GpuArguments {
+  readonly names: readonly string[];
+  readonly into: string | null;
+  readonly from: string | null;
+  readonly indexUrl: string | null;
+  readonly lockFile: string | null;
+  readonly json: boolean;
+}
+
 interface ToolArguments {
   /** Absolute paths. */
   readonly paths: readonly string[];
@@ -56,6 +80,8 @@ interface Operands {
   readonly min: number;
   readonly max: number;
 }
+
+const noOperands: Operands = { what: 'nothing', min: 0, max: 0 };
 
 function read<Table extends FlagTable>(words: readonly string[], table: Table, operands: Operands) {
   const parsed = parseFlags(words, table);
@@ -94,4 +120,25 @@ export function parseValidateArguments(words: readonly string[], cwd: string): V
     autoComplete: !values.isGiven('disable-auto-complete-config'),
     configName: values.text('model-config-name'),
   };
+}
+
+/** Throws a `UsageError`. */
+export function parseGpuArguments(action: keyof typeof gpuFlags, words: readonly string[]): GpuArguments {
+  const none = { names: [], from: null, indexUrl: null, lockFile: null, json: false };
+  switch (action) {
+    case 'install': {
+      const { values } = read(words, gpuFlags.install, noOperands);
+      const [from, indexUrl] = [values.text('from'), values.text('index-url')];
+      if (from !== null && indexUrl !== null) throw new UsageError(['--from and --index-url exclude each other']);
+      return { ...none, into: values.text('into'), from, indexUrl, lockFile: values.text('lock-file') };
+    }
+    case 'list': {
+      const { values } = read(words, gpuFlags.list, noOperands);
+      return { ...none, into: values.text('into'), json: values.isGiven('json') };
+    }
+    case 'remove': {
+      const { values, operands } = read(words, gpuFlags.remove, { what: 'the name of a runtime', min: 1, max: 64 });
+      return { ...none, into: values.text('into'), names: operands };
+    }
+  }
 }
