@@ -64,7 +64,7 @@ install leaves nothing half; the same command goes on with what was downloaded.
 
   --from=<folder>         take the wheels from a folder, for machines without network
   --into=<folder>         folder of runtimes [$XDG_CACHE_HOME/nereid/runtime]
-  --index-url=<address>   package index [PIP_INDEX_URL, pip's configuration, https://pypi.org/simple]
+  --index-url=<address>   package index [PIP_INDEX_URL, pip's files, https://pypi.org/simple]
   --lock-file=<file>      other wheels than those this version was made for
   --json                  one JSON object in place of text
 
