@@ -7,18 +7,18 @@
 import { basename, dirname } from 'node:path';
 
 import { invalidArgument } from '../errors.ts';
-import { buildConfig } from './effective/build-config.ts';
-import { checkConfig, checkIdentity } from './rules/check-config.ts';
-import { completeFromSignature, completeNames, decideBatching } from './effective/complete-config.ts';
 import type { ConfigSettings } from './config-settings.ts';
+import { buildConfig } from './effective/build-config.ts';
+import { completeFromSignature, completeNames, decideBatching } from './effective/complete-config.ts';
 import { readEngineConfig } from './effective/engine-config.ts';
-import { Findings, shownProblems } from './findings.ts';
 import { type InstanceGroups, resolveInstanceGroups } from './effective/instance-groups.ts';
-import { newMessage } from './schema/message.ts';
-import type { EngineConfig, ModelConfig } from './model-config.ts';
+import { normaliseConfig } from './effective/normalise-config.ts';
+import { Findings, shownProblems } from './findings.ts';
+import type { EngineConfig, InstanceGroupConfig, ModelConfig } from './model-config.ts';
+import { checkConfig, checkIdentity } from './rules/check-config.ts';
 import type { ConfigMessage } from './schema/config-message.ts';
 import type { ConfigValue } from './schema/message.ts';
-import { normaliseConfig } from './effective/normalise-config.ts';
+import { newMessage } from './schema/message.ts';
 import { readJsonConfig, readTextConfig } from './schema/read-config.ts';
 import type { ModelSignature } from './signature.ts';
 
@@ -106,9 +106,10 @@ export function configInForce(
   return deepFreeze(buildConfig(parts));
 }
 
-/** The options for the engine, known before the model file is read. Faults are reported by `resolveModelConfig`. */
+/** Options and instances, known before the model file is read. Faults are reported by `resolveModelConfig`. */
 interface EnginePlan {
   readonly engine: EngineConfig;
+  readonly instanceGroups: readonly InstanceGroupConfig[];
   /** Ordinal of the first GPU that has an instance; null when all are on the CPU. */
   readonly gpu: number | null;
 }
@@ -118,7 +119,7 @@ export function planEngine(message: ConfigMessage, settings: ConfigSettings): En
   const findings = new Findings();
   const { groups } = resolveInstanceGroups(message, settings, findings);
   const gpu = groups.flatMap(({ gpus }) => gpus)[0] ?? null;
-  return { engine: readEngineConfig(message, gpu !== null, findings), gpu };
+  return { engine: readEngineConfig(message, gpu !== null, findings), instanceGroups: groups, gpu };
 }
 
 /** As written; nothing but syntax and the types of fields is checked. */

@@ -14,6 +14,7 @@ import {
 import type { InstanceGroupConfig } from '../../../model-config/model-config.ts';
 import type { ModelSignature } from '../../../model-config/signature.ts';
 import { unlessAborted } from '../../abortable.ts';
+import type { EarlySession } from './early-session.ts';
 
 /** The settings that all sessions of the version share. */
 export type SessionTemplate = Omit<SessionSpec, 'device' | 'requireDevice' | 'instanceCount'>;
@@ -65,6 +66,31 @@ function wantedInstances(groups: readonly InstanceGroupConfig[]): readonly Wante
   return wanted;
 }
 
+/** Instances with CUDA graphs share no session, because one run at a time is all that a session with graphs can do. */
+const sessionKey = ({ key, device }: WantedInstance, { graphRows }: SessionTemplate): string =>
+  device.kind === 'cuda' && graphRows.length > 0 ? key : deviceText(device);
+
+function sessionSpec(entry: WantedInstance, wanted: readonly WantedInstance[], template: SessionTemplate): SessionSpec {
+  const key = sessionKey(entry, template);
+  const sharing = wanted.filter((other) => sessionKey(other, template) === key);
+  return {
+    ...template,
+    device: entry.device,
+    instanceCount: sharing.length,
+    requireDevice: sharing.some(({ isDemanded }) => isDemanded),
+  };
+}
+
+/** The session that a set of these groups opens first; null if it has no instance. */
+export function firstSessionSpec(
+  template: SessionTemplate,
+  groups: readonly InstanceGroupConfig[],
+): SessionSpec | null {
+  const wanted = wantedInstances(groups);
+  const [first] = wanted;
+  return first === undefined ? null : sessionSpec(first, wanted, template);
+}
+
 export class InstanceSet {
   readonly #engine: Engine;
   readonly #template: SessionTemplate;
@@ -80,16 +106,21 @@ export class InstanceSet {
     this.#maxRows = maxRows;
   }
 
-  /** Opens all sessions and instances; on failure everything that was opened is closed again. */
+  /**
+   * Opens all sessions and instances; on failure everything that was opened is closed again.
+   *
+   * @param early a session that may be one of them
+   */
   static async open(
     engine: Engine,
     template: SessionTemplate,
     groups: readonly InstanceGroupConfig[],
     maxRows: number,
     signal: AbortSignal,
+    early: EarlySession | null = null,
   ): Promise<InstanceSet> {
     const set = new InstanceSet(engine, template, maxRows);
-    (await set.prepare(groups, signal)).commit();
+    (await set.prepare(groups, signal, early)).commit();
     return set;
   }
 
@@ -113,7 +144,11 @@ export class InstanceSet {
    * Opens the instances of `groups` that the set lacks. One change at a time. On failure everything that was opened is
    * closed again.
    */
-  async prepare(groups: readonly InstanceGroupConfig[], signal: AbortSignal): Promise<PreparedInstances> {
+  async prepare(
+    groups: readonly InstanceGroupConfig[],
+    signal: AbortSignal,
+    early: EarlySession | null = null,
+  ): Promise<PreparedInstances> {
     const wanted = wantedInstances(groups);
     const before = new Map(this.#held.map((held) => [held.wanted.key, held]));
     const sessions = new Map<string, EngineSession>();
@@ -130,7 +165,7 @@ export class InstanceSet {
           after.push({ wanted: entry, instance: kept.instance });
           continue;
         }
-        const session = await this.#session(entry, wanted, sessions, signal);
+        const session = await this.#session(entry, wanted, sessions, signal, early);
         const instance = session.createInstance({ name: entry.name, maxRows: this.#maxRows });
         after.push({ wanted: entry, instance });
         opened.push({ wanted: entry, instance });
@@ -145,7 +180,7 @@ export class InstanceSet {
       replace: (stuck) => {
         const at = opened.findIndex(({ instance }) => instance === stuck);
         const held = opened[at];
-        const key = held && this.#sessionKey(held.wanted);
+        const key = held && sessionKey(held.wanted, this.#template);
         const session = key && (sessions.get(key) ?? this.#sessions.get(key));
         if (!held || !session) return;
         opened[at] = this.#replacement(held, session);
@@ -163,7 +198,7 @@ export class InstanceSet {
   /** Replaces a stuck instance by a new one on the same session. */
   replace(stuck: EngineInstance): void {
     this.#held = this.#held.map((held) => {
-      const session = this.#sessions.get(this.#sessionKey(held.wanted));
+      const session = this.#sessions.get(sessionKey(held.wanted, this.#template));
       return held.instance === stuck && session !== undefined ? this.#replacement(held, session) : held;
     });
   }
@@ -182,7 +217,7 @@ export class InstanceSet {
 
   /** Closes the sessions that no instance uses any more; call after removed instances were closed. */
   async closeIdleSessions(): Promise<void> {
-    const used = new Set(this.#held.map(({ wanted }) => this.#sessionKey(wanted)));
+    const used = new Set(this.#held.map(({ wanted }) => sessionKey(wanted, this.#template)));
     for (const [key, session] of [...this.#sessions]) {
       if (used.has(key)) continue;
       this.#sessions.delete(key);
@@ -201,30 +236,22 @@ export class InstanceSet {
     await this.#afterGivenUp(() => this.closeIdleSessions());
   }
 
-  /** Instances with CUDA graphs share no session, because one run at a time is all that a session with graphs can do. */
-  #sessionKey({ key, device }: WantedInstance): string {
-    return device.kind === 'cuda' && this.#template.graphRows.length > 0 ? key : deviceText(device);
-  }
-
   /** The session of an instance: of the set, of this change, or a new one. */
   async #session(
     entry: WantedInstance,
     wanted: readonly WantedInstance[],
     sessions: Map<string, EngineSession>,
     signal: AbortSignal,
+    early: EarlySession | null,
   ): Promise<EngineSession> {
-    const key = this.#sessionKey(entry);
+    const key = sessionKey(entry, this.#template);
     const known = this.#sessions.get(key) ?? sessions.get(key);
     if (known) return known;
-    const sharing = wanted.filter((other) => this.#sessionKey(other) === key);
-    const opening = this.#engine.openSession({
-      ...this.#template,
-      device: entry.device,
-      instanceCount: sharing.length,
-      requireDevice: sharing.some(({ isDemanded }) => isDemanded),
-    });
-    // The runtime cannot be interrupted: the session is closed in the background when it is open.
-    const session = await unlessAborted(opening, signal, (late) => late.close());
+    const spec = sessionSpec(entry, wanted, this.#template);
+    const session =
+      early?.take(spec) ??
+      // The runtime cannot be interrupted: the session is closed in the background when it is open.
+      (await unlessAborted(this.#engine.openSession(spec), signal, (late) => late.close()));
     sessions.set(key, session);
     return session;
   }

@@ -5,16 +5,17 @@
 
 import type { Engine } from '../../../engine/engine.ts';
 import { batchingText } from '../../../model-config/batching-text.ts';
-import type { ModelConfig } from '../../../model-config/model-config.ts';
-import { resolveModelConfig } from '../../../model-config/resolve-config.ts';
+import type { EngineConfig, ModelConfig } from '../../../model-config/model-config.ts';
+import { planEngine, resolveModelConfig } from '../../../model-config/resolve-config.ts';
 import type { ModelSignature } from '../../../model-config/signature.ts';
 import { readLabels } from '../../../repository/labels.ts';
 import { compileAdmission } from '../../../scheduling/admission/plan.ts';
 import { wrapScheduler } from '../../../scheduling/version-interceptor.ts';
 import { unlessAborted } from '../../abortable.ts';
 import { configSettings, type Servable, type ServableTools, type VersionTask } from '../../servable.ts';
+import { EarlySession, opensEarly } from './early-session.ts';
 import { engineOptions, inspectionOptions } from './engine-options.ts';
-import { InstanceSet, type SessionTemplate } from './instance-set.ts';
+import { firstSessionSpec, InstanceSet, type SessionTemplate } from './instance-set.ts';
 import { findModelFile } from './model-files.ts';
 import { OnnxServable } from './onnx-servable.ts';
 import { processMemory } from './process-memory.ts';
@@ -33,21 +34,7 @@ export async function loadOnnx(
 ): Promise<Servable> {
   const { engine, logger } = tools;
   const { model, version } = task;
-  const file = await unlessAborted(findModelFile({ ...task, cudaDevices: engine.cudaDevices() }), signal);
-  const inspection = inspectionOptions(task.modelFolder, task.message, configSettings(tools));
-  const signature = await unlessAborted(engine.inspect(file, inspection), signal);
-  const config = resolveFor(task, tools, signature);
-  logger.info({ model, version }, batchingText(config));
-  for (const field of config.ignoredFields)
-    logger.info({ model, version }, `configuration field without effect: ${field}`);
-  const labels = await unlessAborted(outputLabels(task.modelFolder, config, signature), signal);
-  const template: SessionTemplate = {
-    label: `${model}:${version}`,
-    file,
-    ...engineOptions(task.modelFolder, config.engine),
-  };
-  const admission = compileAdmission(config, signature);
-  const instances = await InstanceSet.open(engine, template, config.instanceGroups, config.maxBatchSize, signal);
+  const { config, signature, labels, admission, instances } = await openModel(task, tools, signal);
   const statistics = tools.statistics({
     model,
     version,
@@ -109,6 +96,46 @@ export async function loadOnnx(
         logger.error({ model, version, error: late }, 'a load that was ended could not be closed'),
       );
     throw error;
+  }
+}
+
+interface OpenModel {
+  readonly config: ModelConfig;
+  readonly signature: ModelSignature;
+  readonly labels: ReadonlyMap<string, readonly string[]>;
+  readonly admission: ReturnType<typeof compileAdmission>;
+  readonly instances: InstanceSet;
+}
+
+/** Model file → signature → configuration → sessions and instances. A failure leaves nothing open. */
+async function openModel(task: VersionTask, tools: ServableTools, signal: AbortSignal): Promise<OpenModel> {
+  const { engine, logger } = tools;
+  const { model, version, modelFolder, message } = task;
+  const file = await unlessAborted(findModelFile({ ...task, cudaDevices: engine.cudaDevices() }), signal);
+  const plan = planEngine(message, configSettings(tools));
+  const templateOf = (options: EngineConfig): SessionTemplate => ({
+    label: `${model}:${version}`,
+    file,
+    ...engineOptions(modelFolder, options),
+  });
+  const spec = firstSessionSpec(templateOf(plan.engine), plan.instanceGroups);
+  const early =
+    spec !== null && opensEarly(spec, file.sizeBytes) ? await EarlySession.open(engine, spec, signal) : null;
+  try {
+    const inspect = () => engine.inspect(file, inspectionOptions(modelFolder, message, configSettings(tools)));
+    const signature = early?.signature ?? (await unlessAborted(inspect(), signal));
+    const config = resolveFor(task, tools, signature);
+    logger.info({ model, version }, batchingText(config));
+    for (const field of config.ignoredFields)
+      logger.info({ model, version }, `configuration field without effect: ${field}`);
+    const labels = await unlessAborted(outputLabels(modelFolder, config, signature), signal);
+    const admission = compileAdmission(config, signature);
+    const { instanceGroups, maxBatchSize } = config;
+    const template = templateOf(config.engine);
+    const instances = await InstanceSet.open(engine, template, instanceGroups, maxBatchSize, signal, early);
+    return { config, signature, labels, admission, instances };
+  } finally {
+    await early?.close();
   }
 }
 

@@ -23,12 +23,17 @@ interface FileTask {
   readonly cudaDevices: readonly CudaDevice[];
 }
 
+interface FoundModelFile extends ModelFile {
+  /** Of the file alone, without external data. */
+  readonly sizeBytes: number;
+}
+
 /**
  * The file that the version is loaded from: `cc_model_filenames` for the compute capability of the first GPU, else
  * `default_model_filename`, else `model.onnx`. A folder of that name is the model with its external data.
  * External data must stay within the version's folder.
  */
-export async function findModelFile(task: FileTask): Promise<ModelFile> {
+export async function findModelFile(task: FileTask): Promise<FoundModelFile> {
   const name = modelFilename(task);
   const path = resolve(task.versionFolder, name);
   const way = relative(task.versionFolder, path);
@@ -38,10 +43,11 @@ export async function findModelFile(task: FileTask): Promise<ModelFile> {
     );
   }
   const entry = await factsOf(path);
-  if (entry?.isFile()) return { path, folder: task.versionFolder };
+  if (entry?.isFile()) return { path, folder: task.versionFolder, sizeBytes: entry.size };
   if (entry?.isDirectory()) {
     const inner = join(path, defaultModelFilename);
-    if ((await factsOf(inner))?.isFile()) return { path: inner, folder: task.versionFolder };
+    const innerEntry = await factsOf(inner);
+    if (innerEntry?.isFile()) return { path: inner, folder: task.versionFolder, sizeBytes: innerEntry.size };
   }
   const hint = await hintForVersion(dirname(task.versionFolder), task.version, way);
   throw unavailable(

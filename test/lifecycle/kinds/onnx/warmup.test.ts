@@ -8,11 +8,11 @@ import type { MemoryProbe, MemoryReading } from '../../../../src/lifecycle/kinds
 import { type WarmupTask, warmUp } from '../../../../src/lifecycle/kinds/onnx/warmup.ts';
 import type { Logger } from '../../../../src/logger.ts';
 import type { WarmupSample } from '../../../../src/model-config/model-config.ts';
+import { hostBytes } from '../../../../src/tensor/tensor-bytes.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { FakeInstance } from '../../../fakes/fake-engine.ts';
 import { modelConfig, modelSignature, signatureOf, tensorSpec } from '../../../fakes/make-model.ts';
 import { put, temporaryFolders } from '../../../repository/folders.ts';
-import { hostBytes } from '../../../../src/tensor/tensor-bytes.ts';
 
 const mebibyte = 1024 * 1024;
 const temporary = temporaryFolders();
