@@ -5,11 +5,11 @@
 
 import { invalidArgument } from '../../errors.ts';
 import type { OutputTensor } from '../../inference/response.ts';
-import { encodeBytesElements } from '../../tensor/bytes-elements.ts';
 import { elementCount, type Shape } from '../../tensor/shape.ts';
 import { hostBytes } from '../../tensor/tensor-bytes.ts';
 import { type TypedElements, typedElements } from '../../tensor/typed-elements.ts';
 import { sixDecimals } from './decimal-text.ts';
+import { largestElements } from './largest-elements.ts';
 
 /** The replacement of the output: a BYTES tensor. `data` is new and owned by the caller. */
 interface Classification {
@@ -46,57 +46,46 @@ export function classify(output: OutputTensor, isBatched: boolean): Classificati
   }
 
   const values = typedElements(datatype, hostBytes(output.data));
-  const texts: Uint8Array[] = [];
+  const texts = new ElementTexts(rows * classes);
   for (let row = 0; row < rows; row++) {
     const start = row * itemElements;
-    for (const index of largest((item) => values[start + item] as number | bigint, itemElements, classes)) {
-      const value = values[start + index] as number | bigint;
+    for (const index of largestElements(values, start, itemElements, classes)) {
+      const text = `${valueText(values[start + index] as number | bigint, values)}:${index}`;
       const label = labels[index];
-      const text = `${valueText(value, values)}:${index}${label ? `:${label}` : ''}`;
-      texts.push(Buffer.from(text));
+      if (label) texts.add(`${text}:${label}`, 'utf8');
+      else texts.add(text, 'latin1');
     }
   }
-  return { shape: isBatched ? [rows, classes] : [classes], data: encodeBytesElements(texts) };
+  return { shape: isBatched ? [rows, classes] : [classes], data: texts.bytes };
 }
 
 const valueText = (value: number | bigint, values: TypedElements): string =>
   values instanceof Float32Array || values instanceof Float64Array ? sixDecimals(Number(value)) : String(value);
 
-/**
- * Indices of the `count` largest of `length` elements, in order. Uses a heap of that many, whose root is
- * the next one to be replaced.
- */
-export function largest(valueAt: (index: number) => number | bigint, length: number, count: number): Int32Array {
-  const heap = new Int32Array(count);
-  if (count === 0) return heap;
+const usualTextBytes = 24;
+const prefixBytes = 4;
 
-  /** Larger first, NaN last, equal ones in the order of their index. */
-  const isBefore = (a: number, b: number): boolean => {
-    const x = valueAt(a);
-    const y = valueAt(b);
-    if (x > y) return true;
-    if (x < y) return false;
-    const isNaNBoth = Number.isNaN(x) === Number.isNaN(y);
-    return isNaNBoth ? a < b : Number.isNaN(y);
-  };
-  const siftDown = (index: number, from: number, size: number): void => {
-    let at = from;
-    for (let child = 2 * at + 1; child < size; child = 2 * at + 1) {
-      if (child + 1 < size && isBefore(heap[child] as number, heap[child + 1] as number)) child++;
-      if (!isBefore(index, heap[child] as number)) break;
-      heap[at] = heap[child] as number;
-      at = child;
-    }
-    heap[at] = index;
-  };
+/** Writes texts as elements of a BYTES tensor, without a buffer for each. */
+class ElementTexts {
+  #buffer: Buffer;
+  #at = 0;
 
-  for (let index = 0; index < count; index++) heap[index] = index;
-  for (let at = (count >> 1) - 1; at >= 0; at--) siftDown(heap[at] as number, at, count);
-  for (let index = count; index < length; index++) if (isBefore(index, heap[0] as number)) siftDown(index, 0, count);
-  for (let size = count - 1; size > 0; size--) {
-    const last = heap[size] as number;
-    heap[size] = heap[0] as number;
-    siftDown(last, 0, size);
+  constructor(count: number) {
+    this.#buffer = Buffer.allocUnsafe(count * usualTextBytes);
   }
-  return heap;
+
+  get bytes(): Buffer {
+    return this.#buffer.subarray(0, this.#at);
+  }
+
+  /** @param encoding `latin1` for ASCII, which is faster. */
+  add(text: string, encoding: 'latin1' | 'utf8'): void {
+    const most = prefixBytes + text.length * 3;
+    if (this.#at + most > this.#buffer.length) {
+      this.#buffer = Buffer.concat([this.#buffer], Math.max(2 * this.#buffer.length, this.#at + most));
+    }
+    const length = this.#buffer.write(text, this.#at + prefixBytes, encoding);
+    this.#buffer.writeUInt32LE(length, this.#at);
+    this.#at += prefixBytes + length;
+  }
 }

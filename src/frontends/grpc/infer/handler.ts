@@ -11,7 +11,7 @@ import type { SliceQueue } from '../../slice-queue.ts';
 import { selectHeaders } from './forwarded-headers.ts';
 import type { InferenceRequest } from '../../../inference/request.ts';
 import { decodeInferRequest, decodingWork, InferDecoding, modelOfCostly } from './request-codec.ts';
-import { InferResponseMessage, type ResponsePlace } from './response-codec.ts';
+import { classifyingWork, InferResponseMessage, isLargeClassification, type ResponsePlace } from './response-codec.ts';
 import { type IsLeaving, leavingError } from '../leaving.ts';
 import { inferenceService } from '../wire/protocol.ts';
 import type { UnaryCall, UnaryMethod } from '../transport/transport.ts';
@@ -30,7 +30,7 @@ export interface InferDependencies {
 }
 
 export const inferMethod = (dependencies: InferDependencies): UnaryMethod => {
-  const { server, slices, isLeaving, headerForwardPattern, maxMessageBytes } = dependencies;
+  const { server, slices, isLeaving, headerForwardPattern } = dependencies;
   return {
     kind: 'unary',
     path: `/${inferenceService}/ModelInfer`,
@@ -76,7 +76,7 @@ export const inferMethod = (dependencies: InferDependencies): UnaryMethod => {
   }
 
   function infer(request: InferenceRequest, call: UnaryCall): void {
-    server.infer(request, call, new UnarySink(call, maxMessageBytes));
+    server.infer(request, call, new UnarySink(call, dependencies));
   }
 };
 
@@ -88,13 +88,13 @@ const failing =
 /** Answers one call with the one response of its request. */
 class UnarySink implements ResponseSink {
   readonly #call: UnaryCall;
-  readonly #maxMessageBytes: number;
+  readonly #dependencies: InferDependencies;
   /** There is more than one response: refused when the request has ended, because its bytes are read until then. */
   #hasSeveral = false;
 
-  constructor(call: UnaryCall, maxMessageBytes: number) {
+  constructor(call: UnaryCall, dependencies: InferDependencies) {
     this.#call = call;
-    this.#maxMessageBytes = maxMessageBytes;
+    this.#dependencies = dependencies;
   }
 
   next(response: InferenceResponse, isFinal: boolean): void {
@@ -105,8 +105,23 @@ class UnarySink implements ResponseSink {
       if (isFinal) call.fail(severalResponses(response.modelName));
       return;
     }
+    if (isLargeClassification(response)) this.#dependencies.slices.add(classifyingWork, () => this.#classify(response));
+    else this.#respond(response);
+  }
+
+  #classify(response: InferenceResponse): void {
+    if (!this.#call.cancellation.cancelled) {
+      this.#respond(response);
+      return;
+    }
+    response.release();
+    this.fail(cancelled('the caller has left'));
+  }
+
+  #respond(response: InferenceResponse): void {
+    const call = this.#call;
     try {
-      call.respond(responseMessage(response, 'unary', this.#maxMessageBytes));
+      call.respond(responseMessage(response, 'unary', this.#dependencies.maxMessageBytes));
     } catch (error) {
       call.fail(error);
     }

@@ -10,17 +10,18 @@ import {
   modelOfCostly,
   requestIdOf,
 } from '../../../../src/frontends/grpc/infer/request-codec.ts';
-import type { UnaryCall } from '../../../../src/frontends/grpc/transport/transport.ts';
+import type { OutgoingMessage, UnaryCall } from '../../../../src/frontends/grpc/transport/transport.ts';
 import { SliceQueue } from '../../../../src/frontends/slice-queue.ts';
 import type { InferenceRequest } from '../../../../src/inference/request.ts';
 import { silentLogger } from '../../../../src/logger.ts';
 import { hostBytes } from '../../../../src/tensor/tensor-bytes.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
-import { FakeInferenceServer } from '../../../fakes/fake-inference-server.ts';
+import { FakeInferenceServer, output } from '../../../fakes/fake-inference-server.ts';
 import { inferenceContext } from '../../../fakes/make-request.ts';
 import { countedReads } from '../../counted-reads.ts';
 import { encodeRequest, wire } from '../protobuf-oracle.ts';
 
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const noReserve = (): void => undefined;
 const contents = (field: Uint8Array) => wire.bytes(5, field);
 const input = (datatype: string, count: number, ...parts: readonly Uint8Array[]): Buffer =>
@@ -150,6 +151,63 @@ describe('a message that is read in turns', () => {
   });
 });
 
+/** The method for unary requests over a fake server, with slices that the test lets run, and a call that counts answers. */
+function unaryInfer() {
+  const clock = new FakeClock();
+  const server = new FakeInferenceServer();
+  const infer = inferMethod({
+    server,
+    clock,
+    slices: new SliceQueue(clock),
+    logger: silentLogger,
+    isLeaving: () => false,
+    headerForwardPattern: null,
+    maxMessageBytes: 2 ** 26,
+  });
+  const errors: unknown[] = [];
+  const answers: OutgoingMessage[] = [];
+  const nothing = (): void => undefined;
+  const unary: UnaryCall = {
+    ...inferenceContext(),
+    caller: { protocol: 'grpc', address: '' },
+    metadataValue: () => null,
+    metadataEntries: () => [],
+    ...{ reserve: nothing, hold: nothing, release: nothing, checkAnswer: nothing },
+    respond: (message) => answers.push(message),
+    fail: (error) => errors.push(error),
+  };
+  return { clock, server, infer, unary, errors, answers };
+}
+
+describe('answers with large classifications', () => {
+  const wanted = message(input('BOOL', 0), wire.bytes(7, ''));
+  const classified = output({ name: 'Y', datatype: 'UINT8', shape: [40_000], data: new Uint8Array(40_000) }, 3, []);
+
+  it('are made in a turn of their own, however many come at once', async () => {
+    const { clock, server, infer, unary, answers, errors } = unaryInfer();
+    server.answer = async (request) => server.respond(request, [classified]);
+    for (let i = 0; i < 4; i++) infer.handle(wanted, unary);
+    await nextTurn();
+    const counts: number[] = [];
+    for (let turn = 0; turn < 5; turn++) {
+      counts.push(answers.length);
+      clock.turn();
+    }
+    expect([counts, errors]).toEqual([[0, 1, 2, 3, 4], []]);
+  });
+
+  it('are not made for a caller who has left', async () => {
+    const { clock, server, infer, unary, answers, errors } = unaryInfer();
+    server.answer = async (request) => server.respond(request, [classified]);
+    infer.handle(wanted, unary);
+    await nextTurn();
+    unary.cancellation.cancel();
+    clock.turn();
+    expect([answers.length, server.unreleased]).toEqual([0, 0]);
+    expect(errors).toMatchObject([{ code: 'cancelled' }]);
+  });
+});
+
 describe('a message with many fields', () => {
   const parameters = (count: number): Buffer =>
     wire.join(
@@ -182,27 +240,7 @@ describe('a message with many fields', () => {
   });
 
   it('is read in a turn of its own, however many come at once', async () => {
-    const clock = new FakeClock();
-    const server = new FakeInferenceServer();
-    const infer = inferMethod({
-      server,
-      clock,
-      slices: new SliceQueue(clock),
-      logger: silentLogger,
-      isLeaving: () => false,
-      headerForwardPattern: null,
-      maxMessageBytes: 2 ** 26,
-    });
-    const errors: unknown[] = [];
-    const nothing = (): void => undefined;
-    const unary: UnaryCall = {
-      ...inferenceContext(),
-      caller: { protocol: 'grpc', address: '' },
-      metadataValue: () => null,
-      metadataEntries: () => [],
-      ...{ reserve: nothing, hold: nothing, release: nothing, checkAnswer: nothing, respond: nothing },
-      fail: (error) => errors.push(error),
-    };
+    const { clock, server, infer, unary, errors } = unaryInfer();
     const calls = 5;
     for (let i = 0; i < calls; i++)
       infer.handle(message(input('BOOL', 0), wire.bytes(7, ''), parameters(20_000)), unary);
