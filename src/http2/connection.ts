@@ -17,7 +17,7 @@ import { SocketWriter } from '../sockets/socket-writer.ts';
 import { ControlFrames } from './control-frames.ts';
 import { ConnectionError, connectionErrorOf, errorCode, protocolError } from './error-code.ts';
 import type { FlushTurn } from '../sockets/flush-turn.ts';
-import { frameFlag, frameType, paddingOf } from './frame-format.ts';
+import { frameFlag, frameType } from './frame-format.ts';
 import { FrameReader, type FrameReceiver } from './frame-reader.ts';
 import { FrameWriter } from './frame-writer.ts';
 import { HeaderField } from './header-field.ts';
@@ -169,9 +169,6 @@ export class Http2Connection implements ByteReader, FrameReceiver, SocketUser {
       case frameType.headers:
         this.#headers.onHeaders(flags, streamId, bytes, start, end);
         return;
-      case frameType.data:
-        this.#onPaddedData(flags, streamId, bytes, start, end);
-        return;
       case frameType.continuation:
         this.#headers.onContinuation(flags, streamId, bytes, start, end);
         return;
@@ -187,6 +184,12 @@ export class Http2Connection implements ByteReader, FrameReceiver, SocketUser {
     this.#isDataEnd = (flags & frameFlag.endStream) !== 0;
     if (length === 0 && !this.#isDataEnd) this.#guard.idleFrame();
     this.#dataStream = this.#streamForData(streamId, length);
+  }
+
+  onDataPadding(bytes: number, hasContent: boolean): void {
+    this.intake.credit(bytes);
+    if (this.#dataStream !== null) this.#dataStream.frameRestBytes -= bytes;
+    if (!hasContent && !this.#isDataEnd) this.#guard.idleFrame();
   }
 
   onDataPiece(bytes: Buffer, start: number, end: number): number {
@@ -233,16 +236,6 @@ export class Http2Connection implements ByteReader, FrameReceiver, SocketUser {
     }
     stream.frameRestBytes = length;
     return stream;
-  }
-
-  #onPaddedData(flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
-    this.onDataFrame(flags, streamId, end - start);
-    const from = start + 1;
-    const until = end - paddingOf(bytes, start, end);
-    this.intake.credit(end - start - (until - from));
-    if (until > from) for (let at = from; at < until; ) at = this.onDataPiece(bytes, at, until);
-    else if (!this.#isDataEnd) this.#guard.idleFrame();
-    this.onDataFrameEnd();
   }
 
   /** A whole header block: a request or trailers. */

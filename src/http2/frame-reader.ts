@@ -10,10 +10,12 @@ import { clientPreface, defaultFrameBytes, frameFlag, frameHeadBytes, frameType,
 
 /** Ranges are of a buffer that is reused after the call. */
 export interface FrameReceiver {
-  /** Any frame but DATA without padding, and DATA with padding. */
+  /** Any frame but DATA. */
   onFrame(type: number, flags: number, streamId: number, bytes: Buffer, start: number, end: number): void;
-  /** A DATA frame without padding begins; its content follows. */
+  /** A DATA frame of so many bytes begins; its content follows. */
   onDataFrame(flags: number, streamId: number, length: number): void;
+  /** So many bytes of it are padding and its length. They come before and behind the content, which may be empty. */
+  onDataPadding(bytes: number, hasContent: boolean): void;
   /** A piece of its content, never empty. Returns the position behind the bytes that were taken, at least one. */
   onDataPiece(bytes: Buffer, start: number, end: number): number;
   /** All of its content was handed over. */
@@ -25,8 +27,11 @@ export class FrameReader {
   readonly #turn: Pick<ReadTurn, 'isOver'>;
   /** Bytes of the preface that were seen. */
   #prefaceSeen = 0;
-  /** Bytes of the current DATA frame that have not arrived. */
+  /** Bytes of the current DATA frame that have not arrived: content, and the padding behind it. */
   #dataLeft = 0;
+  #paddingLeft = 0;
+  /** The next byte of the current DATA frame is the length of its padding. */
+  #isPadded = false;
   /** A frame, or the beginning of one, that arrived in several reads. Made when first needed. */
   #carry: Buffer | null = null;
   #carried = 0;
@@ -49,7 +54,8 @@ export class FrameReader {
   push(bytes: Buffer, from: number, end: number): number {
     let at = this.hasPreface ? from : this.#preface(bytes, from, end);
     while (at < end && !this.#isStopped) {
-      if (this.#dataLeft > 0) at = this.#dataPiece(bytes, at, end);
+      if (this.#dataLeft > 0) at = this.#isPadded ? this.#padding(bytes, at) : this.#dataPiece(bytes, at, end);
+      else if (this.#paddingLeft > 0) at = this.#skipPadding(at, end);
       else if (this.#carried > 0) at = this.#continueCarried(bytes, at, end);
       else at = this.#frame(bytes, at, end);
       if (this.#turn.isOver()) break;
@@ -78,7 +84,7 @@ export class FrameReader {
     const type = bytes[at + 3] as number;
     const flags = bytes[at + 4] as number;
     const content = at + frameHeadBytes;
-    if (type === frameType.data && (flags & frameFlag.padded) === 0) {
+    if (type === frameType.data) {
       this.#beginData(flags, readUint31(bytes, at + 5), length);
       return content;
     }
@@ -89,15 +95,39 @@ export class FrameReader {
 
   #beginData(flags: number, streamId: number, length: number): void {
     this.#receiver.onDataFrame(flags, streamId, length);
+    this.#isPadded = (flags & frameFlag.padded) !== 0;
+    if (this.#isPadded && length === 0) throw frameSizeError('a padded frame has no length of its padding');
     this.#dataLeft = length;
     if (length === 0) this.#receiver.onDataFrameEnd();
+  }
+
+  #padding(bytes: Buffer, at: number): number {
+    const padding = bytes[at] as number;
+    if (padding >= this.#dataLeft) throw protocolError('padding is longer than its frame');
+    this.#isPadded = false;
+    this.#dataLeft -= 1 + padding;
+    this.#paddingLeft = padding;
+    this.#receiver.onDataPadding(1 + padding, this.#dataLeft > 0);
+    this.#endData();
+    return at + 1;
+  }
+
+  #skipPadding(at: number, end: number): number {
+    const skipped = Math.min(this.#paddingLeft, end - at);
+    this.#paddingLeft -= skipped;
+    this.#endData();
+    return at + skipped;
+  }
+
+  #endData(): void {
+    if (this.#dataLeft === 0 && this.#paddingLeft === 0) this.#receiver.onDataFrameEnd();
   }
 
   #dataPiece(bytes: Buffer, at: number, end: number): number {
     const until = end - at < this.#dataLeft ? end : at + this.#dataLeft;
     const taken = this.#receiver.onDataPiece(bytes, at, until);
     this.#dataLeft -= taken - at;
-    if (this.#dataLeft === 0) this.#receiver.onDataFrameEnd();
+    this.#endData();
     return taken;
   }
 
@@ -117,7 +147,7 @@ export class FrameReader {
     if (length > defaultFrameBytes) throw tooLarge(length);
     const type = carry[3] as number;
     const flags = carry[4] as number;
-    if (type === frameType.data && (flags & frameFlag.padded) === 0) {
+    if (type === frameType.data) {
       this.#carried = 0;
       this.#beginData(flags, readUint31(carry, 5), length);
       return at;

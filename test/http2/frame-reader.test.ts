@@ -30,6 +30,12 @@ class Recorder implements FrameReceiver {
     this.#left = length;
   }
 
+  onDataPadding(bytes: number, hasContent: boolean): void {
+    this.#left -= bytes;
+    this.#head += ` padding ${bytes}`;
+    expect(this.#left > 0).toBe(hasContent);
+  }
+
   onDataPiece(bytes: Buffer, start: number, end: number): number {
     expect(end).toBeGreaterThan(start);
     const to = Math.min(end, start + this.#mostTaken);
@@ -73,7 +79,11 @@ const anyFrame = fc
     streamId: fc.nat(2 ** 31 - 1),
     content: fc.oneof(fc.uint8Array({ maxLength: 40 }), fc.uint8Array({ minLength: 300, maxLength: 900 })),
   })
-  .map(({ type, flags, streamId, content }) => frame(type, flags, streamId, content));
+  .map(({ type, flags, streamId, content }) => {
+    // The padding of DATA has to fit.
+    if (type !== frameType.data || (flags & frameFlag.padded) === 0) return frame(type, flags, streamId, content);
+    return frame(type, flags, streamId, Buffer.of((content[0] ?? 0) % (content.length + 1), ...content));
+  });
 
 describe('FrameReader', () => {
   it('hands over the same frames however the bytes are cut', () => {
@@ -125,9 +135,24 @@ describe('FrameReader', () => {
     expect(recorder.frames).toEqual(read(bytes, [bytes.length]).frames);
   });
 
-  it('hands over padded DATA whole, since only then is known where its padding begins', () => {
-    const one = data(1, Buffer.from([2, 7, 7, 0, 0]), frameFlag.padded);
-    expect(read(Buffer.concat([preface, one]), [30, 3]).frames).toEqual(['0/8/1 0207070000']);
+  it('hands over the content of padded DATA as it comes, and drops the padding', () => {
+    const one = data(1, Buffer.from([2, 7, 8, 9, 0, 0]), frameFlag.padded);
+    const recorder = read(Buffer.concat([preface, one, ping()]), [24 + 9 + 2, 1, 2]);
+    expect(recorder.frames[0]).toBe('data 8/1 padding 3 070809');
+    expect([recorder.pieces, recorder.frames.length]).toEqual([[1, 1, 1], 2]);
+    const empty = data(1, Buffer.from([2, 0, 0]), frameFlag.padded);
+    expect(read(Buffer.concat([preface, empty, ping()]), [1]).frames[0]).toBe('data 8/1 padding 3 ');
+  });
+
+  it('refuses padding that is longer than its frame, and none at all', () => {
+    const padded =
+      (...content: number[]) =>
+      () =>
+        read(Buffer.concat([preface, data(1, Buffer.from(content), frameFlag.padded)]), [1]);
+    expect(padded()).toThrow(expect.objectContaining({ code: errorCode.frameSize }));
+    for (const content of [[1], [3, 7, 7]]) {
+      expect(padded(...content)).toThrow(expect.objectContaining({ code: errorCode.protocol }));
+    }
   });
 
   it('leaves out the reserved bit of a stream', () => {

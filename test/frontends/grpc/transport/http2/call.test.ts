@@ -81,12 +81,14 @@ function busyStreams(ms: number, taken: string[], options: SceneOptions = {}): S
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('small messages of a stream', () => {
-  it('are taken in shares of a turn and in their order, however many come in one frame', () => {
+  it.each([0, frameFlag.padded])('are taken in shares of a turn and in their order, with the flags %d', (flags) => {
     const taken: string[] = [];
     const scene = busyStreams(0.25, taken);
     const texts = Array.from({ length: 1000 }, (_, i) => `${i}`);
     const content = Buffer.concat(texts.map((text) => grpcMessage(Buffer.from(text))));
-    scene.say(headers(1, block), data(1, content, end));
+    // Of a padded frame the first byte is the length of its padding, which is behind the content.
+    const padded = Buffer.concat([Buffer.of(2), content, Buffer.alloc(2)]);
+    scene.say(headers(1, block), data(1, flags === 0 ? content : padded, end | flags));
     const first = taken.length;
     expect(first).toBeLessThan(200);
     let turns = 0;
