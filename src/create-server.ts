@@ -103,8 +103,10 @@ export async function createServer(config: ServerConfig, parts: ServerParts): Pr
     }
     return running;
   } catch (error) {
+    // A signal while a failed start is undone must not hide why it failed.
+    const wasAsked = stopping?.aborted === true;
     const isOrderly = await running.stop();
-    throw stopping?.aborted ? new StartEndedError(isOrderly) : error;
+    throw wasAsked ? new StartEndedError(isOrderly) : error;
   } finally {
     stopping?.removeEventListener('abort', endStart);
   }

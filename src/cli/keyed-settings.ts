@@ -165,9 +165,10 @@ export function readBackendSettings(values: readonly string[]): KeyedReading<Bac
   const problems: string[] = [];
   const ignored: string[] = [];
   for (const value of values) {
-    const [, backend = '', setting = value] = /^([^,=]*),(.*)$/.exec(value) ?? [];
+    const [, named, setting = value] = /^([^,=]*),(.*)$/.exec(value) ?? [];
+    const backend = named?.trim() ?? '';
     const pair = keyAndValue(setting);
-    if (pair === null || value.startsWith(',')) {
+    if (pair === null || (named !== undefined && backend === '')) {
       problems.push(`--backend-config expects [backend,]key=value but '${value}' was given`);
     } else if (backend !== '' && backend !== 'onnxruntime') {
       ignored.push(`--backend-config=${value} has no effect: the only backend is onnxruntime`);

@@ -306,6 +306,13 @@ describe('the repository on the command line', () => {
     expect(problemsOf('--backend-config=,default-max-batch-size=2')).toEqual([
       "--backend-config expects [backend,]key=value but ',default-max-batch-size=2' was given",
     ]);
+    expect(problemsOf('--backend-config= ,default-max-batch-size=2')).toEqual([
+      "--backend-config expects [backend,]key=value but ' ,default-max-batch-size=2' was given",
+    ]);
+    expect(parse('--backend-config= onnxruntime ,intra_op_thread_count=3').engine.globalIntraOpThreads).toBe(3);
+    expect(problemsOf('--backend-config=,=1')).toEqual([
+      "--backend-config expects [backend,]key=value but ',=1' was given",
+    ]);
     expect(parse('--strict-model-config=false').repository.autoComplete).toBe(true);
   });
 });

@@ -28,9 +28,9 @@ export function canBatch(signature: ModelSignature): BatchingVerdict {
 
 /**
  * `canBatch`, and the names of the dimensions agree that the first one is the batch:
- * - inputs whose first dimension is named have the same name there;
+ * - inputs whose first dimension is named have the same name there, but for a number that counts (`batch_1`);
  * - outputs with a named first dimension have that name;
- * - the name is used for no other dimension;
+ * - the name is used for no other dimension, nor is that of another input's first dimension;
  * - it does not say that the dimension is time, space or a graph, and no later dimension is called the batch.
  *
  * Dimensions without a name, and generated names, are ignored.
@@ -53,7 +53,7 @@ function namesObjection(inputs: readonly TensorSpec[], outputs: readonly TensorS
     if (name === '') continue;
     if (notBatchName.test(name)) return `the first dimension of input ${quoted(input.name)} is called ${quoted(name)}`;
     if (batch === null) batch = input;
-    else if (spokenName(batch, 0) !== name) {
+    else if (!sameButForCount(spokenName(batch, 0), name)) {
       return `inputs ${quoted(batch.name)} and ${quoted(input.name)} have different first dimensions (${quoted(spokenName(batch, 0))}, ${quoted(name)})`;
     }
   }
@@ -66,25 +66,32 @@ function namesObjection(inputs: readonly TensorSpec[], outputs: readonly TensorS
     if (spoken === '') continue;
     if (notBatchName.test(spoken))
       return `the first dimension of output ${quoted(output.name)} is called ${quoted(spoken)}`;
-    if (name !== '' && spoken !== name) {
+    if (name !== '' && !sameButForCount(spoken, name)) {
       return `output ${quoted(output.name)} has another first dimension (${quoted(spoken)}) than the inputs (${quoted(name)})`;
     }
   }
-  return laterObjection([...inputs, ...outputs], name);
+  return laterObjection([...inputs, ...outputs], name, new Set(inputs.map((input) => spokenName(input, 0))));
 }
 
-function laterObjection(tensors: readonly TensorSpec[], batch: string): string | null {
+/** @param rows the names of the first dimensions of all inputs */
+function laterObjection(tensors: readonly TensorSpec[], batch: string, rows: ReadonlySet<string>): string | null {
   for (const tensor of tensors) {
     for (let i = 1; i < tensor.dimNames.length; i++) {
       const name = spokenName(tensor, i);
       if (name === '') continue;
-      if (name === batch) return `dimension ${quoted(name)} is also dimension ${i} of ${quoted(tensor.name)}`;
+      if (rows.has(name)) return `dimension ${quoted(name)} is also dimension ${i} of ${quoted(tensor.name)}`;
       if (batchName.test(name) && !batchName.test(batch))
         return `dimension ${i} of ${quoted(tensor.name)} is called ${quoted(name)}`;
     }
   }
   return null;
 }
+
+/** Whether two names are the same, or only a number at the end tells them apart: exporters make names different so. */
+const sameButForCount = (one: string, other: string): boolean =>
+  one.replace(counter, '') === other.replace(counter, '');
+
+const counter = /[_.-]+\d+$/;
 
 /** The name of a symbolic dimension if a person chose it, '' for a generated one. */
 function spokenName(tensor: TensorSpec, index: number): string {
@@ -96,11 +103,11 @@ function spokenName(tensor: TensorSpec, index: number): string {
 /**
  * Names that exporters generate for dimensions: unk__12 (tf2onnx, onnx), DynamicDimension.3 (Paddle),
  * Gemmoutput_dim_0, x_dynamic_axes_1, var_0, s77 (PyTorch), Gemm_o0__d0 (ONNX Runtime), x_dim0, x_axis_0, axis_2,
- * dynamic_dim, dim_param_0, anonymous_1, sym_1, ?.
+ * dynamic_dim, dim_param_0, anonymous_1, sym_1, ax0, unk_1__23, __unknown__0, ?.
  * Two of them that differ may well be the same extent.
  */
 const generatedName =
-  /^((unk|unknown|unnamed|anonymous|none|dynamic|dyn|free|flexible|((unknown|unnamed|anonymous|symbolic|dynamic|dyn|free|flexible)_?)?(axis|axes|dim|dimension|shape|size)|dim_?param|var|sym|symbol|symbolic|s|d|arg|input|output|tensor|x|y)?[_.-]*\d*|(p2o\.)?DynamicDimension\.\d+|.*_dim_?\d+|.*_ax[ie]s_?\d+|.*_dynamic_ax[ie]s|.*_o\d+__d\d+|\?|-1)$/i;
+  /^_*((unk(_\d+)?|unknown|unnamed|anonymous|none|dynamic|dyn|free|flexible|((unknown|unnamed|anonymous|symbolic|dynamic|dyn|free|flexible)_?)?(ax|axis|axes|dim|dimension|shape|size)|dim_?param|var|sym|symbol|symbolic|s|d|arg|input|output|tensor|x|y)?[_.-]*\d*|(p2o\.)?DynamicDimension\.\d+|.*_dim_?\d+|.*_ax[ie]s_?\d+|.*_dynamic_ax[ie]s|.*_o\d+__d\d+|\?|-1)$/i;
 
 /**
  * Exporters name a dimension that an operator creates after the operator. With these operators the extent depends on

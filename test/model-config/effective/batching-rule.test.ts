@@ -26,6 +26,14 @@ describe('whether a model batches by itself', () => {
     ['the list form of dynamic_axes', [tensor('x', ['x_dynamic_axes_1', 4])], [tensor('y', ['y_dynamic_axes_1', 4])]],
     ['one name for all that is open', [tensor('x', ['dynamic_axes', 4])], [tensor('y', ['dynamic_axes', 4])]],
     ['numbered variables', [tensor('x', ['var_0', 4])], [tensor('y', ['var_1', 4])]],
+    ['one name that is counted', [tensor('x', ['batch', 4])], [tensor('y', ['batch_1', 4])]],
+    [
+      'one name that is counted for two inputs',
+      [tensor('a', ['rows_0', 4]), tensor('b', ['rows_1', 4])],
+      [tensor('y', ['rows_2'])],
+    ],
+    ['unknown dimensions in other words', [tensor('x', ['__unknown__0', 4])], [tensor('y', ['unk_2__24', 'ax1'])]],
+    ['dimensions counted with a dot', [tensor('x', ['TensorDim.0', 4])], [tensor('y', ['TensorDim.1', 4])]],
     ['numbered axes', [tensor('x', ['x_dim0', 'axis_3'])], [tensor('y', ['sym_1', 4])]],
     ['a name on one side only', [tensor('x', ['batch_size', 4])], [tensor('y', ['Addy_dim_0', 4])]],
     [
@@ -98,6 +106,18 @@ describe('whether a model batches by itself', () => {
     ],
     ['an unbacked symbol of torch.export', [tensor('x', ['s0', 4])], [tensor('y', ['u0', 2])], 'made by an operator'],
     ['a square matrix', [tensor('x', ['N', 'N'])], [tensor('y', ['N', 4])], "'N' is also dimension 1"],
+    [
+      'a table of the rows of two inputs, which are counted',
+      [tensor('a', ['n_1', 4]), tensor('b', ['n_2', 4])],
+      [tensor('y', ['n_1', 'n_2'])],
+      "'n_2' is also dimension 1 of 'y'",
+    ],
+    [
+      'names that end with a number',
+      [tensor('x', ['N1', 4])],
+      [tensor('y', ['N2', 4])],
+      "('N2') than the inputs ('N1')",
+    ],
     ['time first', [tensor('x', ['seq_len', 'batch', 8])], [tensor('y', ['seq_len', 'batch', 8])], "called 'seq_len'"],
     [
       'a length without a batch',
