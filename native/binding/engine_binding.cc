@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "binding/addon_data.h"
 #include "binding/arguments.h"
 #include "binding/replies.h"
@@ -11,8 +13,9 @@
 namespace nereid {
 namespace {
 
-/// Small inputs are copied here by JavaScript; larger ones are gathered by the instance from where they lie.
-constexpr size_t kFrameInputBytes = size_t{64} << 10;
+/// Small inputs are copied into a frame by JavaScript; larger ones are gathered by the instance from where
+/// they lie.
+constexpr int32_t kMaxFrameInputBytes = 64 << 10;
 constexpr size_t kMaxControlNumbers = size_t{1} << 20;
 
 AddonData& DataOf(const Napi::CallbackInfo& info) { return *info.Env().GetInstanceData<AddonData>(); }
@@ -151,7 +154,7 @@ Napi::Value EndBatch(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// createFrame(instanceId, controlNumbers) → { error, id, control, input }
+// createFrame(instanceId, controlNumbers, inputBytes) → { error, id, control, input }
 Napi::Value CreateFrame(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   AddonData& data = DataOf(info);
@@ -163,7 +166,8 @@ Napi::Value CreateFrame(const Napi::CallbackInfo& info) {
     return ErrorReply(env, ResourceExhausted("the model has too many tensors"));
   auto control = HostBlock::Allocate(numbers * sizeof(double), nullptr);
   if (!control.ok()) return ErrorReply(env, control.status());
-  auto input = HostBlock::Allocate(kFrameInputBytes, instance->runner().pinned());
+  const auto input_bytes = static_cast<size_t>(std::clamp(IdOf(info, 2), 0, kMaxFrameInputBytes));
+  auto input = HostBlock::Allocate(input_bytes, instance->runner().pinned());
   if (!input.ok()) return ErrorReply(env, input.status());
   auto frame = std::make_unique<JobFrame>();
   frame->instance = instance_id;
@@ -219,7 +223,6 @@ void DefineEngine(Napi::Env env, Napi::Object exports) {
   define("leaveProcess", LeaveProcess);
   exports.Set("datatypes", DatatypeTable(env));
   exports.Set("errorCodes", ErrorCodeTable(env));
-  exports.Set("frameInputBytes", Napi::Number::New(env, static_cast<double>(kFrameInputBytes)));
 }
 
 }  // namespace nereid

@@ -3,6 +3,8 @@
  * of its numbers is that of `native/binding/job_frame.h`.
  */
 
+import type { TensorSpec } from '../model-config/signature.ts';
+import { datatypes } from '../tensor/datatype.ts';
 import { hostBytes, type TensorBytes } from '../tensor/tensor-bytes.ts';
 import type { EngineBatch } from './engine.ts';
 
@@ -38,6 +40,26 @@ export function controlNumbers(ranks: readonly (number | null)[]): number {
   let numbers = Math.max(requestHead, replyHead);
   for (const rank of ranks) numbers += inputHead + (rank === null ? roomyRank : Math.max(rank, 8));
   return numbers;
+}
+
+/** More than a frame has for inputs. */
+const unboundedRoom = 2 ** 31 - 1;
+
+/** Room that the inputs of the largest batch need, aligned, in bytes; `unboundedRoom` where it cannot be known. */
+export function inputRoom(inputs: readonly TensorSpec[], maxRows: number): number {
+  let bytes = 0;
+  for (const { datatype, shape } of inputs) {
+    const { byteSize } = datatypes[datatype];
+    if (shape === null || byteSize === 0) return unboundedRoom;
+    let size = byteSize;
+    for (const [axis, dim] of shape.entries()) {
+      if (axis === 0 && maxRows > 0) size *= maxRows;
+      else if (dim < 0) return unboundedRoom;
+      else size *= dim;
+    }
+    bytes += Math.ceil(size / alignment) * alignment;
+  }
+  return Math.min(bytes, unboundedRoom);
 }
 
 export interface JobFrame {

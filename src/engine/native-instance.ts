@@ -4,6 +4,7 @@
  */
 
 import { InferenceError, internal, invalidArgument, toInferenceError } from '../errors.ts';
+import type { RegionBytes } from '../tensor/tensor-bytes.ts';
 import type {
   Device,
   EngineBatch,
@@ -16,12 +17,11 @@ import type {
 import type { FrameOwner, FrameTable } from './frame-table.ts';
 import type { IdleSlabs, SlabOwner } from './idle-slabs.ts';
 import { InlineChoice, loneLimits, usualLimits } from './inline-choice.ts';
-import { controlNumbers, inTarget, type JobFrame, writeRequest } from './job-frame.ts';
+import { controlNumbers, inputRoom, inTarget, type JobFrame, writeRequest } from './job-frame.ts';
 import type { NativeAddon } from './native.ts';
 import { nativeFailure } from './native-error.ts';
 import type { NativeModel } from './native-model.ts';
 import { OutputSlabs } from './output-slabs.ts';
-import type { RegionBytes } from '../tensor/tensor-bytes.ts';
 
 const noOutputs: readonly EngineOutput[] = [];
 
@@ -110,6 +110,7 @@ export class NativeInstance implements EngineInstance, SlabOwner, FrameOwner {
   readonly #choice: InlineChoice;
   readonly #loneChoice: InlineChoice;
   readonly #controlNumbers: number;
+  readonly #inputRoom: number;
   /** Made when first needed: one, or two where batches are prefetched. */
   readonly #free: BusyFrame[] = [];
   readonly #busy = new Map<number, BusyFrame>();
@@ -144,6 +145,7 @@ export class NativeInstance implements EngineInstance, SlabOwner, FrameOwner {
     this.#controlNumbers = controlNumbers(
       [...signature.inputs, ...signature.outputs].map(({ shape }) => (shape === null ? null : shape.length)),
     );
+    this.#inputRoom = inputRoom(signature.inputs, spec.maxRows);
   }
 
   submit(batch: EngineBatch, done: (result: EngineResult) => void): Ticket {
@@ -249,7 +251,7 @@ export class NativeInstance implements EngineInstance, SlabOwner, FrameOwner {
   }
 
   #makeFrame(): BusyFrame {
-    const reply = this.#addon.createFrame(this.#id, this.#controlNumbers);
+    const reply = this.#addon.createFrame(this.#id, this.#controlNumbers, this.#inputRoom);
     if (reply.error !== null) throw nativeFailure(reply.error);
     this.#frames.set(reply.id, this);
     return {

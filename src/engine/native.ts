@@ -138,7 +138,8 @@ export interface NativeAddon {
   closeInstance(instanceId: number): void;
   /** Cancels the batch with this ticket, if it is not done; before it runs, if it waits. */
   endBatch(instanceId: number, ticket: number): void;
-  createFrame(instanceId: number, controlNumbers: number): NativeFrameReply;
+  /** @param inputBytes room for inputs; at most 64 KiB are given */
+  createFrame(instanceId: number, controlNumbers: number, inputBytes: number): NativeFrameReply;
   /** Detaches a buffer made by the addon and frees its memory at once. */
   discardBuffer(buffer: ArrayBuffer): void;
   /**
@@ -148,8 +149,6 @@ export interface NativeAddon {
   endBatches(waitMs: number, exitCode: number): boolean;
   readonly datatypes: readonly NativeDatatype[];
   readonly errorCodes: readonly string[];
-  /** Size of a frame's `input`. */
-  readonly frameInputBytes: number;
 
   /** Runs the frame's batch on this thread; only while the instance has no unfinished batch. */
   runNow(frameId: number, parts: readonly Uint8Array[] | null, target: Uint8Array | null): void;

@@ -1,8 +1,30 @@
 import { describe, expect, it } from 'vitest';
-import { controlNumbers, writeRequest } from '../../src/engine/job-frame.ts';
+import { controlNumbers, inputRoom, writeRequest } from '../../src/engine/job-frame.ts';
+
+import type { Datatype } from '../../src/tensor/datatype.ts';
+import type { Shape } from '../../src/tensor/shape.ts';
+import { tensorSpec } from '../fakes/make-model.ts';
+
+const tensor = (datatype: Datatype, shape: Shape | null) => tensorSpec('x', datatype, shape);
 
 const frame = (numbers = 64) => ({ id: 0, control: new Float64Array(numbers), input: new Uint8Array(65536) });
 const nativeInputs = Int32Array.of(1, 0);
+
+describe('the room for inputs', () => {
+  it('is that of the largest batch, each tensor at an aligned place', () => {
+    expect(inputRoom([tensor('FP32', [-1, 16]), tensor('UINT8', [-1, 1])], 64)).toBe(64 * 64 + 64);
+    expect(inputRoom([tensor('FP32', [-1, 17]), tensor('INT64', [])], 3)).toBe(256 + 64);
+    expect(inputRoom([tensor('FP16', [3, 5])], 0)).toBe(64);
+    expect(inputRoom([], 8)).toBe(0);
+  });
+
+  it('is as much as there may be where sizes are open', () => {
+    const open = [tensor('FP32', [-1, -1]), tensor('BYTES', [-1, 1]), tensor('FP32', null)];
+    for (const spec of open) expect(inputRoom([tensor('FP32', [-1, 1]), spec], 8)).toBe(2 ** 31 - 1);
+    expect(inputRoom([tensor('FP32', [-1, 1])], 0)).toBe(2 ** 31 - 1);
+    expect(inputRoom([tensor('FP32', [-1, 2 ** 40])], 8)).toBe(2 ** 31 - 1);
+  });
+});
 
 describe('a request in a frame', () => {
   it('has small inputs copied back to back, each tensor at an aligned place', () => {
