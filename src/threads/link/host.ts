@@ -14,7 +14,8 @@ import { AnswerPages } from './answer-pages.ts';
 import { answerControlCalls } from './control-calls.ts';
 import { type CallHost, HostedCall } from './hosted-call.ts';
 import { type NativeLink, fromFrontend, type LinkEnd, toFrontend } from './link.ts';
-import { entryWork, LinkSide } from './side.ts';
+import { entryWork, type LinkTurn } from './link-turn.ts';
+import { LinkSide } from './side.ts';
 import { bytesToCopy, type WrittenRecord } from '../records/placed-tensors.ts';
 import { readRequest } from '../records/request-record.ts';
 import { writeError, writeResponse } from '../records/response-record.ts';
@@ -26,6 +27,8 @@ interface LinkHostTools {
   readonly budget: MemoryBudget;
   /** The account of the frontend thread in it. */
   readonly account: number;
+  /** Of this thread, for all links. */
+  readonly turn: LinkTurn;
   /** The other thread has written an impossible value: the link is closed, and the thread has to be terminated. */
   readonly onBroken: (error: unknown) => void;
 }
@@ -52,6 +55,7 @@ export class LinkHost implements CallHost {
       end,
       native,
       tools.clock,
+      tools.turn,
       (kind, call, page, offset) => this.#receive(kind, call, page, offset),
       (error) => this.#break(error),
     );

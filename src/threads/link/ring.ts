@@ -97,11 +97,12 @@ export class RingReader {
    * Hands over entries, also those that arrive meanwhile, until none is left or they were so much work; at least one if
    * there is one. The writer does not ring again for those that are left: the caller drains again unless `isEmpty`.
    *
-   * @returns Whether the writer waits to be told that there is room again.
+   * @returns how much work they were.
    */
-  drain(listener: EntryListener, maxWork: number): boolean {
+  drain(listener: EntryListener, maxWork: number): number {
     const numbers = this.#numbers;
-    for (let work = 0; work < maxWork && !this.isEmpty; ) {
+    let work = 0;
+    while (work < maxWork && !this.isEmpty) {
       const at = entriesAt + (this.#read & (capacity - 1)) * entryNumbers;
       const kind = numbers[at] as number;
       const call = numbers[at + 1] as number;
@@ -111,6 +112,11 @@ export class RingReader {
       Atomics.store(numbers, readAt, this.#read);
       work += listener(kind, call, page, offset);
     }
-    return Atomics.exchange(numbers, fullAt, 0) === 1;
+    return work;
+  }
+
+  /** Whether the writer waits to be told that there is room again; asked after each drain, and answered once. */
+  takeRoomWanted(): boolean {
+    return Atomics.exchange(this.#numbers, fullAt, 0) === 1;
   }
 }

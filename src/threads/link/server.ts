@@ -22,6 +22,7 @@ import { tensorBytes } from '../../tensor/tensor-bytes.ts';
 import type { Clock } from '../../time.ts';
 import { ControlCaller } from './control-calls.ts';
 import { type NativeLink, fromFrontend, type LinkEnd, toFrontend } from './link.ts';
+import { LinkTurn } from './link-turn.ts';
 import { LinkSide } from './side.ts';
 import type { PageArena } from '../pages/page-arena.ts';
 import type { WrittenRecord } from '../records/placed-tensors.ts';
@@ -108,6 +109,7 @@ export class LinkServer implements InferenceServer {
       end,
       native,
       tools.clock,
+      new LinkTurn(),
       (kind, call, page, offset) => this.#receive(kind, call, page, offset),
       (error) => {
         // Ends this thread; the pool replaces it.

@@ -5,23 +5,14 @@
 
 import type { Clock } from '../../time.ts';
 import type { LinkEnd, NativeLink } from './link.ts';
+import type { EntryReader, LinkTurn } from './link-turn.ts';
 import type { OpenMemory } from '../pages/page.ts';
 import { PageArena } from '../pages/page-arena.ts';
 import { PageTable } from '../pages/page-table.ts';
 import { RecordReader, RecordWriter } from '../records/record.ts';
 import { type EntryListener, RingReader, RingWriter } from './ring.ts';
 
-/**
- * Entries that one turn of the event loop reads. The unit of work is one number of a record, which costs some 0.1 µs to
- * read. More is left to the next turn, so that other links and sockets are served in between: a record can have
- * hundreds of thousands of numbers, and a ring thousands of records.
- */
-const maxWorkOfTurn = 64 * 1024;
-
-/** An entry without a record, as a release: as much work as so many numbers. */
-export const entryWork = 16;
-
-export class LinkSide {
+export class LinkSide implements EntryReader {
   readonly arena: PageArena;
   readonly pages: PageTable;
   readonly writer = new RecordWriter();
@@ -31,15 +22,15 @@ export class LinkSide {
   readonly #native: NativeLink;
   readonly #outgoing: RingWriter;
   readonly #incoming: RingReader;
+  readonly #turn: LinkTurn;
   readonly #listener: EntryListener;
   readonly #onBroken: (error: unknown) => void;
   #otherDoorbell = -1;
   #isRingDue = false;
   #isClosed = false;
-  /** Reads entries that were left over. */
-  #nextTurn: NodeJS.Immediate | null = null;
 
   /**
+   * @param turn Of the thread; all its links share it.
    * @param listener May throw when an entry, or the record to which it points, is impossible.
    * @param onBroken Gets the exception of the listener; after it nothing from the other side can be trusted.
    */
@@ -47,12 +38,14 @@ export class LinkSide {
     end: LinkEnd,
     native: NativeLink,
     clock: Clock,
+    turn: LinkTurn,
     listener: EntryListener,
     onBroken: (error: unknown) => void,
   ) {
     this.#native = native;
     this.#outgoing = new RingWriter(end.outgoing);
     this.#incoming = new RingReader(end.incoming);
+    this.#turn = turn;
     this.#listener = listener;
     this.#onBroken = onBroken;
     const open: OpenMemory = (memory) => native.plainView(new Uint8Array(memory)) ?? memory;
@@ -83,28 +76,31 @@ export class LinkSide {
   }
 
   /** Reads the entries of the other side. Called by the doorbell. */
-  readonly drain = (): void => {
-    // The ring is answered in the turn that is due, at the latest after the events of this one.
-    if (this.#nextTurn === null) this.#drain();
-  };
+  readonly drain = (): void => this.#turn.enter(this);
 
-  readonly #drain = (): void => {
-    this.#nextTurn = null;
-    if (this.#isClosed) return;
+  get hasMore(): boolean {
+    // The other side rings for new entries, not for those that are left.
+    return !this.#isClosed && !this.#incoming.isEmpty;
+  }
+
+  read(maxWork: number): number {
+    if (this.#isClosed) return 0;
     try {
       const hasFlushed = this.#outgoing.flush();
-      const wantsRoom = this.#incoming.drain(this.#listener, maxWorkOfTurn);
-      if (hasFlushed || wantsRoom) this.#ring();
-      // The other side rings for new entries, not for those that are left.
-      if (!this.#incoming.isEmpty) this.#nextTurn = setImmediate(this.#drain);
+      const work = this.#incoming.drain(this.#listener, maxWork);
+      if (this.#incoming.takeRoomWanted() || hasFlushed) this.#ring();
+      return work;
     } catch (error) {
+      this.close();
       this.#onBroken(error);
+      return 0;
     }
-  };
+  }
 
+  /** Nothing is read or written after it. */
   close(): void {
     this.#isClosed = true;
-    if (this.#nextTurn !== null) clearImmediate(this.#nextTurn);
+    this.#turn.leave(this);
     this.#native.closeDoorbell(this.doorbell);
   }
 

@@ -13,6 +13,7 @@ import { type Clock, clockOriginMs } from '../../time.ts';
 import { ConnectionCounts } from './connection-balance.ts';
 import { makeLinkEnds } from '../link/ends.ts';
 import { LinkHost } from '../link/host.ts';
+import { LinkTurn } from '../link/link-turn.ts';
 import type { NativeThreads } from '../native-threads.ts';
 import type { SharedPort } from './shared-sockets.ts';
 import type { FrontendName, FrontendThreadSettings, ThreadOrder, ThreadReport } from './thread-messages.ts';
@@ -62,6 +63,7 @@ export class FrontendPool {
   readonly #places: readonly Place[];
   readonly #connections: Readonly<Record<FrontendName, ConnectionCounts>>;
   readonly #exiting = new SharedArrayBuffer(4);
+  readonly #linkTurn = new LinkTurn();
   #orders = 0;
   #isStopping = false;
   #drained: Promise<void> | null = null;
@@ -142,6 +144,7 @@ export class FrontendPool {
       logger,
       budget,
       account: place.index + 1,
+      turn: this.#linkTurn,
       onBroken,
     });
     const { pages, control } = ends.frontend;

@@ -4,6 +4,7 @@ import { MemoryBudget } from '../../../src/inference/memory-budget.ts';
 import type { NativeLink } from '../../../src/threads/link/link.ts';
 import { type LinkEnds, makeLinkEnds } from '../../../src/threads/link/ends.ts';
 import { LinkHost } from '../../../src/threads/link/host.ts';
+import { LinkTurn } from '../../../src/threads/link/link-turn.ts';
 import { LinkServer } from '../../../src/threads/link/server.ts';
 import { FakeClock } from '../../fakes/fake-clock.ts';
 import { FakeInferenceServer } from '../../fakes/fake-inference-server.ts';
@@ -107,6 +108,7 @@ export function linkFixture(isAwake = true, limitBytes = 2 ** 30): LinkFixture {
     logger,
     budget: budgets.host,
     account: 1,
+    turn: new LinkTurn(),
     onBroken: (error) => breaks.push(error),
   });
   server.connect(host.doorbell);

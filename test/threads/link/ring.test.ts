@@ -18,11 +18,12 @@ function ringEnds() {
   /** As many entries as are `maxWork`, each of which is 1. */
   const read = (maxWork = Number.POSITIVE_INFINITY): { entries: Entry[]; wantsRoom: boolean } => {
     const entries: Entry[] = [];
-    const wantsRoom = reader.drain((...each) => {
+    const work = reader.drain((...each) => {
       entries.push(each);
       return 1;
     }, maxWork);
-    return { entries, wantsRoom };
+    expect(work).toBe(entries.length);
+    return { entries, wantsRoom: reader.takeRoomWanted() };
   };
   const push = (from: number, to: number): void => {
     for (let number = from; number < to; number++) writer.push(...entry(number));

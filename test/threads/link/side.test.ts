@@ -3,7 +3,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { makeLinkEnds } from '../../../src/threads/link/ends.ts';
-import { entryWork, LinkSide } from '../../../src/threads/link/side.ts';
+import { entryWork, LinkTurn } from '../../../src/threads/link/link-turn.ts';
+import { LinkSide } from '../../../src/threads/link/side.ts';
 import { FakeClock } from '../../fakes/fake-clock.ts';
 import { FakeDoorbells, loopTurns } from './link-fixture.ts';
 
@@ -22,6 +23,7 @@ function sides() {
       end,
       doorbells,
       new FakeClock(),
+      new LinkTurn(),
       (_kind, call, _page, work) => {
         read.push(call);
         onEntry(call);
