@@ -6,7 +6,7 @@
 
 import type { Dirent } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 
 import { InferenceError, unavailable } from '../errors.ts';
 import { fileThreads } from '../file-threads.ts';
@@ -114,7 +114,7 @@ export async function scanFolder(
   try {
     return await readFolder(name, path, options, reads);
   } catch (error) {
-    return unreadable(name, path, problemText(error));
+    return unreadable(name, path, `${subjectOf(error, path)}${problemText(error)}`);
   }
 }
 
@@ -266,6 +266,13 @@ function unreadable(name: string, path: string, problem: string): ModelFolder {
   const parts = { config: '', versions: new Map<number, string>(), others: digestOf([problem]) };
   const fingerprint = { ...parts, whole: wholeOf(parts), newestMs: 0 };
   return { name, path, configPath: null, versions: [], problem, holdsModel: true, warnings: [], fingerprint };
+}
+
+/** What of a model's folder cannot be read; '' where the error says it. */
+function subjectOf(error: unknown, folder: string): string {
+  if (error instanceof InferenceError) return '';
+  const failed = error instanceof Error && 'path' in error ? relative(folder, String(error.path)) : '';
+  return failed === '' || failed.startsWith('..') ? "the model's folder " : `${quoted(failed)} in the model's folder `;
 }
 
 /** The rest of a sentence, without paths. */

@@ -65,6 +65,14 @@ describe('external data', () => {
     expect(files.map(({ sizeBytes }) => sizeBytes)).toEqual([8, 64, 16]);
   });
 
+  it.runIf(process.getuid?.() !== 0)('that this user may not read is named', async () => {
+    writeFileSync(join(version, 'secret.bin'), new Uint8Array(64), { mode: 0 });
+    expect(await refusal({ location: 'secret.bin' })).toMatchObject({
+      code: 'unavailable',
+      message: "external data of tensor 'W' in 'secret.bin': the file may not be read by this user (EACCES)",
+    });
+  });
+
   it.each([
     ['', 'the location is empty'],
     ['a\0b', 'NUL'],

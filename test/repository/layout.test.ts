@@ -10,6 +10,7 @@ import {
   scanModel,
   scanRepositories,
 } from '../../src/repository/layout.ts';
+import { type FolderReads, plainReads } from '../../src/repository/folder-reads.ts';
 import { put, temporaryFolders } from './folders.ts';
 
 const temporary = temporaryFolders();
@@ -97,6 +98,25 @@ describe('scanning repositories', () => {
     expect([...models.keys()].sort()).toEqual(['bad', 'good']);
     expect(models.get('good')?.problem).toBeNull();
     if (process.getuid?.() !== 0) expect(models.get('bad')?.problem).toContain('permission denied');
+  });
+
+  it.each([
+    ['', "the model's folder"],
+    ['/2', "'2' in the model's folder"],
+  ])('says what of a model cannot be read: %j', async (inside, subject) => {
+    const repository = temporary();
+    put(repository, { 'm/1/model.onnx': 'x', 'm/2/model.onnx': 'x' });
+    const path = join(repository, 'm');
+    const refused = `${path}${inside}`;
+    const reads: FolderReads = {
+      ...plainReads,
+      entries: (folder, found) =>
+        folder === refused
+          ? Promise.reject(Object.assign(new Error(`EACCES: scandir '${folder}'`), { code: 'EACCES', path: folder }))
+          : plainReads.entries(folder, found),
+    };
+    const { problem } = await scanFolder('m', path, options, reads);
+    expect(problem).toBe(`${subject} cannot be read: permission denied (EACCES)`);
   });
 
   it('does not run in circles of links', async () => {

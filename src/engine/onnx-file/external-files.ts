@@ -8,7 +8,8 @@
  * are beside the model.
  */
 
-import { realpath, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, realpath, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join, sep } from 'node:path';
 import { type InferenceError, invalidArgument, unavailable } from '../../errors.ts';
 import { fileThreads } from '../../file-threads.ts';
@@ -93,6 +94,12 @@ async function findFile(reference: ExternalReference, { beside, allowed }: Place
   if (!isInside(path, allowed)) throw refused(reference, outside);
   const facts = await fileThreads.contents(() => stat(path));
   if (!facts.isFile()) throw refused(reference, 'this is no regular file');
+  // The runtime would fail with the number of an error alone.
+  await fileThreads
+    .contents(() => access(path, constants.R_OK))
+    .catch((error: NodeJS.ErrnoException) => {
+      throw unavailable(`${subject(reference)}: the file may not be read by this user (${error.code})`, error);
+    });
   return { location, path, sizeBytes: facts.size };
 }
 
