@@ -144,7 +144,8 @@ export class Http2StreamCall extends Http2Call implements StreamCall {
    * Hands over requested messages that have arrived. Not recursive: one read may contain thousands of small messages.
    */
   #deliver(): void {
-    if (this.#isDelivering || this.#isInflating) return;
+    // When a connection is lost, the end of one call may let another ask for messages whose caller has left as well.
+    if (this.#isDelivering || this.#isInflating || this.stream.isClosed) return;
     this.#isDelivering = true;
     while (this.#isWanted && !this.#isInflating && !this.isEnded && this.#next < this.#arrived.length)
       this.#deliverNext();

@@ -115,6 +115,27 @@ describe('small messages of a stream', () => {
   });
 });
 
+describe('messages that wait on a lost connection', () => {
+  it('are not handed over, though the end of another call makes room for them', () => {
+    const opened: StreamCall[] = [];
+    let taken = 0;
+    const scene = calls({}, ({ stream, fields }, surroundings) => {
+      const open = (call: StreamCall) => {
+        opened.push(call);
+        return { onMessage: () => taken++, onHalfClose: () => undefined, onDrain: () => undefined };
+      };
+      const streamed = { kind: 'stream', ...method, open } as const;
+      const call = new Http2StreamCall(stream, streamed, fields, new CallHead(), Infinity, surroundings);
+      stream.receiver = call;
+      call.open();
+    });
+    for (const id of [1, 3]) scene.say(headers(id, block), data(id, grpcMessage(Buffer.alloc(10))));
+    opened[0].cancellation.add(() => opened[1].read());
+    scene.connection.lost();
+    expect(taken).toBe(0);
+  });
+});
+
 describe('an answer that cannot be written', () => {
   it('ends the connection and sends no bytes of answers to other clients', async () => {
     const secret = 'told to somebody else';
