@@ -23,6 +23,18 @@ const maxElements = 1_000_000;
 /** The most classes of all rows together: each becomes a text, and more would block the event loop. */
 const maxClasses = 65_536;
 
+/** Larger outputs are classified in a turn of their own: a million elements take 0.1 s. */
+const longBytes = 32 * 1024;
+/** The same for more classes, each of which is a text of about a microsecond. */
+const longClasses = 512;
+
+/** Whether the output is to be classified and that takes so long that it needs a turn of the event loop. */
+export function isLongClassification({ classificationCount, data }: OutputTensor): boolean {
+  if (classificationCount === 0) return false;
+  // An element has at least one byte.
+  return data.length > longBytes || Math.min(classificationCount, data.length) > longClasses;
+}
+
 /**
  * Classifies each item of dimension 0 (`isBatched`) or the tensor as a whole. The result has shape `[rows, k]` or
  * `[k]`, with k = min(`output.classificationCount`, elements of an item). Equal values are in order of their index, NaN

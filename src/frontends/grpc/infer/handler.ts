@@ -11,7 +11,7 @@ import type { SliceQueue } from '../../slice-queue.ts';
 import { selectHeaders } from './forwarded-headers.ts';
 import type { InferenceRequest } from '../../../inference/request.ts';
 import { decodeInferRequest, decodingWork, InferDecoding, modelOfCostly } from './request-codec.ts';
-import { classifyingWork, InferResponseMessage, isLargeClassification, type ResponsePlace } from './response-codec.ts';
+import { classifyingWork, InferResponseMessage, hasLongClassification, type ResponsePlace } from './response-codec.ts';
 import { type IsLeaving, leavingError } from '../leaving.ts';
 import { inferenceService } from '../wire/protocol.ts';
 import type { UnaryCall, UnaryMethod } from '../transport/transport.ts';
@@ -105,7 +105,7 @@ class UnarySink implements ResponseSink {
       if (isFinal) call.fail(severalResponses(response.modelName));
       return;
     }
-    if (isLargeClassification(response)) this.#dependencies.slices.add(classifyingWork, () => this.#classify(response));
+    if (hasLongClassification(response)) this.#dependencies.slices.add(classifyingWork, () => this.#classify(response));
     else this.#respond(response);
   }
 

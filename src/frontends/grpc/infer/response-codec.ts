@@ -7,7 +7,7 @@ import type { ParameterValue } from '../../../inference/request.ts';
 import type { InferenceResponse, OutputTensor } from '../../../inference/response.ts';
 import type { Tensor } from '../../../tensor/tensor.ts';
 import { hostBytes } from '../../../tensor/tensor-bytes.ts';
-import { classify } from '../../v2/classification.ts';
+import { classify, isLongClassification } from '../../v2/classification.ts';
 import type { OutgoingMessage } from '../transport/transport.ts';
 import {
   int64Size,
@@ -27,9 +27,6 @@ const leastPlacedBytes = 64 * 1024;
 
 /** Response parameter of a stream's answers: whether it is the last one to its request. */
 const finalKey = 'triton_final_response';
-
-/** Larger outputs are classified in a turn of their own, as the classification of a million elements takes 0.1 s. */
-const largeClassifiedBytes = 32 * 1024;
 
 /** The place of a response: the answer of a unary call, or a part or the final response of a request in a stream. */
 export type ResponsePlace = 'unary' | 'streamPart' | 'streamFinal';
@@ -130,12 +127,9 @@ export function encodeStreamError(
 /** What `InferResponseMessage` does with such a response, in a slice of its own. */
 export const classifyingWork = 'the classification of an output';
 
-/** Whether outputs that are to be classified are so large that each needs a turn of the event loop. */
-export function isLargeClassification({ outputs }: InferenceResponse): boolean {
-  for (let i = 0; i < outputs.length; i++) {
-    const { classificationCount, data } = outputs[i] as OutputTensor;
-    if (classificationCount > 0 && data.length > largeClassifiedBytes) return true;
-  }
+/** Whether an output needs a turn of the event loop for its classification. */
+export function hasLongClassification({ outputs }: InferenceResponse): boolean {
+  for (let i = 0; i < outputs.length; i++) if (isLongClassification(outputs[i] as OutputTensor)) return true;
   return false;
 }
 

@@ -12,7 +12,7 @@ import { shownMessage } from '../../error-status.ts';
 import { selectHeaders } from './forwarded-headers.ts';
 import { type InferDependencies, responseMessage } from './handler.ts';
 import { decodeInferRequest, decodingWork, InferDecoding, modelOfCostly, requestIdOf } from './request-codec.ts';
-import { classifyingWork, encodeStreamError, isLargeClassification } from './response-codec.ts';
+import { classifyingWork, encodeStreamError, hasLongClassification } from './response-codec.ts';
 import { type RequestStream, StreamedRequest } from './streamed-request.ts';
 import { type SharingStream, type StreamShare, StreamShares } from './stream-share.ts';
 import { leavingError, leavingText } from '../leaving.ts';
@@ -120,7 +120,7 @@ class InferStream implements MessageReceiver, RequestStream, SharingStream {
   /** A response of one of its requests. */
   respond(streamed: StreamedRequest, response: InferenceResponse, isFinal: boolean): void {
     // Responses of one request stay in order.
-    if (isFinal && !streamed.isUnordered && isLargeClassification(response)) {
+    if (isFinal && !streamed.isUnordered && hasLongClassification(response)) {
       this.#dependencies.slices.add(classifyingWork, () => this.#respond(streamed, response, true));
     } else this.#respond(streamed, response, isFinal);
   }

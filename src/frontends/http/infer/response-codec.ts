@@ -8,7 +8,7 @@ import type { InferenceResponse, OutputTensor } from '../../../inference/respons
 import type { Datatype } from '../../../tensor/datatype.ts';
 import type { Shape } from '../../../tensor/shape.ts';
 import { hostBytes, tensorBytes } from '../../../tensor/tensor-bytes.ts';
-import { classify } from '../../v2/classification.ts';
+import { classify, isLongClassification } from '../../v2/classification.ts';
 import type { DecodedInfer } from './request-codec.ts';
 import { JsonBytes } from '../json/text-bytes.ts';
 import { type TensorRuns, tensorRuns } from '../json/tensor-text.ts';
@@ -31,6 +31,8 @@ export class InferAnswer {
   readonly #hasListed: boolean;
   #output = -1;
   #runs: TensorRuns | null = null;
+  /** The current piece has a classification that takes a turn of its own. */
+  #hasClassified = false;
 
   constructor(response: InferenceResponse, decoded: DecodedInfer) {
     this.#response = response;
@@ -41,7 +43,10 @@ export class InferAnswer {
   /** Whether the whole JSON can be made in one turn of the event loop. */
   get isSmall(): boolean {
     let bytes = 0;
-    for (const { data, name } of this.#response.outputs) if (!this.#isBinary(name)) bytes += data.length;
+    for (const output of this.#response.outputs) {
+      if (isLongClassification(output)) return false;
+      if (!this.#isBinary(output.name)) bytes += output.data.length;
+    }
     return bytes <= smallBytes;
   }
 
@@ -84,7 +89,8 @@ export class InferAnswer {
   piece(): Buffer | null {
     if (this.isMade) return null;
     shared.clear();
-    while (this.#write(shared) && shared.length < pieceBytes);
+    this.#hasClassified = false;
+    while (this.#write(shared) && shared.length < pieceBytes && !this.#hasClassified);
     return shared.copy();
   }
 
@@ -123,6 +129,7 @@ export class InferAnswer {
     let data: Uint8Array;
     if (output.classificationCount > 0) {
       datatype = 'BYTES';
+      this.#hasClassified ||= isLongClassification(output);
       ({ shape, data } = classify(output, this.#response.isBatched));
     } else {
       data = hostBytes(output.data);

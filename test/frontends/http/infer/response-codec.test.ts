@@ -179,6 +179,27 @@ describe('the JSON of an answer', () => {
     // Not UTF-8: the bytes of 0xff, and the text that is cut within a character.
     expect(written.parameters).toEqual({ not_utf8: 2 });
   });
+
+  it.each([
+    ['JSON', asJson],
+    ['binary', { ...asJson, isBinaryByDefault: true }],
+  ])('has one long classification in a piece, as %s', (_form, decoded) => {
+    const data = new Uint8Array(Float32Array.from({ length: 2000 }, (_, i) => i).buffer);
+    const outputs = ['A', 'B', 'C'].map((name) => output({ name, datatype: 'FP32', shape: [2000], data }, 600));
+    const answer = new InferAnswer(new FakeInferenceServer().respond(decoded.request, outputs, {}), decoded);
+    expect(answer.isSmall).toBe(false);
+    const pieces: string[] = [];
+    for (let piece = answer.piece(); piece !== null; piece = answer.piece()) pieces.push(piece.toString());
+    const classified = pieces.map((piece) => [...piece.matchAll(/"datatype":"BYTES"/g)].length);
+    expect([Math.max(...classified), classified.reduce((sum, count) => sum + count, 0)]).toEqual([1, 3]);
+    expect(pieces.join('')).toBe(encode(outputs, decoded).json);
+  });
+
+  it('is small with a short classification', () => {
+    const some = output({ name: 'A', datatype: 'FP32', shape: [1000], data: new Uint8Array(4000) }, 5);
+    const answer = new InferAnswer(new FakeInferenceServer().respond(asJson.request, [some], {}), asJson);
+    expect(answer.isSmall).toBe(true);
+  });
 });
 
 describe('a float of 32 bits', () => {
