@@ -4,7 +4,7 @@
  */
 
 import type { Engine } from './engine/engine.ts';
-import { createNativeEngine, type NativeEngineOptions } from './engine/native-engine.ts';
+import { type OpenEngineOptions, openEngine } from './runtimes/open-engine.ts';
 import type { Frontend } from './frontends/frontend.ts';
 import { watchEventLoop } from './event-loop/event-loop-watch.ts';
 import { TurnCounts } from './event-loop/turn-counts.ts';
@@ -65,7 +65,7 @@ export async function createServer(config: ServerConfig, parts: ServerParts): Pr
   const { logger, stopping } = parts;
   if (stopping?.aborted) throw new StartEndedError(true);
   const clock = parts.clock ?? systemClock;
-  const engine = parts.engine ?? createNativeEngine({ ...engineOptions(config), logger });
+  const engine = parts.engine ?? openEngine({ ...engineOptions(config), logger });
   logEngine(engine, logger);
   for (const flag of config.ignoredFlags) logger.warn({}, flag);
 
@@ -112,10 +112,12 @@ export async function createServer(config: ServerConfig, parts: ServerParts): Pr
   }
 }
 
-function engineOptions({ engine }: ServerConfig): Pick<NativeEngineOptions, 'libraryPath' | 'globalThreadPool'> {
-  const { libraryPath, globalThreadPool, globalIntraOpThreads, globalInterOpThreads } = engine;
+function engineOptions({
+  engine,
+}: ServerConfig): Pick<OpenEngineOptions, 'libraryPath' | 'cudaLibraryPaths' | 'globalThreadPool'> {
+  const { libraryPath, cudaLibraryPaths, globalThreadPool, globalIntraOpThreads, globalInterOpThreads } = engine;
   const threads = { intraOpThreads: globalIntraOpThreads, interOpThreads: globalInterOpThreads };
-  return { libraryPath, globalThreadPool: globalThreadPool ? threads : null };
+  return { libraryPath, cudaLibraryPaths, globalThreadPool: globalThreadPool ? threads : null };
 }
 
 function logEngine(engine: Engine, logger: Logger): void {

@@ -104,6 +104,7 @@ std::optional<RuntimeOptions> ReadRuntimeOptions(const Napi::Value& value) {
   Fields fields(value);
   RuntimeOptions options;
   options.library_path = fields.Text("libraryPath");
+  options.cuda_libraries = fields.Texts("cudaLibraries");
   options.global_thread_pool = fields.Boolean("globalThreadPool");
   options.global_intra_op_threads = fields.Integer("globalIntraOpThreads");
   options.global_inter_op_threads = fields.Integer("globalInterOpThreads");

@@ -64,6 +64,9 @@ Napi::Value LoadRuntimeCall(const Napi::CallbackInfo& info) {
   return ErrorReply(env, {});
 }
 
+// describeDriver() → facts; needs no runtime
+Napi::Value DescribeDriver(const Napi::CallbackInfo& info) { return DriverReply(info.Env()); }
+
 // describe() → facts; asks the GPU's driver
 Napi::Value Describe(const Napi::CallbackInfo& info) {
   return DescriptionReply(info.Env(), *DataOf(info).runtime);
@@ -210,6 +213,7 @@ void DefineEngine(Napi::Env env, Napi::Object exports) {
     exports.Set(name, Napi::Function::New(env, call, name));
   };
   define("loadRuntime", LoadRuntimeCall);
+  define("describeDriver", DescribeDriver);
   define("describe", Describe);
   define("openSession", OpenSessionCall);
   define("closeSession", CloseSession);

@@ -35,6 +35,19 @@ Napi::Array Tensors(Napi::Env env, const std::vector<TensorSpec>& specs) {
   });
 }
 
+Napi::Array CudaDeviceList(Napi::Env env) {
+  return List(env, CudaDevices(), [env](const CudaDevice& device) {
+    auto object = Napi::Object::New(env);
+    object.Set("ordinal", Napi::Number::New(env, device.ordinal));
+    object.Set("name", Text(env, device.name));
+    object.Set("uuid", Text(env, device.uuid));
+    object.Set("computeMajor", Napi::Number::New(env, device.compute_major));
+    object.Set("computeMinor", Napi::Number::New(env, device.compute_minor));
+    object.Set("totalBytes", Napi::Number::New(env, static_cast<double>(device.total_bytes)));
+    return object;
+  });
+}
+
 }  // namespace
 
 Napi::Object ErrorReply(Napi::Env env, const Status& status) {
@@ -80,6 +93,16 @@ Napi::Object SessionReply(Napi::Env env, int32_t id, const Session& session) {
   return reply;
 }
 
+Napi::Object DriverReply(Napi::Env env) {
+  auto reply = Napi::Object::New(env);
+  reply.Set("isThere", Napi::Boolean::New(env, HasDriver()));
+  reply.Set("version", TextOrNull(env, DriverVersion()));
+  reply.Set("cudaVersion", Napi::Number::New(env, DriverCudaVersion()));
+  reply.Set("problem", TextOrNull(env, DriverProblem()));
+  reply.Set("devices", CudaDeviceList(env));
+  return reply;
+}
+
 Napi::Object DescriptionReply(Napi::Env env, const Runtime& runtime) {
   auto reply = Napi::Object::New(env);
   reply.Set("runtimeVersion", Text(env, runtime.version));
@@ -90,14 +113,12 @@ Napi::Object DescriptionReply(Napi::Env env, const Runtime& runtime) {
   reply.Set("cudaProblem", TextOrNull(env, CudaProblem(runtime)));
   reply.Set("hasTextLocale", Napi::Boolean::New(env, HasTextLocale()));
   reply.Set("driverVersion", TextOrNull(env, DriverVersion()));
-  reply.Set("cudaDevices", List(env, CudaDevices(), [env](const CudaDevice& device) {
+  reply.Set("cudaDevices", CudaDeviceList(env));
+  reply.Set("cudaLibraries", List(env, OpenedCudaLibraries(), [env](const CudaLibrary& library) {
               auto object = Napi::Object::New(env);
-              object.Set("ordinal", Napi::Number::New(env, device.ordinal));
-              object.Set("name", Text(env, device.name));
-              object.Set("uuid", Text(env, device.uuid));
-              object.Set("computeMajor", Napi::Number::New(env, device.compute_major));
-              object.Set("computeMinor", Napi::Number::New(env, device.compute_minor));
-              object.Set("totalBytes", Napi::Number::New(env, static_cast<double>(device.total_bytes)));
+              object.Set("wanted", Text(env, library.wanted));
+              object.Set("path", TextOrNull(env, library.path));
+              object.Set("problem", TextOrNull(env, library.problem));
               return object;
             }));
   return reply;

@@ -18,6 +18,9 @@ Napi::Object IdReply(Napi::Env env, int32_t id);
 /// { error: null, id, cudaOrdinal, fallbackReason, mappingProblem, signature }
 Napi::Object SessionReply(Napi::Env env, int32_t id, const Session& session);
 
+/// `NativeDriver`
+Napi::Object DriverReply(Napi::Env env);
+
 /// `NativeDescription`
 Napi::Object DescriptionReply(Napi::Env env, const Runtime& runtime);
 

@@ -33,11 +33,14 @@ struct Driver {
   int (*DeviceGetUuid)(DriverUuid*, int);
   int (*DeviceGetAttribute)(int*, int, int);
   int (*DeviceTotalMem)(size_t*, int);
+  int (*DriverGetVersion)(int*);
 };
 
 struct DriverFindings {
   std::vector<CudaDevice> devices;
+  bool is_there = false;
   std::string version;
+  int cuda_version = 0;
   std::string problem;
 };
 
@@ -49,7 +52,8 @@ bool BindDriver(void* library, Driver* driver) {
          BindFunction(library, "cuDeviceGetName", &driver->DeviceGetName) &&
          BindFunction(library, "cuDeviceGetUuid", &driver->DeviceGetUuid) &&
          BindFunction(library, "cuDeviceGetAttribute", &driver->DeviceGetAttribute) &&
-         BindFunction(library, "cuDeviceTotalMem_v2", &driver->DeviceTotalMem);
+         BindFunction(library, "cuDeviceTotalMem_v2", &driver->DeviceTotalMem) &&
+         BindFunction(library, "cuDriverGetVersion", &driver->DriverGetVersion);
 }
 
 /// As nvidia-smi prints it: GPU-8-4-4-4-12 hexadecimal digits.
@@ -105,12 +109,14 @@ DriverFindings AskDriver() {
         "access to the GPU";
     return findings;
   }
+  findings.is_there = true;
   findings.version = ReadDriverVersion();
   Driver driver;
   if (!BindDriver(library, &driver)) {
     findings.problem = "the NVIDIA driver is too old: libcuda.so.1 lacks a function; update the driver";
     return findings;
   }
+  if (driver.DriverGetVersion(&findings.cuda_version) != 0) findings.cuda_version = 0;
   int count = 0;
   int code = driver.Init(0);
   if (code == 0) code = driver.DeviceGetCount(&count);
@@ -142,6 +148,11 @@ std::string NotBeside(const std::filesystem::path& library) {
              : library.filename().string() + " is not beside ONNX Runtime";
 }
 
+std::vector<CudaLibrary>& TheCudaLibraries() noexcept {
+  static auto* libraries = std::make_unique<std::vector<CudaLibrary>>().release();
+  return *libraries;
+}
+
 /// Lets the runtime open its CUDA provider. Empty when that works, else the loader's reason. The runtime has
 /// to do it: the provider's initialisers call back into it, and if anything else opens the provider first,
 /// they end the process.
@@ -159,27 +170,21 @@ std::string ProviderProblem() {
   return reason;
 }
 
-std::string AdviceFor(std::string_view problem) {
-  if (problem.find("libcudnn") != std::string_view::npos)
-    return "install cuDNN and put it on LD_LIBRARY_PATH";
-  if (problem.find("cannot open shared object file") != std::string_view::npos)
-    return "install the CUDA toolkit's libraries and put them on LD_LIBRARY_PATH";
-  return "fetch the CUDA files of onnxruntime-node (its install script with "
-         "ONNXRUNTIME_NODE_INSTALL=cuda12), or point "
-         "--onnxruntime-library at a build that has them";
-}
+/// Missing libraries and ones that do not fit each other have one cure.
+constexpr std::string_view kInstall =
+    "run nereid gpu install, which brings all that is needed but the driver";
 
 std::string FindCudaProblem(const Runtime& runtime) {
   const auto folder = std::filesystem::path(runtime.path).parent_path();
   const auto& providers = runtime.providers;
   if (std::find(providers.begin(), providers.end(), "CUDAExecutionProvider") == providers.end())
-    return "ONNX Runtime " + runtime.version +
-           " was built without CUDA; point --onnxruntime-library at a build with it";
+    return "ONNX Runtime " + runtime.version + " was built without CUDA; " + std::string(kInstall);
   std::string problem = NotBeside(folder / "libonnxruntime_providers_shared.so");
   if (problem.empty()) problem = NotBeside(folder / "libonnxruntime_providers_cuda.so");
   if (problem.empty() && !Findings().problem.empty()) return Findings().problem;
+  if (problem.empty()) TheCudaLibraries() = OpenCudaLibraries(runtime.cuda_libraries);
   if (problem.empty()) problem = ProviderProblem();
-  return problem.empty() ? problem : problem + "; " + AdviceFor(problem);
+  return problem.empty() ? problem : problem + "; " + std::string(kInstall);
 }
 
 }  // namespace
@@ -187,6 +192,14 @@ std::string FindCudaProblem(const Runtime& runtime) {
 const std::vector<CudaDevice>& CudaDevices() noexcept { return Findings().devices; }
 
 const std::string& DriverVersion() noexcept { return Findings().version; }
+
+bool HasDriver() noexcept { return Findings().is_there; }
+
+int DriverCudaVersion() noexcept { return Findings().cuda_version; }
+
+const std::string& DriverProblem() noexcept { return Findings().problem; }
+
+const std::vector<CudaLibrary>& OpenedCudaLibraries() noexcept { return TheCudaLibraries(); }
 
 const std::string& CudaProblem(const Runtime& runtime) noexcept {
   static const auto* problem = std::make_unique<std::string>(FindCudaProblem(runtime)).release();

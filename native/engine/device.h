@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/cuda_libraries.h"
 #include "engine/runtime.h"
 
 namespace nereid {
@@ -27,6 +28,19 @@ const std::vector<CudaDevice>& CudaDevices() noexcept;
 
 /// e.g. 550.54.15; empty without a driver.
 const std::string& DriverVersion() noexcept;
+
+/// Whether the driver's library opens.
+bool HasDriver() noexcept;
+
+/// The version of CUDA that the driver knows, such as 13000 for 13.0; 0 without a driver.
+int DriverCudaVersion() noexcept;
+
+/// Empty, or one sentence that says why the driver cannot be used. Asked once.
+const std::string& DriverProblem() noexcept;
+
+/// CUDA's libraries as they were opened for the runtime; empty as long as nothing needed them, and without a
+/// driver.
+const std::vector<CudaLibrary>& OpenedCudaLibraries() noexcept;
 
 /// Empty, or one sentence that names the piece that is missing for CUDA and what to do. Asked once.
 const std::string& CudaProblem(const Runtime& runtime) noexcept;

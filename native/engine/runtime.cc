@@ -58,6 +58,7 @@ Status MakeRuntime(const RuntimeOptions& options, const ort::Library& library, R
   runtime->version = library.version;
   runtime->build_string = api.GetBuildInfoString();
   runtime->has_global_thread_pool = options.global_thread_pool;
+  runtime->cuda_libraries = options.cuda_libraries;
   NEREID_RETURN_IF_ORT(api.GetAllocatorWithDefaultOptions(&runtime->cpu_allocator));
   NEREID_RETURN_IF_ORT(
       api.CreateCpuMemoryInfo(ort::kArenaAllocator, ort::kDefaultMemory, ort::Out(runtime->cpu_memory)));

@@ -19,6 +19,8 @@ struct RuntimeOptions {
   int global_intra_op_threads = 0;
   int global_inter_op_threads = 0;
   bool global_spinning = false;
+  /// CUDA's libraries: absolute paths, or names that the loader looks for. Opened before the CUDA provider.
+  std::vector<std::string> cuda_libraries;
 };
 
 /// Threads: made once, read by all. Lifetime: from the first load to the end of the process; never destroyed,
@@ -34,6 +36,8 @@ struct Runtime {
   std::string version;
   std::string build_string;
   std::vector<std::string> providers;
+  /// See RuntimeOptions.
+  std::vector<std::string> cuda_libraries;
   bool has_global_thread_pool;
 };
 

@@ -1,6 +1,10 @@
 /** `nereid doctor`: shows the cores, devices and runtime of this machine, and how to install missing parts. */
 
 import type { CudaDevice, Engine, EngineDescription } from '../engine/engine.ts';
+import type { DriverDescription } from '../engine/driver.ts';
+import { missingPieces } from '../runtimes/missing-pieces.ts';
+import type { FoundRuntime } from '../runtimes/open-engine.ts';
+import { defaultLockPath, readRuntimeLock } from '../runtimes/runtime-lock.ts';
 import type { ToolSurroundings } from './inspect-command.ts';
 import { columns, wrap } from './table.ts';
 import { parseToolArguments } from './tool-arguments.ts';
@@ -14,20 +18,54 @@ interface HostFacts {
   readonly platform: string;
 }
 
+/** What doctor asks beside the engine. */
+export interface DoctorSurroundings extends ToolSurroundings {
+  /** Throws when what was named does not exist, or when nothing is there. */
+  findRuntime(libraryPath: string | null, cudaLibraryPaths: readonly string[]): FoundRuntime;
+  /** Throws when the addon is not built. */
+  describeDriver(): DriverDescription;
+}
+
 interface Examination {
   readonly description: EngineDescription | null;
   readonly devices: readonly CudaDevice[];
   /** Why there is no engine; null when there is one. */
   readonly engineProblem: string | null;
+  readonly runtime: FoundRuntime | null;
+  readonly driver: DriverDescription | null;
+  /** What is missing for the GPU, one sentence each. */
+  readonly missing: readonly string[];
 }
 
-async function examine(surroundings: ToolSurroundings, libraryPath: string | null): Promise<Examination> {
+async function examine(
+  surroundings: DoctorSurroundings,
+  libraryPath: string | null,
+  cudaLibraryPaths: readonly string[],
+): Promise<Examination> {
   try {
-    const engine: Engine = await surroundings.openEngine(libraryPath);
-    return { description: engine.describe(), devices: engine.cudaDevices(), engineProblem: null };
+    const runtime = surroundings.findRuntime(libraryPath, cudaLibraryPaths);
+    const engine: Engine = await surroundings.openEngine(libraryPath, cudaLibraryPaths);
+    const description = engine.describe();
+    const driver = surroundings.describeDriver();
+    const missing = gpuPieces(driver, description, runtime);
+    return { description, devices: engine.cudaDevices(), engineProblem: null, runtime, driver, missing };
   } catch (error) {
-    return { description: null, devices: [], engineProblem: error instanceof Error ? error.message : String(error) };
+    const engineProblem = error instanceof Error ? error.message : String(error);
+    return { description: null, devices: [], engineProblem, runtime: null, driver: null, missing: [] };
   }
+}
+
+function gpuPieces(
+  driver: DriverDescription,
+  { cudaProblem, cudaLibraries }: EngineDescription,
+  { waiting }: FoundRuntime,
+): readonly string[] {
+  const ofMachine = missingPieces(driver, readRuntimeLock(defaultLockPath));
+  // A runtime that waits for the driver is not missing.
+  const ofRuntime = cudaProblem === null || cudaProblem === driver.problem || waiting !== null ? [] : [cudaProblem];
+  const closed = cudaLibraries.flatMap(({ wanted, problem }) => (problem === null ? [] : [`${wanted}: ${problem}`]));
+  const advice = 'run nereid gpu install, or name its folder with --cuda-library-path';
+  return [...ofMachine, ...ofRuntime, ...closed.map((text) => `${text}; ${advice}`)];
 }
 
 const gibibytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
@@ -50,12 +88,28 @@ function deviceRows(devices: readonly CudaDevice[]): string {
   return columns(rows, '  ');
 }
 
-function gpuText({ description, devices }: Examination): string {
-  if (description?.cudaProblem) {
-    const lines = wrap(description.cudaProblem, 96).map((line) => `  ${line}`);
-    return ['GPU: not usable; models run on the CPU', ...lines].join('\n');
-  }
-  return devices.length === 0 ? 'GPU: none; models run on the CPU' : `GPU: usable\n${deviceRows(devices)}`;
+const piece = (text: string): string =>
+  wrap(text, 94)
+    .map((line, i) => `  ${i === 0 ? '- ' : '  '}${line}`)
+    .join('\n');
+
+function gpuText({ description, devices, missing }: Examination): string {
+  const pieces = missing.map(piece);
+  if (description?.cudaProblem) return ['GPU: not usable; models run on the CPU', ...pieces].join('\n');
+  if (devices.length === 0) return 'GPU: none; models run on the CPU';
+  return [`GPU: usable\n${deviceRows(devices)}`, ...pieces].join('\n');
+}
+
+/** The files that serve as CUDA's libraries: as they were opened, else as they would be. */
+function libraryText({ description, runtime }: Examination): string {
+  const opened = description?.cudaLibraries ?? [];
+  const files =
+    opened.length > 0
+      ? opened.map(({ wanted, path }) => path ?? `${wanted} (not opened)`)
+      : (runtime?.cudaLibraries ?? []);
+  if (files.length === 0) return '';
+  const shown = files.map((file) => `  ${file.startsWith('/') ? file : `${file} (in no folder that is looked in)`}`);
+  return `\nLibraries of CUDA\n${shown.join('\n')}\n`;
 }
 
 const noTextLocale =
@@ -63,7 +117,7 @@ const noTextLocale =
   '(Debian: apt-get install locales; localedef -i en_US -f UTF-8 en_US.UTF-8)';
 
 function report(examination: Examination, host: HostFacts): string {
-  const { description, engineProblem } = examination;
+  const { description, engineProblem, runtime, driver } = examination;
   const rows = [
     ['nereid', host.version],
     ['Node.js', `${host.nodeVersion} (${host.platform})`],
@@ -75,24 +129,29 @@ function report(examination: Examination, host: HostFacts): string {
   rows.push(
     ['ONNX Runtime', description.runtimeVersion],
     ['library', description.runtimePath],
+    ['taken from', runtime?.reason ?? ''],
     ['build', description.buildInfo],
     ['providers', description.providers.join(', ')],
     ['CPU', `${description.cpuCores} ${description.cpuCores === 1 ? 'core' : 'cores'} usable by this process`],
     ['threads', threadPlan(description.cpuCores)],
-    ['driver', description.driverVersion ?? 'no NVIDIA driver found'],
+    ['driver', driver?.version ?? (driver?.isThere ? 'of an unknown version' : 'no NVIDIA driver found')],
     ['text models', description.hasTextLocale ? 'locale en_US.UTF-8 is there' : noTextLocale],
   );
-  return `${columns(rows)}\n\n${gpuText(examination)}\n`;
+  return `${columns(rows)}\n\n${gpuText(examination)}\n${libraryText(examination)}`;
 }
 
 /** The exit code: 1 when no model can be served here. A missing GPU is no failure. */
 export async function doctorCommand(
   words: readonly string[],
-  surroundings: ToolSurroundings,
+  surroundings: DoctorSurroundings,
   host: HostFacts,
 ): Promise<number> {
-  const { json, libraryPath } = parseToolArguments(words, { what: 'nothing', min: 0, max: 0 }, surroundings.cwd);
-  const examination = await examine(surroundings, libraryPath);
+  const { json, libraryPath, cudaLibraryPaths } = parseToolArguments(
+    words,
+    { what: 'nothing', min: 0, max: 0 },
+    surroundings.cwd,
+  );
+  const examination = await examine(surroundings, libraryPath, cudaLibraryPaths);
   surroundings.write(json ? `${JSON.stringify({ host, ...examination }, null, 2)}\n` : report(examination, host));
   return examination.engineProblem === null ? 0 : 1;
 }

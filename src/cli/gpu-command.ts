@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import type { DriverDescription } from '../engine/driver.ts';
 import { nearestName } from '../model-config/suggestion.ts';
 import { printable } from '../observability/printable.ts';
 import { netrcCredentials } from '../runtimes/credentials.ts';
@@ -12,6 +13,7 @@ import {
   type WheelSource,
 } from '../runtimes/install-runtime.ts';
 import { type InstalledRuntime, listRuntimes, removeRuntime, runtimesFolder } from '../runtimes/installed-runtimes.ts';
+import { missingPieces } from '../runtimes/missing-pieces.ts';
 import { readIndexSettings } from '../runtimes/pip-settings.ts';
 import { defaultLockPath, readRuntimeLock } from '../runtimes/runtime-lock.ts';
 import { WebClient } from '../runtimes/web-client.ts';
@@ -29,6 +31,8 @@ export interface GpuSurroundings {
   readonly platform: string;
   /** Writes the answer: text with line ends. */
   write(text: string): void;
+  /** Throws when the addon is not built. */
+  describeDriver(): DriverDescription;
   /** Shows how far an install is. */
   readonly report: InstallReport;
   readonly wait: (ms: number) => Promise<void>;
@@ -85,16 +89,22 @@ async function install(given: GpuArguments, root: string, surroundings: GpuSurro
   const lock = readRuntimeLock(given.lockFile === null ? defaultLockPath : resolve(cwd, given.lockFile));
   const source = wheelSource(given, surroundings);
   const installation = await installRuntime({ lock, platform, source, root, report, wait });
-  write(installedText(installation));
+  write(installedText(installation, given.into !== null, missingPieces(surroundings.describeDriver(), lock)));
   return 0;
 }
 
-function installedText({ name, folder, bytes, downloadedBytes, isNew }: Installation): string {
+function installedText(
+  { name, folder, bytes, downloadedBytes, isNew }: Installation,
+  isElsewhere: boolean,
+  missing: readonly string[],
+): string {
   const fetched = downloadedBytes > 0 ? `, ${gibibytes(downloadedBytes)} downloaded` : '';
   const first = isNew
     ? `installed ${name} in ${folder}: ${gibibytes(bytes)}${fetched}`
     : `${name} is installed in ${folder}`;
-  return `${first}\nuse it with --onnxruntime-library=${folder}/libonnxruntime.so.1\n`;
+  const use = isElsewhere ? `set NEREID_RUNTIME=${folder} to use it` : 'nereid serve uses it from now on';
+  const last = missing.length === 0 ? [use] : missing.map((piece) => `still missing: ${piece}`);
+  return `${[first, ...(isElsewhere && missing.length > 0 ? [use] : []), ...last].join('\n')}\n`;
 }
 
 const runtimeRow = ({ name, bytes, folder, problem }: InstalledRuntime): readonly string[] => [

@@ -24,16 +24,16 @@ Examples
   curl localhost:8000/v2/health/ready
 `;
 
-const inspectHelp = `nereid inspect <model.onnx> [--json] [--onnxruntime-library=<path>]
+const inspectHelp = `nereid inspect <model.onnx> [flags]
 
 Shows what a model expects and returns, without running it. Exit code 1 when it cannot be served.
 
   --json                        one JSON object in place of tables
   --onnxruntime-library=<path>  ONNX Runtime library to use
+  --cuda-library-path=<folder>  folder with CUDA's libraries, looked in first (repeatable)
 `;
 
-const validateHelp = `nereid validate <repository>... [--json] [--disable-auto-complete-config]
-                [--model-config-name=<name>] [--onnxruntime-library=<path>]
+const validateHelp = `nereid validate <repository>... [flags]
 
 Resolves the configuration of every model as "nereid serve" would, and reports every problem with
 file, line and column. Nothing is served. Exit code 1 when any model has a problem.
@@ -42,15 +42,17 @@ file, line and column. Nothing is served. Exit code 1 when any model has a probl
   --disable-auto-complete-config   do not complete configurations from the model files
   --model-config-name=<name>       read configs/<name>.pbtxt of a model, where it exists
   --onnxruntime-library=<path>     ONNX Runtime library to use
+  --cuda-library-path=<folder>     folder with CUDA's libraries, looked in first (repeatable)
 `;
 
-const doctorHelp = `nereid doctor [--json] [--onnxruntime-library=<path>]
+const doctorHelp = `nereid doctor [flags]
 
 Shows the runtime, its providers, the devices and the thread plan, and what to do to get the GPU.
 Exit code 1 when models cannot be served on this machine.
 
   --json                        one JSON object in place of text
   --onnxruntime-library=<path>  ONNX Runtime library to use
+  --cuda-library-path=<folder>  folder with CUDA's libraries, looked in first (repeatable)
 `;
 
 const gpuHelp = `nereid gpu install [--from=<folder>] [--into=<folder>] [--index-url=<address>] [--lock-file=<file>]
@@ -59,11 +61,13 @@ nereid gpu remove <runtime>... [--into=<folder>]
 
 install brings ONNX Runtime with CUDA, cuDNN and all they need but the NVIDIA driver: wheels of the
 Python package index, checked against a lock file. Python is not needed, nor the CUDA toolkit.
-NVIDIA's wheels are under NVIDIA's licences, which are unpacked beside the libraries. An interrupted
-install leaves nothing half; the same command goes on with what was downloaded.
+NVIDIA's wheels are under NVIDIA's licences, which are unpacked beside the libraries. "nereid serve"
+uses the newest installed runtime when there is a driver. An interrupted install leaves nothing
+half; the same command goes on with what was downloaded.
 
   --from=<folder>         take the wheels from a folder, for machines without network
-  --into=<folder>         folder of runtimes [$XDG_CACHE_HOME/nereid/runtime]
+  --into=<folder>         folder of runtimes [$XDG_CACHE_HOME/nereid/runtime]; for another one, set
+                          NEREID_RUNTIME to the folder that install names
   --index-url=<address>   package index [PIP_INDEX_URL, pip's files, https://pypi.org/simple]
   --lock-file=<file>      other wheels than those this version was made for
   --json                  one JSON object in place of text

@@ -20,7 +20,7 @@ const defaultMaxBatchSize = 4;
 export interface ToolSurroundings {
   readonly cwd: string;
   /** Rejects or throws with a sentence when there is no usable runtime. */
-  openEngine(libraryPath: string | null): Engine | Promise<Engine>;
+  openEngine(libraryPath: string | null, cudaLibraryPaths: readonly string[]): Engine | Promise<Engine>;
   /** Writes the answer: text with line ends. */
   write(text: string): void;
 }
@@ -117,14 +117,14 @@ function batchingOf(query: Parameters<typeof resolveModelConfig>[0]): string {
 
 /** The exit code; rejects with an `InferenceError` when the model cannot be read, or a `UsageError`. */
 export async function inspectCommand(words: readonly string[], surroundings: ToolSurroundings): Promise<number> {
-  const { paths, json, libraryPath } = parseToolArguments(
+  const { paths, json, libraryPath, cudaLibraryPaths } = parseToolArguments(
     words,
     { what: 'a model file', min: 1, max: 1 },
     surroundings.cwd,
   );
   const path = paths[0] as string;
   if (!existsSync(path)) throw new Error(`there is no model file '${path}'`);
-  const engine = await surroundings.openEngine(libraryPath);
+  const engine = await surroundings.openEngine(libraryPath, cudaLibraryPaths);
   const { folder, message, source } = configurationOf(path);
   const settings: ConfigSettings = {
     autoComplete: true,

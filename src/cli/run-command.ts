@@ -4,8 +4,9 @@ import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { createNativeEngine } from '../engine/native-engine.ts';
+import { describeDriver } from '../engine/driver.ts';
 import { silentLogger } from '../logger.ts';
+import { findRuntime, openEngine } from '../runtimes/open-engine.ts';
 import type { ProcessSignals } from '../server/process-signals.ts';
 import { checkRepository } from './check-repository.ts';
 import { type Command, chooseCommand } from './command-line.ts';
@@ -28,7 +29,8 @@ const usageExitCode = 2;
 /** Log lines of the runtime do not belong into a tool's answer; the caller gets failures as errors. */
 const toolSurroundings: ToolSurroundings = {
   cwd: process.cwd(),
-  openEngine: (libraryPath) => createNativeEngine({ libraryPath, globalThreadPool: null, logger: silentLogger }),
+  openEngine: (libraryPath, cudaLibraryPaths) =>
+    openEngine({ libraryPath, cudaLibraryPaths, globalThreadPool: null, logger: silentLogger }),
   write: (text) => process.stdout.write(text),
 };
 
@@ -38,6 +40,7 @@ const gpuSurroundings = (): GpuSurroundings => ({
   home: homedir(),
   platform: `${process.platform}-${process.arch}`,
   write: (text) => process.stdout.write(text),
+  describeDriver,
   report: installReport(process.stderr),
   wait: (ms) => sleep(ms),
 });
@@ -79,7 +82,7 @@ async function run(command: Command, signals: ProcessSignals): Promise<number> {
       return validateCommand(command.words, toolSurroundings, checkRepository);
     case 'doctor': {
       const host = { version, nodeVersion: process.version, platform: `${process.platform} ${process.arch}` };
-      return doctorCommand(command.words, toolSurroundings, host);
+      return doctorCommand(command.words, { ...toolSurroundings, findRuntime, describeDriver }, host);
     }
     case 'gpu':
       return gpuCommand(command.words, gpuSurroundings());

@@ -157,6 +157,7 @@ export function parseServeArguments(words: readonly string[], surroundings: Surr
     repository: repositoryConfig(values, backend.settings, surroundings, problems, isUnderstood),
     engine: {
       libraryPath: libraryPath(values, surroundings.cwd),
+      cudaLibraryPaths: values.all('cuda-library-path').map((path) => resolve(surroundings.cwd, path)),
       defaultMaxBatchSize: backend.settings.defaultMaxBatchSize,
       globalThreadPool: backend.settings.globalThreadPool,
       globalIntraOpThreads: backend.settings.globalIntraOpThreads,

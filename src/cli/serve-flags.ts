@@ -137,7 +137,15 @@ export const serveFlags = {
     group: 'Engine and memory',
     initial: null,
     placeholder: 'path',
-    help: 'ONNX Runtime library to use in place of the one in the onnxruntime-node package.',
+    help: 'ONNX Runtime library to use. Without it: that of NEREID_RUNTIME, of nereid gpu install if there is an NVIDIA driver, or of the onnxruntime-node package.',
+  },
+  'cuda-library-path': {
+    ...text,
+    group: 'Engine and memory',
+    initial: null,
+    placeholder: 'folder',
+    isRepeatable: true,
+    help: "Folder that is looked in first for the libraries of CUDA and cuDNN; may be given several times. Others: beside ONNX Runtime, LD_LIBRARY_PATH, NVIDIA's wheels in the active Python environment, /usr/local/cuda.",
   },
   'backend-config': {
     ...text,

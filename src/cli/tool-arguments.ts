@@ -16,6 +16,15 @@ const toolFlags = {
     effect: honoured,
     help: 'ONNX Runtime library to use.',
   },
+  'cuda-library-path': {
+    type: 'text',
+    group: 'Engine and memory',
+    initial: null,
+    placeholder: 'folder',
+    isRepeatable: true,
+    effect: honoured,
+    help: 'Folder that is looked in first for the libraries of CUDA.',
+  },
 } as const satisfies FlagTable;
 
 const validateFlags = {
@@ -67,6 +76,8 @@ interface ToolArguments {
   readonly json: boolean;
   /** Absolute path, or null. */
   readonly libraryPath: string | null;
+  /** Absolute. */
+  readonly cudaLibraryPaths: readonly string[];
 }
 
 export interface ValidateArguments extends ToolArguments {
@@ -106,6 +117,7 @@ export function parseToolArguments(words: readonly string[], operands: Operands,
     paths: paths.map((path) => resolve(cwd, path)),
     json: values.isGiven('json'),
     libraryPath: library === null ? null : resolve(cwd, library),
+    cudaLibraryPaths: values.all('cuda-library-path').map((path) => resolve(cwd, path)),
   };
 }
 
@@ -117,6 +129,7 @@ export function parseValidateArguments(words: readonly string[], cwd: string): V
     paths: operands.map((path) => resolve(cwd, path)),
     json: values.isGiven('json'),
     libraryPath: library === null ? null : resolve(cwd, library),
+    cudaLibraryPaths: values.all('cuda-library-path').map((path) => resolve(cwd, path)),
     autoComplete: !values.isGiven('disable-auto-complete-config'),
     configName: values.text('model-config-name'),
   };

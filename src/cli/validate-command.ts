@@ -65,8 +65,11 @@ export async function validateCommand(
   surroundings: ToolSurroundings,
   check: CheckRepository,
 ): Promise<number> {
-  const { paths, json, libraryPath, autoComplete, configName } = parseValidateArguments(words, surroundings.cwd);
-  const engine = await surroundings.openEngine(libraryPath);
+  const { paths, json, libraryPath, cudaLibraryPaths, autoComplete, configName } = parseValidateArguments(
+    words,
+    surroundings.cwd,
+  );
+  const engine = await surroundings.openEngine(libraryPath, cudaLibraryPaths);
   const verdicts: RepositoryVerdict[] = [];
   for (const repository of paths) {
     verdicts.push({ repository, ...(await check(repository, { autoComplete, configName }, engine)) });

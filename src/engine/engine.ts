@@ -193,6 +193,15 @@ export interface CudaDevice {
   readonly totalBytes: number;
 }
 
+interface CudaLibrary {
+  /** An absolute path, or a name that the loader looked for. */
+  readonly wanted: string;
+  /** The file that was opened; null when none was. */
+  readonly path: string | null;
+  /** The loader's reason. */
+  readonly problem: string | null;
+}
+
 export interface EngineDescription {
   readonly runtimeVersion: string;
   readonly runtimePath: string;
@@ -203,6 +212,8 @@ export interface EngineDescription {
   /** Null, or one sentence that says which piece is missing for CUDA and what to do. */
   readonly cudaProblem: string | null;
   readonly driverVersion: string | null;
+  /** CUDA's libraries as they were opened for this process; empty without a driver, and without a CUDA provider. */
+  readonly cudaLibraries: readonly CudaLibrary[];
   /**
    * Whether the locale is there that ONNX Runtime needs for operators on text (StringNormalizer, Tokenizer):
    * en_US.UTF-8.

@@ -6,6 +6,7 @@ import type { Logger } from '../logger.ts';
 import type { ModelSignature } from '../model-config/signature.ts';
 import { type Clock, systemClock } from '../time.ts';
 import { cpuCores } from './cpu-cores.ts';
+import { cudaDeviceOf } from './driver.ts';
 import type {
   CudaDevice,
   Device,
@@ -46,6 +47,8 @@ interface GlobalThreadPool {
 export interface NativeEngineOptions {
   /** Path of libonnxruntime; null for the one in the onnxruntime-node package. */
   readonly libraryPath: string | null;
+  /** CUDA's libraries, opened before the CUDA provider: absolute paths, or names that the loader looks for; none unless given. */
+  readonly cudaLibraries?: readonly string[];
   /** Null: each session has threads of its own. */
   readonly globalThreadPool: GlobalThreadPool | null;
   readonly logger: Logger;
@@ -72,6 +75,7 @@ export function createNativeEngine(options: NativeEngineOptions): Engine {
   const reply = addon.loadRuntime(
     {
       libraryPath: options.libraryPath ?? findRuntimeLibrary(),
+      cudaLibraries: options.cudaLibraries ?? [],
       globalThreadPool: pool !== null,
       globalIntraOpThreads: pool === null ? 0 : pool.intraOpThreads || cores,
       globalInterOpThreads: pool === null ? 0 : pool.interOpThreads || 1,
@@ -231,20 +235,12 @@ class NativeEngine implements Engine {
   }
 
   cudaDevices(): readonly CudaDevice[] {
-    return this.#describe().cudaDevices.map((device) => ({
-      ordinal: device.ordinal,
-      name: device.name,
-      uuid: device.uuid,
-      computeCapability: device.computeMajor + device.computeMinor / 10,
-      totalBytes: device.totalBytes,
-    }));
+    return this.#describe().cudaDevices.map(cudaDeviceOf);
   }
 
   describe(): EngineDescription {
-    const { runtimeVersion, runtimePath, buildInfo, providers, cudaProblem, driverVersion, hasTextLocale } =
-      this.#describe();
-    const cpuCores = this.#settings.cores;
-    return { runtimeVersion, runtimePath, buildInfo, providers, cpuCores, cudaProblem, driverVersion, hasTextLocale };
+    const { cudaDevices: _devices, ...description } = this.#describe();
+    return { ...description, cpuCores: this.#settings.cores };
   }
 
   #describe(): NativeDescription {

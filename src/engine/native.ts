@@ -15,6 +15,8 @@ interface NativeReply {
 
 interface NativeRuntimeOptions {
   readonly libraryPath: string;
+  /** CUDA's libraries, opened before the CUDA provider: absolute paths, or names that the loader looks for. */
+  readonly cudaLibraries: readonly string[];
   readonly globalThreadPool: boolean;
   readonly globalIntraOpThreads: number;
   readonly globalInterOpThreads: number;
@@ -92,7 +94,7 @@ interface NativeFrameReply extends NativeReply {
   readonly input: ArrayBuffer;
 }
 
-interface NativeCudaDevice {
+export interface NativeCudaDevice {
   readonly ordinal: number;
   readonly name: string;
   readonly uuid: string;
@@ -110,6 +112,27 @@ export interface NativeDescription {
   readonly hasTextLocale: boolean;
   readonly driverVersion: string | null;
   readonly cudaDevices: readonly NativeCudaDevice[];
+  /** Empty without a driver. */
+  readonly cudaLibraries: readonly NativeCudaLibrary[];
+}
+
+interface NativeCudaLibrary {
+  readonly wanted: string;
+  /** The file that was opened. */
+  readonly path: string | null;
+  readonly problem: string | null;
+}
+
+/** The driver of the GPU, as it can be asked without a runtime. */
+interface NativeDriver {
+  /** Whether its library opens. */
+  readonly isThere: boolean;
+  readonly version: string | null;
+  /** Such as 13000 for CUDA 13.0; 0 when it does not say. */
+  readonly cudaVersion: number;
+  /** Why it cannot be used. */
+  readonly problem: string | null;
+  readonly devices: readonly NativeCudaDevice[];
 }
 
 interface NativeDatatype {
@@ -129,6 +152,7 @@ export interface NativeAddon {
     onLog: (severity: number, label: string, message: string) => void,
   ): NativeReply;
   describe(): NativeDescription;
+  describeDriver(): NativeDriver;
   openSession(spec: NativeSessionSpec): Promise<NativeSessionReply>;
   closeSession(sessionId: number): Promise<void>;
   /** Gives freed memory of closed models and of opening back to the system; takes milliseconds on another thread. */

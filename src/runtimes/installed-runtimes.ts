@@ -6,6 +6,7 @@ import type { LockedLibrary } from './runtime-lock.ts';
 
 /** The file that describes an installed runtime, in its folder. */
 export const manifestName = 'runtime.json';
+export const runtimeLibraryName = 'libonnxruntime.so.1';
 
 /** The content of the manifest; the libraries lie beside it. */
 export interface RuntimeManifest {

@@ -116,8 +116,10 @@ export interface RepositoryConfig {
 }
 
 interface EngineSettings {
-  /** `--onnxruntime-library`, or null for the library of the onnxruntime-node package. */
+  /** `--onnxruntime-library`, or null to choose one by the environment and the machine. */
   readonly libraryPath: string | null;
+  /** `--cuda-library-path`: absolute folders that are looked in first for CUDA's libraries. */
+  readonly cudaLibraryPaths: readonly string[];
   /** max_batch_size that auto-complete gives a batching model. */
   readonly defaultMaxBatchSize: number;
   /** One intra-op pool for all sessions instead of one per session. */

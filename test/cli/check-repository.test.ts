@@ -47,6 +47,7 @@ const engineThat = (inspect: (file: ModelFile) => Promise<ModelSignature>): Engi
     cpuCores: 1,
     cudaProblem: 'there is no GPU',
     driverVersion: null,
+    cudaLibraries: [],
     hasTextLocale: true,
   }),
 });

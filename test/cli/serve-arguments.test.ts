@@ -37,6 +37,7 @@ describe('the serve command line', () => {
       },
       engine: {
         libraryPath: null,
+        cudaLibraryPaths: [],
         defaultMaxBatchSize: 4,
         globalThreadPool: false,
         globalIntraOpThreads: 0,

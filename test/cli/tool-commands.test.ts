@@ -2,11 +2,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { doctorCommand } from '../../src/cli/doctor-command.ts';
-import { inspectCommand, type ToolSurroundings } from '../../src/cli/inspect-command.ts';
+import { type DoctorSurroundings, doctorCommand } from '../../src/cli/doctor-command.ts';
+import { inspectCommand } from '../../src/cli/inspect-command.ts';
 import { type ModelVerdict, validateCommand } from '../../src/cli/validate-command.ts';
 import type { CudaDevice, Engine, EngineDescription, ModelFile } from '../../src/engine/engine.ts';
 import { invalidArgument } from '../../src/errors.ts';
+import type { DriverDescription } from '../../src/engine/driver.ts';
+import type { FoundRuntime } from '../../src/runtimes/open-engine.ts';
 import type { ModelSignature, TensorSpec } from '../../src/model-config/signature.ts';
 
 let folder = '';
@@ -52,6 +54,7 @@ const description: EngineDescription = {
   cpuCores: 4,
   cudaProblem: null,
   driverVersion: null,
+  cudaLibraries: [],
   hasTextLocale: true,
 };
 
@@ -59,9 +62,18 @@ interface FakeParts {
   readonly inspect?: (file: ModelFile) => Promise<ModelSignature>;
   readonly description?: Partial<EngineDescription>;
   readonly devices?: readonly CudaDevice[];
+  readonly runtime?: Partial<FoundRuntime>;
+  readonly driver?: Partial<DriverDescription>;
 }
 
-function setting({ inspect, description: changes, devices }: FakeParts = {}) {
+const found: FoundRuntime = {
+  libraryPath: '/lib/libonnxruntime.so.1',
+  reason: 'the npm package onnxruntime-node',
+  waiting: null,
+  cudaLibraries: [],
+};
+
+function setting({ inspect, description: changes, devices, runtime, driver }: FakeParts = {}) {
   const output: string[] = [];
   const libraries: (string | null)[] = [];
   const engine: Engine = {
@@ -70,7 +82,9 @@ function setting({ inspect, description: changes, devices }: FakeParts = {}) {
     cudaDevices: () => devices ?? [],
     describe: () => ({ ...description, ...changes }),
   };
-  const surroundings: ToolSurroundings = {
+  const surroundings: DoctorSurroundings = {
+    findRuntime: () => ({ ...found, ...runtime }),
+    describeDriver: () => ({ isThere: true, version: '600.1', problem: null, devices: [], ...driver }),
     cwd: folder,
     openEngine: (libraryPath) => {
       libraries.push(libraryPath);
@@ -226,11 +240,33 @@ describe('doctor', () => {
     expect(text()).toContain('text models   locale en_US.UTF-8 is missing');
   });
 
-  it('names the missing parts for the GPU and succeeds without', async () => {
-    const cudaProblem = 'libcudnn.so.9 was not found: install cuDNN 9';
-    const { surroundings, text } = setting({ description: { cudaProblem } });
+  it('names each missing part for the GPU and succeeds without', async () => {
+    const cudaProblem = 'ONNX Runtime 1.30.0 was built without CUDA; run nereid gpu install';
+    const problem = 'the NVIDIA driver is not installed';
+    const driver = { isThere: false, version: null, problem };
+    const { surroundings, text } = setting({ description: { cudaProblem }, driver });
     expect(await doctorCommand([], surroundings, host)).toBe(0);
-    expect(text()).toContain('GPU: not usable; models run on the CPU\n  libcudnn.so.9 was not found: install cuDNN 9');
+    expect(text()).toContain(`GPU: not usable; models run on the CPU\n  - ${problem}\n  - ${cudaProblem}\n`);
+  });
+
+  it('does not call a runtime missing that waits for the driver', async () => {
+    const runtime = { waiting: '1.31.1-cuda13', reason: 'the npm package: 1.31.1-cuda13 is installed' };
+    const driver = { isThere: false, version: null, problem: 'there is no driver' };
+    const { surroundings, text } = setting({ description: { cudaProblem: 'built without CUDA' }, driver, runtime });
+    await doctorCommand([], surroundings, host);
+    expect(text()).toContain('taken from    the npm package: 1.31.1-cuda13 is installed');
+    expect(text()).toContain('  - there is no driver\n');
+    expect(text()).not.toContain('built without CUDA');
+  });
+
+  it('shows which file serves as which library of CUDA, and one that does not open', async () => {
+    const cudaLibraries = [
+      { wanted: '/cuda/libcublas.so.13', path: '/cuda/libcublas.so.13', problem: null },
+      { wanted: 'libcudnn.so.9', path: null, problem: 'no such file' },
+    ];
+    const { surroundings, text } = setting({ description: { cudaLibraries } });
+    await doctorCommand([], surroundings, host);
+    expect(text()).toContain('Libraries of CUDA\n  /cuda/libcublas.so.13\n  libcudnn.so.9 (not opened)');
   });
 
   it('lists the devices', async () => {
@@ -242,7 +278,7 @@ describe('doctor', () => {
 
   it('fails with the reason when no model can be served', async () => {
     const { surroundings, text } = setting();
-    const broken: ToolSurroundings = {
+    const broken: DoctorSurroundings = {
       ...surroundings,
       openEngine: () => Promise.reject(new Error('the addon is not built: run npm run build:native')),
     };

@@ -70,6 +70,7 @@ async function gpu(
     env: { PIP_CONFIG_FILE: '/dev/null', ...env },
     home: root,
     platform,
+    describeDriver: () => ({ isThere: true, version: '570.1', problem: null, devices: [] }),
     write: (text) => void output.push(text),
     report: { step: () => undefined, progress: () => undefined },
     wait: () => new Promise((resolve) => setImmediate(resolve)),

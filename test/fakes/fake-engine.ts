@@ -266,6 +266,7 @@ export class FakeEngine implements Engine {
       cpuCores: 1,
       cudaProblem: 'the fake engine has no devices',
       driverVersion: null,
+      cudaLibraries: [],
       hasTextLocale: true,
     };
   }
