@@ -9,7 +9,7 @@ import type { ModelIndexEntry } from './model-index.ts';
 import { type LifecycleSurroundings, ModelLifecycle } from './model-lifecycle.ts';
 import type { ModelVersion } from './model-version.ts';
 import type { ModelStatistics } from './version-statistics.ts';
-import { type VersionTable, versionNumber } from './version-table.ts';
+import { unloadedReason, type VersionTable, versionNumber } from './version-table.ts';
 
 const maxForgotten = 1000;
 
@@ -111,7 +111,7 @@ export class ModelTable {
 
   /**
    * One entry per known version of a model, or one for a folder that was never loaded. A model that waits for files has an
-   * entry that says so: beside its serving versions, or alone.
+   * entry that says so, in place of an older reason: beside its serving versions, or alone.
    *
    * @param waiting for a changed model, what it waits for before it is loaded
    */
@@ -119,7 +119,7 @@ export class ModelTable {
     const known = (this.#lifecycles.get(name)?.table ?? this.#forgotten.get(name))?.index() ?? [];
     if (waiting === undefined) return known.length > 0 ? known : [{ name, version: '', state: '', reason: '' }];
     if (known.length === 0) return [{ name, version: '', state: 'UNAVAILABLE', reason: waiting }];
-    return known.map((entry) => (entry.reason === '' ? { ...entry, reason: waiting } : entry));
+    return known.map((entry) => (entry.reason === unloadedReason ? entry : { ...entry, reason: waiting }));
   }
 }
 

@@ -12,6 +12,9 @@ import { versionStates } from './version-state.ts';
 /** The most unloaded versions that are remembered, because a model may have new versions for ever. */
 const mostUnloaded = 100;
 
+/** The reason of a version that served once, as in Triton. */
+export const unloadedReason = 'unloaded';
+
 const byVersion = (a: ModelVersion, b: ModelVersion): number => a.version - b.version;
 
 export class VersionTable {
@@ -81,7 +84,7 @@ export class VersionTable {
     const whole = this.failures.get(0) ?? '';
     // A failure of the whole model is one entry, in place of its versions.
     if (whole === '' || this.serving.size > 0) {
-      for (const version of this.unloaded) put(version, 'UNAVAILABLE', 'unloaded');
+      for (const version of this.unloaded) put(version, 'UNAVAILABLE', unloadedReason);
     }
     for (const { version, state } of this.leaving) put(version, versionStates[state].index, '');
     for (const [version, reason] of this.failures) put(version, 'UNAVAILABLE', reason);

@@ -79,7 +79,11 @@ function normalFiles(files: ReadonlyMap<string, Uint8Array>): ReadonlyMap<string
   const normal = new Map<string, Uint8Array>();
   for (const [name, bytes] of files) {
     const path = pathWithin(name);
-    if (path === null || path.endsWith('/') || pathWithin(name.trim()) === null) {
+    if (path?.endsWith('/') || name.includes('\0')) {
+      const problem = name.includes('\0') ? 'contains a NUL character' : 'names a folder, expected a file';
+      throw invalidArgument(`Invalid file parameter ${quoted(`file:${name}`)}: it ${problem}`);
+    }
+    if (path === null || pathWithin(name.trim()) === null) {
       throw invalidArgument(
         `Invalid file parameter ${quoted(`file:${name}`)} with normalized path ${quoted(posix.normalize(name))} must stay within model directory.`,
       );

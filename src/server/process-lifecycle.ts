@@ -8,6 +8,12 @@ import type { ProcessSignal } from './process-signals.ts';
 
 type ProcessState = 'starting' | 'serving' | 'stopping';
 
+/** Why a signal has no effect, and what has. */
+const withoutEffect = {
+  SIGUSR1: 'it would open the inspector of Node; start with --inspect for that',
+  SIGUSR2: 'there is no file to reopen; SIGTERM ends the server',
+};
+
 export class ProcessLifecycle {
   readonly #logger: Logger;
   readonly #stopping = new AbortController();
@@ -41,14 +47,12 @@ export class ProcessLifecycle {
 
   /**
    * SIGTERM and SIGINT ask for the orderly end. So does SIGHUP, which a closing terminal sends: there is no log file to
-   * reopen, and requests must not be cut off. SIGUSR1 has no effect.
+   * reopen, and requests must not be cut off. SIGUSR1 and SIGUSR2, which ask other programs to reopen their files, have no
+   * effect.
    */
   receive(signal: ProcessSignal): void {
-    if (signal === 'SIGUSR1') {
-      this.#logger.warn(
-        { signal },
-        'SIGUSR1 is ignored: it would open the inspector of Node; start with --inspect for that',
-      );
+    if (signal === 'SIGUSR1' || signal === 'SIGUSR2') {
+      this.#logger.warn({ signal }, `${signal} is ignored: ${withoutEffect[signal]}`);
       return;
     }
     if (this.#state === 'stopping') {

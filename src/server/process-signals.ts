@@ -3,9 +3,9 @@
  * until it does. `process-lifecycle.ts` decides what a signal means.
  */
 
-export type ProcessSignal = 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGUSR1';
+export type ProcessSignal = 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGUSR1' | 'SIGUSR2';
 
-const signals: readonly ProcessSignal[] = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1'];
+const signals: readonly ProcessSignal[] = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'];
 
 /** `process`, or a test's. */
 interface SignalSource {
@@ -19,7 +19,7 @@ export class ProcessSignals {
   #kept: ProcessSignal[] = [];
   #receiver: ((signal: ProcessSignal) => void) | null = null;
 
-  /** Listeners also replace Node's default actions: SIGUSR1 would open the inspector. */
+  /** Listeners also replace Node's default actions: SIGUSR1 would open the inspector, SIGUSR2 end the process. */
   constructor(source: SignalSource) {
     this.#source = source;
     for (const signal of signals) {

@@ -29,7 +29,6 @@ describe('files of a load request', () => {
     ['/etc/passwd', '/etc/passwd'],
     ['', '.'],
     ['.', '.'],
-    ['1/', '1/'],
     [' ..', ' ..'],
     [' ', ' '],
   ])('must stay within the model: %j', async (path, normal) => {
@@ -37,6 +36,19 @@ describe('files of a load request', () => {
     await expect(write(parent, { '1/model.onnx': 'x', [path]: 'x' })).rejects.toMatchObject({
       code: 'invalid_argument',
       message: `Invalid file parameter 'file:${path}' with normalized path '${normal}' must stay within model directory.`,
+    });
+    expect(readdirSync(parent)).toEqual([]);
+  });
+
+  it.each([
+    ['1/', "'file:1/': it names a folder, expected a file"],
+    ['1/model.onnx/', "'file:1/model.onnx/': it names a folder, expected a file"],
+    ['1/a\0', "'file:1/a\\x00': it contains a NUL character"],
+  ])('must name a file: %j', async (path, text) => {
+    const parent = temporary();
+    await expect(write(parent, { '1/model.onnx': 'x', [path]: 'x' })).rejects.toMatchObject({
+      code: 'invalid_argument',
+      message: `Invalid file parameter ${text}`,
     });
     expect(readdirSync(parent)).toEqual([]);
   });

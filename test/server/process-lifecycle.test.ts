@@ -32,10 +32,10 @@ describe('the life cycle of the process', () => {
     expect(lines).toEqual(['asked to stop', 'already stopping']);
   });
 
-  it('ignores SIGUSR1 with a line', () => {
+  it.each(['SIGUSR1', 'SIGUSR2'] as const)('ignores %s with a line', (signal) => {
     const { lifecycle, lines } = newLife();
-    lifecycle.receive('SIGUSR1');
+    lifecycle.receive(signal);
     expect(lifecycle.state).toBe('starting');
-    expect(lines).toEqual([expect.stringContaining('SIGUSR1 is ignored')]);
+    expect(lines).toEqual([expect.stringContaining(`${signal} is ignored`)]);
   });
 });
