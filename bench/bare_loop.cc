@@ -10,11 +10,13 @@
 //   bind MODE ROWS BATCHES   ->  ok
 //   run MILLISECONDS         ->  rows, seconds and CPU microseconds
 //   answers                  ->  every output element of every batch, in order; in mode host only
+//   open SESSIONS            ->  CPU microseconds and resident bytes that so many further sessions took
 // Modes: `resident` has inputs and outputs on the device from the beginning, so that a run is only
 // computing. `host` uploads each batch from pinned memory and downloads its answer there. On the CPU nothing
 // is copied in either.
 
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cstdio>
@@ -108,12 +110,21 @@ double CpuMicroseconds() {
   return micros(usage.ru_utime) + micros(usage.ru_stime);
 }
 
-ort::OwnedSession OpenSession(const ort::Env* env, const Task& task) {
+int64_t ResidentBytes() {
+  std::ifstream pages("/proc/self/statm");
+  int64_t all = 0;
+  int64_t resident = 0;
+  pages >> all >> resident;
+  return resident * sysconf(_SC_PAGESIZE);
+}
+
+ort::OwnedSession OpenSession(const ort::Env* env, const Task& task, bool spins) {
   const ort::Api& api = *ort::g_api;
   ort::OwnedSessionOptions options;
   Check(api.CreateSessionOptions(ort::Out(options)));
   Check(api.SetSessionGraphOptimizationLevel(options.get(), kEnableAllOptimizations));
   Check(api.SetIntraOpNumThreads(options.get(), task.threads));
+  if (!spins) Check(api.AddSessionConfigEntry(options.get(), "session.intra_op.allow_spinning", "0"));
   if (task.on_cuda) {
     ort::OwnedCudaOptions cuda;
     Check(api.CreateCudaOptions(ort::Out(cuda)));
@@ -198,7 +209,7 @@ struct BoundBatch {
 class Loop {
  public:
   Loop(const ort::Env* env, const Task& task)
-      : task_(task), session_(OpenSession(env, task)), memory_(MemoryOf(session_.get(), task.on_cuda)) {}
+      : task_(task), session_(OpenSession(env, task, true)), memory_(MemoryOf(session_.get(), task.on_cuda)) {}
 
   void Bind(bool is_resident, int64_t rows, size_t batch_count) {
     batches_.clear();
@@ -285,13 +296,24 @@ class Loop {
   int64_t rows_ = 0;
 };
 
-void Obey(const std::string& line, Loop* loop) {
+// Opens further sessions and keeps them to the end of the process, as a server keeps its models.
+void OpenMany(const ort::Env* env, const Task& task, int count) {
+  static std::vector<ort::OwnedSession> kept;
+  const int64_t bytes = ResidentBytes();
+  const double micros = CpuMicroseconds();
+  // As the server does: threads of models that nobody calls must not spin.
+  for (int i = 0; i < count; i++) kept.push_back(OpenSession(env, task, false));
+  std::printf("%.0f %lld\n", CpuMicroseconds() - micros, static_cast<long long>(ResidentBytes() - bytes));
+}
+
+void Obey(const std::string& line, const ort::Env* env, const Task& task, Loop* loop) {
   std::istringstream words(line);
   std::string command;
   std::string mode;
   int64_t rows = 0;
   size_t batch_count = 0;
   int milliseconds = 0;
+  int sessions = 0;
   words >> command;
   if (command == "bind" && words >> mode >> rows >> batch_count && rows > 0 && batch_count > 0) {
     if (mode != "resident" && mode != "host") Fail("unknown mode: " + mode);
@@ -301,6 +323,8 @@ void Obey(const std::string& line, Loop* loop) {
     loop->Run(milliseconds);
   } else if (command == "answers") {
     loop->PrintAnswers();
+  } else if (command == "open" && words >> sessions && sessions > 0) {
+    OpenMany(env, task, sessions);
   } else {
     Fail("unknown command: " + line);
   }
@@ -321,6 +345,6 @@ int main(int argc, char** argv) {
   Check(library.api.CreateEnvWithCustomLogger(IgnoreLog, nullptr, ort::kWarning, "bare_loop", &env));
   Loop loop(env, task);
   std::string line;
-  while (std::getline(std::cin, line)) Obey(line, &loop);
+  while (std::getline(std::cin, line)) Obey(line, env, task, &loop);
   return 0;
 }

@@ -4,6 +4,9 @@
  * drifts; each process is fresh. Costs are the server's CPU time; only the time to ready is by the clock.
  */
 
+import { writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { BenchCommand } from './bench-options.ts';
@@ -14,6 +17,7 @@ import type { Protocol } from './load/load-plan.ts';
 import { ModelFolder } from './models/model-folder.ts';
 import { tinyCases, tinyModel } from './models/tiny-model.ts';
 import { earlierMain, serverMain } from './paths.ts';
+import { BareLoop, buildBareLoop } from './process/bare-loop.ts';
 import { choosePlacement } from './process/cpu-pinning.ts';
 import { cpuUs, residentBytes } from './process/linux-process.ts';
 import { machineBusyShare } from './process/machine-load.ts';
@@ -150,6 +154,31 @@ async function idleCosts(start: (repository: string) => Promise<ServedProcess>, 
   };
 }
 
+/** The same for sessions alone: what ONNX Runtime takes for a model, whoever opens it. */
+async function bareCosts(modelFile: string, rowsFile: string): Promise<Metrics> {
+  const { input, shape } = tinyCases[0];
+  writeFileSync(rowsFile, input);
+  const bare = new BareLoop(
+    {
+      ...{ modelFile, rowsFile, threads: availableParallelism(), device: 'cpu', datatype: 'FP32' },
+      ...{ outputElementsPerRow: shape[1], rowShape: shape.slice(1) },
+    },
+    null,
+  );
+  try {
+    await bare.open(1);
+    const { cpuUs, bytes } = await bare.open(modelCount);
+    return {
+      ...{ 'ready s': Number.NaN, 'ready s, 1 model': Number.NaN },
+      'CPU ms/model to ready': cpuUs / 1e3 / modelCount,
+      'MiB/model': bytes / 2 ** 20 / modelCount,
+      ...{ 'polling CPU ms/s': Number.NaN, 'polling CPU ms/s, 1 model': Number.NaN },
+    };
+  } finally {
+    bare.close();
+  }
+}
+
 /** `--processes` fresh processes of each build, in turn. `--only=idle` leaves out the requests. */
 export async function benchGrowth(command: BenchCommand): Promise<void> {
   const busyBefore = await machineBusyShare();
@@ -158,8 +187,13 @@ export async function benchGrowth(command: BenchCommand): Promise<void> {
   if (command.before !== '') builds.unshift({ name: 'before', main: earlierMain(command.before) });
   const wanted = groups.filter((group) => group.some(({ name }) => name.includes(command.only)));
   const isIdleWanted = 'idle'.includes(command.only);
+  const whyNot = isIdleWanted ? buildBareLoop() : null;
+  if (whyNot !== null) console.error(`growth: no sessions alone, the bare loop cannot be built: ${whyNot}`);
+  const isBareWanted = isIdleWanted && whyNot === null;
   const costs = builds.map((build) => ({ build, groups: [] as Metrics[][][], idle: [] as Metrics[] }));
   const [many, one] = [repositoryOf(modelCount), repositoryOf(1)];
+  const aloneFile = join(one.path, aloneModel.name, '1', 'model.onnx');
+  const bare: Metrics[] = [];
   const generator = new Generator(loadCpu);
   try {
     for (let process = 0; process < command.processes; process += 1) {
@@ -182,6 +216,7 @@ export async function benchGrowth(command: BenchCommand): Promise<void> {
         }
         if (isIdleWanted) idle.push(await idleCosts((path) => start(path, pollFlags, null), many.path, one.path));
       }
+      if (isBareWanted) bare.push(await bareCosts(aloneFile, join(one.path, '.rows')));
       console.error(`growth: process ${process + 1} of ${command.processes}`);
     }
   } finally {
@@ -208,6 +243,7 @@ export async function benchGrowth(command: BenchCommand): Promise<void> {
   if (requestRows.length > 0) publish('growth', settings, requestRows);
   if (isIdleWanted) {
     const rows = costs.map(({ build, idle }) => medianRow(`${modelCount} models, ${build.name}`, idle));
+    if (isBareWanted) rows.push(medianRow(`${modelCount} sessions alone`, bare));
     publish('growth-idle', { ...settings, placement: 'server on all processors' }, rows);
   }
 }

@@ -103,6 +103,12 @@ export class BareLoop {
     return Float32Array.from(await this.#askNumbers('answers'));
   }
 
+  /** What so many further sessions cost, which stay open; their threads sleep, as the server's do. */
+  async open(sessions: number): Promise<{ readonly cpuUs: number; readonly bytes: number }> {
+    const [cpuUs, bytes] = await this.#askNumbers(`open ${sessions}`);
+    return { cpuUs, bytes };
+  }
+
   close(): void {
     this.#child.stdin?.end();
   }
