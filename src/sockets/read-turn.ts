@@ -14,6 +14,13 @@ import type { Clock } from '../time.ts';
 /** The time for sockets that wait, and as much for sockets that have become readable: the turn may take both. */
 export const turnMs = 12;
 
+/**
+ * Reads of so few bytes are taken for longer, by so many milliseconds: one of few requests does not wait behind
+ * hundreds of sockets that always have more. A share bounds them too.
+ */
+export const smallReadBytes = 4096;
+export const smallReadMs = 36;
+
 /** The bounds of a share. The largest leaves room for others that become readable, the least for some calls. */
 export const mostShareMs = 6;
 export const leastShareMs = 0.25;
@@ -54,14 +61,18 @@ export class ReadTurn {
     return this.#isShareOver;
   }
 
-  /** A socket begins its share. False when the turn is over: then nothing is done with its bytes now, and it waits. */
-  begin(): boolean {
+  /**
+   * A socket with so many bytes begins its share. False when the turn is over: then nothing is done with them now, and it
+   * waits.
+   */
+  begin(bytes: number): boolean {
     const nowMs = this.#clock.now();
     const share = turnMs / (this.#waiting.length - this.#next + 1);
     this.#begunMs = nowMs;
     this.#shareEndMs = nowMs + (share > mostShareMs ? mostShareMs : Math.max(leastShareMs, share));
     this.#steps = 0;
-    this.#isShareOver = this.#turnEndMs > 0 && nowMs >= this.#turnEndMs;
+    const endMs = bytes > smallReadBytes ? this.#turnEndMs : this.#turnEndMs + smallReadMs;
+    this.#isShareOver = this.#turnEndMs > 0 && nowMs >= endMs;
     return !this.#isShareOver;
   }
 

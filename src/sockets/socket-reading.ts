@@ -48,7 +48,7 @@ export class SocketReading implements TurnTaker {
       this.#hold(Buffer.concat([this.#rest, bytes.subarray(from, end)]));
       return;
     }
-    const at = this.#turn.begin() ? this.#reader.read(bytes, from, end) : from;
+    const at = this.#turn.begin(end - from) ? this.#reader.read(bytes, from, end) : from;
     this.#turn.end();
     if (at < end) this.#hold(Buffer.from(bytes.subarray(at, end)));
   }
@@ -73,7 +73,7 @@ export class SocketReading implements TurnTaker {
     const rest = this.#rest;
     if (rest !== null) {
       this.#rest = null;
-      const at = this.#turn.begin() ? this.#reader.read(rest, 0, rest.length) : 0;
+      const at = this.#turn.begin(rest.length) ? this.#reader.read(rest, 0, rest.length) : 0;
       this.#turn.end();
       if (at < rest.length) {
         this.#rest = rest.subarray(at);

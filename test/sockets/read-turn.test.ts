@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { leastShareMs, mostShareMs, ReadTurn, stepsPerLook, turnMs } from '../../src/sockets/read-turn.ts';
+import {
+  leastShareMs,
+  mostShareMs,
+  ReadTurn,
+  smallReadBytes,
+  smallReadMs,
+  stepsPerLook,
+  turnMs,
+} from '../../src/sockets/read-turn.ts';
 import { systemClock } from '../../src/time.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { HeldReadTurn } from './held-read-turn.ts';
@@ -10,9 +18,9 @@ function sceneOf() {
   const clock = new FakeClock();
   const turn = new HeldReadTurn(clock);
   /** A share with steps of this length: how many were done before it was over. */
-  const steps = (stepMs: number, most = 10_000): number => {
+  const steps = (stepMs: number, most = 10_000, bytes = 100_000): number => {
     let done = 0;
-    if (turn.begin()) {
+    if (turn.begin(bytes)) {
       while (done < most) {
         clock.advance(stepMs);
         done++;
@@ -73,6 +81,16 @@ describe('ReadTurn', () => {
     expect(done).toEqual([6, 6, 0, 0, 0]);
     turn.endTurn();
     expect(steps(1, 6)).toBe(6);
+  });
+
+  it('is over later for few bytes, but not never', () => {
+    const { steps } = sceneOf();
+    for (let i = 0; i < 2; i++) steps(1, 6);
+    expect(steps(1, 6)).toBe(0);
+    const small: number[] = [];
+    for (let i = 0; i < 10; i++) small.push(steps(1, 6, smallReadBytes));
+    expect(small.filter((done) => done > 0)).toHaveLength(smallReadMs / 6);
+    expect(small.at(-1)).toBe(0);
   });
 
   it('lets as many of the waiting go on as its time allows, then the others before those that wait again', () => {

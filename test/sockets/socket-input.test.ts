@@ -3,9 +3,9 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { systemClock } from '../../src/time.ts';
 import { ReadTurn } from '../../src/sockets/read-turn.ts';
 import { fullReadsPerTurn, readInto } from '../../src/sockets/socket-input.ts';
+import { systemClock } from '../../src/time.ts';
 import { RawConnection } from '../http2/raw-connection.ts';
 
 type Internals = Socket & { _handle: unknown; _server: unknown };

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { mostShareMs } from '../../src/sockets/read-turn.ts';
+import { smallReadMs, turnMs } from '../../src/sockets/read-turn.ts';
 import { SocketReading } from '../../src/sockets/socket-reading.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { HeldReadTurn } from './held-read-turn.ts';
@@ -59,13 +59,12 @@ describe('SocketReading', () => {
 
   it('gives nothing in a turn whose time is used', () => {
     most = 100;
-    onRead = () => clock.advance(mostShareMs);
+    onRead = () => clock.advance(turnMs + smallReadMs);
     take('ab');
     take('cd');
-    take('ef');
-    expect([text, socket.isPaused()]).toEqual(['abcd', true]);
+    expect([text, socket.isPaused()]).toEqual(['ab', true]);
     turn.endTurn();
-    expect([text, socket.isPaused()]).toEqual(['abcdef', false]);
+    expect([text, socket.isPaused()]).toEqual(['abcd', false]);
   });
 
   it('gives nothing while its reader has paused it', () => {
