@@ -25,8 +25,11 @@ export const smallReadMs = 36;
 export const mostShareMs = 6;
 export const leastShareMs = 0.25;
 
-/** Reads that take less do not begin to count the time of a turn, which needs a callback at its end. */
-const lightMs = 0.1;
+/**
+ * The time of a turn is counted once reads have taken so long, in this turn or in several: counting needs a callback at
+ * the end of the turn, which light reads need not pay.
+ */
+export const lightMs = 1;
 
 /** Frames or requests between two looks at the clock. */
 export const stepsPerLook = 8;
@@ -48,6 +51,8 @@ export class ReadTurn {
   /** When readable sockets have used their time of this turn; 0 until one of them has taken notable time. */
   #turnEndMs = 0;
   #begunMs = 0;
+  /** What reads have taken since a turn was counted last. */
+  #uncountedMs = 0;
   #shareEndMs = 0;
   #isShareOver = false;
   #steps = 0;
@@ -89,8 +94,10 @@ export class ReadTurn {
   end(): void {
     const nowMs = this.#clock.now();
     this.#isShareOver ||= nowMs >= this.#shareEndMs;
-    if (nowMs - this.#begunMs < lightMs) return;
-    if (this.#turnEndMs === 0) this.#turnEndMs = this.#begunMs + turnMs;
+    if (this.#turnEndMs > 0) return;
+    this.#uncountedMs += nowMs - this.#begunMs;
+    if (this.#uncountedMs < lightMs) return;
+    this.#turnEndMs = this.#begunMs + turnMs;
     this.#arm();
   }
 
@@ -114,6 +121,7 @@ export class ReadTurn {
   readonly #nextTurn = (): void => {
     this.#isArmed = false;
     this.#turnEndMs = 0;
+    this.#uncountedMs = 0;
     const endMs = this.#clock.now() + turnMs;
     for (let left = this.#waiting.length - this.#next; left > 0; left--) {
       (this.#waiting[this.#next++] as TurnTaker).takeTurn();

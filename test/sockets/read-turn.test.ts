@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   leastShareMs,
+  lightMs,
   mostShareMs,
   ReadTurn,
   smallReadBytes,
@@ -110,11 +111,15 @@ describe('ReadTurn', () => {
     expect(gone).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1]);
   });
 
-  it('asks for no end of a turn with light reads alone', () => {
+  it('asks for the end of a turn only when reads have taken notable time, in one turn or in several', () => {
     const { turn, steps } = sceneOf();
-    for (let i = 0; i < 1000; i++) steps(0.0078125, 4);
-    expect(turn.isAwaited).toBe(false);
-    steps(0.125, 4);
-    expect(turn.isAwaited).toBe(true);
+    const stepMs = 0.125;
+    for (let turns = 0; turns < 3; turns++) {
+      for (let taken = stepMs; taken < lightMs; taken += stepMs) steps(stepMs, 1);
+      expect(turn.isAwaited).toBe(false);
+      steps(stepMs, 1);
+      expect(turn.isAwaited).toBe(true);
+      turn.endTurn();
+    }
   });
 });

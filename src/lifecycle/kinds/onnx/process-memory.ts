@@ -38,7 +38,8 @@ function statusReader(): () => MemoryReading | null {
   };
 }
 
-const readStatus = statusReader();
+/** Other systems have no such file. */
+const readStatus = process.platform === 'linux' ? statusReader() : () => null;
 
 export const processMemory: MemoryProbe = {
   read: () =>
