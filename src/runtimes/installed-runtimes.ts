@@ -14,7 +14,7 @@ export interface RuntimeManifest {
   readonly cuda: number;
   /** Such as `linux-x64`. */
   readonly platform: string;
-  /** `project version` of each wheel. */
+  /** `project version sha256` of each wheel. */
   readonly wheels: readonly string[];
   readonly libraries: readonly Pick<LockedLibrary, 'name' | 'bytes'>[];
 }
