@@ -44,8 +44,8 @@ export class DiskView implements RepositoryView {
   readonly #tools: SourceTools;
   readonly #memory: RepositoryMemory;
 
-  /** @param readFacts for scans of all models; by Node unless given */
-  constructor(settings: DiskViewSettings, tools: SourceTools, readFacts?: ReadFacts) {
+  /** @param readFacts for scans of all models */
+  constructor(settings: DiskViewSettings, tools: SourceTools, readFacts: ReadFacts) {
     this.#settings = settings;
     this.#tools = tools;
     this.#memory = new RepositoryMemory(settings.paths, settings, tools.logger, readFacts);

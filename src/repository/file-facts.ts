@@ -3,7 +3,7 @@
  * once: the addon answers such a question on one thread of libuv's pool, at a tenth of the cost of a call per file.
  */
 
-import { type BigIntStats, stat } from 'node:fs';
+import type { BigIntStats } from 'node:fs';
 
 import { loadNative } from '../engine/load-native.ts';
 import { fileThreads } from '../file-threads.ts';
@@ -30,21 +30,6 @@ export function nativeFacts(): ReadFacts {
   return (paths) => fileThreads.folders(() => native.statFiles(paths));
 }
 
-/** By Node, a call for each file; for programs that do without the addon. */
-export const plainFacts: ReadFacts = async (paths) => {
-  const asked = paths.split('\0').slice(0, -1);
-  const answers = await Promise.all(asked.map((path) => fileThreads.folders(() => statAnswer(path))));
-  return BigInt64Array.from(answers.flat());
-};
-
-const statAnswer = (path: string): Promise<readonly bigint[]> =>
-  new Promise((resolve) =>
-    stat(path, { bigint: true }, (error, found) => {
-      if (error === null) resolve(factsOf(found));
-      else resolve(factsOf(isAbsence(error) ? null : unreadable(error)));
-    }),
-  );
-
 /** Errors that say that there is nothing there (any more). A dangling link counts as nothing. */
 const absent: ReadonlySet<unknown> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG']);
 
@@ -53,8 +38,6 @@ export const isAbsence = ({ code }: NodeJS.ErrnoException): boolean => absent.ha
 type Facts = Pick<BigIntStats, 'mode' | 'size' | 'ino' | 'dev' | 'mtimeNs' | 'ctimeNs'>;
 
 const nothing: Facts = { mode: 0n, size: 0n, ino: 0n, dev: 0n, mtimeNs: 0n, ctimeNs: 0n };
-
-const unreadable = ({ errno = -1 }: NodeJS.ErrnoException): Facts => ({ ...nothing, mode: BigInt(errno) });
 
 /** The numbers of a file; null is one that is not there. */
 export function factsOf(found: Facts | null): readonly bigint[] {

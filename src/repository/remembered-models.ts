@@ -9,7 +9,7 @@ import { type BigIntStats, type Dirent, statfs } from 'node:fs';
 
 import { fileThreads } from '../file-threads.ts';
 import { systemClock } from '../time.ts';
-import { factsOf, factsPerFile, plainFacts, type ReadFacts } from './file-facts.ts';
+import { factsOf, factsPerFile, type ReadFacts } from './file-facts.ts';
 import { type FolderReads, plainReads } from './folder-reads.ts';
 import type { ModelFolder, ScanOneModel } from './layout.ts';
 
@@ -77,7 +77,7 @@ export class RememberedModels {
   #models: ReadonlyMap<string, RememberedModel> = new Map();
   #groups: readonly Group[] = [];
 
-  constructor(facts: FileSystemFacts = systemFacts(plainFacts)) {
+  constructor(facts: FileSystemFacts) {
     this.#facts = facts;
   }
 

@@ -7,7 +7,7 @@
 import { basename, dirname, normalize } from 'node:path';
 import type { Logger } from '../logger.ts';
 import { quoted } from '../shown-text.ts';
-import { plainFacts, type ReadFacts } from './file-facts.ts';
+import type { ReadFacts } from './file-facts.ts';
 import { listModelNames, type ModelFolder, passedOverText, type ScanOptions, scanRepositories } from './layout.ts';
 import { RememberedModels } from './remembered-models.ts';
 
@@ -25,12 +25,7 @@ export class RepositoryMemory {
   readonly #passedOver = new Set<string>();
 
   /** @param repositories absolute, at least one */
-  constructor(
-    repositories: readonly string[],
-    options: ScanOptions,
-    logger: Logger,
-    readFacts: ReadFacts = plainFacts,
-  ) {
+  constructor(repositories: readonly string[], options: ScanOptions, logger: Logger, readFacts: ReadFacts) {
     this.#models = RememberedModels.reading(readFacts);
     this.#repositories = repositories.map((path) => normalize(`${path}/.`).replace(/(.)\/+$/, '$1'));
     this.#options = options;

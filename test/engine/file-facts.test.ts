@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { loadNative } from '../../src/engine/load-native.ts';
-import { factsPerFile, nativeFacts, plainFacts } from '../../src/repository/file-facts.ts';
+import { factsPerFile, nativeFacts } from '../../src/repository/file-facts.ts';
+import { plainFacts } from '../fakes/plain-facts.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'nereid-facts-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -8,6 +8,7 @@ import { servableKinds } from '../../src/lifecycle/kinds/servable-kinds.ts';
 import { silentLogger } from '../../src/logger.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { FakeEngine } from '../fakes/fake-engine.ts';
+import { plainFacts } from '../fakes/plain-facts.ts';
 import { elem, externalInitializer, model, node, tensorType, valueInfo } from '../models/onnx-writer.ts';
 import { put, temporaryFolders } from '../repository/folders.ts';
 
@@ -51,7 +52,12 @@ function newView(paths: readonly string[] = [temporary()]): Story {
     interceptors: [],
     kinds: servableKinds,
   } as unknown as SourceTools;
-  return { repository: paths[0] as string, view: new DiskView({ paths, configName: null }, tools), clock, lines };
+  return {
+    repository: paths[0] as string,
+    view: new DiskView({ paths, configName: null }, tools, plainFacts),
+    clock,
+    lines,
+  };
 }
 
 /** Lets the time pass while files are read on other threads; `act` is called once after so much of it. */

@@ -1,9 +1,9 @@
 import { copyFileSync, mkdirSync, renameSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { plainFacts } from '../../src/repository/file-facts.ts';
 import { type ModelFolder, scanFolder } from '../../src/repository/layout.ts';
 import { type FileSystemFacts, RememberedModels } from '../../src/repository/remembered-models.ts';
+import { plainFacts } from '../fakes/plain-facts.ts';
 import { put, temporaryFolders } from './folders.ts';
 
 const temporary = temporaryFolders();
