@@ -7,7 +7,7 @@ import type { FoundRuntime } from '../runtimes/open-engine.ts';
 import { defaultLockPath, readRuntimeLock } from '../runtimes/runtime-lock.ts';
 import type { ToolSurroundings } from './inspect-command.ts';
 import { columns, wrap } from './table.ts';
-import { parseToolArguments } from './tool-arguments.ts';
+import { noOperands, parseToolArguments } from './tool-arguments.ts';
 
 /** Facts that are known without an engine. */
 interface HostFacts {
@@ -146,11 +146,7 @@ export async function doctorCommand(
   surroundings: DoctorSurroundings,
   host: HostFacts,
 ): Promise<number> {
-  const { json, libraryPath, cudaLibraryPaths } = parseToolArguments(
-    words,
-    { what: 'nothing', min: 0, max: 0 },
-    surroundings.cwd,
-  );
+  const { json, libraryPath, cudaLibraryPaths } = parseToolArguments(words, noOperands, surroundings.cwd);
   const examination = await examine(surroundings, libraryPath, cudaLibraryPaths);
   surroundings.write(json ? `${JSON.stringify({ host, ...examination }, null, 2)}\n` : report(examination, host));
   return examination.engineProblem === null ? 0 : 1;

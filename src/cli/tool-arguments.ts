@@ -92,7 +92,8 @@ interface Operands {
   readonly max: number;
 }
 
-const noOperands: Operands = { what: 'nothing', min: 0, max: 0 };
+/** Of a tool that takes flags alone. */
+export const noOperands: Operands = { what: 'nothing', min: 0, max: 0 };
 
 function read<Table extends FlagTable>(words: readonly string[], table: Table, operands: Operands) {
   const parsed = parseFlags(words, table);
@@ -109,9 +110,11 @@ function read<Table extends FlagTable>(words: readonly string[], table: Table, o
   return { values: new FlagValues(table, parsed.given), operands: parsed.operands };
 }
 
-/** Throws a `UsageError`. */
-export function parseToolArguments(words: readonly string[], operands: Operands, cwd: string): ToolArguments {
-  const { values, operands: paths } = read(words, toolFlags, operands);
+/** The values of `toolFlags`, maybe among others. */
+type ToolValues = Pick<FlagValues<typeof toolFlags>, 'text' | 'all' | 'isGiven'>;
+
+/** What all tools that open an engine take. */
+function toolArguments(values: ToolValues, paths: readonly string[], cwd: string): ToolArguments {
   const library = values.text('onnxruntime-library');
   return {
     paths: paths.map((path) => resolve(cwd, path)),
@@ -122,14 +125,16 @@ export function parseToolArguments(words: readonly string[], operands: Operands,
 }
 
 /** Throws a `UsageError`. */
+export function parseToolArguments(words: readonly string[], operands: Operands, cwd: string): ToolArguments {
+  const { values, operands: paths } = read(words, toolFlags, operands);
+  return toolArguments(values, paths, cwd);
+}
+
+/** Throws a `UsageError`. */
 export function parseValidateArguments(words: readonly string[], cwd: string): ValidateArguments {
   const { values, operands } = read(words, validateFlags, { what: 'a model repository', min: 1, max: 64 });
-  const library = values.text('onnxruntime-library');
   return {
-    paths: operands.map((path) => resolve(cwd, path)),
-    json: values.isGiven('json'),
-    libraryPath: library === null ? null : resolve(cwd, library),
-    cudaLibraryPaths: values.all('cuda-library-path').map((path) => resolve(cwd, path)),
+    ...toolArguments(values, operands, cwd),
     autoComplete: !values.isGiven('disable-auto-complete-config'),
     configName: values.text('model-config-name'),
   };

@@ -56,6 +56,14 @@ export interface MessageMemory {
   giveBack(block: Buffer): void;
 }
 
+/** Grows a block by a copy, as memory does that cannot enlarge it where it is. */
+export function growByCopy(memory: MessageMemory, block: Buffer, bytes: number, filled: number): Buffer {
+  const grown = memory.take(bytes);
+  block.copy(grown, 0, 0, filled);
+  memory.giveBack(block);
+  return grown;
+}
+
 /** Memory of the garbage collector: for messages that are rare, or without a known last reader. */
 export class CollectedMemory implements MessageMemory {
   readonly budget: MemoryBudget;
@@ -69,9 +77,7 @@ export class CollectedMemory implements MessageMemory {
   }
 
   grow(block: Buffer, bytes: number, filled: number): Buffer {
-    const grown = this.take(bytes);
-    block.copy(grown, 0, 0, filled);
-    return grown;
+    return growByCopy(this, block, bytes, filled);
   }
 
   reuse(): null {
@@ -118,10 +124,7 @@ export class MessagePool implements MessageMemory {
     if (this.#large !== null && block.length > maxPooledBytes) {
       return Buffer.from(this.#large.growBlock(block.buffer as ArrayBuffer, bytes));
     }
-    const grown = this.take(bytes);
-    block.copy(grown, 0, 0, filled);
-    this.giveBack(block);
-    return grown;
+    return growByCopy(this, block, bytes, filled);
   }
 
   reuse(bytes: number): Buffer | null {

@@ -5,11 +5,12 @@ export interface Credentials {
   readonly password: string;
 }
 
-function decoded(text: string): string {
+/** A part of an address without its escapes; as it stands where they are broken, as in a pasted password with a percent sign. */
+export function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    // A password with a bare percent sign, as people paste them.
+    // Not encoded as an address should be: then it means what stands there.
     return text;
   }
 }

@@ -3,6 +3,8 @@
  * file behind it counts only after its SHA-256 was compared with the lock file.
  */
 
+import { decoded } from './credentials.ts';
+
 interface IndexLink {
   /** Absolute. */
   readonly url: string;
@@ -100,15 +102,6 @@ function htmlLink(text: string, base: string, file: string): IndexLink | null {
     else if (decoded(lastSegment(url)) === file) return linkOf(href, root, undefined);
   }
   return null;
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    // Not encoded as an address should be: then the name is what stands there.
-    return text;
-  }
 }
 
 /**

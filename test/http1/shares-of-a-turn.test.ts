@@ -25,11 +25,7 @@ describe('requests of one read', () => {
         .map((target) => get(target))
         .join(''),
     );
-    const begun: number[] = [];
-    do {
-      begun.push(scene.requests.length);
-      scene.readTurn.endTurn();
-    } while (scene.socket.isPaused());
+    const begun = scene.readTurn.untilRead(scene.socket, () => scene.requests.length);
     expect(begun).toEqual([1, 2, 3, 4].map((turn) => turn * stepsPerLook));
     expect(scene.hears()).toEqual(targets(40).map((target) => `200 ${target}`));
     expect([scene.waitingBytes, scene.connection.isIdle]).toEqual([0, true]);

@@ -20,11 +20,7 @@ describe('frames of one read', () => {
   it('are taken in shares, a few in each turn and in their order', () => {
     const scene = busyScene(mostShareMs / stepsPerLook);
     scene.say(...calls(5 * stepsPerLook));
-    const begun: number[] = [];
-    do {
-      begun.push(scene.requests.length);
-      scene.readTurn.endTurn();
-    } while (scene.socket.isPaused());
+    const begun = scene.readTurn.untilRead(scene.socket, () => scene.requests.length);
     expect(begun).toEqual([1, 2, 3, 4].map((turn) => turn * stepsPerLook));
     expect(scene.requests.map(({ stream }) => stream.id)).toEqual(Array.from({ length: 40 }, (_, i) => idOf(i)));
     expect(scene.requests.every((request) => request.calls.join() === 'end')).toBe(true);

@@ -13,6 +13,16 @@ export class HeldReadTurn extends ReadTurn {
     this.#atEnd.push(callback);
   }
 
+  /** Ends turns until the socket is read again: what `count` says at the end of each. */
+  untilRead(socket: { isPaused(): boolean }, count: () => number): number[] {
+    const counts: number[] = [];
+    do {
+      counts.push(count());
+      this.endTurn();
+    } while (socket.isPaused());
+    return counts;
+  }
+
   endTurn(): void {
     for (const callback of this.#atEnd.splice(0)) callback();
   }

@@ -5,7 +5,13 @@
  * than any block; their tensors are copied into a page with their request.
  */
 
-import { type LargeBlocks, maxPooledBytes, type MessageMemory, MessagePool } from '../../frontends/message-pool.ts';
+import {
+  growByCopy,
+  type LargeBlocks,
+  maxPooledBytes,
+  type MessageMemory,
+  MessagePool,
+} from '../../frontends/message-pool.ts';
 import type { Clock } from '../../time.ts';
 import type { MemoryBudget } from '../../inference/memory-budget.ts';
 import type { PageArena } from './page-arena.ts';
@@ -32,10 +38,7 @@ export class SharedMessageMemory implements MessageMemory {
 
   grow(block: Buffer, bytes: number, filled: number): Buffer {
     if (!isInPage(block.length) && !isInPage(bytes)) return this.#own.grow(block, bytes, filled);
-    const grown = this.take(bytes);
-    block.copy(grown, 0, 0, filled);
-    this.giveBack(block);
-    return grown;
+    return growByCopy(this, block, bytes, filled);
   }
 
   reuse(bytes: number): Buffer | null {

@@ -3,7 +3,7 @@
 import { connect, type Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type MessageMemory, MessagePool } from '../../../../src/frontends/message-pool.ts';
+import { growByCopy, type MessageMemory, MessagePool } from '../../../../src/frontends/message-pool.ts';
 import type { InferenceRequest } from '../../../../src/inference/request.ts';
 import { hostBytes } from '../../../../src/tensor/tensor-bytes.ts';
 import { type HttpFixture, startHttp } from '../../../fakes/http-client.ts';
@@ -21,10 +21,7 @@ class RecordingMemory implements MessageMemory {
   }
 
   grow(block: Buffer, bytes: number, filled: number): Buffer {
-    const grown = this.take(bytes);
-    block.copy(grown, 0, 0, filled);
-    this.giveBack(block);
-    return grown;
+    return growByCopy(this, block, bytes, filled);
   }
 
   reuse(bytes: number): Buffer | null {
