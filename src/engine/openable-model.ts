@@ -6,9 +6,10 @@
 import type { BigIntStats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, dirname, relative, sep } from 'node:path';
-import { unavailable, unimplemented } from '../errors.ts';
+import { unimplemented } from '../errors.ts';
 import { fileThreads } from '../file-threads.ts';
 import { quoted } from '../shown-text.ts';
+import { ChangedFileError } from './changed-file-error.ts';
 import type { ModelFile } from './engine.ts';
 import type { DeclaredValue } from './onnx-file/declared-value.ts';
 import { checkExternalFiles, type ExternalFile, realPathOf } from './onnx-file/external-files.ts';
@@ -130,11 +131,10 @@ const isSameFile = (before: BigIntStats | null, now: BigIntStats | null): boolea
   now?.mtimeNs === before?.mtimeNs &&
   now?.ctimeNs === before?.ctimeNs;
 
-/** Rejects `unavailable` when a file has changed: the opened model may be a mixture of old and new bytes. */
+/** Rejects with a `ChangedFileError` when a file has changed: the opened model may be a mixture of old and new bytes. */
 export async function checkUnchanged(source: OpenableModel): Promise<void> {
   for (const { path, facts: before } of source.files) {
     const { facts: now } = await lookAt(path);
-    if (!isSameFile(before, now))
-      throw unavailable(`'${basename(path)}' changed while the model was opened; it is to be loaded again`);
+    if (!isSameFile(before, now)) throw new ChangedFileError(basename(path));
   }
 }

@@ -3,6 +3,7 @@
  * scheduler. Each step that holds something is undone when a later one fails.
  */
 
+import { ChangedFileError } from '../../../engine/changed-file-error.ts';
 import type { Engine } from '../../../engine/engine.ts';
 import { batchingText } from '../../../model-config/batching-text.ts';
 import type { EngineConfig, ModelConfig } from '../../../model-config/model-config.ts';
@@ -107,8 +108,27 @@ interface OpenModel {
   readonly instances: InstanceSet;
 }
 
-/** Model file → signature → configuration → sessions and instances. A failure leaves nothing open. */
+/** So that a file that is written to without an end does not hold the model in loading for as long. */
+const mostOpenings = 5;
+
+/**
+ * A model whose file is replaced while it is opened is opened anew: who asked for the load asked for what the folder holds.
+ * Rejects as `openModelOnce`.
+ */
 async function openModel(task: VersionTask, tools: ServableTools, signal: AbortSignal): Promise<OpenModel> {
+  for (let openings = 1; ; openings++) {
+    try {
+      return await openModelOnce(task, tools, signal);
+    } catch (error) {
+      if (!(error instanceof ChangedFileError) || openings === mostOpenings) throw error;
+      const { model, version } = task;
+      tools.logger.info({ model, version }, `opening the model anew: ${error.message}`);
+    }
+  }
+}
+
+/** Model file → signature → configuration → sessions and instances. A failure leaves nothing open. */
+async function openModelOnce(task: VersionTask, tools: ServableTools, signal: AbortSignal): Promise<OpenModel> {
   const { engine, logger } = tools;
   const { model, version, modelFolder, message } = task;
   const file = await unlessAborted(findModelFile({ ...task, cudaDevices: engine.cudaDevices() }), signal);

@@ -1,6 +1,7 @@
 import { truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { ChangedFileError } from '../../../../src/engine/changed-file-error.ts';
 import type { EngineSession, SessionSpec } from '../../../../src/engine/engine.ts';
 import { cancelled, toInferenceError } from '../../../../src/errors.ts';
 import { loadOnnx } from '../../../../src/lifecycle/kinds/onnx/load-onnx.ts';
@@ -81,6 +82,34 @@ describe('a load', () => {
     const { engine, load } = story('max_batch_size: 4 input { name: "other" data_type: TYPE_FP32 dims: 1 }');
     expect(await load()).toContain("'other'");
     expect(engine.sessions).toHaveLength(1);
+    expect(openSessions(engine)).toEqual([]);
+  });
+
+  class ChangingEngine extends FakeEngine {
+    changes: number;
+    constructor(changes: number) {
+      super();
+      this.changes = changes;
+    }
+    override async openSession(spec: SessionSpec): Promise<EngineSession> {
+      const session = await super.openSession(spec);
+      if (this.changes-- <= 0) return session;
+      await session.close();
+      throw new ChangedFileError('model.onnx');
+    }
+  }
+
+  it.each([1, 9 * mebibyte])('opens a model of %d bytes anew when its file changes meanwhile', async (fileBytes) => {
+    const { engine, load } = story('', fileBytes, new ChangingEngine(2));
+    expect(await load()).toBe('');
+    expect(engine.sessions).toHaveLength(3);
+    expect(openSessions(engine)).toHaveLength(1);
+  });
+
+  it('gives up a model whose file changes without an end', async () => {
+    const { engine, load } = story('', 1, new ChangingEngine(Infinity));
+    expect(await load()).toBe("'model.onnx' changed while the model was opened; it is to be loaded again");
+    expect(engine.sessions).toHaveLength(5);
     expect(openSessions(engine)).toEqual([]);
   });
 
