@@ -67,6 +67,12 @@ Napi::Value LoadRuntimeCall(const Napi::CallbackInfo& info) {
 // describeDriver() → facts; needs no runtime
 Napi::Value DescribeDriver(const Napi::CallbackInfo& info) { return DriverReply(info.Env()); }
 
+// deviceMemory(uuid) → facts or null; needs no runtime
+Napi::Value DeviceMemoryCall(const Napi::CallbackInfo& info) {
+  const std::string uuid = info[0].IsString() ? info[0].As<Napi::String>().Utf8Value() : std::string();
+  return DeviceMemoryReply(info.Env(), ReadDeviceMemory(uuid));
+}
+
 // describe() → facts; asks the GPU's driver
 Napi::Value Describe(const Napi::CallbackInfo& info) {
   return DescriptionReply(info.Env(), *DataOf(info).runtime);
@@ -214,6 +220,7 @@ void DefineEngine(Napi::Env env, Napi::Object exports) {
   };
   define("loadRuntime", LoadRuntimeCall);
   define("describeDriver", DescribeDriver);
+  define("deviceMemory", DeviceMemoryCall);
   define("describe", Describe);
   define("openSession", OpenSessionCall);
   define("closeSession", CloseSession);

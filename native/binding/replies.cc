@@ -103,6 +103,14 @@ Napi::Object DriverReply(Napi::Env env) {
   return reply;
 }
 
+Napi::Value DeviceMemoryReply(Napi::Env env, const std::optional<DeviceMemory>& memory) {
+  if (!memory) return env.Null();
+  auto reply = Napi::Object::New(env);
+  reply.Set("totalBytes", Napi::Number::New(env, static_cast<double>(memory->total_bytes)));
+  reply.Set("freeBytes", Napi::Number::New(env, static_cast<double>(memory->free_bytes)));
+  return reply;
+}
+
 Napi::Object DescriptionReply(Napi::Env env, const Runtime& runtime) {
   auto reply = Napi::Object::New(env);
   reply.Set("runtimeVersion", Text(env, runtime.version));

@@ -2,6 +2,9 @@
 #ifndef NEREID_BINDING_REPLIES_H_
 #define NEREID_BINDING_REPLIES_H_
 
+#include <optional>
+
+#include "engine/management_library.h"
 #include "engine/result.h"
 #include "engine/runtime.h"
 #include "engine/session.h"
@@ -20,6 +23,9 @@ Napi::Object SessionReply(Napi::Env env, int32_t id, const Session& session);
 
 /// `NativeDriver`
 Napi::Object DriverReply(Napi::Env env);
+
+/// `NativeDeviceMemory`, or null
+Napi::Value DeviceMemoryReply(Napi::Env env, const std::optional<DeviceMemory>& memory);
 
 /// `NativeDescription`
 Napi::Object DescriptionReply(Napi::Env env, const Runtime& runtime);

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "engine/library_function.h"
+#include "engine/management_library.h"
 #include "engine/ort_status.h"
 #include "ort/handles.h"
 
@@ -64,22 +65,6 @@ std::string UuidText(const DriverUuid& uuid) {
     char digits[3];
     std::snprintf(digits, sizeof(digits), "%02x", uuid[i]);
     text += digits;
-  }
-  return text;
-}
-
-/// The driver's version is told by its management library only.
-std::string ReadDriverVersion() {
-  void* library = dlopen("libnvidia-ml.so.1", RTLD_LAZY | RTLD_LOCAL);
-  if (library == nullptr) return {};
-  int (*init)() = nullptr;
-  int (*shutdown)() = nullptr;
-  int (*version)(char*, unsigned) = nullptr;
-  char text[96] = {};
-  if (BindFunction(library, "nvmlInit_v2", &init) && BindFunction(library, "nvmlShutdown", &shutdown) &&
-      BindFunction(library, "nvmlSystemGetDriverVersion", &version) && init() == 0) {
-    if (version(text, sizeof(text)) != 0) text[0] = '\0';
-    shutdown();
   }
   return text;
 }

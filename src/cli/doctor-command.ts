@@ -1,11 +1,15 @@
-/** `nereid doctor`: shows the cores, devices and runtime of this machine, and how to install missing parts. */
+/**
+ * `nereid doctor`: shows the cores, devices and runtime of this machine, checks that each device computes, and says how to
+ * install missing parts.
+ */
 
-import type { CudaDevice, Engine, EngineDescription } from '../engine/engine.ts';
-import type { DriverDescription } from '../engine/driver.ts';
+import { checkDevices, type DeviceCheck } from '../engine/device-check.ts';
+import type { DeviceMemory, DriverDescription } from '../engine/driver.ts';
+import { type CudaDevice, type Device, deviceText, type Engine, type EngineDescription } from '../engine/engine.ts';
 import { missingPieces } from '../runtimes/missing-pieces.ts';
 import type { FoundRuntime } from '../runtimes/open-engine.ts';
 import { defaultLockPath, readRuntimeLock } from '../runtimes/runtime-lock.ts';
-import type { ToolSurroundings } from './inspect-command.ts';
+import type { Clock } from '../time.ts';
 import { columns, wrap } from './table.ts';
 import { noOperands, parseToolArguments } from './tool-arguments.ts';
 
@@ -18,23 +22,38 @@ interface HostFacts {
   readonly platform: string;
 }
 
-/** What doctor asks beside the engine. */
-export interface DoctorSurroundings extends ToolSurroundings {
+/** The machine, as doctor asks it. */
+export interface DoctorSurroundings {
+  readonly cwd: string;
+  /** Writes the answer: text with line ends. */
+  write(text: string): void;
   /** Throws when what was named does not exist, or when nothing is there. */
   findRuntime(libraryPath: string | null, cudaLibraryPaths: readonly string[]): FoundRuntime;
+  /** Throws with a sentence when the runtime cannot be used. */
+  openRuntime(runtime: FoundRuntime): Engine;
   /** Throws when the addon is not built. */
   describeDriver(): DriverDescription;
+  /** By the UUID of a GPU; null where it is not told. */
+  readDeviceMemory(uuid: string): DeviceMemory | null;
+  readonly clock: Clock;
+}
+
+/** A GPU of this machine. `freeBytes` was read before the check; null where it is not told. */
+interface ExaminedDevice extends CudaDevice {
+  readonly freeBytes: number | null;
 }
 
 interface Examination {
   readonly description: EngineDescription | null;
-  readonly devices: readonly CudaDevice[];
+  readonly devices: readonly ExaminedDevice[];
   /** Why there is no engine; null when there is one. */
   readonly engineProblem: string | null;
   readonly runtime: FoundRuntime | null;
   readonly driver: DriverDescription | null;
   /** What is missing for the GPU, one sentence each. */
   readonly missing: readonly string[];
+  /** Of the CPU, and of each GPU where GPUs are usable; empty without an engine. */
+  readonly checks: readonly DeviceCheck[];
 }
 
 async function examine(
@@ -44,14 +63,21 @@ async function examine(
 ): Promise<Examination> {
   try {
     const runtime = surroundings.findRuntime(libraryPath, cudaLibraryPaths);
-    const engine: Engine = await surroundings.openEngine(libraryPath, cudaLibraryPaths);
+    const engine = surroundings.openRuntime(runtime);
     const description = engine.describe();
     const driver = surroundings.describeDriver();
     const missing = gpuPieces(driver, description, runtime);
-    return { description, devices: engine.cudaDevices(), engineProblem: null, runtime, driver, missing };
+    const devices = engine.cudaDevices().map((device) => {
+      const freeBytes = surroundings.readDeviceMemory(device.uuid)?.freeBytes ?? null;
+      return { ...device, freeBytes };
+    });
+    const usable = description.cudaProblem === null ? devices : [];
+    const checked: Device[] = [{ kind: 'cpu' }, ...usable.map(({ ordinal }) => ({ kind: 'cuda', ordinal }) as const)];
+    const checks = await checkDevices(engine, checked, surroundings.clock);
+    return { description, devices, engineProblem: null, runtime, driver, missing, checks };
   } catch (error) {
     const engineProblem = error instanceof Error ? error.message : String(error);
-    return { description: null, devices: [], engineProblem, runtime: null, driver: null, missing: [] };
+    return { description: null, devices: [], engineProblem, runtime: null, driver: null, missing: [], checks: [] };
   }
 }
 
@@ -77,11 +103,11 @@ function threadPlan(cores: number): string {
   return `one instance runs ${threads(1)} intra-op ${cores === 1 ? 'thread' : 'threads'}${two}`;
 }
 
-function deviceRows(devices: readonly CudaDevice[]): string {
+function deviceRows(devices: readonly ExaminedDevice[]): string {
   const rows = devices.map((device) => [
     `cuda:${device.ordinal}`,
     device.name,
-    gibibytes(device.totalBytes),
+    gibibytes(device.totalBytes) + (device.freeBytes === null ? '' : `, ${gibibytes(device.freeBytes)} free`),
     device.computeCapability > 0 ? `compute capability ${device.computeCapability.toFixed(1)}` : '',
     device.uuid,
   ]);
@@ -100,6 +126,15 @@ function gpuText({ description, devices, missing }: Examination): string {
   return [`GPU: usable\n${deviceRows(devices)}`, ...pieces].join('\n');
 }
 
+function checkText({ checks }: Examination): string {
+  const rows = checks.flatMap(({ device, problem }) => {
+    const lines = problem === null ? ['right'] : wrap(`FAILED: ${problem}`, 84);
+    return lines.map((line, i) => [i === 0 ? deviceText(device) : '', line]);
+  });
+  const withoutGpu = checks.length === 1 ? '\n  No GPU was checked.' : '';
+  return `Check: a product of two matrices, and its known answer\n${columns(rows, '  ')}${withoutGpu}`;
+}
+
 /** The files that serve as CUDA's libraries: as they were opened, else as they would be. */
 function libraryText({ description, runtime }: Examination): string {
   const opened = description?.cudaLibraries ?? [];
@@ -110,6 +145,12 @@ function libraryText({ description, runtime }: Examination): string {
   if (files.length === 0) return '';
   const shown = files.map((file) => `  ${file.startsWith('/') ? file : `${file} (in no folder that is looked in)`}`);
   return `\nLibraries of CUDA\n${shown.join('\n')}\n`;
+}
+
+function driverText(driver: DriverDescription | null): string {
+  if (!driver?.isThere) return 'no NVIDIA driver found';
+  const version = driver.version ?? 'of an unknown version';
+  return driver.cudaVersion === null ? version : `${version}, for CUDA up to ${driver.cudaVersion}`;
 }
 
 const noTextLocale =
@@ -134,13 +175,13 @@ function report(examination: Examination, host: HostFacts): string {
     ['providers', description.providers.join(', ')],
     ['CPU', `${description.cpuCores} ${description.cpuCores === 1 ? 'core' : 'cores'} usable by this process`],
     ['threads', threadPlan(description.cpuCores)],
-    ['driver', driver?.version ?? (driver?.isThere ? 'of an unknown version' : 'no NVIDIA driver found')],
+    ['driver', driverText(driver)],
     ['text models', description.hasTextLocale ? 'locale en_US.UTF-8 is there' : noTextLocale],
   );
-  return `${columns(rows)}\n\n${gpuText(examination)}\n${libraryText(examination)}`;
+  return `${columns(rows)}\n\n${gpuText(examination)}\n${libraryText(examination)}\n${checkText(examination)}\n`;
 }
 
-/** The exit code: 1 when no model can be served here. A missing GPU is no failure. */
+/** The exit code: 1 when no model can be served here, or a device fails its check. A missing GPU is no failure. */
 export async function doctorCommand(
   words: readonly string[],
   surroundings: DoctorSurroundings,
@@ -149,5 +190,6 @@ export async function doctorCommand(
   const { json, libraryPath, cudaLibraryPaths } = parseToolArguments(words, noOperands, surroundings.cwd);
   const examination = await examine(surroundings, libraryPath, cudaLibraryPaths);
   surroundings.write(json ? `${JSON.stringify({ host, ...examination }, null, 2)}\n` : report(examination, host));
-  return examination.engineProblem === null ? 0 : 1;
+  const isWell = examination.engineProblem === null && examination.checks.every(({ problem }) => problem === null);
+  return isWell ? 0 : 1;
 }

@@ -4,13 +4,14 @@ import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { describeDriver } from '../engine/driver.ts';
+import { describeDriver, readDeviceMemory } from '../engine/driver.ts';
 import { silentLogger } from '../logger.ts';
-import { findRuntime, openEngine } from '../runtimes/open-engine.ts';
+import { findRuntime, openEngine, openRuntime } from '../runtimes/open-engine.ts';
 import type { ProcessSignals } from '../server/process-signals.ts';
+import { systemClock } from '../time.ts';
 import { checkRepository } from './check-repository.ts';
 import { type Command, chooseCommand } from './command-line.ts';
-import { doctorCommand } from './doctor-command.ts';
+import { type DoctorSurroundings, doctorCommand } from './doctor-command.ts';
 import { type GpuSurroundings, gpuCommand } from './gpu-command.ts';
 import { helpText } from './help-text.ts';
 import { installReport } from './install-report.ts';
@@ -32,6 +33,16 @@ const toolSurroundings: ToolSurroundings = {
   openEngine: (libraryPath, cudaLibraryPaths) =>
     openEngine({ libraryPath, cudaLibraryPaths, globalThreadPool: null, logger: silentLogger }),
   write: (text) => process.stdout.write(text),
+};
+
+const doctorSurroundings: DoctorSurroundings = {
+  cwd: process.cwd(),
+  write: (text) => process.stdout.write(text),
+  findRuntime,
+  openRuntime: (runtime) => openRuntime(runtime, { globalThreadPool: null, logger: silentLogger }),
+  describeDriver,
+  readDeviceMemory,
+  clock: systemClock,
 };
 
 const gpuSurroundings = (): GpuSurroundings => ({
@@ -82,7 +93,7 @@ async function run(command: Command, signals: ProcessSignals): Promise<number> {
       return validateCommand(command.words, toolSurroundings, checkRepository);
     case 'doctor': {
       const host = { version, nodeVersion: process.version, platform: `${process.platform} ${process.arch}` };
-      return doctorCommand(command.words, { ...toolSurroundings, findRuntime, describeDriver }, host);
+      return doctorCommand(command.words, doctorSurroundings, host);
     }
     case 'gpu':
       return gpuCommand(command.words, gpuSurroundings());

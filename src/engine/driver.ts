@@ -9,6 +9,8 @@ export interface DriverDescription {
   readonly isThere: boolean;
   /** Such as 580.65.06; null where it is not told. */
   readonly version: string | null;
+  /** The newest version of CUDA that it runs, such as 13.0; null where it is not told. */
+  readonly cudaVersion: string | null;
   /** Why no GPU can be used; null when one can. */
   readonly problem: string | null;
   readonly devices: readonly CudaDevice[];
@@ -22,8 +24,21 @@ export const cudaDeviceOf = (device: NativeCudaDevice): CudaDevice => ({
   totalBytes: device.totalBytes,
 });
 
+/** Of all processes together. */
+export interface DeviceMemory {
+  readonly totalBytes: number;
+  readonly freeBytes: number;
+}
+
+/** The driver's 12080 is version 12.8. */
+const versionText = (number: number): string | null =>
+  number > 0 ? `${Math.floor(number / 1000)}.${Math.floor((number % 1000) / 10)}` : null;
+
 /** Throws `failed_precondition` when the addon is not built. */
 export function describeDriver(): DriverDescription {
-  const { devices, ...driver } = loadNative().describeDriver();
-  return { ...driver, devices: devices.map(cudaDeviceOf) };
+  const { isThere, version, cudaVersion, problem, devices } = loadNative().describeDriver();
+  return { isThere, version, cudaVersion: versionText(cudaVersion), problem, devices: devices.map(cudaDeviceOf) };
 }
+
+/** The memory of a GPU as it is now; null where the driver does not tell. Takes no memory of the GPU. */
+export const readDeviceMemory = (uuid: string): DeviceMemory | null => loadNative().deviceMemory(uuid);

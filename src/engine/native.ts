@@ -135,6 +135,12 @@ interface NativeDriver {
   readonly devices: readonly NativeCudaDevice[];
 }
 
+/** Memory of a GPU, of all processes together. */
+interface NativeDeviceMemory {
+  readonly totalBytes: number;
+  readonly freeBytes: number;
+}
+
 interface NativeDatatype {
   readonly name: string;
   readonly onnxCode: number;
@@ -153,6 +159,8 @@ export interface NativeAddon {
   ): NativeReply;
   describe(): NativeDescription;
   describeDriver(): NativeDriver;
+  /** As it is now; null where the driver's management library (NVML) does not know the GPU. */
+  deviceMemory(uuid: string): NativeDeviceMemory | null;
   openSession(spec: NativeSessionSpec): Promise<NativeSessionReply>;
   closeSession(sessionId: number): Promise<void>;
   /** Gives freed memory of closed models and of opening back to the system; takes milliseconds on another thread. */

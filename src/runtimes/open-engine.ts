@@ -9,7 +9,11 @@ import { chooseRuntime, type RuntimeChoice } from './choose-runtime.ts';
 import { findCudaLibraries } from './cuda-libraries.ts';
 import { listRuntimes, runtimesFolder } from './installed-runtimes.ts';
 
-export interface OpenEngineOptions extends Omit<NativeEngineOptions, 'cudaLibraries'> {
+type RuntimeOptions = Omit<NativeEngineOptions, 'libraryPath' | 'cudaLibraries'>;
+
+export interface OpenEngineOptions extends RuntimeOptions {
+  /** Null for the one that the environment and the machine call for. */
+  readonly libraryPath: string | null;
   /** Folders that are looked in first for CUDA's libraries. */
   readonly cudaLibraryPaths: readonly string[];
 }
@@ -41,9 +45,12 @@ export function findRuntime(libraryPath: string | null, cudaLibraryPaths: readon
   return { ...choice, libraryPath: library, cudaLibraries: findCudaLibraries(library, cudaLibraryPaths, env) };
 }
 
-/** Throws `failed_precondition` when there is no runtime, or one that does not open or is too old. */
-export function openEngine(options: OpenEngineOptions): Engine {
-  const { libraryPath, cudaLibraries, reason } = findRuntime(options.libraryPath, options.cudaLibraryPaths);
+/** Opens a runtime that was found. Throws `failed_precondition` when it does not open or is too old. */
+export function openRuntime({ libraryPath, cudaLibraries, reason }: FoundRuntime, options: RuntimeOptions): Engine {
   options.logger.debug({ library: libraryPath, cudaLibraries }, `ONNX Runtime is taken from ${reason}`);
   return createNativeEngine({ ...options, libraryPath, cudaLibraries });
 }
+
+/** Throws `failed_precondition` when there is no runtime, or one that does not open or is too old. */
+export const openEngine = ({ libraryPath, cudaLibraryPaths, ...options }: OpenEngineOptions): Engine =>
+  openRuntime(findRuntime(libraryPath, cudaLibraryPaths), options);

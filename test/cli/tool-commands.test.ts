@@ -2,13 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type DoctorSurroundings, doctorCommand } from '../../src/cli/doctor-command.ts';
-import { inspectCommand } from '../../src/cli/inspect-command.ts';
+import { inspectCommand, type ToolSurroundings } from '../../src/cli/inspect-command.ts';
 import { type ModelVerdict, validateCommand } from '../../src/cli/validate-command.ts';
-import type { CudaDevice, Engine, EngineDescription, ModelFile } from '../../src/engine/engine.ts';
+import type { Engine, ModelFile } from '../../src/engine/engine.ts';
 import { invalidArgument } from '../../src/errors.ts';
-import type { DriverDescription } from '../../src/engine/driver.ts';
-import type { FoundRuntime } from '../../src/runtimes/open-engine.ts';
 import type { ModelSignature, TensorSpec } from '../../src/model-config/signature.ts';
 
 let folder = '';
@@ -46,45 +43,22 @@ const signature: ModelSignature = {
   metadata: new Map([['author', 'someone']]),
 };
 
-const description: EngineDescription = {
-  runtimeVersion: '1.30.0',
-  runtimePath: '/lib/libonnxruntime.so.1',
-  buildInfo: 'ORT Build Info: x',
-  providers: ['CPUExecutionProvider'],
-  cpuCores: 4,
-  cudaProblem: null,
-  driverVersion: null,
-  cudaLibraries: [],
-  hasTextLocale: true,
-};
-
 interface FakeParts {
   readonly inspect?: (file: ModelFile) => Promise<ModelSignature>;
-  readonly description?: Partial<EngineDescription>;
-  readonly devices?: readonly CudaDevice[];
-  readonly runtime?: Partial<FoundRuntime>;
-  readonly driver?: Partial<DriverDescription>;
 }
 
-const found: FoundRuntime = {
-  libraryPath: '/lib/libonnxruntime.so.1',
-  reason: 'the npm package onnxruntime-node',
-  waiting: null,
-  cudaLibraries: [],
-};
-
-function setting({ inspect, description: changes, devices, runtime, driver }: FakeParts = {}) {
+function setting({ inspect }: FakeParts = {}) {
   const output: string[] = [];
   const libraries: (string | null)[] = [];
   const engine: Engine = {
     inspect: inspect ?? (async () => signature),
     openSession: () => Promise.reject(new Error('nothing is opened by a tool')),
-    cudaDevices: () => devices ?? [],
-    describe: () => ({ ...description, ...changes }),
+    cudaDevices: () => [],
+    describe: () => {
+      throw new Error('nothing is described by a tool');
+    },
   };
-  const surroundings: DoctorSurroundings = {
-    findRuntime: () => ({ ...found, ...runtime }),
-    describeDriver: () => ({ isThere: true, version: '600.1', problem: null, devices: [], ...driver }),
+  const surroundings: ToolSurroundings = {
     cwd: folder,
     openEngine: (libraryPath) => {
       libraries.push(libraryPath);
@@ -220,75 +194,5 @@ describe('validate', () => {
     await expect(validateCommand([], setting().surroundings, async () => ({ models: [], notes: [] }))).rejects.toThrow(
       'is missing',
     );
-  });
-});
-
-describe('doctor', () => {
-  const host = { version: '0.1.0', nodeVersion: 'v20.20.2', platform: 'linux x64' };
-
-  it('shows runtime, providers, cores and the thread plan', async () => {
-    const { surroundings, text } = setting();
-    expect(await doctorCommand([], surroundings, host)).toBe(0);
-    expect(text()).toContain('ONNX Runtime  1.30.0');
-    expect(text()).toContain('one instance runs 4 intra-op threads, two instances run 2 each');
-    expect(text()).toContain('GPU: none; models run on the CPU');
-  });
-
-  it('says when the locale is missing that models of text need', async () => {
-    const { surroundings, text } = setting({ description: { hasTextLocale: false } });
-    expect(await doctorCommand([], surroundings, host)).toBe(0);
-    expect(text()).toContain('text models   locale en_US.UTF-8 is missing');
-  });
-
-  it('names each missing part for the GPU and succeeds without', async () => {
-    const cudaProblem = 'ONNX Runtime 1.30.0 was built without CUDA; run nereid gpu install';
-    const problem = 'the NVIDIA driver is not installed';
-    const driver = { isThere: false, version: null, problem };
-    const { surroundings, text } = setting({ description: { cudaProblem }, driver });
-    expect(await doctorCommand([], surroundings, host)).toBe(0);
-    expect(text()).toContain(`GPU: not usable; models run on the CPU\n  - ${problem}\n  - ${cudaProblem}\n`);
-  });
-
-  it('does not call a runtime missing that waits for the driver', async () => {
-    const runtime = { waiting: '1.31.1-cuda13', reason: 'the npm package: 1.31.1-cuda13 is installed' };
-    const driver = { isThere: false, version: null, problem: 'there is no driver' };
-    const { surroundings, text } = setting({ description: { cudaProblem: 'built without CUDA' }, driver, runtime });
-    await doctorCommand([], surroundings, host);
-    expect(text()).toContain('taken from    the npm package: 1.31.1-cuda13 is installed');
-    expect(text()).toContain('  - there is no driver\n');
-    expect(text()).not.toContain('built without CUDA');
-  });
-
-  it('shows which file serves as which library of CUDA, and one that does not open', async () => {
-    const cudaLibraries = [
-      { wanted: '/cuda/libcublas.so.13', path: '/cuda/libcublas.so.13', problem: null },
-      { wanted: 'libcudnn.so.9', path: null, problem: 'no such file' },
-    ];
-    const { surroundings, text } = setting({ description: { cudaLibraries } });
-    await doctorCommand([], surroundings, host);
-    expect(text()).toContain('Libraries of CUDA\n  /cuda/libcublas.so.13\n  libcudnn.so.9 (not opened)');
-  });
-
-  it('lists the devices', async () => {
-    const device = { ordinal: 0, name: 'H200', uuid: 'GPU-1', computeCapability: 9, totalBytes: 139 * 2 ** 30 };
-    const { surroundings, text } = setting({ devices: [device], description: { driverVersion: '570.1' } });
-    await doctorCommand([], surroundings, host);
-    expect(text()).toContain('GPU: usable\n  cuda:0  H200  139.0 GiB  compute capability 9.0  GPU-1');
-  });
-
-  it('fails with the reason when no model can be served', async () => {
-    const { surroundings, text } = setting();
-    const broken: DoctorSurroundings = {
-      ...surroundings,
-      openEngine: () => Promise.reject(new Error('the addon is not built: run npm run build:native')),
-    };
-    expect(await doctorCommand([], broken, host)).toBe(1);
-    expect(text()).toContain('Engine: not usable; no model can be served\n  the addon is not built');
-  });
-
-  it('prints JSON', async () => {
-    const { surroundings, text } = setting();
-    await doctorCommand(['--json'], surroundings, host);
-    expect(JSON.parse(text())).toMatchObject({ host, description: { cpuCores: 4 }, devices: [], engineProblem: null });
   });
 });

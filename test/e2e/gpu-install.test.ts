@@ -70,7 +70,7 @@ async function gpu(
     env: { PIP_CONFIG_FILE: '/dev/null', ...env },
     home: root,
     platform,
-    describeDriver: () => ({ isThere: true, version: '570.1', problem: null, devices: [] }),
+    describeDriver: () => ({ isThere: true, version: '570.1', cudaVersion: null, problem: null, devices: [] }),
     write: (text) => void output.push(text),
     report: { step: () => undefined, progress: () => undefined },
     wait: () => new Promise((resolve) => setImmediate(resolve)),

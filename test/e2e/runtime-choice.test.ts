@@ -46,7 +46,18 @@ const driverSource = `
   int cuDeviceTotalMem_v2(unsigned long *b, int h) { *b = 1ul << 34; return 0; }
   int cuDriverGetVersion(int *v) { *v = 13000; return 0; }`;
 
+/** The management library beside it: 5 of 16 GiB are free. */
+const managementSource = `
+  int nvmlInit_v2(void) { return 0; }
+  int nvmlShutdown(void) { return 0; }
+  int nvmlSystemGetDriverVersion(char *b, unsigned n) { b[0] = '6'; b[1] = 0; return 0; }
+  int nvmlDeviceGetHandleByUUID(const char *uuid, void **d) { *d = 0; return uuid[0] == 'G' ? 0 : 2; }
+  int nvmlDeviceGetMemoryInfo(void *d, unsigned long long *m) { m[0] = 16ull << 30; m[1] = 5ull << 30; return 0; }`;
+
 interface Report {
+  readonly devices: readonly { readonly totalBytes: number; readonly freeBytes: number | null }[];
+  readonly driver: { readonly version: string | null; readonly cudaVersion: string | null };
+  readonly checks: readonly { readonly problem: string | null }[];
   readonly description: {
     readonly runtimePath: string;
     readonly cudaProblem: string;
@@ -118,5 +129,18 @@ describe('the ONNX Runtime of a process', () => {
     expect(paths).toEqual(expect.arrayContaining([first, second, cudart]));
     // It is no provider of ONNX Runtime: that is said, and the process lives.
     expect(description.cudaProblem).toMatch(/; run nereid gpu install/);
+  });
+
+  it('tells the memory of a GPU and the version of CUDA, where the driver does', ({ skip }) => {
+    skip(library('told/libcuda.so.1', driverSource) === null, 'there is no C compiler');
+    const silent = doctor([], { LD_LIBRARY_PATH: join(root, 'told') });
+    expect(silent.devices).toMatchObject([{ totalBytes: 2 ** 34, freeBytes: null }]);
+    expect(silent.driver).toMatchObject({ version: null, cudaVersion: '13.0' });
+    library('told/libnvidia-ml.so.1', managementSource);
+    const told = doctor([], { LD_LIBRARY_PATH: join(root, 'told') });
+    expect(told.devices).toMatchObject([{ totalBytes: 2 ** 34, freeBytes: 5 * 2 ** 30 }]);
+    expect(told.driver).toMatchObject({ version: '6', cudaVersion: '13.0' });
+    // The build without CUDA checks the CPU alone.
+    expect(told.checks).toEqual([{ device: { kind: 'cpu' }, problem: null }]);
   });
 });

@@ -4,7 +4,7 @@ import { lockOf } from './wheel-writer.ts';
 
 const lock = lockOf([]);
 const gpu = (computeCapability: number) => ({ ordinal: 0, name: 'P100', uuid: '', computeCapability, totalBytes: 1 });
-const driver = { isThere: true, version: '580.65.06', problem: null, devices: [gpu(7.5)] };
+const driver = { isThere: true, version: '580.65.06', cudaVersion: '13.0', problem: null, devices: [gpu(7.5)] };
 
 describe('what is missing for an installed runtime', () => {
   it('is nothing with the oldest driver and the oldest GPU that will do', () => {
@@ -15,7 +15,7 @@ describe('what is missing for an installed runtime', () => {
 
   it('is a driver', () => {
     const problem = 'the NVIDIA driver is not installed';
-    expect(missingPieces({ isThere: false, version: null, problem, devices: [] }, lock)).toEqual([problem]);
+    expect(missingPieces({ ...driver, isThere: false, version: null, problem }, lock)).toEqual([problem]);
   });
 
   it('is a newer driver, with both versions', () => {

@@ -96,6 +96,7 @@ export const nodeRule = messageRule('NodeProto', {
 
 export const graphFields = {
   nodes: 1,
+  name: 2,
   initializers: 5,
   inputs: 11,
   outputs: 12,
