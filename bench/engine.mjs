@@ -79,8 +79,14 @@ async function measure(instance, batches, count, held = 0) {
 const parts = (count, bytes) => Array.from({ length: count }, () => new Uint8Array(bytes));
 
 async function runMode(allowInline) {
-  const { createNativeEngine } = await import('../dist/engine/native-engine.js');
-  const engine = createNativeEngine({ libraryPath: null, globalThreadPool: null, logger: silent, allowInline });
+  const { openEngine } = await import('../dist/runtimes/open-engine.js');
+  const engine = openEngine({
+    libraryPath: null,
+    cudaLibraryPaths: [],
+    globalThreadPool: null,
+    logger: silent,
+    allowInline,
+  });
   const folder = mkdtempSync(join(tmpdir(), 'nereid-bench-'));
   const open = async (name, base64) => {
     const path = join(folder, name);

@@ -5,6 +5,7 @@
 // address means ASan with UBSan. Each way is a preset of CMakePresets.json with a build folder of its own below build/.
 
 import { spawnSync } from 'node:child_process';
+import { statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -31,10 +32,13 @@ run('cmake', ['--preset', preset, '--log-level=WARNING']);
 run('cmake', ['--build', '--preset', preset, '--parallel', '2']);
 
 const require = createRequire(import.meta.url);
-const runtime = join(
+const packaged = join(
   dirname(require.resolve('onnxruntime-node/package.json')),
   `bin/napi-v6/${process.platform}/${process.arch}/libonnxruntime.so.1`,
 );
+const { NEREID_RUNTIME: named = '' } = process.env;
+const isFolder = named !== '' && statSync(named, { throwIfNoEntry: false })?.isDirectory();
+const runtime = named === '' ? packaged : isFolder ? join(named, 'libonnxruntime.so.1') : named;
 const suppressions = (name) => `suppressions=${join(root, 'native/test', name)}`;
 const test = [join(root, 'build', preset, 'nereid_native_test'), runtime, ...part];
 // ThreadSanitizer of older compilers cannot work with the full randomness of addresses; setarch takes it away.

@@ -27,7 +27,7 @@ const record =
     lines.push({ level, fields, message });
   };
 const logger: Logger = { debug: record('debug'), info: record('info'), warn: record('warn'), error: record('error') };
-const engine = engineForTests(logger);
+const engine = engineForTests({ logger });
 const folder = modelFolder();
 afterAll(() => folder.remove());
 

@@ -14,15 +14,15 @@ import type {
   SessionSpec,
   Ticket,
 } from '../../src/engine/engine.ts';
-import { createNativeEngine } from '../../src/engine/native-engine.ts';
 import type { InferenceError } from '../../src/errors.ts';
-import { type Logger, silentLogger } from '../../src/logger.ts';
+import { silentLogger } from '../../src/logger.ts';
+import { type OpenEngineOptions, openEngine } from '../../src/runtimes/open-engine.ts';
 import { hostBytes, type TensorBytes } from '../../src/tensor/tensor-bytes.ts';
 import { elem, model, node, tensorType, valueInfo } from '../models/onnx-writer.ts';
 
-/** An engine with the settings of the server. */
-export const engineForTests = (logger: Logger = silentLogger): Engine =>
-  createNativeEngine({ libraryPath: null, globalThreadPool: null, logger });
+/** An engine with the settings of the server, on the ONNX Runtime that a server would take: NEREID_RUNTIME names another. */
+export const engineForTests = (over: Partial<OpenEngineOptions> = {}): Engine =>
+  openEngine({ libraryPath: null, cudaLibraryPaths: [], globalThreadPool: null, logger: silentLogger, ...over });
 
 /** A folder for model files, deleted by `remove`. */
 export function modelFolder(): { write(name: string, bytes: Uint8Array): ModelFile; path: string; remove(): void } {

@@ -39,7 +39,7 @@ const logger: Logger = {
   warn: (fields, message) => warnings.push({ fields, message }),
   error: (_, message) => errors.push(message),
 };
-const engine = engineForTests(logger);
+const engine = engineForTests({ logger });
 
 /**
  * Two quantized LSTMs with the same weights: with session.x64quantprecision=1 ONNX Runtime 1.30 replaces them twice.

@@ -5,11 +5,11 @@ import { open } from 'node:fs';
 import { join } from 'node:path';
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { leaveProcess } from '../../dist/engine/leave-process.js';
-import { createNativeEngine } from '../../dist/engine/native-engine.js';
+import { openEngine } from '../../dist/runtimes/open-engine.js';
 
 const [what, path, folder] = isMainThread ? process.argv.slice(2) : workerData;
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
-const engine = createNativeEngine({ libraryPath: null, globalThreadPool: null, logger: silent });
+const engine = openEngine({ libraryPath: null, cudaLibraryPaths: [], globalThreadPool: null, logger: silent });
 const session = await engine.openSession({
   label: 'fixture:1',
   file: { path, folder },

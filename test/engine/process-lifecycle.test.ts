@@ -14,7 +14,7 @@ const file = folder.write('loop.onnx', loopModel());
 afterAll(() => folder.remove());
 
 beforeAll(() => {
-  const built = join(import.meta.dirname, '../../dist/engine/native-engine.js');
+  const built = join(import.meta.dirname, '../../dist/runtimes/open-engine.js');
   if (!existsSync(built)) throw new Error("the server is not built; run 'npm run build:ts'");
 });
 

@@ -2,7 +2,6 @@
 
 import { afterAll, describe, expect, it } from 'vitest';
 import type { EngineInstance } from '../../src/engine/engine.ts';
-import { createNativeEngine } from '../../src/engine/native-engine.ts';
 import { silentLogger } from '../../src/logger.ts';
 import { admit } from '../../src/scheduling/admission/admission.ts';
 import { compileAdmission } from '../../src/scheduling/admission/plan.ts';
@@ -13,15 +12,10 @@ import { hostBytes } from '../../src/tensor/tensor-bytes.ts';
 import { dynamicBatching, inputConfig, modelConfig, outputConfig } from '../fakes/make-model.ts';
 import { inferenceContext, inferenceRequest } from '../fakes/make-request.ts';
 import { RecordingObserver } from '../fakes/recording-observer.ts';
-import { bytesOf, cpuSpec, doublingModel, floatsIn, modelFolder, withSession } from './model-files.ts';
+import { bytesOf, cpuSpec, doublingModel, engineForTests, floatsIn, modelFolder, withSession } from './model-files.ts';
 
 // Batches on the event loop would never be under way together.
-const engine = createNativeEngine({
-  libraryPath: null,
-  globalThreadPool: null,
-  logger: silentLogger,
-  allowInline: false,
-});
+const engine = engineForTests({ allowInline: false });
 const folder = modelFolder();
 afterAll(() => folder.remove());
 

@@ -1,4 +1,4 @@
-/** Libraries that are missing, no ONNX Runtime, or too old. Each in a process of its own: a process holds one runtime. */
+/** Libraries that are named, missing, no ONNX Runtime, or too old. Each in a process of its own: a process holds one runtime. */
 
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -10,9 +10,11 @@ import { modelFolder } from './model-files.ts';
 const folder = modelFolder();
 afterAll(() => folder.remove());
 
-const open = (path: string): string => {
+/** The words of a process that opens this library, or the one of its environment when none is named. */
+const open = (path: string, runtime = ''): string => {
   const fixture = join(import.meta.dirname, 'runtime-library-fixture.mjs');
-  const { stdout, stderr } = spawnSync(process.execPath, [fixture, path], { encoding: 'utf8' });
+  const env = { ...process.env, NEREID_RUNTIME: runtime };
+  const { stdout, stderr } = spawnSync(process.execPath, [fixture, path], { encoding: 'utf8', env });
   return `${stdout}${stderr}`.trim();
 };
 
@@ -26,6 +28,11 @@ function library(name: string, source: string): string | null {
 describe('the ONNX Runtime library', () => {
   it('is opened from the installed package', () => {
     expect(open(findRuntimeLibrary())).toBe('opened');
+  });
+
+  it('is the one that NEREID_RUNTIME names, also in tests', () => {
+    expect(open('', findRuntimeLibrary())).toBe('opened');
+    expect(open('', '/nowhere')).toMatch(/^failed_precondition: NEREID_RUNTIME expects .* '\/nowhere'/);
   });
 
   it('is refused with its path when it cannot be opened', () => {

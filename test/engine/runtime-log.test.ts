@@ -2,16 +2,15 @@
 
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { idleSlabMs } from '../../src/engine/idle-slabs.ts';
-import { createNativeEngine } from '../../src/engine/native-engine.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { RecordingLogger } from '../fakes/recording-logger.ts';
 import { elem, floats, int64s, model, node, tensorType, valueInfo } from '../models/onnx-writer.ts';
 import { doublingLoop, endlessLoop, wideInside } from '../models/costly-models.ts';
-import { cpuSpec, doublingModel, handOver, infer, modelFolder, withSession } from './model-files.ts';
+import { cpuSpec, doublingModel, engineForTests, handOver, infer, modelFolder, withSession } from './model-files.ts';
 
 const clock = new FakeClock();
 const logger = new RecordingLogger();
-const engine = createNativeEngine({ libraryPath: null, globalThreadPool: null, logger, clock });
+const engine = engineForTests({ logger, clock });
 const folder = modelFolder();
 afterAll(() => folder.remove());
 beforeEach(() => logger.lines.splice(0));

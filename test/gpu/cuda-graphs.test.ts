@@ -3,12 +3,12 @@
 import { spawnSync } from 'node:child_process';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import type { EngineInstance, SessionSpec } from '../../src/engine/engine.ts';
-import { createNativeEngine } from '../../src/engine/native-engine.ts';
 import { type Logger, silentLogger } from '../../src/logger.ts';
 import {
   bytesOf,
   cpuSpec,
   doublingModel,
+  engineForTests,
   floatsIn,
   modelFolder,
   outputsOf,
@@ -19,7 +19,7 @@ import { elem, initializer, model, node, tensorType, valueInfo } from '../models
 const warnings: string[] = [];
 const keep = (_: unknown, text: string): void => void warnings.push(text);
 const logger: Logger = { ...silentLogger, warn: keep, error: keep };
-const engine = createNativeEngine({ libraryPath: null, globalThreadPool: null, logger });
+const engine = engineForTests({ logger });
 const { cudaProblem } = engine.describe();
 const folder = modelFolder();
 afterAll(() => folder.remove());

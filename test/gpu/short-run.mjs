@@ -8,7 +8,7 @@
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-import { createNativeEngine } from '../../dist/engine/native-engine.js';
+import { openEngine } from '../../dist/runtimes/open-engine.js';
 
 const { values } = parseArgs({ options: { device: { type: 'string', default: 'cuda' } } });
 if (values.device !== 'cuda' && values.device !== 'cpu') throw new Error('--device: expected cuda or cpu');
@@ -19,7 +19,7 @@ const batchRows = [1, 5, 64, 5, 1, 17];
 const tolerance = 0.02;
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
-const engine = createNativeEngine({ libraryPath: null, globalThreadPool: null, logger: silent });
+const engine = openEngine({ libraryPath: null, cudaLibraryPaths: [], globalThreadPool: null, logger: silent });
 const folder = fileURLToPath(new URL('../../model-repository/digits_cnn/1', import.meta.url));
 
 const specOn = (device) => ({
