@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <condition_variable>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <mutex>
@@ -132,7 +133,11 @@ MappedFiles::MappedFiles(const std::vector<std::string>& paths) noexcept {
     const Key key(facts.st_dev, facts.st_ino);
     const bool is_known =
         std::any_of(files_.begin(), files_.end(), [&](const File& file) { return file.key == key; });
-    if (!is_known) files_.push_back({key, path});
+    if (is_known) continue;
+    const std::unique_ptr<char, decltype(&free)> real(realpath(path.c_str(), nullptr), free);
+    std::string name = real == nullptr ? path : real.get();
+    auto guard = std::make_unique<BusErrorGuard>(key.first, key.second, name);
+    files_.push_back({key, std::move(name), std::move(guard)});
   }
   if (files_.empty()) return;
   Opening& opening = TheOpening();
@@ -152,6 +157,10 @@ MappedFiles::~MappedFiles() {
     for (const auto& file : files_) opening.keys.erase(file.key);
   }
   opening.changed.notify_all();
+}
+
+bool MappedFiles::AreDamaged() const noexcept {
+  return std::any_of(files_.begin(), files_.end(), [](const File& file) { return file.guard->has_caught(); });
 }
 
 Status MappedFiles::Detach() const noexcept {

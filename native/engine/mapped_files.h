@@ -5,10 +5,12 @@
 #define NEREID_ENGINE_MAPPED_FILES_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "engine/bus_error_guard.h"
 #include "engine/result.h"
 
 namespace nereid {
@@ -25,6 +27,10 @@ class MappedFiles {
   MappedFiles& operator=(const MappedFiles&) = delete;
   ~MappedFiles();
 
+  /// Whether a file became shorter, or could not be read, while it was mapped: what was read of it is not to
+  /// be used.
+  bool AreDamaged() const noexcept;
+
   /// Replaces every mapping of the files by memory of this process with the same bytes. If that fails, the
   /// mappings stay, which work as long as the files do not change.
   Status Detach() const noexcept;
@@ -35,7 +41,9 @@ class MappedFiles {
 
   struct File {
     Key key;
+    /// Without links, as the system names its mappings.
     std::string path;
+    std::unique_ptr<BusErrorGuard> guard;
   };
 
   std::vector<File> files_;

@@ -6,6 +6,7 @@ import type { Logger } from '../logger.ts';
 import type { ModelSignature } from '../model-config/signature.ts';
 import { type Clock, systemClock } from '../time.ts';
 import { cpuCores } from './cpu-cores.ts';
+import { ChangedFileError } from './changed-file-error.ts';
 import { cudaDeviceOf } from './driver.ts';
 import type {
   CudaDevice,
@@ -26,10 +27,11 @@ import { foldersOf } from './file-names.ts';
 import { modelFailure, startFailure } from './native-error.ts';
 import { FrameTable } from './frame-table.ts';
 import { NativeSession } from './native-session.ts';
-import { addedEntries, type EngineThreads, inspectionSpec, servingSpec } from './native-session-spec.ts';
+import { addedEntries, type EngineThreads, inspectionSpec, mayMapWeights, servingSpec } from './native-session-spec.ts';
 import { OpLibraries } from './op-libraries.ts';
 import {
   checkUnchanged,
+  type LightModel,
   mappablePaths,
   type OpenableModel,
   readOpenableModel,
@@ -97,6 +99,18 @@ export function createNativeEngine(options: NativeEngineOptions): Engine {
   });
 }
 
+/** A model as it was read before it is opened. */
+interface ReadModel {
+  readonly source: OpenableModel;
+  readonly light: LightModel;
+}
+
+/** Rejects as `readOpenableModel` does. */
+async function readModel(file: ModelFile): Promise<ReadModel> {
+  const source = await readOpenableModel(file);
+  return { source, light: await withoutLargeWeights(source) };
+}
+
 /** Settings that are the same for all sessions. */
 interface EngineSettings extends EngineThreads {
   readonly allowInline: boolean;
@@ -112,7 +126,7 @@ class NativeEngine implements Engine {
   readonly #settings: EngineSettings;
   readonly #opLibraries = new OpLibraries();
   /** Files that were inspected and not opened since; the session that opens one need not read it again. */
-  readonly #inspected = new WeakMap<ModelFile, OpenableModel>();
+  readonly #inspected = new WeakMap<ModelFile, ReadModel>();
   #description: NativeDescription | null = null;
 
   constructor(addon: NativeAddon, frames: FrameTable, settings: EngineSettings) {
@@ -123,11 +137,12 @@ class NativeEngine implements Engine {
 
   async inspect(file: ModelFile, spec: InspectionSpec = {}): Promise<ModelSignature> {
     const customOpLibraries = await this.#opLibraries.namesFor(spec.customOpLibraries ?? []);
-    const source = await readOpenableModel(file);
+    const read = await readModel(file);
+    const { source } = read;
     const cheap = inspectionSpec(file, { ...spec, customOpLibraries });
-    const reply = await this.#openForInspection(source, cheap, spec.device ?? { kind: 'cpu' });
+    const reply = await this.#openForInspection(read, cheap, spec.device ?? { kind: 'cpu' });
     await this.#close(reply);
-    this.#inspected.set(file, source);
+    this.#inspected.set(file, read);
     return joinSignature(reply.signature, source).signature;
   }
 
@@ -138,13 +153,12 @@ class NativeEngine implements Engine {
    * unless the provider is available. If all attempts fail, the caller gets the error of the first, cheapest one.
    */
   async #openForInspection(
-    source: OpenableModel,
+    { source, light }: ReadModel,
     cheap: NativeSessionSpec,
     device: Device,
   ): Promise<NativeSessionReply> {
-    const light = await withoutLargeWeights(source);
-    if (light !== null) {
-      const reply = await this.#open(light, cheap).catch(() => null);
+    if (light.toInspect !== null) {
+      const reply = await this.#open(light.toInspect, cheap).catch(() => null);
       if (reply !== null) return reply;
     }
     const ways = [cheap, { ...cheap, graphOptimizationLevel: 99 }];
@@ -165,20 +179,21 @@ class NativeEngine implements Engine {
   async openSession(spec: SessionSpec): Promise<EngineSession> {
     const customOpLibraries = await this.#opLibraries.namesFor(spec.customOpLibraries);
     // The session is refused when the file has changed since it was inspected.
-    const source = this.#inspected.get(spec.file) ?? (await readOpenableModel(spec.file));
+    const read = this.#inspected.get(spec.file) ?? (await readModel(spec.file));
     this.#inspected.delete(spec.file);
     const { log } = this.#settings;
     log.opening(spec.label);
     try {
-      return await this.#openSource(source, { ...spec, customOpLibraries });
+      return await this.#openModel(read, { ...spec, customOpLibraries });
     } catch (error) {
       log.closed(spec.label);
       throw error;
     }
   }
 
-  async #openSource(source: OpenableModel, spec: SessionSpec): Promise<EngineSession> {
-    const reply = await this.#openForServing(source, spec);
+  async #openModel(read: ReadModel, spec: SessionSpec): Promise<EngineSession> {
+    const { source } = read;
+    const reply = await this.#openForServing(read, spec);
     try {
       await checkUnchanged(source);
       if (reply.mappingProblem !== null) this.#warnOfMapping(spec, reply.mappingProblem);
@@ -209,12 +224,21 @@ class NativeEngine implements Engine {
   }
 
   /**
-   * Opens with the session entries that Nereid adds, or without them if the runtime refuses the model because of one. A
-   * model that cannot be opened either way gets the error of the attempt without them.
+   * Opens with the weights left in the file, where that is cheaper, then from the file with the session entries that Nereid adds,
+   * or without them if the runtime refuses the model because of one. A model that cannot be opened any way gets the error of the
+   * last attempt.
    */
-  async #openForServing(source: OpenableModel, spec: SessionSpec): Promise<NativeSessionReply> {
+  async #openForServing({ source, light }: ReadModel, spec: SessionSpec): Promise<NativeSessionReply> {
     const added = addedEntries(spec);
     const { path } = source.file;
+    if (light.toServe !== null && mayMapWeights(spec)) {
+      const mapped = servingSpec(spec, path, added, this.#settings);
+      const reply = await this.#open(light.toServe, mapped).catch((error: unknown) => {
+        if (error instanceof ChangedFileError) throw error;
+        return null;
+      });
+      if (reply !== null) return reply;
+    }
     try {
       return await this.#open(source, servingSpec(spec, path, added, this.#settings));
     } catch (error) {
@@ -257,6 +281,8 @@ class NativeEngine implements Engine {
     });
     this.#settings.freedMemory.freed();
     if (reply.error !== null) {
+      // The runtime blames the model for bytes that were written while it read them.
+      await checkUnchanged(source);
       const files = [...source.files.map(({ path }) => path), ...spec.customOpLibraries, this.#describe().runtimePath];
       const folders = await foldersOf(files);
       throw await modelFailure(reply.error, new Set([source.file.folder, ...folders]));

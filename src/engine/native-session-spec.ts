@@ -25,6 +25,13 @@ const exactQuantization: SessionEntries = [['session.x64quantprecision', '1']];
 export const addedEntries = ({ sessionEntries }: SessionSpec): SessionEntries =>
   [...quietThreads, ...exactQuantization].filter(([key]) => !sessionEntries.has(key));
 
+/**
+ * Whether the session may find weights in a file beside the model's bytes. TensorRT is given the model, and the settings of compiled
+ * models write it, without the weights then.
+ */
+export const mayMapWeights = ({ tensorrtOptions, sessionEntries }: SessionSpec): boolean =>
+  tensorrtOptions === null && ![...sessionEntries.keys()].some((key) => key.startsWith('ep.'));
+
 /** A session that serves. The model's bytes and the files of its weights are filled in when it is opened. */
 export const servingSpec = (
   spec: SessionSpec,

@@ -34,6 +34,8 @@ export interface OpenableModel {
   readonly facts: OnnxFileFacts | null;
   /** The files that the runtime reads while it opens the model: the model file, and then its external data. */
   readonly files: readonly SourceFile[];
+  /** Whether the bytes refer to weights in the model file itself. */
+  readonly mapsModelFile: boolean;
   /** Class labels by output, where the model has them. */
   readonly labels: ReadonlyMap<string, readonly string[]>;
 }
@@ -46,44 +48,51 @@ const complexTypes: ReadonlyMap<unknown, string> = new Map([
   [15, 'complex128'],
 ]);
 
-/** The paths of the files that the runtime may map: all but a model file of ONNX's format, which it reads. */
-export const mappablePaths = ({ facts, files }: OpenableModel): string[] =>
-  (facts === null ? files : files.slice(1)).map(({ path }) => path);
+/** The paths of the files that the runtime may map: all but a model file of ONNX's format, unless its weights stay there. */
+export const mappablePaths = ({ facts, files, mapsModelFile }: OpenableModel): string[] =>
+  (facts === null || mapsModelFile ? files : files.slice(1)).map(({ path }) => path);
 
-/** Files from this size on are inspected without their weights. */
+/** Files from this size on are opened without their weights. */
 const largeFileBytes = 8 * 1024 * 1024;
 
 /** The runtime's setting for the folder of the external data of a model in memory. */
 const externalFolderKey = 'session.model_external_initializers_file_folder_path';
 
-/**
- * The same model for the first attempt to inspect it, with its large weights left in its file; null where this would not be
- * cheaper. If the runtime refuses it, the file itself decides. Rejects as `readOpenableModel` does.
- */
-export async function withoutLargeWeights(source: OpenableModel): Promise<OpenableModel | null> {
+/** The same model with its large weights left in its file; null where this would not be cheaper. */
+export interface LightModel {
+  readonly toInspect: OpenableModel | null;
+  /** Outside Linux null: mappings of the file would stay, and could be cut while the model serves. */
+  readonly toServe: OpenableModel | null;
+}
+
+/** For the first attempt to open a model: if the runtime refuses it, the file itself decides. Rejects as `readOpenableModel` does. */
+export async function withoutLargeWeights(source: OpenableModel): Promise<LightModel> {
   const { facts, file } = source;
   const isWholeFile = source.bytes === null && facts !== null && facts.externalData.length === 0;
-  if (!isWholeFile || facts.sizeBytes < largeFileBytes) return null;
+  if (!isWholeFile || facts.sizeBytes < largeFileBytes) return { toInspect: null, toServe: null };
   // A model in memory has no folder, and the runtime does not follow links for it.
   const path = await realPathOf(file.path);
-  const bytes = await withoutWeights(path, basename(path));
-  return bytes && { ...source, bytes, sessionEntries: [externalFolderKey, dirname(path)] };
+  const { toInspect, toServe } = await withoutWeights(path, basename(path));
+  const sessionEntries = [externalFolderKey, dirname(path)];
+  const light = (bytes: Uint8Array | null) => bytes && { ...source, bytes, sessionEntries, mapsModelFile: true };
+  return { toInspect: light(toInspect), toServe: process.platform === 'linux' ? light(toServe) : null };
 }
 
 /** Rejects with the fault of the file, as reported by `onnx-file`. */
 export async function readOpenableModel(file: ModelFile): Promise<OpenableModel> {
   const self = await lookAt(file.path);
   const facts = await readOnnxFile(file.path);
-  if (facts === null) return { file, bytes: null, sessionEntries: [], facts, files: [self], labels: noLabels };
+  if (facts === null)
+    return { file, bytes: null, sessionEntries: [], facts, files: [self], mapsModelFile: false, labels: noLabels };
   refuseComplex('input', facts.inputs);
   refuseComplex('output', facts.outputs);
   const external = await checkExternalFiles(facts, file);
   const files = [self, ...(await Promise.all(external.map(({ path }) => lookAt(path))))];
   const { folder, moved } = placesInMemory(file, external);
   const rewritten = facts.zipMapOutputs.length > 0 ? await withoutZipMap(file.path, moved) : null;
-  if (rewritten === null) return { file, bytes: null, sessionEntries: [], facts, files, labels: noLabels };
-  const sessionEntries = [externalFolderKey, folder];
-  return { file, bytes: rewritten.bytes, sessionEntries, facts, files, labels: rewritten.labels };
+  const asRead = { file, facts, files, mapsModelFile: false };
+  if (rewritten === null) return { ...asRead, bytes: null, sessionEntries: [], labels: noLabels };
+  return { ...asRead, ...rewritten, sessionEntries: [externalFolderKey, folder] };
 }
 
 /**
