@@ -117,6 +117,15 @@ Napi::Value CloseSession(const Napi::CallbackInfo& info) {
   return promise;
 }
 
+// readAssignment(sessionId) → { error, parts }
+Napi::Value ReadAssignmentCall(const Napi::CallbackInfo& info) {
+  const auto* entry = DataOf(info).sessions.Find(IdOf(info, 0));
+  if (entry == nullptr || entry->session == nullptr)
+    return ErrorReply(info.Env(), Internal("the session is closed"));
+  auto parts = ReadAssignment(entry->session->handle());
+  return parts.ok() ? AssignmentReply(info.Env(), parts.value()) : ErrorReply(info.Env(), parts.status());
+}
+
 // returnFreeMemory() → Promise<void>; takes milliseconds on another thread
 Napi::Value ReturnFreeMemoryCall(const Napi::CallbackInfo& info) {
   auto deferred = std::make_shared<Napi::Promise::Deferred>(info.Env());
@@ -224,6 +233,7 @@ void DefineEngine(Napi::Env env, Napi::Object exports) {
   define("describe", Describe);
   define("openSession", OpenSessionCall);
   define("closeSession", CloseSession);
+  define("readAssignment", ReadAssignmentCall);
   define("returnFreeMemory", ReturnFreeMemoryCall);
   define("createInstance", CreateInstance);
   define("closeInstance", CloseInstance);

@@ -93,6 +93,18 @@ Napi::Object SessionReply(Napi::Env env, int32_t id, const Session& session) {
   return reply;
 }
 
+Napi::Object AssignmentReply(Napi::Env env, const std::vector<AssignedPart>& parts) {
+  auto reply = ErrorReply(env, {});
+  reply.Set("parts", List(env, parts, [env](const AssignedPart& part) {
+              auto object = Napi::Object::New(env);
+              object.Set("provider", Text(env, part.provider));
+              object.Set("operators", List(env, part.operators,
+                                           [env](const std::string& name) { return Text(env, name); }));
+              return object;
+            }));
+  return reply;
+}
+
 Napi::Object DriverReply(Napi::Env env) {
   auto reply = Napi::Object::New(env);
   reply.Set("isThere", Napi::Boolean::New(env, HasDriver()));

@@ -3,7 +3,9 @@
 #define NEREID_BINDING_REPLIES_H_
 
 #include <optional>
+#include <vector>
 
+#include "engine/graph_assignment.h"
 #include "engine/management_library.h"
 #include "engine/result.h"
 #include "engine/runtime.h"
@@ -20,6 +22,9 @@ Napi::Object IdReply(Napi::Env env, int32_t id);
 
 /// { error: null, id, cudaOrdinal, fallbackReason, mappingProblem, signature }
 Napi::Object SessionReply(Napi::Env env, int32_t id, const Session& session);
+
+/// `NativeAssignmentReply`
+Napi::Object AssignmentReply(Napi::Env env, const std::vector<AssignedPart>& parts);
 
 /// `NativeDriver`
 Napi::Object DriverReply(Napi::Env env);

@@ -86,6 +86,7 @@ Result<const Runtime*> LoadRuntime(const RuntimeOptions& options) noexcept {
   const std::string problem = ort::OpenLibrary(options.library_path, &process.library);
   if (!problem.empty()) return Status{Code::kFailedPrecondition, problem};
   ort::g_api = &process.library.api;
+  if (process.library.later) ort::g_later = &*process.library.later;
   SettleAllocator();
   auto runtime = std::make_unique<Runtime>();
   NEREID_RETURN_IF_ERROR(MakeRuntime(options, process.library, runtime.get()));

@@ -11,6 +11,8 @@ namespace nereid::ort {
 /// The table of the one library of this process. Set once by the runtime before any handle exists, then only
 /// read.
 inline const Api* g_api = nullptr;
+/// Likewise, of a library that is new enough for it; else null.
+inline const LaterApi* g_later = nullptr;
 
 template <typename T, void (*Api::*Release)(T*)>
 struct Releaser {

@@ -2,17 +2,30 @@
 
 #include <dlfcn.h>
 
+#include <cstdlib>
 #include <cstring>
+#include <string_view>
 
 namespace nereid::ort {
 namespace {
 
-/// Copies the slots we use out of the runtime's table, in the order of `Api`.
-void FillApi(const void* table, Api* api) noexcept {
+/// Copies these slots out of the runtime's table, in the order of the members of `api`.
+template <typename Functions, size_t count>
+void FillApi(const void* table, const std::array<size_t, count>& slots, Functions* api) noexcept {
+  static_assert(sizeof(Functions) == count * sizeof(void*));
   const auto* from = static_cast<const std::byte*>(table);
-  auto* to = reinterpret_cast<std::byte*>(api);
-  for (size_t i = 0; i < kSlots.size(); i++)
-    std::memcpy(to + i * sizeof(void*), from + kSlots[i] * sizeof(void*), sizeof(void*));
+  std::array<void*, count> functions;
+  for (size_t i = 0; i < count; i++)
+    std::memcpy(&functions[i], from + slots[i] * sizeof(void*), sizeof(void*));
+  std::memcpy(api, functions.data(), sizeof(Functions));
+}
+
+/// The version of the interface that a release 1.N has; 0 for another name. Asked for a version that it
+/// lacks, the runtime writes a complaint to standard error.
+uint32_t ApiVersionOf(const std::string& release) noexcept {
+  constexpr std::string_view kMajor = "1.";
+  if (release.rfind(kMajor, 0) != 0) return 0;
+  return static_cast<uint32_t>(std::strtoul(release.c_str() + kMajor.size(), nullptr, 10));
 }
 
 }  // namespace
@@ -39,7 +52,10 @@ std::string OpenLibrary(const std::string& path, Library* library) noexcept {
            " or newer is needed; point --onnxruntime-library at one, or install "
            "the npm package onnxruntime-node";
   }
-  FillApi(table, &library->api);
+  FillApi(table, kSlots, &library->api);
+  const bool is_later = ApiVersionOf(library->version) >= kLaterApiVersion;
+  if (const void* later = is_later ? base->GetApi(kLaterApiVersion) : nullptr; later != nullptr)
+    FillApi(later, kLaterSlots, &library->later.emplace());
   return {};
 }
 

@@ -3,6 +3,7 @@
 #ifndef NEREID_ORT_LIBRARY_H_
 #define NEREID_ORT_LIBRARY_H_
 
+#include <optional>
 #include <string>
 
 #include "ort/ort_abi.h"
@@ -11,6 +12,8 @@ namespace nereid::ort {
 
 struct Library {
   Api api;
+  /// Only of a library that has it.
+  std::optional<LaterApi> later;
   std::string path;
   std::string version;
 };

@@ -28,6 +28,9 @@ struct TensorRtOptions;
 struct MapTypeInfo;
 struct SequenceTypeInfo;
 struct OptionalTypeInfo;
+struct EpDevice;
+struct AssignedSubgraph;
+struct AssignedNode;
 /// Only ever used through the allocator slots of the table.
 struct Allocator;
 
@@ -204,12 +207,10 @@ using LogFunction = void (*)(void* param, int severity, const char* category, co
 struct Api {
 #define NEREID_ORT_MEMBER(slot, name, result, ...) result (*name)(__VA_ARGS__);
   NEREID_ORT_SLOTS(NEREID_ORT_MEMBER)
-#undef NEREID_ORT_MEMBER
 };
 
 #define NEREID_ORT_INDEX(slot, name, result, ...) slot,
 inline constexpr auto kSlots = std::to_array<size_t>({NEREID_ORT_SLOTS(NEREID_ORT_INDEX)});
-#undef NEREID_ORT_INDEX
 
 /// The lowest version of the interface that has every slot above; its table ends with GetBuildInfoString.
 inline constexpr uint32_t kApiVersion = 15;
@@ -233,6 +234,23 @@ enum class Slot : size_t { NEREID_ORT_SLOTS(NEREID_ORT_NAMED) };
 static_assert(Slot::ReleaseModelMetadata == Slot{118} &&
               Slot::GetBuildInfoString == Slot{kLastSlotOfApiVersion});
 static_assert(sizeof(int) == 4 && sizeof(size_t) == 8, "the ABI was read on a 64-bit platform");
+
+// Functions of a later version of the interface, which a library may lack.
+#define NEREID_ORT_LATER_SLOTS(X)                                                                          \
+  X(407, SessionGetAssignment, Status*, const Session*, const AssignedSubgraph* const**, size_t*)          \
+  X(408, AssignedSubgraphGetProvider, Status*, const AssignedSubgraph*, const char**)                      \
+  X(409, AssignedSubgraphGetNodes, Status*, const AssignedSubgraph*, const AssignedNode* const**, size_t*) \
+  X(411, AssignedNodeGetDomain, Status*, const AssignedNode*, const char**)                                \
+  X(412, AssignedNodeGetOperator, Status*, const AssignedNode*, const char**)
+
+struct LaterApi {
+  NEREID_ORT_LATER_SLOTS(NEREID_ORT_MEMBER)
+};
+inline constexpr auto kLaterSlots = std::to_array<size_t>({NEREID_ORT_LATER_SLOTS(NEREID_ORT_INDEX)});
+inline constexpr uint32_t kLaterApiVersion = 24;
+static_assert(sizeof(LaterApi) == kLaterSlots.size() * sizeof(void*));
+#undef NEREID_ORT_MEMBER
+#undef NEREID_ORT_INDEX
 
 /// The result of OrtGetApiBase.
 struct ApiBase {

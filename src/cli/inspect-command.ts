@@ -2,16 +2,17 @@
 
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import type { Engine } from '../engine/engine.ts';
-import { inspectionOptions } from '../lifecycle/kinds/onnx/engine-options.ts';
+import { type Device, deviceText, type Engine, type GraphAssignment } from '../engine/engine.ts';
+import { inspectionOptions, placementSpec } from '../lifecycle/kinds/onnx/engine-options.ts';
 import { batchingText } from '../model-config/batching-text.ts';
 import type { ConfigSettings } from '../model-config/config-settings.ts';
 import type { ConfigMessage } from '../model-config/schema/config-message.ts';
 import { type ConfigSource, readConfigMessage, resolveModelConfig } from '../model-config/resolve-config.ts';
 import type { ModelSignature, TensorSpec } from '../model-config/signature.ts';
 import { printable } from '../observability/printable.ts';
+import { assignmentText, nodesByProvider } from './assignment-text.ts';
 import { columns } from './table.ts';
-import { parseToolArguments } from './tool-arguments.ts';
+import { parseInspectArguments } from './tool-arguments.ts';
 
 /** The server's default. */
 const defaultMaxBatchSize = 4;
@@ -75,14 +76,27 @@ function signatureText(signature: ModelSignature, batching: string): string {
     .join('\n');
 }
 
+/** Where the nodes of the model run on a device. */
+interface Placement {
+  readonly device: Device;
+  readonly assignment: GraphAssignment;
+}
+
 /** Field names as in `ModelSignature`; maps become objects. */
-const signatureJson = (signature: ModelSignature, batching: string): string =>
+const signatureJson = (signature: ModelSignature, batching: string, placement: Placement | null): string =>
   JSON.stringify(
     {
       ...signature,
       batching,
       opsets: Object.fromEntries(signature.opsets),
       metadata: Object.fromEntries(signature.metadata),
+      ...(placement && {
+        placement: {
+          device: deviceText(placement.device),
+          providers: nodesByProvider(placement.assignment),
+          copies: placement.assignment.copies,
+        },
+      }),
     },
     null,
     2,
@@ -117,11 +131,7 @@ function batchingOf(query: Parameters<typeof resolveModelConfig>[0]): string {
 
 /** The exit code; rejects with an `InferenceError` when the model cannot be read, or a `UsageError`. */
 export async function inspectCommand(words: readonly string[], surroundings: ToolSurroundings): Promise<number> {
-  const { paths, json, libraryPath, cudaLibraryPaths } = parseToolArguments(
-    words,
-    { what: 'a model file', min: 1, max: 1 },
-    surroundings.cwd,
-  );
+  const { paths, json, libraryPath, cudaLibraryPaths, device } = parseInspectArguments(words, surroundings.cwd);
   const path = paths[0] as string;
   if (!existsSync(path)) throw new Error(`there is no model file '${path}'`);
   const engine = await surroundings.openEngine(libraryPath, cudaLibraryPaths);
@@ -132,8 +142,14 @@ export async function inspectCommand(words: readonly string[], surroundings: Too
     gpuOrdinals: engine.cudaDevices().map(({ ordinal }) => ordinal),
   };
   const options = inspectionOptions(folder, message, settings);
-  const signature = await engine.inspect({ path, folder: realpathSync(dirname(path)) }, options);
+  const file = { path, folder: realpathSync(dirname(path)) };
+  const signature = await engine.inspect(file, options);
   const batching = batchingOf({ modelName: basename(folder), source, settings, signature });
-  surroundings.write(json ? `${signatureJson(signature, batching)}\n` : signatureText(signature, batching));
+  const placement =
+    device === null
+      ? null
+      : { device, assignment: await engine.readAssignment(placementSpec(file, device, folder, message, settings)) };
+  surroundings.write(json ? `${signatureJson(signature, batching, placement)}\n` : signatureText(signature, batching));
+  if (placement !== null && !json) surroundings.write(`\n${assignmentText(placement.device, placement.assignment)}`);
   return 0;
 }

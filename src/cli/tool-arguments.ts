@@ -1,6 +1,7 @@
 /** The flags of `inspect`, `validate`, `doctor` and `gpu`. */
 
 import { resolve } from 'node:path';
+import type { Device } from '../engine/engine.ts';
 import { type FlagTable, honoured } from './flag.ts';
 import { FlagValues, valueProblem } from './flag-values.ts';
 import { parseFlags } from './parse-flags.ts';
@@ -43,6 +44,18 @@ const validateFlags = {
     placeholder: 'name',
     effect: honoured,
     help: 'Read configs/<name>.pbtxt of a model, where it exists.',
+  },
+} as const satisfies FlagTable;
+
+const inspectFlags = {
+  ...toolFlags,
+  device: {
+    type: 'text',
+    group: 'Engine and memory',
+    initial: null,
+    placeholder: 'device',
+    effect: honoured,
+    help: 'cpu or cuda:0: show which execution provider runs which nodes there.',
   },
 } as const satisfies FlagTable;
 
@@ -128,6 +141,25 @@ function toolArguments(values: ToolValues, paths: readonly string[], cwd: string
 export function parseToolArguments(words: readonly string[], operands: Operands, cwd: string): ToolArguments {
   const { values, operands: paths } = read(words, toolFlags, operands);
   return toolArguments(values, paths, cwd);
+}
+
+interface InspectArguments extends ToolArguments {
+  /** Where to ask for the nodes; null not to ask. */
+  readonly device: Device | null;
+}
+
+function deviceOf(text: string | null): Device | null {
+  if (text === null) return null;
+  if (text === 'cpu') return { kind: 'cpu' };
+  const [, digits] = /^cuda(?::(\d{1,3}))?$/.exec(text) ?? [null, null];
+  if (digits === null) throw new UsageError([`--device expects cpu, cuda or cuda:N but '${text}' was given`]);
+  return { kind: 'cuda', ordinal: Number(digits ?? 0) };
+}
+
+/** Throws a `UsageError`. */
+export function parseInspectArguments(words: readonly string[], cwd: string): InspectArguments {
+  const { values, operands } = read(words, inspectFlags, { what: 'a model file', min: 1, max: 1 });
+  return { ...toolArguments(values, operands, cwd), device: deviceOf(values.text('device')) };
 }
 
 /** Throws a `UsageError`. */

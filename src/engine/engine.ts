@@ -168,6 +168,21 @@ export interface EngineSession {
   close(): Promise<void>;
 }
 
+/** Nodes of a graph that the runtime gave to an execution provider together. */
+interface AssignedPart {
+  /** By ONNX Runtime's name, e.g. `CUDAExecutionProvider`. */
+  readonly provider: string;
+  /** The operator of each node; with its domain in front unless that is ONNX's own. */
+  readonly operators: readonly string[];
+}
+
+/** Where the nodes of a model run, as the providers claimed them: before fusions. */
+export interface GraphAssignment {
+  readonly parts: readonly AssignedPart[];
+  /** Copies between the memory of devices that the runtime adds to each run. */
+  readonly copies: number;
+}
+
 export interface Engine {
   /**
    * Reads a model's signature without running it. Rejects `invalid_argument` or `unimplemented` with the reason. The next
@@ -178,6 +193,11 @@ export interface Engine {
   inspect(file: ModelFile, spec?: InspectionSpec): Promise<ModelSignature>;
   /** Opens a session off the event loop. A failed open leaves nothing behind. */
   openSession(spec: SessionSpec): Promise<EngineSession>;
+  /**
+   * Opens a session, asks which provider runs which node, and closes it. Rejects as `openSession` does, and
+   * `unimplemented` where the runtime does not tell (before release 1.24).
+   */
+  readAssignment(spec: SessionSpec): Promise<GraphAssignment>;
   /** Usable accelerators, by ordinal; empty on a machine without. Asked once and remembered. */
   cudaDevices(): readonly CudaDevice[];
   /** A description of this machine, for `nereid doctor` and the log. */

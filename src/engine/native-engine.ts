@@ -14,17 +14,19 @@ import type {
   Engine,
   EngineDescription,
   EngineSession,
+  GraphAssignment,
   InspectionSpec,
   ModelFile,
   SessionSpec,
 } from './engine.ts';
 import { FreedMemory } from './freed-memory.ts';
+import { copiesIn, recordAssignment } from './graph-assignment.ts';
 import { IdleSlabs } from './idle-slabs.ts';
 import { findRuntimeLibrary, loadNative } from './load-native.ts';
 import { joinSignature } from './model-signature.ts';
 import type { NativeAddon, NativeDescription, NativeSessionReply, NativeSessionSpec } from './native.ts';
 import { foldersOf } from './file-names.ts';
-import { modelFailure, startFailure } from './native-error.ts';
+import { modelFailure, nativeFailure, startFailure } from './native-error.ts';
 import { FrameTable } from './frame-table.ts';
 import { NativeSession } from './native-session.ts';
 import { addedEntries, type EngineThreads, inspectionSpec, mayMapWeights, servingSpec } from './native-session-spec.ts';
@@ -249,6 +251,26 @@ class NativeEngine implements Engine {
       const fields = { model: spec.label, options, reason: error.message };
       this.#settings.logger.warn(fields, 'ONNX Runtime opens the model only without options that this server adds.');
       return reply;
+    }
+  }
+
+  async readAssignment(spec: SessionSpec): Promise<GraphAssignment> {
+    const { log } = this.#settings;
+    const read = this.#inspected.get(spec.file) ?? (await readModel(spec.file));
+    const customOpLibraries = await this.#opLibraries.namesFor(spec.customOpLibraries);
+    const sessionEntries = new Map([...spec.sessionEntries, ...recordAssignment]);
+    let copies = 0;
+    log.listen(spec.label, (message) => {
+      copies += copiesIn(message);
+    });
+    try {
+      const reply = await this.#openForServing(read, { ...spec, customOpLibraries, sessionEntries });
+      const { error, parts } = this.#addon.readAssignment(reply.id);
+      await this.#close(reply);
+      if (error !== null) throw nativeFailure(error);
+      return { parts, copies };
+    } finally {
+      log.listen(spec.label, null);
     }
   }
 

@@ -83,6 +83,11 @@ export interface NativeSessionReply extends NativeReply {
   readonly signature: NativeSignature;
 }
 
+/** `parts` is set only when `error` is null. */
+interface NativeAssignmentReply extends NativeReply {
+  readonly parts: readonly { readonly provider: string; readonly operators: readonly string[] }[];
+}
+
 interface NativeInstanceReply extends NativeReply {
   readonly id: number;
 }
@@ -163,6 +168,8 @@ export interface NativeAddon {
   deviceMemory(uuid: string): NativeDeviceMemory | null;
   openSession(spec: NativeSessionSpec): Promise<NativeSessionReply>;
   closeSession(sessionId: number): Promise<void>;
+  /** Of a session that was opened with `session.record_ep_graph_assignment_info=1`. */
+  readAssignment(sessionId: number): NativeAssignmentReply;
   /** Gives freed memory of closed models and of opening back to the system; takes milliseconds on another thread. */
   returnFreeMemory(): Promise<void>;
   createInstance(sessionId: number): NativeInstanceReply;

@@ -21,6 +21,7 @@ interface OpenLabel {
 export class RuntimeLog {
   readonly #logger: Logger;
   readonly #open = new Map<string, OpenLabel>();
+  readonly #listeners = new Map<string, (message: string) => void>();
 
   constructor(logger: Logger) {
     this.#logger = logger;
@@ -40,9 +41,16 @@ export class RuntimeLog {
     if (open.sessions === 0) this.#open.delete(label);
   }
 
+  /** Also tells `heard` the lines of the session with this label; null ends it. */
+  listen(label: string, heard: ((message: string) => void) | null): void {
+    if (heard === null) this.#listeners.delete(label);
+    else this.#listeners.set(label, heard);
+  }
+
   /** @param severity 0 verbose, 1 info, 2 warning, 3 error, 4 fatal */
   readonly write = (severity: number, label: string, message: string): void => {
     const fields = { model: label, source: 'onnxruntime' };
+    this.#listeners.get(label)?.(message);
     if (severity >= error) this.#logger.error(fields, message);
     else if (severity === warning && !this.#isRepeat(label, message)) this.#logger.warn(fields, message);
     else this.#logger.debug(fields, message);

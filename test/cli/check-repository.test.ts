@@ -38,6 +38,7 @@ const signature: ModelSignature = {
 const engineThat = (inspect: (file: ModelFile) => Promise<ModelSignature>): Engine => ({
   inspect,
   openSession: () => Promise.reject(new Error('checking opens no session')),
+  readAssignment: () => Promise.reject(new Error('checking asks for no nodes')),
   cudaDevices: () => [],
   describe: () => ({
     runtimeVersion: '',

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { inspectCommand, type ToolSurroundings } from '../../src/cli/inspect-command.ts';
 import { type ModelVerdict, validateCommand } from '../../src/cli/validate-command.ts';
-import type { Engine, ModelFile } from '../../src/engine/engine.ts';
-import { invalidArgument } from '../../src/errors.ts';
+import type { Engine, GraphAssignment, ModelFile, SessionSpec } from '../../src/engine/engine.ts';
+import { failedPrecondition, invalidArgument } from '../../src/errors.ts';
 import type { ModelSignature, TensorSpec } from '../../src/model-config/signature.ts';
 
 let folder = '';
@@ -45,14 +45,16 @@ const signature: ModelSignature = {
 
 interface FakeParts {
   readonly inspect?: (file: ModelFile) => Promise<ModelSignature>;
+  readonly readAssignment?: Engine['readAssignment'];
 }
 
-function setting({ inspect }: FakeParts = {}) {
+function setting({ inspect, readAssignment }: FakeParts = {}) {
   const output: string[] = [];
   const libraries: (string | null)[] = [];
   const engine: Engine = {
     inspect: inspect ?? (async () => signature),
     openSession: () => Promise.reject(new Error('nothing is opened by a tool')),
+    readAssignment: readAssignment ?? (() => Promise.reject(new Error('nothing is asked of a tool'))),
     cudaDevices: () => [],
     describe: () => {
       throw new Error('nothing is described by a tool');
@@ -124,6 +126,49 @@ Model
     const { surroundings } = setting({ inspect: () => Promise.reject(invalidArgument('the file is cut short')) });
     await expect(inspectCommand(['model.onnx'], surroundings)).rejects.toThrow('the file is cut short');
     await expect(inspectCommand(['gone.onnx'], surroundings)).rejects.toThrow('there is no model file');
+  });
+
+  it('shows which provider runs which nodes of the model on a device', async () => {
+    const specs: SessionSpec[] = [];
+    const readAssignment = async (spec: SessionSpec): Promise<GraphAssignment> => {
+      specs.push(spec);
+      const conv = { provider: 'CUDAExecutionProvider', operators: ['Relu', 'Conv', 'Conv'] };
+      return { parts: [conv, { provider: 'CPUExecutionProvider', operators: ['Shape'] }, conv], copies: 2 };
+    };
+    const { surroundings, text } = setting({ readAssignment });
+    expect(await inspectCommand(['--device=cuda:1', 'model.onnx'], surroundings)).toBe(0);
+    expect(text()).toContain(`
+Nodes on cuda:1
+  provider               nodes  operators
+  CUDAExecutionProvider  6      Conv 4, Relu 2
+  CPUExecutionProvider   1      Shape 1
+  2 copies between devices in each run
+`);
+    expect(specs[0]).toMatchObject({ device: { kind: 'cuda', ordinal: 1 }, requireDevice: true });
+  });
+
+  it('gives the nodes of a device as JSON, and asks for none unless told to', async () => {
+    const readAssignment = async () => ({ parts: [{ provider: 'CPU', operators: ['Add', 'Add'] }], copies: 0 });
+    const asked = setting({ readAssignment });
+    await inspectCommand(['--json', '--device=cpu', 'model.onnx'], asked.surroundings);
+    expect(JSON.parse(asked.text()).placement).toEqual({
+      device: 'cpu',
+      providers: [{ provider: 'CPU', nodes: 2, operators: { Add: 2 } }],
+      copies: 0,
+    });
+    const plain = setting();
+    await inspectCommand(['--json', 'model.onnx'], plain.surroundings);
+    expect(JSON.parse(plain.text())).not.toHaveProperty('placement');
+  });
+
+  it('says why a device cannot be asked, and which devices there may be', async () => {
+    const readAssignment = () => Promise.reject(failedPrecondition('GPU 3 does not exist: this machine has 1'));
+    const { surroundings } = setting({ readAssignment });
+    const asked = (device: string) => inspectCommand([`--device=${device}`, 'model.onnx'], surroundings);
+    await expect(asked('cuda:3')).rejects.toThrow('GPU 3 does not exist');
+    for (const device of ['gpu', 'cuda:', 'cuda:-1', 'cuda:1.5', 'CPU', 'cuda:1000']) {
+      await expect(asked(device)).rejects.toThrow(`--device expects cpu, cuda or cuda:N but '${device}' was given`);
+    }
   });
 
   it('wants exactly one model', async () => {

@@ -14,6 +14,7 @@ import type {
   EngineOutput,
   EngineResult,
   EngineSession,
+  GraphAssignment,
   InspectionSpec,
   InstanceSpec,
   ModelFile,
@@ -251,6 +252,11 @@ export class FakeEngine implements Engine {
     const session = new FakeSession(signature, spec, this.mode, compute ?? identity());
     this.sessions.push(session);
     return session;
+  }
+
+  async readAssignment(spec: SessionSpec): Promise<GraphAssignment> {
+    this.#modelAt(spec.file);
+    return { parts: [], copies: 0 };
   }
 
   cudaDevices(): readonly CudaDevice[] {

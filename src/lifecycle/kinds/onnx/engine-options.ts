@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 
-import type { InspectionSpec } from '../../../engine/engine.ts';
+import type { Device, InspectionSpec, ModelFile, SessionSpec } from '../../../engine/engine.ts';
 import type { ConfigSettings } from '../../../model-config/config-settings.ts';
 import type { EngineConfig } from '../../../model-config/model-config.ts';
 import { planEngine } from '../../../model-config/resolve-config.ts';
@@ -28,4 +28,29 @@ export function inspectionOptions(
   const { sessionEntries, cudaOptions, tensorrtOptions, customOpLibraries } = engineOptions(modelFolder, engine);
   const device = gpu === null ? ({ kind: 'cpu' } as const) : ({ kind: 'cuda', ordinal: gpu } as const);
   return { device, sessionEntries, cudaOptions, tensorrtOptions, customOpLibraries };
+}
+
+/**
+ * A session as a server would open it on a device, which no other device replaces; to ask where the nodes of a model run.
+ *
+ * @param modelFolder absolute
+ * @param message as for `inspectionOptions`
+ */
+export function placementSpec(
+  file: ModelFile,
+  device: Device,
+  modelFolder: string,
+  message: ConfigMessage,
+  settings: ConfigSettings,
+): SessionSpec {
+  const { engine } = planEngine(message, settings);
+  // Graphs are captured from what a provider runs, and change nothing of it.
+  return {
+    ...engineOptions(modelFolder, engine),
+    graphRows: [],
+    label: 'inspected',
+    file,
+    device,
+    requireDevice: true,
+  };
 }
