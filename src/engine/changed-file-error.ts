@@ -1,10 +1,10 @@
-/** The error of a model whose file, or external data, was replaced or written to while it was opened. */
+/** The error of a model whose file, or external data, was replaced or written to while it was read or opened. */
 
 import { InferenceError } from '../errors.ts';
 
-/** Always `unavailable`; the message names the file. */
+/** Always `unavailable`; the message names the file. To load the model again may succeed. */
 export class ChangedFileError extends InferenceError {
-  constructor(fileName: string) {
-    super('unavailable', `'${fileName}' changed while the model was opened; it is to be loaded again`);
+  constructor(message: string) {
+    super('unavailable', message);
   }
 }

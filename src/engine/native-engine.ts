@@ -33,6 +33,7 @@ import { addedEntries, type EngineThreads, inspectionSpec, mayMapWeights, servin
 import { OpLibraries } from './op-libraries.ts';
 import {
   checkUnchanged,
+  refusalOf,
   type LightModel,
   mappablePaths,
   type OpenableModel,
@@ -142,7 +143,9 @@ class NativeEngine implements Engine {
     const read = await readModel(file);
     const { source } = read;
     const cheap = inspectionSpec(file, { ...spec, customOpLibraries });
-    const reply = await this.#openForInspection(read, cheap, spec.device ?? { kind: 'cpu' });
+    const reply = await this.#openForInspection(read, cheap, spec.device ?? { kind: 'cpu' }).catch(
+      async (error: unknown) => Promise.reject(await refusalOf(source, error)),
+    );
     await this.#close(reply);
     this.#inspected.set(file, read);
     return joinSignature(reply.signature, source).signature;
@@ -189,7 +192,7 @@ class NativeEngine implements Engine {
       return await this.#openModel(read, { ...spec, customOpLibraries });
     } catch (error) {
       log.closed(spec.label);
-      throw error;
+      throw await refusalOf(read.source, error);
     }
   }
 

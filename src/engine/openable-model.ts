@@ -141,9 +141,18 @@ const isSameFile = (before: BigIntStats | null, now: BigIntStats | null): boolea
   now?.ctimeNs === before?.ctimeNs;
 
 /** Rejects with a `ChangedFileError` when a file has changed: the opened model may be a mixture of old and new bytes. */
-export async function checkUnchanged(source: OpenableModel): Promise<void> {
-  for (const { path, facts: before } of source.files) {
+export async function checkUnchanged({ files }: OpenableModel): Promise<void> {
+  for (const { path, facts: before } of files) {
     const { facts: now } = await lookAt(path);
-    if (!isSameFile(before, now)) throw new ChangedFileError(basename(path));
+    if (!isSameFile(before, now)) {
+      throw new ChangedFileError(`'${basename(path)}' changed while the model was opened; it is to be loaded again`);
+    }
   }
 }
+
+/** Why the model could not be opened: the change, if a file has changed, because what was refused may be a mixture. */
+export const refusalOf = (source: OpenableModel, refusal: unknown): Promise<unknown> =>
+  checkUnchanged(source).then(
+    () => refusal,
+    (change: unknown) => change,
+  );

@@ -1,5 +1,6 @@
 /** Settings that must not decide whether a model can be opened, and files on which an open model must not depend. */
 
+import { ChangedFileError } from '../../src/engine/changed-file-error.ts';
 import { mkdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -202,6 +203,14 @@ describe('a model file that changes between its inspection and its session', () 
     const session = await engine.openSession(cpuSpec(file));
     expect(session.signature.inputs).toMatchObject([{ shape: [-1, 3] }]);
     await session.close();
+  });
+
+  it('is refused for the change and not for what lies in its place now', async () => {
+    const file = folder.write('damaged.onnx', doublingModel(2));
+    await engine.inspect(file);
+    folder.write('damaged.onnx', Buffer.from('no model'));
+    await expect(engine.openSession(cpuSpec(file))).rejects.toBeInstanceOf(ChangedFileError);
+    await expect(engine.openSession(cpuSpec(file))).rejects.toMatchObject({ code: 'invalid_argument' });
   });
 });
 

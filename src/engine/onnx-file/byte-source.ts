@@ -9,6 +9,7 @@ import { basename } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { InferenceError, invalidArgument, notFound, unavailable } from '../../errors.ts';
 import { fileThreads } from '../../file-threads.ts';
+import { ChangedFileError } from '../changed-file-error.ts';
 
 export interface ByteSource {
   /** The name of the source in messages: the name of a file, never its path. */
@@ -101,7 +102,7 @@ export class FileSource implements ByteSource {
       } catch (error) {
         throw fileError(this.name, error);
       }
-      if (bytesRead === 0) throw unavailable(`model file '${this.name}' became shorter while it was read`);
+      if (bytesRead === 0) throw new ChangedFileError(`model file '${this.name}' became shorter while it was read`);
       filled += bytesRead;
     }
     const bytes = this.#window.subarray(0, filled);

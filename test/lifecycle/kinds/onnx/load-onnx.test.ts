@@ -95,7 +95,7 @@ describe('a load', () => {
       const session = await super.openSession(spec);
       if (this.changes-- <= 0) return session;
       await session.close();
-      throw new ChangedFileError('model.onnx');
+      throw new ChangedFileError('it changed');
     }
   }
 
@@ -108,7 +108,7 @@ describe('a load', () => {
 
   it('gives up a model whose file changes without an end', async () => {
     const { engine, load } = story('', 1, new ChangingEngine(Infinity));
-    expect(await load()).toBe("'model.onnx' changed while the model was opened; it is to be loaded again");
+    expect(await load()).toBe('it changed');
     expect(engine.sessions).toHaveLength(5);
     expect(openSessions(engine)).toEqual([]);
   });
