@@ -16,14 +16,17 @@ export interface ByteSource {
   readonly name: string;
   readonly sizeBytes: number;
   /**
-   * The bytes from `offset`, at least one and at most `windowBytes` of them, valid until the next call. `offset` lies
-   * inside the source.
+   * The bytes from `offset`, at least `leastBytes` (one unless given) where the source has so many and at most `windowBytes`, valid
+   * until the next call. `offset` lies inside the source.
    */
-  read(offset: number): Promise<Uint8Array>;
+  read(offset: number, leastBytes?: number): Promise<Uint8Array>;
 }
 
 /** Large enough to make system calls rare, small enough that parsing one window does not hold up the event loop. */
 export const windowBytes = 256 * 1024;
+
+/** The first window behind a jump: over the bytes of a tensor, to the few that follow it before the next. */
+const jumpBytes = 16 * 1024;
 
 /** Bytes in memory. Yields to the event loop after each window, as reading a file does by itself. */
 export function bytesSource(name: string, bytes: Uint8Array): ByteSource {
@@ -89,10 +92,13 @@ export class FileSource implements ByteSource {
     }
   }
 
-  async read(offset: number): Promise<Uint8Array> {
-    if (this.#held?.offset === offset) return this.#held.bytes;
+  async read(offset: number, leastBytes = 1): Promise<Uint8Array> {
+    const held = this.#held;
+    if (held?.offset === offset && held.bytes.length >= leastBytes) return held.bytes;
     this.#held = null;
-    const wanted = Math.min(this.#window.length, this.sizeBytes - offset);
+    const isJump = held === null ? offset > 0 : offset < held.offset || offset > held.offset + held.bytes.length;
+    const mostBytes = isJump ? Math.max(jumpBytes, leastBytes) : this.#window.length;
+    const wanted = Math.min(mostBytes, this.#window.length, this.sizeBytes - offset);
     let filled = 0;
     while (filled < wanted) {
       let bytesRead: number;

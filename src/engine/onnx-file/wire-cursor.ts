@@ -43,7 +43,7 @@ export class WireCursor {
 
   /** Moves the window to the position; rejects when fewer than `length` bytes came. */
   async load(length: number): Promise<void> {
-    this.#window = await this.#source.read(this.position);
+    this.#window = await this.#source.read(this.position, length);
     this.#windowStart = this.position;
     if (this.#window.length < length) throw this.cutOff(this.position, 'the file ends while it is read');
   }
