@@ -10,11 +10,12 @@
 //   bind MODE ROWS BATCHES   ->  ok
 //   run MILLISECONDS         ->  rows, seconds and CPU microseconds
 //   answers                  ->  every output element of every batch, in order; in mode host only
-//   open SESSIONS            ->  CPU microseconds and resident bytes that so many further sessions took
+//   open SESSIONS            ->  CPU microseconds and resident bytes of so many sessions, instead of the last
 // Modes: `resident` has inputs and outputs on the device from the beginning, so that a run is only
 // computing. `host` uploads each batch from pinned memory and downloads its answer there. On the CPU nothing
 // is copied in either.
 
+#include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -34,7 +35,6 @@
 #include "ort/library.h"
 
 namespace {
-
 namespace ort = nereid::ort;
 
 constexpr int kEnableAllOptimizations = 99;
@@ -70,7 +70,6 @@ size_t ElementCount(const std::vector<int64_t>& shape) {
   return count;
 }
 
-// The settings of the command line.
 struct Task {
   const char* library;
   const char* model;
@@ -288,7 +287,7 @@ class Loop {
   }
 
   const Task& task_;
-  // In this order: memory is of a session, batches are of both.
+  // In this order: memory is of a session, batches of both.
   ort::OwnedSession session_;
   Memory memory_;
   std::vector<BoundBatch> batches_;
@@ -296,9 +295,11 @@ class Loop {
   int64_t rows_ = 0;
 };
 
-// Opens further sessions and keeps them to the end of the process, as a server keeps its models.
+// Opens sessions and keeps them, as a server keeps its models, which also returns free memory.
 void OpenMany(const ort::Env* env, const Task& task, int count) {
   static std::vector<ort::OwnedSession> kept;
+  kept.clear();
+  malloc_trim(0);
   const int64_t bytes = ResidentBytes();
   const double micros = CpuMicroseconds();
   // As the server does: threads of models that nobody calls must not spin.
@@ -312,19 +313,18 @@ void Obey(const std::string& line, const ort::Env* env, const Task& task, Loop* 
   std::string mode;
   int64_t rows = 0;
   size_t batch_count = 0;
-  int milliseconds = 0;
-  int sessions = 0;
+  int count = 0;
   words >> command;
   if (command == "bind" && words >> mode >> rows >> batch_count && rows > 0 && batch_count > 0) {
     if (mode != "resident" && mode != "host") Fail("unknown mode: " + mode);
     loop->Bind(mode == "resident", rows, batch_count);
     std::printf("ok\n");
-  } else if (command == "run" && words >> milliseconds && milliseconds > 0) {
-    loop->Run(milliseconds);
+  } else if (command == "run" && words >> count && count > 0) {
+    loop->Run(count);
   } else if (command == "answers") {
     loop->PrintAnswers();
-  } else if (command == "open" && words >> sessions && sessions > 0) {
-    OpenMany(env, task, sessions);
+  } else if (command == "open" && words >> count && count >= 0) {
+    OpenMany(env, task, count);
   } else {
     Fail("unknown command: " + line);
   }
@@ -340,7 +340,7 @@ int main(int argc, char** argv) {
   if (!failure.empty()) Fail(failure);
   ort::g_api = &library.api;
 
-  // The environment is never released: nothing that could still use it outlives main.
+  // Never released: nothing that could still use it outlives main.
   ort::Env* env = nullptr;
   Check(library.api.CreateEnvWithCustomLogger(IgnoreLog, nullptr, ort::kWarning, "bare_loop", &env));
   Loop loop(env, task);

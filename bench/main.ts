@@ -7,6 +7,7 @@ import { benchFrontends } from './frontends.ts';
 import { benchGarbage } from './garbage.ts';
 import { benchGpu } from './gpu.ts';
 import { benchGrowth } from './growth.ts';
+import { benchLoading } from './loading.ts';
 import { benchMicro, microNames } from './micro.ts';
 import { benchNeighbours } from './neighbours.ts';
 import { benchPath } from './path.ts';
@@ -54,6 +55,14 @@ const benches: ReadonlyMap<string, Bench> = new Map<string, Bench>([
   ],
   ['threads', { purpose: 'one, two, four … frontend threads, nothing pinned', run: benchThreads }],
   ['gpu', { purpose: 'models on a GPU against a bare C++ loop over ONNX Runtime there', run: benchGpu }],
+  [
+    'loading',
+    {
+      form: '[--before=FOLDER]',
+      purpose: 'the load of a model of 400 MiB, and ONNX Runtime alone',
+      run: benchLoading,
+    },
+  ],
   ['reload', { purpose: 'latency of a model while another is loaded and unloaded', run: benchReload }],
   [
     'regression',

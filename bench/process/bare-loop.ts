@@ -103,10 +103,14 @@ export class BareLoop {
     return Float32Array.from(await this.#askNumbers('answers'));
   }
 
-  /** What so many further sessions cost, which stay open; their threads sleep, as the server's do. */
+  /** What so many further sessions cost, which stay open until the next call; their threads sleep, as the server's do. */
   async open(sessions: number): Promise<{ readonly cpuUs: number; readonly bytes: number }> {
     const [cpuUs, bytes] = await this.#askNumbers(`open ${sessions}`);
     return { cpuUs, bytes };
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
   }
 
   close(): void {
