@@ -114,10 +114,11 @@ export async function createServer(config: ServerConfig, parts: ServerParts): Pr
 
 function engineOptions({
   engine,
-}: ServerConfig): Pick<OpenEngineOptions, 'libraryPath' | 'cudaLibraryPaths' | 'globalThreadPool'> {
-  const { libraryPath, cudaLibraryPaths, globalThreadPool, globalIntraOpThreads, globalInterOpThreads } = engine;
+}: ServerConfig): Pick<OpenEngineOptions, 'libraryPath' | 'cudaLibraryPaths' | 'plugins' | 'globalThreadPool'> {
+  const { libraryPath, cudaLibraryPaths, plugins, globalThreadPool, globalIntraOpThreads, globalInterOpThreads } =
+    engine;
   const threads = { intraOpThreads: globalIntraOpThreads, interOpThreads: globalInterOpThreads };
-  return { libraryPath, cudaLibraryPaths, globalThreadPool: globalThreadPool ? threads : null };
+  return { libraryPath, cudaLibraryPaths, plugins, globalThreadPool: globalThreadPool ? threads : null };
 }
 
 function logEngine(engine: Engine, logger: Logger): void {

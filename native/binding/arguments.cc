@@ -132,6 +132,8 @@ std::optional<SessionSpec> ReadSessionSpec(const Napi::Value& value) {
   spec.cuda_options = fields.Pairs("cudaOptions");
   spec.use_tensorrt = fields.Boolean("useTensorrt");
   spec.tensorrt_options = fields.Pairs("tensorrtOptions");
+  spec.plugin_provider = fields.Text("pluginProvider");
+  spec.plugin_options = fields.Pairs("pluginOptions");
   spec.graph_rows = fields.Integers("graphRows");
   spec.custom_op_libraries = fields.Texts("customOpLibraries");
   spec.weight_files = fields.Texts("weightFiles");

@@ -9,6 +9,7 @@
 #include "binding/replies.h"
 #include "engine/device.h"
 #include "engine/free_memory.h"
+#include "engine/plugin_provider.h"
 
 namespace nereid {
 namespace {
@@ -62,6 +63,15 @@ Napi::Value LoadRuntimeCall(const Napi::CallbackInfo& info) {
   // After the thread-safe function's own hook, so before it at the end: hooks run in reverse order.
   env.AddCleanupHook([](AddonData* at_end) { at_end->Shutdown(); }, &data);
   return ErrorReply(env, {});
+}
+
+// registerProvider(name, path) → { error }; after loadRuntime
+Napi::Value RegisterProviderCall(const Napi::CallbackInfo& info) {
+  const AddonData& data = DataOf(info);
+  if (data.runtime == nullptr || !info[0].IsString() || !info[1].IsString())
+    return ErrorReply(info.Env(), Internal("no runtime is open, or an argument is no string"));
+  return ErrorReply(info.Env(), RegisterPlugin(*data.runtime, info[0].As<Napi::String>().Utf8Value(),
+                                               info[1].As<Napi::String>().Utf8Value()));
 }
 
 // describeDriver() → facts; needs no runtime
@@ -228,6 +238,7 @@ void DefineEngine(Napi::Env env, Napi::Object exports) {
     exports.Set(name, Napi::Function::New(env, call, name));
   };
   define("loadRuntime", LoadRuntimeCall);
+  define("registerProvider", RegisterProviderCall);
   define("describeDriver", DescribeDriver);
   define("deviceMemory", DeviceMemoryCall);
   define("describe", Describe);

@@ -89,6 +89,7 @@ Napi::Object SessionReply(Napi::Env env, int32_t id, const Session& session) {
   reply.Set("fallbackReason", TextOrNull(env, session.fallback_reason()));
   reply.Set("mappingProblem", TextOrNull(env, session.mapping_problem()));
   reply.Set("graphProblem", TextOrNull(env, session.graph_problem()));
+  reply.Set("pluginProblem", TextOrNull(env, session.plugin_problem()));
   reply.Set("signature", signature);
   return reply;
 }

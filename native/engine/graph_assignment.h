@@ -10,6 +10,9 @@
 
 namespace nereid {
 
+/// The entry with which a session must be opened that is to be asked.
+inline constexpr const char kRecordAssignment[] = "session.record_ep_graph_assignment_info";
+
 /// Nodes that the runtime gave to a provider together.
 struct AssignedPart {
   /// e.g. CUDAExecutionProvider.
@@ -18,7 +21,7 @@ struct AssignedPart {
   std::vector<std::string> operators;
 };
 
-/// The parts of a session that was opened with the entry session.record_ep_graph_assignment_info=1, in the
+/// The parts of a session that was opened with the entry kRecordAssignment = 1, in the
 /// runtime's order, as they were when providers claimed them: before fusions, without copies between devices.
 /// Errors: unimplemented when the library is too old.
 Result<std::vector<AssignedPart>> ReadAssignment(const ort::Session* session) noexcept;

@@ -7,6 +7,7 @@
 #include "engine/log_router.h"
 #include "engine/mapped_files.h"
 #include "engine/ort_status.h"
+#include "engine/plugin_provider.h"
 #include "engine/session_options.h"
 
 namespace nereid {
@@ -44,6 +45,10 @@ Result<std::shared_ptr<Session>> OpenOn(const Runtime& runtime, const SessionSpe
                                         std::string fallback_reason, CudaStream graph_stream = nullptr) {
   auto options = MakeSessionOptions(runtime, spec);
   if (!options.ok()) return AsLoadError(std::move(options.status()));
+  if (!spec.plugin_provider.empty()) {
+    auto status = AppendPlugin(runtime, spec, options.value().get());
+    if (!status.ok()) return status;
+  }
   if (on_cuda) {
     auto status = AppendCuda(spec, graph_stream, options.value().get());
     if (!status.ok()) return Status{Code::kFailedPrecondition, std::move(status.message)};
@@ -133,7 +138,9 @@ Session::~Session() {
   graphs_.reset();
 }
 
-Result<std::shared_ptr<Session>> OpenSession(const Runtime& runtime, const SessionSpec& spec) noexcept {
+namespace {
+
+Result<std::shared_ptr<Session>> OpenOnDevice(const Runtime& runtime, const SessionSpec& spec) {
   if (spec.cuda_ordinal < 0) return OpenOn(runtime, spec, false, {});
   std::string problem = DeviceProblem(runtime, spec.cuda_ordinal);
   if (problem.empty()) {
@@ -145,6 +152,30 @@ Result<std::shared_ptr<Session>> OpenSession(const Runtime& runtime, const Sessi
   }
   if (spec.require_device) return Status{Code::kFailedPrecondition, std::move(problem)};
   return OpenOn(runtime, spec, false, std::move(problem));
+}
+
+bool ForbidsFallback(const SessionSpec& spec) {
+  return std::any_of(spec.session_entries.begin(), spec.session_entries.end(), [](const auto& entry) {
+    return entry.first == "session.disable_cpu_ep_fallback" && entry.second == "1";
+  });
+}
+
+}  // namespace
+
+Result<std::shared_ptr<Session>> OpenSession(const Runtime& runtime, const SessionSpec& spec) noexcept {
+  auto session = OpenOnDevice(runtime, spec);
+  if (spec.plugin_provider.empty()) return session;
+  if (session.ok()) {
+    session.value()->SetPluginProblem(UnclaimedReason(spec, session.value()->handle()));
+    return session;
+  }
+  if (ForbidsFallback(spec)) return session;
+  SessionSpec plain = spec;
+  plain.plugin_provider.clear();
+  // A model that is wrong is so for every provider, and the runtime's own complaint is the better one.
+  auto without = OpenOnDevice(runtime, plain);
+  if (without.ok()) without.value()->SetPluginProblem(std::move(session.status().message));
+  return without;
 }
 
 }  // namespace nereid

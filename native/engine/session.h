@@ -43,6 +43,9 @@ struct SessionSpec {
   Entries cuda_options;
   bool use_tensorrt = false;
   Entries tensorrt_options;
+  /// The name of a registered provider that claims nodes before all others; empty for none.
+  std::string plugin_provider;
+  Entries plugin_options;
   /// Rows of the batches that shall be replayed as CUDA graphs, ascending; empty for none. Without TensorRT.
   std::vector<int64_t> graph_rows;
   std::vector<std::string> custom_op_libraries;
@@ -85,6 +88,10 @@ class Session {
   const std::string& graph_problem() const noexcept { return graph_problem_; }
   void SetGraphProblem(std::string problem) noexcept { graph_problem_ = std::move(problem); }
 
+  /// Why the provider of the spec runs nothing of the model; empty when it does, and without one.
+  const std::string& plugin_problem() const noexcept { return plugin_problem_; }
+  void SetPluginProblem(std::string problem) noexcept { plugin_problem_ = std::move(problem); }
+
   /// Whether an output's shape must not be predicted: it is an input passed through, or a run disproved a
   /// prediction.
   bool IsOutputUnpredictable(size_t output) const noexcept { return unpredictable_[output].load(); }
@@ -95,6 +102,7 @@ class Session {
   /// Before the handle, which computes on its stream.
   std::unique_ptr<GraphContext> graphs_;
   std::string graph_problem_;
+  std::string plugin_problem_;
   ort::OwnedSession handle_;
   Signature signature_;
   Entries run_entries_;

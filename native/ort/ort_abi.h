@@ -237,6 +237,11 @@ static_assert(sizeof(int) == 4 && sizeof(size_t) == 8, "the ABI was read on a 64
 
 // Functions of a later version of the interface, which a library may lack.
 #define NEREID_ORT_LATER_SLOTS(X)                                                                          \
+  X(301, RegisterProviderLibrary, Status*, Env*, const char*, const char*)                                 \
+  X(303, GetEpDevices, Status*, const Env*, const EpDevice* const**, size_t*)                              \
+  X(304, SessionOptionsAppendDevices, Status*, SessionOptions*, Env*, const EpDevice* const*, size_t,      \
+    const char* const*, const char* const*, size_t)                                                        \
+  X(312, EpDeviceProvider, const char*, const EpDevice*)                                                   \
   X(407, SessionGetAssignment, Status*, const Session*, const AssignedSubgraph* const**, size_t*)          \
   X(408, AssignedSubgraphGetProvider, Status*, const AssignedSubgraph*, const char**)                      \
   X(409, AssignedSubgraphGetNodes, Status*, const AssignedSubgraph*, const AssignedNode* const**, size_t*) \

@@ -32,6 +32,7 @@ export const checkRepository: CheckRepository = async (repository, options, engi
     defaultMaxBatchSize,
     gpuOrdinals: engine.cudaDevices().map(({ ordinal }) => ordinal),
     gpuProblem: engine.describe().cudaProblem,
+    plugins: engine.describe().plugins,
   };
   const models: ModelVerdict[] = [];
   const needs = new NeedsGraph();

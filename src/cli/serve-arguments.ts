@@ -7,6 +7,7 @@ import { booleanOf, FlagValues, valueProblem } from './flag-values.ts';
 import { readBackendSettings, readMetricsSettings } from './keyed-settings.ts';
 import { listenAddresses } from './listen-addresses.ts';
 import { type GivenFlag, parseFlags } from './parse-flags.ts';
+import { readPlugins } from './plugin-flag.ts';
 import { repositoryConfig, type Surroundings } from './repository-arguments.ts';
 import { readRestrictions } from './restricted-apis.ts';
 import { type ServeFlags, serveFlags } from './serve-flags.ts';
@@ -158,6 +159,7 @@ export function parseServeArguments(words: readonly string[], surroundings: Surr
     engine: {
       libraryPath: libraryPath(values, surroundings.cwd),
       cudaLibraryPaths: values.all('cuda-library-path').map((path) => resolve(surroundings.cwd, path)),
+      plugins: readPlugins(values.all('execution-provider'), surroundings.cwd, problems),
       defaultMaxBatchSize: backend.settings.defaultMaxBatchSize,
       globalThreadPool: backend.settings.globalThreadPool,
       globalIntraOpThreads: backend.settings.globalIntraOpThreads,

@@ -147,6 +147,14 @@ export const serveFlags = {
     isRepeatable: true,
     help: "Folder that is looked in first for the libraries of CUDA and cuDNN; may be given several times. Others: beside ONNX Runtime, LD_LIBRARY_PATH, NVIDIA's wheels in the active Python environment, /usr/local/cuda.",
   },
+  'execution-provider': {
+    ...text,
+    group: 'Engine and memory',
+    initial: null,
+    placeholder: 'name=library[,key=value…]',
+    isRepeatable: true,
+    help: 'Library of an execution provider, registered with ONNX Runtime under this name, and its options; may be given several times. Models ask for it in optimization.execution_accelerators.',
+  },
   'backend-config': {
     ...text,
     group: 'Engine and memory',

@@ -23,6 +23,14 @@ export interface ModelFile {
   readonly folder: string;
 }
 
+/** An execution provider that is a library of its own, as a session uses it. */
+interface PluginUse {
+  /** The name with which it was registered. */
+  readonly name: string;
+  /** Options by the provider's own names; they replace those of its registration. */
+  readonly options: ReadonlyMap<string, string>;
+}
+
 export interface SessionSpec {
   /** `name:version`, for the runtime's log lines. */
   readonly label: string;
@@ -49,6 +57,8 @@ export interface SessionSpec {
   readonly cudaOptions: ReadonlyMap<string, string>;
   /** Null, or TensorRT provider options by ONNX Runtime's names. */
   readonly tensorrtOptions: ReadonlyMap<string, string> | null;
+  /** The plug-in that claims nodes before the providers of the runtime; none unless given. */
+  readonly plugin?: PluginUse | null;
   /**
    * Rows of the batches that are replayed as CUDA graphs, ascending; empty for none. Other batches are padded to the next
    * larger one. A session with graphs has one instance, and neither the CPU nor TensorRT has any.
@@ -163,6 +173,8 @@ export interface EngineSession {
   readonly fallbackReason: string | null;
   /** Why it runs without the CUDA graphs that were asked for; null when it does not. */
   readonly graphProblem: string | null;
+  /** Why the plug-in that was asked for runs nothing of the model; null when it does. */
+  readonly pluginProblem: string | null;
   createInstance(spec: InstanceSpec): EngineInstance;
   /** Frees the weights; all instances have been closed before. */
   close(): Promise<void>;
@@ -232,6 +244,8 @@ export interface EngineDescription {
   /** Null, or one sentence that says which piece is missing for CUDA and what to do. */
   readonly cudaProblem: string | null;
   readonly driverVersion: string | null;
+  /** The names with which plug-ins were registered. */
+  readonly plugins: readonly string[];
   /** CUDA's libraries as they were opened for this process; empty without a driver, and without a CUDA provider. */
   readonly cudaLibraries: readonly CudaLibrary[];
   /**

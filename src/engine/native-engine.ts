@@ -57,10 +57,22 @@ export interface NativeEngineOptions {
   /** Null: each session has threads of its own. */
   readonly globalThreadPool: GlobalThreadPool | null;
   readonly logger: Logger;
+  /** Execution providers to register; none unless given. */
+  readonly plugins?: readonly PluginLibrary[];
   /** For returning idle slabs; `systemClock` unless given. */
   readonly clock?: Clock;
   /** False keeps all batches off the event loop, however short; true unless given. */
   readonly allowInline?: boolean;
+}
+
+/** An execution provider that is a library of its own. */
+export interface PluginLibrary {
+  /** The name by which configurations ask for it. */
+  readonly name: string;
+  /** Absolute. */
+  readonly path: string;
+  /** For all sessions, by the provider's own names. */
+  readonly options: Readonly<Record<string, string>>;
 }
 
 /** How long the end of the process waits for running batches, which are cancelled, before it exits anyway. */
@@ -90,10 +102,16 @@ export function createNativeEngine(options: NativeEngineOptions): Engine {
     log.write,
   );
   if (reply.error !== null) throw startFailure(reply.error);
+  const plugins = options.plugins ?? [];
+  for (const { name, path } of plugins) {
+    const { error } = addon.registerProvider(name, path);
+    if (error !== null) throw startFailure(error);
+  }
   process.once('exit', (code) => addon.endBatches(exitWaitMs, isMainThread ? code : -1));
   return new NativeEngine(addon, frames, {
     cores,
     hasGlobalPool: pool !== null,
+    pluginOptions: new Map(plugins.map(({ name, options: given }) => [name, new Map(Object.entries(given))])),
     allowInline: options.allowInline ?? true,
     logger: options.logger,
     log,
@@ -117,6 +135,8 @@ async function readModel(file: ModelFile): Promise<ReadModel> {
 /** Settings that are the same for all sessions. */
 interface EngineSettings extends EngineThreads {
   readonly allowInline: boolean;
+  /** By the names of the plug-ins. */
+  readonly pluginOptions: ReadonlyMap<string, ReadonlyMap<string, string>>;
   readonly logger: Logger;
   readonly log: RuntimeLog;
   readonly idleSlabs: IdleSlabs;
@@ -205,7 +225,11 @@ class NativeEngine implements Engine {
       const { signature, nativeInputs } = joinSignature(reply.signature, source);
       const onCuda = reply.cudaOrdinal >= 0;
       const mayRunInline =
-        this.#settings.allowInline && !onCuda && spec.customOpLibraries.length === 0 && isBoundedWork(source.facts);
+        this.#settings.allowInline &&
+        !onCuda &&
+        !spec.plugin &&
+        spec.customOpLibraries.length === 0 &&
+        isBoundedWork(source.facts);
       return new NativeSession(
         this.#addon,
         reply.id,
@@ -214,6 +238,7 @@ class NativeEngine implements Engine {
           device: onCuda ? { kind: 'cuda', ordinal: reply.cudaOrdinal } : { kind: 'cpu' },
           fallbackReason: reply.fallbackReason,
           graphProblem: reply.graphProblem,
+          pluginProblem: reply.pluginProblem,
         },
         this.#frames,
         this.#settings.idleSlabs,
@@ -289,7 +314,7 @@ class NativeEngine implements Engine {
 
   describe(): EngineDescription {
     const { cudaDevices: _devices, ...description } = this.#describe();
-    return { ...description, cpuCores: this.#settings.cores };
+    return { ...description, cpuCores: this.#settings.cores, plugins: [...this.#settings.pluginOptions.keys()] };
   }
 
   #describe(): NativeDescription {

@@ -11,6 +11,11 @@ export interface EngineThreads {
   readonly hasGlobalPool: boolean;
 }
 
+interface PluginDefaults {
+  /** The options with which each plug-in was registered, by its name. */
+  readonly pluginOptions: ReadonlyMap<string, ReadonlyMap<string, string>>;
+}
+
 /** Entries for the runtime's options of a session. */
 type SessionEntries = readonly (readonly [key: string, value: string])[];
 
@@ -29,15 +34,15 @@ export const addedEntries = ({ sessionEntries }: SessionSpec): SessionEntries =>
  * Whether the session may find weights in a file beside the model's bytes. TensorRT is given the model, and the settings of compiled
  * models write it, without the weights then.
  */
-export const mayMapWeights = ({ tensorrtOptions, sessionEntries }: SessionSpec): boolean =>
-  tensorrtOptions === null && ![...sessionEntries.keys()].some((key) => key.startsWith('ep.'));
+export const mayMapWeights = ({ tensorrtOptions, plugin, sessionEntries }: SessionSpec): boolean =>
+  tensorrtOptions === null && !plugin && ![...sessionEntries.keys()].some((key) => key.startsWith('ep.'));
 
 /** A session that serves. The model's bytes and the files of its weights are filled in when it is opened. */
 export const servingSpec = (
   spec: SessionSpec,
   path: string,
   added: SessionEntries,
-  { cores, hasGlobalPool }: EngineThreads,
+  { cores, hasGlobalPool, pluginOptions }: EngineThreads & PluginDefaults,
 ): NativeSessionSpec => ({
   label: spec.label,
   path,
@@ -55,6 +60,10 @@ export const servingSpec = (
   cudaOptions: [...spec.cudaOptions].flat(),
   useTensorrt: spec.tensorrtOptions !== null,
   tensorrtOptions: [...(spec.tensorrtOptions ?? [])].flat(),
+  pluginProvider: spec.plugin?.name ?? '',
+  pluginOptions: spec.plugin
+    ? [...new Map([...(pluginOptions.get(spec.plugin.name) ?? []), ...spec.plugin.options])].flat()
+    : [],
   graphRows: spec.device.kind === 'cuda' && spec.tensorrtOptions === null ? spec.graphRows : [],
   customOpLibraries: spec.customOpLibraries,
   weightFiles: [],
@@ -79,6 +88,8 @@ export const inspectionSpec = (file: ModelFile, spec: InspectionSpec): NativeSes
   cudaOptions: [...(spec.cudaOptions ?? [])].flat(),
   useTensorrt: (spec.tensorrtOptions ?? null) !== null,
   tensorrtOptions: [...(spec.tensorrtOptions ?? [])].flat(),
+  pluginProvider: '',
+  pluginOptions: [],
   graphRows: [],
   customOpLibraries: spec.customOpLibraries ?? [],
   weightFiles: [],

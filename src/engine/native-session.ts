@@ -14,6 +14,7 @@ export class NativeSession implements EngineSession {
   readonly device: Device;
   readonly fallbackReason: string | null;
   readonly graphProblem: string | null;
+  readonly pluginProblem: string | null;
   readonly #addon: NativeAddon;
   readonly #id: number;
   readonly #model: NativeModel;
@@ -30,6 +31,7 @@ export class NativeSession implements EngineSession {
       readonly device: Device;
       readonly fallbackReason: string | null;
       readonly graphProblem: string | null;
+      readonly pluginProblem: string | null;
     },
     frames: FrameTable,
     idleSlabs: IdleSlabs,
@@ -41,6 +43,7 @@ export class NativeSession implements EngineSession {
     this.device = placement.device;
     this.fallbackReason = placement.fallbackReason;
     this.graphProblem = placement.graphProblem;
+    this.pluginProblem = placement.pluginProblem;
     this.#addon = addon;
     this.#id = id;
     this.#model = model;

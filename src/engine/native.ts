@@ -43,6 +43,9 @@ export interface NativeSessionSpec {
   readonly cudaOptions: readonly string[];
   readonly useTensorrt: boolean;
   readonly tensorrtOptions: readonly string[];
+  /** The name with which a provider was registered; empty for none. */
+  readonly pluginProvider: string;
+  readonly pluginOptions: readonly string[];
   /** Rows of the CUDA graphs, ascending; empty for none. */
   readonly graphRows: readonly number[];
   readonly customOpLibraries: readonly string[];
@@ -80,6 +83,8 @@ export interface NativeSessionReply extends NativeReply {
   readonly mappingProblem: string | null;
   /** Why the session runs without the CUDA graphs that were asked for; null when it does not. */
   readonly graphProblem: string | null;
+  /** Why the provider of the spec runs nothing of the model; null when it does, and without one. */
+  readonly pluginProblem: string | null;
   readonly signature: NativeSignature;
 }
 
@@ -162,6 +167,8 @@ export interface NativeAddon {
     onJobs: (frameIds: Int32Array) => void,
     onLog: (severity: number, label: string, message: string) => void,
   ): NativeReply;
+  /** Registers the library of an execution provider, after `loadRuntime`; once per process. */
+  registerProvider(name: string, path: string): NativeReply;
   describe(): NativeDescription;
   describeDriver(): NativeDriver;
   /** As it is now; null where the driver's management library (NVML) does not know the GPU. */

@@ -148,8 +148,8 @@ export interface ServableKind {
 /** The settings of the server and the machine that complete a configuration. */
 export function configSettings({ engine, autoComplete, defaultMaxBatchSize }: ServableTools): ConfigSettings {
   const gpuOrdinals = engine.cudaDevices().map(({ ordinal }) => ordinal);
-  const { cudaProblem } = engine.describe();
+  const { cudaProblem, plugins } = engine.describe();
   // Callers see it in the error of a load, with the libraries that the dynamic loader named.
   const gpuProblem = cudaProblem === null ? null : withoutKnownFolders(cudaProblem);
-  return { autoComplete, defaultMaxBatchSize, gpuOrdinals, gpuProblem };
+  return { autoComplete, defaultMaxBatchSize, gpuOrdinals, gpuProblem, plugins };
 }

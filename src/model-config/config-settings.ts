@@ -8,4 +8,6 @@ export interface ConfigSettings {
   readonly gpuOrdinals: readonly number[];
   /** Why there are none, as one sentence; added to the error when a configuration demands a GPU. */
   readonly gpuProblem?: string | null;
+  /** The execution providers that were registered with `--execution-provider`, by name; none unless given. */
+  readonly plugins?: readonly string[];
 }

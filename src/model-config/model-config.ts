@@ -111,6 +111,8 @@ export interface EngineConfig {
   readonly cudaOptions: ReadonlyMap<string, string>;
   /** Null unless the `tensorrt` accelerator is configured. */
   readonly tensorrtOptions: ReadonlyMap<string, string> | null;
+  /** The execution provider of `--execution-provider` that is asked for, and its parameters; null for none. */
+  readonly plugin: { readonly name: string; readonly options: ReadonlyMap<string, string> } | null;
   /** Rows of the batches that are replayed as CUDA graphs, ascending; empty for none. */
   readonly graphRows: readonly number[];
   /** Relative to the model's folder, which they do not leave. */

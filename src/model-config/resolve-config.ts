@@ -85,7 +85,16 @@ export function checkComplete(
   checkConfig(complete, signature, findings);
   const instances = resolveInstanceGroups(complete, settings, findings);
   const hasGpus = instances.groups.some(({ kind }) => kind === 'gpu');
-  return { complete, instances, engine: readEngineConfig(complete, hasGpus, findings, signature.sharedScale) };
+  return {
+    complete,
+    instances,
+    engine: readEngineConfig(
+      complete,
+      { usesGpu: hasGpus, plugins: settings.plugins ?? [] },
+      findings,
+      signature.sharedScale,
+    ),
+  };
 }
 
 /** @param written the same before it was completed, which shows how its batch size was decided */
@@ -119,7 +128,11 @@ export function planEngine(message: ConfigMessage, settings: ConfigSettings): En
   const findings = new Findings();
   const { groups } = resolveInstanceGroups(message, settings, findings);
   const gpu = groups.flatMap(({ gpus }) => gpus)[0] ?? null;
-  return { engine: readEngineConfig(message, gpu !== null, findings), instanceGroups: groups, gpu };
+  return {
+    engine: readEngineConfig(message, { usesGpu: gpu !== null, plugins: settings.plugins ?? [] }, findings),
+    instanceGroups: groups,
+    gpu,
+  };
 }
 
 /** As written; nothing but syntax and the types of fields is checked. */

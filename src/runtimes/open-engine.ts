@@ -7,6 +7,7 @@ import { findRuntimeLibrary } from '../engine/load-native.ts';
 import { createNativeEngine, type NativeEngineOptions } from '../engine/native-engine.ts';
 import { chooseRuntime, type RuntimeChoice } from './choose-runtime.ts';
 import { findCudaLibraries } from './cuda-libraries.ts';
+import { tryPlugins } from './plugin-trial.ts';
 import { listRuntimes, runtimesFolder } from './installed-runtimes.ts';
 
 type RuntimeOptions = Omit<NativeEngineOptions, 'libraryPath' | 'cudaLibraries'>;
@@ -48,6 +49,7 @@ export function findRuntime(libraryPath: string | null, cudaLibraryPaths: readon
 /** Opens a runtime that was found. Throws `failed_precondition` when it does not open or is too old. */
 export function openRuntime({ libraryPath, cudaLibraries, reason }: FoundRuntime, options: RuntimeOptions): Engine {
   options.logger.debug({ library: libraryPath, cudaLibraries }, `ONNX Runtime is taken from ${reason}`);
+  tryPlugins(libraryPath, options.plugins ?? []);
   return createNativeEngine({ ...options, libraryPath, cudaLibraries });
 }
 

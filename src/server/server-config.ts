@@ -1,5 +1,6 @@
 /** The validated, frozen settings of a server: the result of the command line and the environment. */
 
+import type { PluginLibrary } from '../engine/native-engine.ts';
 import type { HistogramName } from '../model-config/rules/metric-families.ts';
 
 export type ModelControlMode = 'none' | 'poll' | 'explicit';
@@ -120,6 +121,8 @@ interface EngineSettings {
   readonly libraryPath: string | null;
   /** `--cuda-library-path`: absolute folders that are looked in first for CUDA's libraries. */
   readonly cudaLibraryPaths: readonly string[];
+  /** `--execution-provider` */
+  readonly plugins: readonly PluginLibrary[];
   /** max_batch_size that auto-complete gives a batching model. */
   readonly defaultMaxBatchSize: number;
   /** One intra-op pool for all sessions instead of one per session. */

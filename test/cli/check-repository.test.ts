@@ -50,6 +50,7 @@ const engineThat = (inspect: (file: ModelFile) => Promise<ModelSignature>): Engi
     driverVersion: null,
     cudaLibraries: [],
     hasTextLocale: true,
+    plugins: [],
   }),
 });
 

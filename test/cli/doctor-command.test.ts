@@ -27,6 +27,7 @@ const description: EngineDescription = {
   driverVersion: null,
   cudaLibraries: [],
   hasTextLocale: true,
+  plugins: [],
 };
 
 const found: FoundRuntime = {

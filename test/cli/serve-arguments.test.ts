@@ -38,6 +38,7 @@ describe('the serve command line', () => {
       engine: {
         libraryPath: null,
         cudaLibraryPaths: [],
+        plugins: [],
         defaultMaxBatchSize: 4,
         globalThreadPool: false,
         globalIntraOpThreads: 0,

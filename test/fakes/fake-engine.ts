@@ -204,6 +204,7 @@ export class FakeSession implements EngineSession {
   readonly device;
   readonly fallbackReason = null;
   readonly graphProblem: string | null = null;
+  readonly pluginProblem: string | null = null;
   readonly instances: FakeInstance[] = [];
   isClosed = false;
   readonly #mode: FakeMode;
@@ -238,6 +239,8 @@ export class FakeEngine implements Engine {
   readonly sessions: FakeSession[] = [];
   devices: readonly CudaDevice[] = [];
   mode: FakeMode = 'inline';
+  /** The names of its registered execution providers. */
+  plugins: readonly string[] = [];
 
   /** The options of each inspection, in the order of the calls. */
   readonly inspections: InspectionSpec[] = [];
@@ -272,6 +275,7 @@ export class FakeEngine implements Engine {
       cpuCores: 1,
       cudaProblem: 'the fake engine has no devices',
       driverVersion: null,
+      plugins: this.plugins,
       cudaLibraries: [],
       hasTextLocale: true,
     };

@@ -69,6 +69,7 @@ export const modelConfig = (rest: Partial<ModelConfig> = {}): ModelConfig => ({
     runEntries: new Map(),
     cudaOptions: new Map(),
     tensorrtOptions: null,
+    plugin: null,
     graphRows: [],
     customOpLibraries: [],
   },

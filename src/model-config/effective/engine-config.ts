@@ -27,6 +27,7 @@ const sessionEntryKeys: ReadonlySet<string> = new Set([
   'session.enable_quant_qdq_cleanup',
   'session.disable_double_qdq_remover',
   'session.x64quantprecision',
+  'session.disable_cpu_ep_fallback',
 ]);
 
 const shrinkageKey = 'memory.enable_memory_arena_shrinkage';
@@ -42,15 +43,22 @@ const cudaParameters: Readonly<Record<string, readonly string[] | 'bytes'>> = {
 
 const mostThreads = 4096;
 
+/** What the options depend on beside the configuration. */
+interface EngineSurroundings {
+  readonly usesGpu: boolean;
+  /** Names of the registered execution providers. */
+  readonly plugins: readonly string[];
+}
+
 /** @param sharedScale the operator by which rows of a batch influence each other; undefined for none or not known yet */
 export function readEngineConfig(
   message: ConfigMessage,
-  usesGpu: boolean,
+  { usesGpu, plugins }: EngineSurroundings,
   findings: Findings,
   sharedScale?: string,
 ): EngineConfig {
   const parameters = new EngineParameters(message, findings);
-  const accelerators = readAccelerators(message, findings);
+  const accelerators = readAccelerators(message, plugins, findings);
   const cudaOptions = new Map([...parameters.cudaOptions(), ...accelerators.cuda]);
   const runEntries = parameters.runEntries();
   if (!usesGpu && (cudaOptions.size > 0 || accelerators.tensorrt !== null || asksForGraphs(message))) {
@@ -69,6 +77,7 @@ export function readEngineConfig(
     runEntries,
     cudaOptions,
     tensorrtOptions: accelerators.tensorrt,
+    plugin: accelerators.plugin,
     graphRows: usesGpu ? readGraphRows(message, { sharedScale, runEntries }, findings) : [],
     customOpLibraries: message.model_operations?.op_library_filename ?? [],
   };
@@ -160,19 +169,38 @@ class EngineParameters {
 interface Accelerators {
   readonly cuda: ReadonlyMap<string, string>;
   readonly tensorrt: ReadonlyMap<string, string> | null;
+  readonly plugin: EngineConfig['plugin'];
 }
 
-function readAccelerators({ optimization }: ConfigMessage, findings: Findings): Accelerators {
+function readAccelerators(
+  { optimization }: ConfigMessage,
+  plugins: readonly string[],
+  findings: Findings,
+): Accelerators {
   const { gpu_execution_accelerator: onGpu = [], cpu_execution_accelerator: onCpu = [] } =
     optimization?.execution_accelerators ?? {};
   const cuda = new Map<string, string>();
   let tensorrt: ReadonlyMap<string, string> | null = null;
+  const asked = [...onGpu, ...onCpu].filter(({ name = '' }) => plugins.includes(name));
+  const [plugin, second] = asked.map(({ name = '', parameters = {} }) => ({
+    name,
+    options: new Map(Object.entries(parameters)),
+  }));
+  if (second !== undefined && asked[1] !== undefined) {
+    findings.refuse(
+      `a second execution provider ${quoted(second.name)} is requested; a model takes one`,
+      asked[1],
+      'name',
+    );
+  }
   for (const entry of onGpu) {
+    if (asked.includes(entry)) continue;
     if (entry.name === 'cuda') addCudaOptions(entry, cuda, findings);
     else if (entry.name === 'tensorrt') tensorrt = tensorrtOptions(entry, findings);
     else findings.refuse(`unknown Execution Accelerator ${quoted(entry.name ?? '')} is requested`, entry, 'name');
   }
   for (const entry of onCpu) {
+    if (asked.includes(entry)) continue;
     if (entry.name !== 'openvino') {
       findings.refuse(`unknown Execution Accelerator ${quoted(entry.name ?? '')} is requested`, entry, 'name');
       continue;
@@ -180,7 +208,7 @@ function readAccelerators({ optimization }: ConfigMessage, findings: Findings): 
     const text = "the Execution Accelerator 'openvino' is not part of the ONNX Runtime build that is used here";
     findings.leaveOut(text, entry, 'name');
   }
-  return { cuda, tensorrt };
+  return { cuda, tensorrt, plugin: plugin ?? null };
 }
 
 /** Options that the server itself decides, and addresses in its memory, which no configuration can know. */

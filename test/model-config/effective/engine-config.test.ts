@@ -129,6 +129,35 @@ describe('the options for the engine', () => {
     expect(problemOf(() => engine(text))).toContain(expected);
   });
 
+  describe('execution providers of --execution-provider', () => {
+    const on = (where: string, name: string, options = ''): string =>
+      `optimization { execution_accelerators { ${where}_execution_accelerator: [ { name: "${name}" ${options} } ] } }`;
+
+    it.each(['gpu', 'cpu'])('are asked for by name, with their parameters: %s', (where) => {
+      const text = on(where, 'ggml', option('partial', '1'));
+      const { plugin, tensorrtOptions } = resolve(text, addSub, { ...cpuSettings, plugins: ['other', 'ggml'] }).engine;
+      expect(plugin).toEqual({ name: 'ggml', options: new Map([['partial', '1']]) });
+      expect(tensorrtOptions).toBeNull();
+    });
+
+    it('stand before the names that the server knows itself', () => {
+      expect(
+        resolve(on('cpu', 'openvino'), addSub, { ...cpuSettings, plugins: ['openvino'] }).engine.plugin?.name,
+      ).toBe('openvino');
+      expect(
+        resolve(on('gpu', 'tensorrt'), addSub, { ...cpuSettings, plugins: ['tensorrt'] }).engine.tensorrtOptions,
+      ).toBeNull();
+    });
+
+    it('are refused when they were not registered, and beside another one', () => {
+      expect(problemOf(() => engine(on('cpu', 'ggml')))).toContain("unknown Execution Accelerator 'ggml'");
+      const two = `optimization { execution_accelerators { cpu_execution_accelerator: [ { name: "a" }, { name: "b" } ] } }`;
+      expect(problemOf(() => resolve(two, addSub, { ...cpuSettings, plugins: ['a', 'b'] }))).toContain(
+        "a second execution provider 'b' is requested",
+      );
+    });
+  });
+
   describe('CUDA graphs', () => {
     const asked = accelerator('cuda', option('enable_cuda_graph', '1'));
     const triton = (more = ''): string => `optimization { cuda { graphs: true ${more} } }`;

@@ -44,8 +44,12 @@ export async function loadOnnx(
     histogramBuckets: config.histogramBuckets,
   });
   try {
-    for (const { device, fallbackReason, graphProblem } of instances.sessions) {
+    for (const { device, fallbackReason, graphProblem, pluginProblem } of instances.sessions) {
       if (graphProblem) logger.warn({ model, version }, `running without CUDA graphs: ${graphProblem}`);
+      if (pluginProblem) {
+        const { name } = config.engine.plugin ?? { name: '' };
+        logger.warn({ model, version }, `running without the execution provider '${name}': ${pluginProblem}`);
+      }
       if (fallbackReason) logger.warn({ model, version, device: device.kind }, `running on the CPU: ${fallbackReason}`);
     }
     warming();
