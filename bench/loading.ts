@@ -4,14 +4,11 @@
  * freed memory back to the system between loads.
  */
 
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-
 import type { BenchCommand } from './bench-options.ts';
+import { largeBareLoop, largeProducts } from './models/large-products.ts';
 import { ModelFolder } from './models/model-folder.ts';
-import { largeProducts, largeProductsRow, largeProductsRowShape } from './models/products-model.ts';
 import { earlierMain, serverMain } from './paths.ts';
-import { BareLoop, buildBareLoop } from './process/bare-loop.ts';
+import { buildBareLoop } from './process/bare-loop.ts';
 import { cpuUs } from './process/linux-process.ts';
 import { machineBusyShare } from './process/machine-load.ts';
 import { loadModel, unloadModel } from './process/model-control.ts';
@@ -56,10 +53,7 @@ export async function benchLoading(command: BenchCommand): Promise<void> {
   if (whyNot !== null) throw new Error(`loading: the bare loop cannot be built: ${whyNot}`);
   const repository = new ModelFolder();
   const modelFile = repository.add(largeProducts(large));
-  const rowsFile = join(repository.path, '.rows');
-  writeFileSync(rowsFile, largeProductsRow());
-  const shape = { outputElementsPerRow: largeProductsRowShape[0], rowShape: largeProductsRowShape };
-  const bare = new BareLoop({ modelFile, rowsFile, threads: 1, device: 'cpu', datatype: 'FP32', ...shape }, null);
+  const bare = largeBareLoop(modelFile, repository.path);
   const servers: ServedProcess[] = [];
   const loaders: Loader[] = [];
   const builds: [name: string, main: string][] = [['this build', serverMain]];

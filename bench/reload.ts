@@ -1,6 +1,8 @@
 /**
  * `reload`: latency of a model that is served while another is loaded and unloaded again and again, against the latency
- * of the same model in between, when nothing is loaded. Both are on the same device.
+ * of the same model in between, when nothing is loaded. Both are on the same device. On the CPU the other model has 400 MiB, and
+ * a program beside the server opens and closes the same file in windows of their own: what such work costs on this machine,
+ * whoever does it.
  */
 
 import type { BenchOptions } from './bench-options.ts';
@@ -10,8 +12,9 @@ import { fp32Bytes, type InferCase } from './load/infer-case.ts';
 import { LatencyHistogram } from './load/latency-histogram.ts';
 import { computeModel, computeRow, computeRowShape } from './models/compute-model.ts';
 import { gpuModels } from './models/gpu-models.ts';
+import { largeBareLoop, largeProducts } from './models/large-products.ts';
 import { ModelFolder } from './models/model-folder.ts';
-import type { BareDevice } from './process/bare-loop.ts';
+import { type BareDevice, type BareLoop, buildBareLoop } from './process/bare-loop.ts';
 import { machineBusyShare } from './process/machine-load.ts';
 import { loadModel, unloadModel } from './process/model-control.ts';
 import { ServedProcess } from './process/served-process.ts';
@@ -73,14 +76,22 @@ class Seen {
   }
 }
 
-/** Loads and unloads until told to stop, a whole cycle at a time. */
-function beginCycles(server: ServedProcess): { stop: () => Promise<number> } {
+const reload = (server: ServedProcess) => async (): Promise<void> => {
+  await loadModel(server, comesAndGoes);
+  await unloadModel(server, comesAndGoes);
+};
+const reopen = (bare: BareLoop) => async (): Promise<void> => {
+  await bare.open(1);
+  await bare.open(0);
+};
+
+/** Repeats until told to stop, a whole cycle at a time. */
+function beginCycles(cycle: () => Promise<void>): { stop: () => Promise<number> } {
   let isOver = false;
   const running = (async () => {
     let cycles = 0;
     while (!isOver) {
-      await loadModel(server, comesAndGoes);
-      await unloadModel(server, comesAndGoes);
+      await cycle();
       cycles += 1;
     }
     return cycles;
@@ -95,49 +106,70 @@ function beginCycles(server: ServedProcess): { stop: () => Promise<number> } {
   };
 }
 
+/** How many whole cycles were made while `window` was measured. */
+async function during(cycle: () => Promise<void>, window: () => Promise<void>): Promise<number> {
+  const running = beginCycles(cycle);
+  let cycles = 0;
+  try {
+    await window();
+  } finally {
+    cycles = await running.stop();
+  }
+  return cycles;
+}
+
 export async function benchReload(options: BenchOptions): Promise<void> {
   const busyBefore = await machineBusyShare();
   const { device } = options;
   const wanted = options.isShort ? cyclesWanted.short : cyclesWanted.full;
+  const isLarge = device === 'cpu' && !options.isShort;
   const [other] = gpuModels(device, true);
   const repository = new ModelFolder();
   repository.add({ ...computeModel, name: serves, config: configOf(device, 8) });
-  repository.add({ name: comesAndGoes, onnx: other.onnx(), config: configOf(device, 1) });
+  const otherOnnx = isLarge ? largeProducts(comesAndGoes).onnx : other.onnx();
+  const modelFile = repository.add({ name: comesAndGoes, onnx: otherOnnx, config: configOf(device, 1) });
+  const whyNot = isLarge ? buildBareLoop() : null;
+  if (whyNot !== null) console.error(`reload: nothing beside the server, the bare loop cannot be built: ${whyNot}`);
+  const bare = isLarge && whyNot === null ? largeBareLoop(modelFile, repository.path) : null;
   const generator = new Generator(null);
   let server: ServedProcess | null = null;
   try {
     const flags = ['--model-control-mode=explicit', `--load-model=${serves}`, ...options.serverFlags];
-    server = await ServedProcess.nereid(repository.path, null, flags);
+    const serving = await ServedProcess.nereid(repository.path, null, flags);
+    server = serving;
     const quiet = new Seen();
     const loading = new Seen();
+    const beside = new Seen();
     let cycles = 0;
     // Once before anything is measured: the one-time set-up of a first load is no part of a reload.
-    await loadModel(server, comesAndGoes);
-    await unloadModel(server, comesAndGoes);
+    await reload(serving)();
     for (let round = 0; round < mostRounds && cycles < wanted; round += 1) {
-      await quiet.window(generator, server, options.windowMs / 2);
-      const running = beginCycles(server);
-      try {
-        await loading.window(generator, server, options.windowMs);
-      } finally {
-        cycles += await running.stop();
-      }
+      await quiet.window(generator, serving, options.windowMs / 2);
+      cycles += await during(reload(serving), () => loading.window(generator, serving, options.windowMs));
+      if (bare !== null) await during(reopen(bare), () => beside.window(generator, serving, options.windowMs));
       console.error(`reload: ${cycles} of ${wanted} loads`);
     }
     const ratio = loading.row['p99 us'] / quiet.row['p99 us'];
     const settings = {
-      ...{ device, loads: cycles, otherModel: other.name, busyBefore: Number(busyBefore.toFixed(2)) },
+      ...{
+        device,
+        loads: cycles,
+        otherModel: isLarge ? 'products of 400 MiB' : other.name,
+        busyBefore: Number(busyBefore.toFixed(2)),
+      },
       'p99 ratio': Number(ratio.toFixed(3)),
     };
     publish('reload', settings, [
       medianRow('while nothing is loaded', [quiet.row]),
       medianRow('while another comes and goes', [loading.row]),
+      ...(bare === null ? [] : [medianRow('while a program beside opens and closes it', [beside.row])]),
     ]);
     console.log(
       `p99 while loading / quiet = ${ratio.toFixed(2)} (target <= ${target}: ${ratio <= target ? 'met' : 'MISSED'})`,
     );
   } finally {
     generator.close();
+    bare?.close();
     await server?.stop();
     repository.remove();
   }

@@ -7,7 +7,6 @@ import { elem, floats, initializer, model, node, tensorType, valueInfo } from '.
 import { fp32Bytes, type InferCase, inputName, outputName } from '../load/infer-case.ts';
 import type { ServedModel } from './model-folder.ts';
 import { seededNumbers } from './seeded-numbers.ts';
-import { WeightPool } from './weight-pool.ts';
 
 const width = 1024;
 const productCount = 4;
@@ -40,28 +39,3 @@ export const productsCases: readonly InferCase[] = Array.from({ length: caseCoun
   const row = seededNumbers(700 + i)(width, 1);
   return { model: productsModel.name, shape: [1, width], input: fp32Bytes(row), expected: null };
 });
-
-const largeWidth = 2048;
-/** 16 MiB each. */
-const largeCount = 25;
-
-/** 400 MiB of weights with which one row is computed in little time: what its load costs is opening it. */
-export function largeProducts(name: string): ServedModel {
-  const pool = new WeightPool('FP32', 9);
-  const value = (product: number): string => (product === largeCount ? outputName : `product${product}`);
-  const all = Array.from({ length: largeCount }, (_, i) => i);
-  return {
-    name,
-    onnx: model({
-      nodes: all.map((i) => node('MatMul', [i === 0 ? inputName : value(i), `w${i}`], [value(i + 1)])),
-      inputs: [valueInfo(inputName, tensorType(elem.float, ['batch', largeWidth]))],
-      outputs: [valueInfo(outputName, tensorType(elem.float, ['batch', largeWidth]))],
-      initializers: all.map((i) => pool.weight(`w${i}`, [largeWidth, largeWidth], largeWidth)),
-    }),
-    config: productsModel.config.replace('max_batch_size: 64', 'max_batch_size: 1'),
-  };
-}
-
-/** One row for it. */
-export const largeProductsRow = (): Uint8Array => fp32Bytes(seededNumbers(710)(largeWidth, 1));
-export const largeProductsRowShape: readonly number[] = [largeWidth];
