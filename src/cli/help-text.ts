@@ -29,6 +29,8 @@ const inspectHelp = `nereid inspect <model.onnx> [flags]
 Shows what a model expects and returns, without running it. Exit code 1 when it cannot be served.
 
   --device=cpu|cuda:<n>         show which execution provider runs which nodes on this device
+  --execution-provider=<name>=<library>[,<key>=<value>…]
+                                ask this provider first (repeatable); on the CPU without --device
   --json                        one JSON object in place of tables
   --onnxruntime-library=<path>  ONNX Runtime library to use
   --cuda-library-path=<folder>  folder with CUDA's libraries, looked in first (repeatable)

@@ -2,7 +2,8 @@
 
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { type Device, deviceText, type Engine, type GraphAssignment } from '../engine/engine.ts';
+import { type Device, deviceText, type Engine, type GraphAssignment, type SessionSpec } from '../engine/engine.ts';
+import type { PluginLibrary } from '../engine/native-engine.ts';
 import { inspectionOptions, placementSpec } from '../lifecycle/kinds/onnx/engine-options.ts';
 import { batchingText } from '../model-config/batching-text.ts';
 import type { ConfigSettings } from '../model-config/config-settings.ts';
@@ -21,7 +22,11 @@ const defaultMaxBatchSize = 4;
 export interface ToolSurroundings {
   readonly cwd: string;
   /** Rejects or throws with a sentence when there is no usable runtime. */
-  openEngine(libraryPath: string | null, cudaLibraryPaths: readonly string[]): Engine | Promise<Engine>;
+  openEngine(
+    libraryPath: string | null,
+    cudaLibraryPaths: readonly string[],
+    plugins?: readonly PluginLibrary[],
+  ): Engine | Promise<Engine>;
   /** Writes the answer: text with line ends. */
   write(text: string): void;
 }
@@ -129,26 +134,40 @@ function batchingOf(query: Parameters<typeof resolveModelConfig>[0]): string {
   }
 }
 
+/** The first of the given plug-ins where the configuration asks for none. */
+function withPlugin(spec: SessionSpec, [first]: readonly PluginLibrary[]): SessionSpec {
+  return spec.plugin || first === undefined ? spec : { ...spec, plugin: { name: first.name, options: new Map() } };
+}
+
 /** The exit code; rejects with an `InferenceError` when the model cannot be read, or a `UsageError`. */
 export async function inspectCommand(words: readonly string[], surroundings: ToolSurroundings): Promise<number> {
-  const { paths, json, libraryPath, cudaLibraryPaths, device } = parseInspectArguments(words, surroundings.cwd);
+  const { paths, json, libraryPath, cudaLibraryPaths, device, plugins } = parseInspectArguments(
+    words,
+    surroundings.cwd,
+  );
   const path = paths[0] as string;
   if (!existsSync(path)) throw new Error(`there is no model file '${path}'`);
-  const engine = await surroundings.openEngine(libraryPath, cudaLibraryPaths);
+  const engine = await surroundings.openEngine(libraryPath, cudaLibraryPaths, plugins);
   const { folder, message, source } = configurationOf(path);
   const settings: ConfigSettings = {
     autoComplete: true,
     defaultMaxBatchSize,
     gpuOrdinals: engine.cudaDevices().map(({ ordinal }) => ordinal),
+    plugins: plugins.map(({ name }) => name),
   };
   const options = inspectionOptions(folder, message, settings);
   const file = { path, folder: realpathSync(dirname(path)) };
   const signature = await engine.inspect(file, options);
   const batching = batchingOf({ modelName: basename(folder), source, settings, signature });
-  const placement =
+  const placement: Placement | null =
     device === null
       ? null
-      : { device, assignment: await engine.readAssignment(placementSpec(file, device, folder, message, settings)) };
+      : {
+          device,
+          assignment: await engine.readAssignment(
+            withPlugin(placementSpec(file, device, folder, message, settings), plugins),
+          ),
+        };
   surroundings.write(json ? `${signatureJson(signature, batching, placement)}\n` : signatureText(signature, batching));
   if (placement !== null && !json) surroundings.write(`\n${assignmentText(placement.device, placement.assignment)}`);
   return 0;

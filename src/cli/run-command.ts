@@ -30,8 +30,8 @@ const usageExitCode = 2;
 /** Log lines of the runtime do not belong into a tool's answer; the caller gets failures as errors. */
 const toolSurroundings: ToolSurroundings = {
   cwd: process.cwd(),
-  openEngine: (libraryPath, cudaLibraryPaths) =>
-    openEngine({ libraryPath, cudaLibraryPaths, globalThreadPool: null, logger: silentLogger }),
+  openEngine: (libraryPath, cudaLibraryPaths, plugins = []) =>
+    openEngine({ libraryPath, cudaLibraryPaths, plugins, globalThreadPool: null, logger: silentLogger }),
   write: (text) => process.stdout.write(text),
 };
 

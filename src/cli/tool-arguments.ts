@@ -2,9 +2,11 @@
 
 import { resolve } from 'node:path';
 import type { Device } from '../engine/engine.ts';
+import type { PluginLibrary } from '../engine/native-engine.ts';
 import { type FlagTable, honoured } from './flag.ts';
 import { FlagValues, valueProblem } from './flag-values.ts';
 import { parseFlags } from './parse-flags.ts';
+import { readPlugins } from './plugin-flag.ts';
 import { UsageError } from './usage-error.ts';
 
 const toolFlags = {
@@ -56,6 +58,15 @@ const inspectFlags = {
     placeholder: 'device',
     effect: honoured,
     help: 'cpu or cuda:0: show which execution provider runs which nodes there.',
+  },
+  'execution-provider': {
+    type: 'text',
+    group: 'Engine and memory',
+    initial: null,
+    placeholder: 'name=library[,key=value…]',
+    isRepeatable: true,
+    effect: honoured,
+    help: 'Library of an execution provider; the first one is asked where the configuration names none.',
   },
 } as const satisfies FlagTable;
 
@@ -144,8 +155,9 @@ export function parseToolArguments(words: readonly string[], operands: Operands,
 }
 
 interface InspectArguments extends ToolArguments {
-  /** Where to ask for the nodes; null not to ask. */
+  /** Where to ask for the nodes; null not to ask. The CPU unless given, where there are plug-ins. */
   readonly device: Device | null;
+  readonly plugins: readonly PluginLibrary[];
 }
 
 function deviceOf(text: string | null): Device | null {
@@ -159,7 +171,11 @@ function deviceOf(text: string | null): Device | null {
 /** Throws a `UsageError`. */
 export function parseInspectArguments(words: readonly string[], cwd: string): InspectArguments {
   const { values, operands } = read(words, inspectFlags, { what: 'a model file', min: 1, max: 1 });
-  return { ...toolArguments(values, operands, cwd), device: deviceOf(values.text('device')) };
+  const problems: string[] = [];
+  const plugins = readPlugins(values.all('execution-provider'), cwd, problems);
+  if (problems.length > 0) throw new UsageError(problems);
+  const device = deviceOf(values.text('device')) ?? (plugins.length > 0 ? { kind: 'cpu' } : null);
+  return { ...toolArguments(values, operands, cwd), device, plugins };
 }
 
 /** Throws a `UsageError`. */

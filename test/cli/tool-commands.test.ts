@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { inspectCommand, type ToolSurroundings } from '../../src/cli/inspect-command.ts';
 import { type ModelVerdict, validateCommand } from '../../src/cli/validate-command.ts';
 import type { Engine, GraphAssignment, ModelFile, SessionSpec } from '../../src/engine/engine.ts';
+import type { PluginLibrary } from '../../src/engine/native-engine.ts';
 import { failedPrecondition, invalidArgument } from '../../src/errors.ts';
 import type { ModelSignature, TensorSpec } from '../../src/model-config/signature.ts';
 
@@ -51,6 +52,7 @@ interface FakeParts {
 function setting({ inspect, readAssignment }: FakeParts = {}) {
   const output: string[] = [];
   const libraries: (string | null)[] = [];
+  const plugins: PluginLibrary[] = [];
   const engine: Engine = {
     inspect: inspect ?? (async () => signature),
     openSession: () => Promise.reject(new Error('nothing is opened by a tool')),
@@ -62,13 +64,14 @@ function setting({ inspect, readAssignment }: FakeParts = {}) {
   };
   const surroundings: ToolSurroundings = {
     cwd: folder,
-    openEngine: (libraryPath) => {
+    openEngine: (libraryPath, _, given = []) => {
       libraries.push(libraryPath);
+      plugins.push(...given);
       return engine;
     },
     write: (text) => void output.push(text),
   };
-  return { surroundings, libraries, text: () => output.join('') };
+  return { surroundings, libraries, plugins, text: () => output.join('') };
 }
 
 describe('inspect', () => {
@@ -159,6 +162,22 @@ Nodes on cuda:1
     const plain = setting();
     await inspectCommand(['--json', 'model.onnx'], plain.surroundings);
     expect(JSON.parse(plain.text())).not.toHaveProperty('placement');
+  });
+
+  it('asks an execution provider of the command line where the configuration names none', async () => {
+    const specs: SessionSpec[] = [];
+    const readAssignment = async (spec: SessionSpec): Promise<GraphAssignment> => {
+      specs.push(spec);
+      return { parts: [{ provider: 'fast', operators: ['Add'] }], copies: 0 };
+    };
+    const { surroundings, text, plugins } = setting({ readAssignment });
+    await inspectCommand(['--execution-provider=fast=/f.so,a=1', 'model.onnx'], surroundings);
+    expect(plugins).toEqual([{ name: 'fast', path: '/f.so', options: { a: '1' } }]);
+    expect(specs[0]).toMatchObject({ device: { kind: 'cpu' }, plugin: { name: 'fast' } });
+    expect(text()).toContain('Nodes on cpu\n  provider  nodes  operators\n  fast      1      Add 1\n');
+    await expect(inspectCommand(['--execution-provider=fast', 'model.onnx'], surroundings)).rejects.toThrow(
+      "but 'fast' was given",
+    );
   });
 
   it('says why a device cannot be asked, and which devices there may be', async () => {
