@@ -41,7 +41,7 @@ async function placeEndless(repository: string): Promise<void> {
 }
 
 async function untilLogged(server: ServerProcess, text: string): Promise<void> {
-  for (let i = 0; i < 600 && !server.log.includes(text); i++) await sleep(50);
+  for (let i = 0; i < 2400 && !server.log.includes(text); i++) await sleep(50);
   expect(server.log).toContain(text);
 }
 
