@@ -218,7 +218,7 @@ function protocolFrontends(
   const frontends: Frontend[] = [];
   const isExiting = (): boolean => server.isExiting;
   const memory = new MessagePool(clock, budget, native);
-  const shared = { server, clock, logger, isExiting, slices, memory, setLowWater: native.setReceiveLowWater };
+  const shared = { server, clock, logger, isExiting, slices, memory, socketCalls: native };
   if (http.listen) frontends.push(createHttpFrontend({ ...shared, config: http }));
   if (grpc.listen) frontends.push(createGrpcFrontend({ ...shared, config: grpc }));
   return frontends;

@@ -79,7 +79,7 @@ async function http2Maker(): Promise<TransportMaker> {
   const { createHttp2Transport } = await import('../../src/frontends/grpc/transport/http2/transport.ts');
   // Seen from build/bench, where the loader of src finds nothing.
   const addon = createRequire(import.meta.url)('../../../addon/Release/nereid.node') as NativeThreads;
-  return (dependencies) => createHttp2Transport({ ...dependencies, setLowWater: addon.setReceiveLowWater });
+  return (dependencies) => createHttp2Transport({ ...dependencies, socketCalls: addon });
 }
 
 const transport = process.argv[2];

@@ -7,6 +7,7 @@
 #include "binding/large_block.h"
 #include "binding/listener.h"
 #include "binding/plain_view.h"
+#include "binding/socket_calls.h"
 #include "binding/turn_watch.h"
 #include "napi.h"
 
@@ -19,6 +20,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   nereid::DefineFileFacts(env, exports);
   nereid::DefineLargeBlocks(env, exports);
   nereid::DefineListeners(env, exports);
+  nereid::DefineSocketCalls(env, exports);
   nereid::DefineDoorbells(env, exports);
   nereid::DefinePlainViews(env, exports);
   nereid::DefineTurnWatches(env, exports);

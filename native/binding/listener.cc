@@ -169,22 +169,12 @@ Napi::Value DuplicateSocket(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), fcntl(fd, F_DUPFD_CLOEXEC, 0));
 }
 
-// setReceiveLowWater(fd, bytes)
-Napi::Value SetReceiveLowWater(const Napi::CallbackInfo& info) {
-  const int fd = info[0].IsNumber() ? info[0].As<Napi::Number>().Int32Value() : -1;
-  const int bytes = info[1].IsNumber() ? info[1].As<Napi::Number>().Int32Value() : 1;
-  // Where the system refuses, the socket is read as it was before.
-  static_cast<void>(setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof(bytes)));
-  return info.Env().Undefined();
-}
-
 }  // namespace
 
 void DefineListeners(Napi::Env env, Napi::Object exports) {
   exports.Set("sharesPorts", Napi::Boolean::New(env, kSharesPorts));
   exports.Set("openListener", Napi::Function::New(env, OpenListener, "openListener"));
   exports.Set("closeSocket", Napi::Function::New(env, CloseSocket, "closeSocket"));
-  exports.Set("setReceiveLowWater", Napi::Function::New(env, SetReceiveLowWater, "setReceiveLowWater"));
   exports.Set("duplicateSocket", Napi::Function::New(env, DuplicateSocket, "duplicateSocket"));
 }
 

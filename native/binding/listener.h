@@ -7,7 +7,7 @@
 
 namespace nereid {
 
-/// Adds sharesPorts, openListener, closeSocket, duplicateSocket and setReceiveLowWater to `exports`; see
+/// Adds sharesPorts, openListener, closeSocket and duplicateSocket to `exports`; see
 /// src/threads/native-threads.ts. They have no state and need no runtime.
 void DefineListeners(Napi::Env env, Napi::Object exports);
 

@@ -31,7 +31,7 @@ export class Http1Server {
       clock,
       limits: { ...defaultLimits, ...limits },
       pool: new ChunkPool(),
-      turn: new FlushTurn(),
+      turn: new FlushTurn(links.socketCalls?.sendNow ?? null),
       readTurn: this.#sockets.readTurn,
       countWaiting: links.countWaiting ?? null,
       isMemoryShort: links.isMemoryShort ?? null,

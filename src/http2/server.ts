@@ -40,7 +40,7 @@ export class Http2Server {
       clock,
       limits: { ...defaultLimits, ...limits },
       pool: new ChunkPool(),
-      turn: new FlushTurn(),
+      turn: new FlushTurn(links.socketCalls?.sendNow ?? null),
       readTurn: this.#sockets.readTurn,
       openAccount: links.openAccount ?? null,
       isMemoryShort: links.isMemoryShort ?? null,

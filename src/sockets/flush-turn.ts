@@ -3,13 +3,24 @@
  * event loop.
  */
 
+import type { SocketCalls } from './socket-calls.ts';
+
+/** As `SocketCalls.sendNow`. */
+export type SendNow = SocketCalls['sendNow'];
+
 interface Flushable {
   flush(): void;
 }
 
 export class FlushTurn {
+  /** Null: all bytes go through Node's streams. */
+  readonly sendNow: SendNow | null;
   #waiting: Flushable[] = [];
   #spare: Flushable[] = [];
+
+  constructor(sendNow: SendNow | null = null) {
+    this.sendNow = sendNow;
+  }
 
   /** Once per connection until it is flushed. */
   add(connection: Flushable): void {

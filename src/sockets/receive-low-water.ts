@@ -12,7 +12,7 @@ import type { Clock } from '../time.ts';
 import { descriptorOf } from './descriptor.ts';
 
 /** Sets SO_RCVLOWAT of a socket. */
-export type SetLowWater = (fd: number, bytes: number) => void;
+type SetLowWater = (fd: number, bytes: number) => void;
 
 /** Below the read buffer of 256 KiB, so that bytes that arrive meanwhile fit as well. */
 export const wantedBytes = 192 * 1024;

@@ -7,7 +7,8 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../time.ts';
 import { ReadTurn } from './read-turn.ts';
-import { ReceiveLowWater, type SetLowWater, type SocketMark } from './receive-low-water.ts';
+import { ReceiveLowWater, type SocketMark } from './receive-low-water.ts';
+import type { SocketCalls } from './socket-calls.ts';
 import { readInto } from './socket-input.ts';
 import type { CountWaiting } from './socket-writer.ts';
 
@@ -42,7 +43,8 @@ export type IsMemoryShort = () => boolean;
 export interface ServerLinks {
   /** Called when a connection has ended. */
   readonly ended?: () => void;
-  readonly setLowWater?: SetLowWater | null;
+  /** Null: only Node's own calls are used. */
+  readonly socketCalls?: SocketCalls | null;
   /** Counts bytes that wait for peers, of all connections. */
   readonly countWaiting?: CountWaiting | null;
   /** Whether memory is short: peers that do not read are given less time then. */
@@ -60,11 +62,11 @@ export class SocketKeeper<User extends SocketUser> {
   readonly #ended: () => void;
   #cancelTick: (() => void) | null = null;
 
-  constructor(clock: Pick<Clock, 'now' | 'schedule'>, { ended = () => undefined, setLowWater = null }: ServerLinks) {
+  constructor(clock: Pick<Clock, 'now' | 'schedule'>, { ended = () => undefined, socketCalls = null }: ServerLinks) {
     this.#clock = clock;
     this.readTurn = new ReadTurn(clock);
     this.#ended = ended;
-    this.#lowWater = setLowWater === null ? null : new ReceiveLowWater(setLowWater, clock);
+    this.#lowWater = socketCalls === null ? null : new ReceiveLowWater(socketCalls.setReceiveLowWater, clock);
   }
 
   get size(): number {

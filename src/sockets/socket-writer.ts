@@ -3,8 +3,10 @@
  * copied into a pooled chunk; large ones are sent without a copy.
  */
 
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type ChunkPool, chunkBytes } from './chunk-pool.ts';
+import { descriptorOf } from './descriptor.ts';
 import type { FlushTurn } from './flush-turn.ts';
 
 /** The largest piece that fits a chunk. Larger ones are written with `append`. */
@@ -28,6 +30,8 @@ const tellAll =
 
 export class SocketWriter {
   readonly #socket: Duplex;
+  /** Where bytes may go to the kernel past Node's stream; -1 where they may not, as for TLS. */
+  readonly #descriptor: number;
   readonly #pool: ChunkPool;
   readonly #turn: FlushTurn;
   #chunk: Buffer | null = null;
@@ -52,6 +56,7 @@ export class SocketWriter {
 
   constructor(socket: Duplex, pool: ChunkPool, turn: FlushTurn, countWaiting: CountWaiting | null = null) {
     this.#socket = socket;
+    this.#descriptor = turn.sendNow !== null && socket.constructor === Socket ? descriptorOf(socket) : -1;
     this.#pool = pool;
     this.#turn = turn;
     this.#countWaiting = countWaiting;
@@ -184,15 +189,27 @@ export class SocketWriter {
       if (written !== null) this.#socket.write(nothing, tellAll(written));
       return;
     }
-    const run = chunk.subarray(this.#from, this.#to);
+    const from = this.#from + this.#sendNow(chunk);
+    const to = this.#to;
     this.#chunk = null;
     this.#from = 0;
     this.#to = 0;
-    if (written === null) this.#socket.write(run);
-    else this.#socket.write(run, tellAll(written));
+    if (written !== null) this.#socket.write(chunk.subarray(from, to), tellAll(written));
+    else if (from < to) this.#socket.write(chunk.subarray(from, to));
     // Zero: the kernel took it in the same call, so the chunk is free.
     if (this.#socket.writableLength === 0) this.#pool.giveBack(chunk);
     else this.#lent.push(chunk);
+  }
+
+  /**
+   * Offers the run of the chunk to the kernel, and returns how many bytes it took. Node would make several objects for it,
+   * and call back when all is done.
+   */
+  #sendNow(chunk: Buffer): number {
+    const { sendNow } = this.#turn;
+    // What Node still has is to be sent first. The socket is open, so the descriptor is still its own.
+    if (sendNow === null || this.#descriptor < 0 || this.#socket.writableLength > 0) return 0;
+    return sendNow(this.#descriptor, chunk, this.#from, this.#to);
   }
 
   #writeParts(parts: Buffer[], written: (() => void)[] | null): void {

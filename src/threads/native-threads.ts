@@ -6,6 +6,7 @@
 
 import { loadNative } from '../engine/load-native.ts';
 import type { NativeTurns } from '../event-loop/native-turns.ts';
+import type { SocketCalls } from '../sockets/socket-calls.ts';
 
 /**
  * `alone`: only this socket has the port. `first`: bound as if alone, so it fails with `EADDRINUSE` if there is any
@@ -29,7 +30,7 @@ interface NativeListenerReply {
   readonly port: number;
 }
 
-export interface NativeThreads extends NativeTurns {
+export interface NativeThreads extends NativeTurns, SocketCalls {
   /** Whether the system spreads connections over sockets that share a port: Linux only. */
   readonly sharesPorts: boolean;
   /**
@@ -46,10 +47,6 @@ export interface NativeThreads extends NativeTurns {
    * Another descriptor of the same socket, valid in every thread and the caller's; -1 where the system has none left.
    */
   duplicateSocket(fd: number): number;
-  /**
-   * A connection counts as readable when so many bytes have arrived, or its end. Does nothing where the system refuses.
-   */
-  setReceiveLowWater(fd: number, bytes: number): void;
 
   /**
    * A doorbell of the calling thread: `onRing` runs there in a turn of its own after other threads rang, once for any

@@ -33,9 +33,12 @@ beforeEach(async () => {
       headerForwardPattern: null,
       restrictions: [],
     },
-    setLowWater: (fd, bytes) => {
-      marks.push(bytes);
-      native.setReceiveLowWater(fd, bytes);
+    socketCalls: {
+      setReceiveLowWater(fd, bytes) {
+        marks.push(bytes);
+        native.setReceiveLowWater(fd, bytes);
+      },
+      sendNow: native.sendNow,
     },
   }).start();
 });

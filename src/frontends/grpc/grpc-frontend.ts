@@ -3,7 +3,7 @@
 import type { Logger } from '../../logger.ts';
 import type { InferenceServer } from '../../server/inference-server.ts';
 import type { GrpcConfig } from '../../server/server-config.ts';
-import type { SetLowWater } from '../../sockets/receive-low-water.ts';
+import type { SocketCalls } from '../../sockets/socket-calls.ts';
 import type { Clock } from '../../time.ts';
 import { createApiGuard } from '../api-guard.ts';
 import type { ConnectionPlacement, Frontend, Listening, ListeningSocket } from '../frontend.ts';
@@ -34,7 +34,7 @@ interface GrpcFrontendOptions {
   /**
    * Sets the low-water mark of sockets for large messages; absent means that it is not used. No effect with grpc-js.
    */
-  readonly setLowWater?: SetLowWater;
+  readonly socketCalls?: SocketCalls;
   /** The tables of rpcs; absent means all of `method-tables.ts`. */
   readonly methodTables?: readonly MethodTable[];
 }
@@ -44,7 +44,7 @@ interface TransportDependencies {
   readonly logger: Logger;
   readonly memory: MessageMemory | undefined;
   readonly placement: ConnectionPlacement | undefined;
-  readonly setLowWater: SetLowWater | undefined;
+  readonly socketCalls: SocketCalls | undefined;
 }
 
 const transports: Readonly<Record<GrpcConfig['transport'], (dependencies: TransportDependencies) => GrpcTransport>> = {
@@ -53,9 +53,9 @@ const transports: Readonly<Record<GrpcConfig['transport'], (dependencies: Transp
 };
 
 export function createGrpcFrontend(options: GrpcFrontendOptions): Frontend {
-  const { server, clock, logger, config, isExiting, memory, placement, setLowWater } = options;
+  const { server, clock, logger, config, isExiting, memory, placement, socketCalls } = options;
   const { slices = new SliceQueue(clock) } = options;
-  const transport = transports[config.transport]({ clock, logger, memory, placement, setLowWater });
+  const transport = transports[config.transport]({ clock, logger, memory, placement, socketCalls });
   return {
     name: 'grpc',
     async start(): Promise<Listening> {

@@ -4,7 +4,7 @@ import { failedPrecondition } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
 import type { InferenceServer } from '../../server/inference-server.ts';
 import type { HttpConfig } from '../../server/server-config.ts';
-import type { SetLowWater } from '../../sockets/receive-low-water.ts';
+import type { SocketCalls } from '../../sockets/socket-calls.ts';
 import type { Clock } from '../../time.ts';
 import { createApiGuard } from '../api-guard.ts';
 import type { ConnectionPlacement, Frontend, Listening, ListeningSocket } from '../frontend.ts';
@@ -31,7 +31,7 @@ interface HttpFrontendOptions {
   /** Decides who serves accepted connections; absent means this frontend. */
   readonly placement?: ConnectionPlacement;
   /** Sets the low-water mark of sockets for large bodies; absent means that it is not used. */
-  readonly setLowWater?: SetLowWater;
+  readonly socketCalls?: SocketCalls;
   /** For long work, shared by all frontends of the thread; absent means a queue of its own. */
   readonly slices?: SliceQueue;
   /** The memory for the bodies of requests; absent means a pool of its own. */
@@ -48,7 +48,7 @@ async function start(options: HttpFrontendOptions): Promise<Listening> {
   const { config, clock, logger, server, isExiting = () => false } = options;
   if (config.listen === null) throw failedPrecondition('the HTTP frontend is off (--allow-http=false)');
   const { memory = new MessagePool(clock), slices = new SliceQueue(clock) } = options;
-  const { socket = null, placement = null, setLowWater = null } = options;
+  const { socket = null, placement = null, socketCalls = null } = options;
   const context: HttpContext = {
     server,
     clock,
@@ -65,7 +65,7 @@ async function start(options: HttpFrontendOptions): Promise<Listening> {
   const transport =
     config.transport === 'node'
       ? createNodeTransport(clock, countWaiting)
-      : createHttp1Transport(clock, placement, setLowWater, countWaiting, () => memory.budget.isShort);
+      : createHttp1Transport(clock, placement, socketCalls, countWaiting, () => memory.budget.isShort);
   return transport.start(
     {
       onRequest: (request) => dispatcher.dispatch(new Exchange(request, clock.now())),

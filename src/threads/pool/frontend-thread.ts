@@ -37,7 +37,7 @@ async function run(port: MessagePort, settings: FrontendThreadSettings): Promise
   const turns = new TurnCounts(settings.turns).row(settings.index + 1);
   const loop = watchEventLoop(native, turns, `frontend-${settings.index}`, clock, logger);
   const slices = new SliceQueue(clock, loop.spans);
-  const shared = { server, clock, logger, isExiting, slices, memory, setLowWater: native.setReceiveLowWater };
+  const shared = { server, clock, logger, isExiting, slices, memory, socketCalls: native };
   const { http, grpc, httpFd, grpcFd } = settings;
   // Until then the pool closes the socket if this thread is lost.
   const socketOf = (fd: number): ListeningSocket => ({

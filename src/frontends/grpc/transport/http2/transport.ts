@@ -8,7 +8,7 @@ import type { HeaderField } from '../../../../http2/header-field.ts';
 import type { Http2Limits } from '../../../../http2/limits.ts';
 import { Http2Server } from '../../../../http2/server.ts';
 import type { Http2Stream } from '../../../../http2/stream.ts';
-import type { SetLowWater } from '../../../../sockets/receive-low-water.ts';
+import type { SocketCalls } from '../../../../sockets/socket-calls.ts';
 import { adoptedSocket } from '../../../../sockets/descriptor.ts';
 import type { Logger } from '../../../../logger.ts';
 import type { GrpcConfig } from '../../../../server/server-config.ts';
@@ -40,14 +40,14 @@ interface Http2TransportDependencies {
   readonly memory?: MessageMemory | undefined;
   /** Decides who serves accepted connections; absent means this transport. */
   readonly placement?: ConnectionPlacement | undefined;
-  /** Sets the low-water mark of sockets for large messages; absent means that it is not used. */
-  readonly setLowWater?: SetLowWater | undefined;
+  /** Absent: only Node's own calls are used. */
+  readonly socketCalls?: SocketCalls | undefined;
 }
 
 export const createHttp2Transport = ({
   memory,
   placement,
-  setLowWater,
+  socketCalls,
   ...dependencies
 }: Http2TransportDependencies): GrpcTransport => ({
   async start(methods, config, socket) {
@@ -59,7 +59,7 @@ export const createHttp2Transport = ({
     });
     const server = new Http2Server(router, dependencies.clock, limitsOf(config), {
       ended: () => placement?.ended(),
-      setLowWater: setLowWater ?? null,
+      socketCalls: socketCalls ?? null,
       openAccount: () => router.surroundings.pool.budget.openConnection(),
       isMemoryShort: () => router.surroundings.pool.budget.isShort,
     });

@@ -5,7 +5,7 @@ import type { RequestHandler } from '../../../../http1/connection.ts';
 import type { Http1Request } from '../../../../http1/request.ts';
 import { Http1Server } from '../../../../http1/server.ts';
 import { adoptedSocket } from '../../../../sockets/descriptor.ts';
-import type { SetLowWater } from '../../../../sockets/receive-low-water.ts';
+import type { SocketCalls } from '../../../../sockets/socket-calls.ts';
 import type { IsMemoryShort } from '../../../../sockets/socket-keeper.ts';
 import type { CountWaiting } from '../../../../sockets/socket-writer.ts';
 import type { Clock } from '../../../../time.ts';
@@ -15,13 +15,13 @@ import { drainGraceMs, errorText, type HttpRequestHandler, type HttpTransport, j
 
 /**
  * @param placement   Decides who serves accepted connections; null means this transport.
- * @param setLowWater Sets the low-water mark of sockets; null when it is not used.
+ * @param socketCalls null: only Node's own calls are used
  * @param countWaiting Counts bytes of answers that wait for clients.
  */
 export const createHttp1Transport = (
   clock: Clock,
   placement: ConnectionPlacement | null,
-  setLowWater: SetLowWater | null,
+  socketCalls: SocketCalls | null,
   countWaiting: CountWaiting | null,
   isMemoryShort: IsMemoryShort | null = null,
 ): HttpTransport => ({
@@ -32,7 +32,7 @@ export const createHttp1Transport = (
       {},
       {
         ended: () => placement?.ended(),
-        setLowWater,
+        socketCalls,
         countWaiting,
         isMemoryShort,
       },
