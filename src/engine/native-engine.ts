@@ -33,7 +33,6 @@ import { addedEntries, type EngineThreads, inspectionSpec, mayMapWeights, servin
 import { OpLibraries } from './op-libraries.ts';
 import {
   checkUnchanged,
-  refusalOf,
   type LightModel,
   mappablePaths,
   type OpenableModel,
@@ -163,9 +162,7 @@ class NativeEngine implements Engine {
     const read = await readModel(file);
     const { source } = read;
     const cheap = inspectionSpec(file, { ...spec, customOpLibraries });
-    const reply = await this.#openForInspection(read, cheap, spec.device ?? { kind: 'cpu' }).catch(
-      async (error: unknown) => Promise.reject(await refusalOf(source, error)),
-    );
+    const reply = await this.#openForInspection(read, cheap, spec.device ?? { kind: 'cpu' });
     await this.#close(reply);
     this.#inspected.set(file, read);
     return joinSignature(reply.signature, source).signature;
@@ -212,7 +209,7 @@ class NativeEngine implements Engine {
       return await this.#openModel(read, { ...spec, customOpLibraries });
     } catch (error) {
       log.closed(spec.label);
-      throw await refusalOf(read.source, error);
+      throw error;
     }
   }
 

@@ -149,10 +149,3 @@ export async function checkUnchanged({ files }: OpenableModel): Promise<void> {
     }
   }
 }
-
-/** Why the model could not be opened: the change, if a file has changed, because what was refused may be a mixture. */
-export const refusalOf = (source: OpenableModel, refusal: unknown): Promise<unknown> =>
-  checkUnchanged(source).then(
-    () => refusal,
-    (change: unknown) => change,
-  );

@@ -1,6 +1,6 @@
 /** Signals at every time of the server's life cycle, and shutdowns that nothing may delay. */
 
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -105,6 +105,17 @@ describe('a signal while the server starts', () => {
 });
 
 describe('the end of the process', () => {
+  it('writes the coverage that Node was asked for', async () => {
+    const repository = await newRepository();
+    await placeVersion(repository, 'adder', 1);
+    const { path, dispose } = await temporaryFolder();
+    onTestFinished(dispose);
+    const server = await ServerProcess.start(repository, [], { NODE_V8_COVERAGE: path });
+    onTestFinished(() => server.kill());
+    expect(await server.stop()).toEqual({ code: 0, signal: null });
+    expect(await readdir(path)).toContainEqual(expect.stringMatching(/^coverage-.*\.json$/));
+  });
+
   it('is an orderly one for the hang-up of a terminal', async () => {
     const repository = await newRepository();
     await placeVersion(repository, 'adder', 1);
