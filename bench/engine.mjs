@@ -80,6 +80,7 @@ const parts = (count, bytes) => Array.from({ length: count }, () => new Uint8Arr
 
 async function runMode(allowInline) {
   const { openEngine } = await import('../dist/runtimes/open-engine.js');
+  const { plainSession } = await import('../dist/engine/plain-session.js');
   const engine = openEngine({
     libraryPath: null,
     cudaLibraryPaths: [],
@@ -91,23 +92,7 @@ async function runMode(allowInline) {
   const open = async (name, base64) => {
     const path = join(folder, name);
     writeFileSync(path, Buffer.from(base64, 'base64'));
-    return engine.openSession({
-      label: `${name}:1`,
-      file: { path, folder },
-      device: { kind: 'cpu' },
-      requireDevice: false,
-      intraOpThreads: 1,
-      interOpThreads: 1,
-      executionMode: 'sequential',
-      graphOptimizationLevel: 99,
-      enableMemoryArena: true,
-      enableMemoryPattern: true,
-      sessionEntries: new Map(),
-      runEntries: new Map(),
-      cudaOptions: new Map(),
-      tensorrtOptions: null,
-      customOpLibraries: [],
-    });
+    return engine.openSession(plainSession(`${name}:1`, { path, folder }, { kind: 'cpu' }));
   };
   try {
     const tiny = await open('add.onnx', addModel);

@@ -7,9 +7,9 @@
 
 namespace nereid {
 
-/// Adds loadRuntime, registerProvider, describe, openSession, closeSession, readAssignment, createInstance,
-/// closeInstance, endBatch, createFrame, discardBuffer, endBatches, leaveProcess and the tables for the
-/// parity tests to `exports`.
+/// Adds loadRuntime, registerProvider, describeDriver, deviceMemory, describe, openSession, closeSession,
+/// readAssignment, returnFreeMemory, createInstance, closeInstance, endBatch, createFrame, discardBuffer,
+/// endBatches, leaveProcess and the tables for the parity tests to `exports`.
 void DefineEngine(Napi::Env env, Napi::Object exports);
 
 }  // namespace nereid

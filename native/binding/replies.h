@@ -20,7 +20,7 @@ Napi::Object ErrorReply(Napi::Env env, const Status& status);
 /// { error: null, id }
 Napi::Object IdReply(Napi::Env env, int32_t id);
 
-/// { error: null, id, cudaOrdinal, fallbackReason, mappingProblem, signature }
+/// `NativeSessionReply`
 Napi::Object SessionReply(Napi::Env env, int32_t id, const Session& session);
 
 /// `NativeAssignmentReply`

@@ -77,6 +77,10 @@ std::vector<Mapping> MappingsOf(const std::string& path, const std::pair<uint64_
   return found;
 }
 
+Status BecameShorter() {
+  return {Code::kUnavailable, "a file of the model became shorter while it was opened"};
+}
+
 /// Reads a part of a file; bytes after its end stay as they are. Not through the mapping, where a file
 /// that is truncated meanwhile would be a SIGBUS.
 Status ReadPart(int fd, uint64_t offset, std::byte* to, size_t bytes, uint64_t file_bytes) noexcept {
@@ -86,7 +90,7 @@ Status ReadPart(int fd, uint64_t offset, std::byte* to, size_t bytes, uint64_t f
   while (done < wanted) {
     const ssize_t got = pread(fd, to + done, wanted - done, static_cast<off_t>(offset + done));
     if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return {Code::kUnavailable, "a file of the model became shorter while it was opened"};
+    if (got <= 0) return BecameShorter();
     done += static_cast<size_t>(got);
   }
   return {};
@@ -159,8 +163,10 @@ MappedFiles::~MappedFiles() {
   opening.changed.notify_all();
 }
 
-bool MappedFiles::AreDamaged() const noexcept {
-  return std::any_of(files_.begin(), files_.end(), [](const File& file) { return file.guard->has_caught(); });
+Status MappedFiles::CheckWhole() const noexcept {
+  const bool is_whole =
+      std::none_of(files_.begin(), files_.end(), [](const File& file) { return file.guard->has_caught(); });
+  return is_whole ? Status{} : BecameShorter();
 }
 
 Status MappedFiles::Detach() const noexcept {

@@ -27,9 +27,9 @@ class MappedFiles {
   MappedFiles& operator=(const MappedFiles&) = delete;
   ~MappedFiles();
 
-  /// Whether a file became shorter, or could not be read, while it was mapped: what was read of it is not to
-  /// be used.
-  bool AreDamaged() const noexcept;
+  /// An error when a file became shorter, or could not be read, while it was mapped: what was read of it is
+  /// not to be used.
+  Status CheckWhole() const noexcept;
 
   /// Replaces every mapping of the files by memory of this process with the same bytes. If that fails, the
   /// mappings stay, which work as long as the files do not change.

@@ -60,8 +60,7 @@ Result<std::shared_ptr<Session>> OpenOn(const Runtime& runtime, const SessionSpe
     if (!created.ok()) errors.CallFailed();
     return created;
   }();
-  if (files.AreDamaged())
-    return Status{Code::kUnavailable, "a file of the model became shorter while it was opened"};
+  NEREID_RETURN_IF_ERROR(files.CheckWhole());
   if (!handle.ok()) return AsLoadError(std::move(handle.status()));
   Status detached;
   if (spec.owns_weights) detached = files.Detach();

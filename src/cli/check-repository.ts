@@ -27,12 +27,13 @@ const defaultMaxBatchSize = 4;
 
 export const checkRepository: CheckRepository = async (repository, options, engine) => {
   const folders = await scanRepositories([repository], options);
+  const { cudaProblem, plugins } = engine.describe();
   const settings: ConfigSettings = {
     autoComplete: options.autoComplete,
     defaultMaxBatchSize,
     gpuOrdinals: engine.cudaDevices().map(({ ordinal }) => ordinal),
-    gpuProblem: engine.describe().cudaProblem,
-    plugins: engine.describe().plugins,
+    gpuProblem: cudaProblem,
+    plugins,
   };
   const models: ModelVerdict[] = [];
   const needs = new NeedsGraph();

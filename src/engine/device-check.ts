@@ -14,6 +14,7 @@ import {
   type EngineSession,
   type SessionSpec,
 } from './engine.ts';
+import { plainSession } from './plain-session.ts';
 import { productAnswer, productInput, productInputShape, productModel } from './product-model.ts';
 
 export interface DeviceCheck {
@@ -25,23 +26,11 @@ export interface DeviceCheck {
 /** A GPU loads its kernels in seconds; one that hangs never answers. */
 const patienceMs = 60_000;
 
+/** Nothing of the check stays on the device. */
 const specFor = (path: string, folder: string, device: Device): SessionSpec => ({
-  label: `check of ${deviceText(device)}`,
-  file: { path, folder },
-  device,
-  requireDevice: true,
-  intraOpThreads: 1,
-  interOpThreads: 1,
-  executionMode: 'sequential',
-  graphOptimizationLevel: 99,
+  ...plainSession(`check of ${deviceText(device)}`, { path, folder }, device),
   enableMemoryArena: false,
   enableMemoryPattern: false,
-  sessionEntries: new Map(),
-  runEntries: new Map(),
-  cudaOptions: new Map(),
-  tensorrtOptions: null,
-  graphRows: [],
-  customOpLibraries: [],
 });
 
 /** What is wrong with the answer of a run; null when it is the known one. */

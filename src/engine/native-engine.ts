@@ -198,11 +198,17 @@ class NativeEngine implements Engine {
     throw refusal;
   }
 
+  /** What the inspection has read, once; else it is read now. */
+  async #take(file: ModelFile): Promise<ReadModel> {
+    const read = this.#inspected.get(file) ?? (await readModel(file));
+    this.#inspected.delete(file);
+    return read;
+  }
+
   async openSession(spec: SessionSpec): Promise<EngineSession> {
     const customOpLibraries = await this.#opLibraries.namesFor(spec.customOpLibraries);
     // The session is refused when the file has changed since it was inspected.
-    const read = this.#inspected.get(spec.file) ?? (await readModel(spec.file));
-    this.#inspected.delete(spec.file);
+    const read = await this.#take(spec.file);
     const { log } = this.#settings;
     log.opening(spec.label);
     try {
@@ -281,7 +287,7 @@ class NativeEngine implements Engine {
 
   async readAssignment(spec: SessionSpec): Promise<GraphAssignment> {
     const { log } = this.#settings;
-    const read = this.#inspected.get(spec.file) ?? (await readModel(spec.file));
+    const read = await this.#take(spec.file);
     const customOpLibraries = await this.#opLibraries.namesFor(spec.customOpLibraries);
     const sessionEntries = new Map([...spec.sessionEntries, ...recordAssignment]);
     let copies = 0;

@@ -10,9 +10,9 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../time.ts';
 import { descriptorOf } from './descriptor.ts';
+import type { SocketCalls } from './socket-calls.ts';
 
-/** Sets SO_RCVLOWAT of a socket. */
-type SetLowWater = (fd: number, bytes: number) => void;
+type SetLowWater = SocketCalls['setReceiveLowWater'];
 
 /** Below the read buffer of 256 KiB, so that bytes that arrive meanwhile fit as well. */
 export const wantedBytes = 192 * 1024;

@@ -1,10 +1,11 @@
 /** Execution providers that cannot be used: each is one clear error at the start of a server. The libraries are made by cc. */
 
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { cLibrary } from '../engine/c-library.ts';
 
 const main = join(import.meta.dirname, '../../dist/main.js');
 let root = '';
@@ -13,13 +14,6 @@ beforeAll(() => {
   mkdirSync(join(root, 'models'));
 });
 afterAll(() => rmSync(root, { recursive: true }));
-
-/** A shared library made of these lines of C; null where there is no compiler. */
-function library(name: string, source: string): string | null {
-  const path = join(root, name);
-  writeFileSync(`${path}.c`, `#include <stddef.h>\n${source}`);
-  return spawnSync('cc', ['-shared', '-fPIC', '-w', '-o', path, `${path}.c`]).status === 0 ? path : null;
-}
 
 /** How a server ends that was given this library, and what it said. */
 function serve(path: string): { readonly status: number | null; readonly said: string } {
@@ -63,7 +57,7 @@ describe('a server with an execution provider', () => {
     ],
     ['offers no device', create('*count = 0; return 0;'), /'fast' offers no device on this machine/],
   ])('does not start when the library %s', ([name, source, text], { skip }) => {
-    const path = library(`${name.replaceAll(' ', '-')}.so`, source);
+    const path = cLibrary(join(root, `${name.replaceAll(' ', '-')}.so`), `#include <stddef.h>\n${source}`);
     skip(path === null, 'there is no C compiler');
     const { status, said } = serve(path as string);
     expect(said).toMatch(text);

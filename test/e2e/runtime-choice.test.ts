@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findRuntimeLibrary } from '../../src/engine/load-native.ts';
+import { cLibrary } from '../engine/c-library.ts';
 
 const main = join(import.meta.dirname, '../../dist/main.js');
 let root = '';
@@ -14,25 +15,8 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(root, { recursive: true }));
 
-/** A shared library made of these lines of C; null where there is no compiler. */
-function library(path: string, source: string, flags: readonly string[] = []): string | null {
-  const whole = join(root, path);
-  mkdirSync(join(whole, '..'), { recursive: true });
-  writeFileSync(`${whole}.c`, source);
-  const name = path.slice(path.lastIndexOf('/') + 1);
-  const words = [
-    '-shared',
-    '-fPIC',
-    '-w',
-    `-Wl,-soname,${name}`,
-    '-Wl,--no-as-needed',
-    '-o',
-    whole,
-    `${whole}.c`,
-    ...flags,
-  ];
-  return spawnSync('cc', words).status === 0 ? whole : null;
-}
+const library = (path: string, source: string, flags: readonly string[] = []) =>
+  cLibrary(join(root, path), source, flags);
 
 /** A driver with one GPU, as far as it is asked. */
 const driverSource = `

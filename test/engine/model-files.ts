@@ -15,6 +15,7 @@ import type {
   Ticket,
 } from '../../src/engine/engine.ts';
 import type { InferenceError } from '../../src/errors.ts';
+import { plainSession } from '../../src/engine/plain-session.ts';
 import { silentLogger } from '../../src/logger.ts';
 import { type OpenEngineOptions, openEngine } from '../../src/runtimes/open-engine.ts';
 import { hostBytes, type TensorBytes } from '../../src/tensor/tensor-bytes.ts';
@@ -39,22 +40,8 @@ export function modelFolder(): { write(name: string, bytes: Uint8Array): ModelFi
 }
 
 export const cpuSpec = (file: ModelFile, over: Partial<SessionSpec> = {}): SessionSpec => ({
-  label: 'test:1',
-  file,
-  device: { kind: 'cpu' },
+  ...plainSession('test:1', file, { kind: 'cpu' }),
   requireDevice: false,
-  intraOpThreads: 1,
-  interOpThreads: 1,
-  executionMode: 'sequential',
-  graphOptimizationLevel: 99,
-  enableMemoryArena: true,
-  enableMemoryPattern: true,
-  sessionEntries: new Map(),
-  runEntries: new Map(),
-  cudaOptions: new Map(),
-  tensorrtOptions: null,
-  graphRows: [],
-  customOpLibraries: [],
   ...over,
 });
 

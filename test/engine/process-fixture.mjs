@@ -5,28 +5,13 @@ import { open } from 'node:fs';
 import { join } from 'node:path';
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { leaveProcess } from '../../dist/engine/leave-process.js';
+import { plainSession } from '../../dist/engine/plain-session.js';
 import { openEngine } from '../../dist/runtimes/open-engine.js';
 
 const [what, path, folder] = isMainThread ? process.argv.slice(2) : workerData;
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 const engine = openEngine({ libraryPath: null, cudaLibraryPaths: [], globalThreadPool: null, logger: silent });
-const session = await engine.openSession({
-  label: 'fixture:1',
-  file: { path, folder },
-  device: { kind: 'cpu' },
-  requireDevice: false,
-  intraOpThreads: 1,
-  interOpThreads: 1,
-  executionMode: 'sequential',
-  graphOptimizationLevel: 99,
-  enableMemoryArena: true,
-  enableMemoryPattern: true,
-  sessionEntries: new Map(),
-  runEntries: new Map(),
-  cudaOptions: new Map(),
-  tensorrtOptions: null,
-  customOpLibraries: [],
-});
+const session = await engine.openSession(plainSession('fixture:1', { path, folder }, { kind: 'cpu' }));
 const instance = session.createInstance({ name: 'fixture_0', maxRows: 0 });
 
 let ticket = null;

@@ -1,10 +1,10 @@
 /** Libraries that are named, missing, no ONNX Runtime, or too old. Each in a process of its own: a process holds one runtime. */
 
 import { spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { findRuntimeLibrary } from '../../src/engine/load-native.ts';
+import { cLibrary } from './c-library.ts';
 import { modelFolder } from './model-files.ts';
 
 const folder = modelFolder();
@@ -18,12 +18,7 @@ const open = (path: string, runtime = ''): string => {
   return `${stdout}${stderr}`.trim();
 };
 
-/** A shared library made of these lines of C; null where there is no compiler. */
-function library(name: string, source: string): string | null {
-  const path = join(folder.path, name);
-  writeFileSync(`${path}.c`, source);
-  return spawnSync('cc', ['-shared', '-fPIC', '-o', path, `${path}.c`]).status === 0 ? path : null;
-}
+const library = (name: string, source: string) => cLibrary(join(folder.path, name), source);
 
 describe('the ONNX Runtime library', () => {
   it('is opened from the installed package', () => {

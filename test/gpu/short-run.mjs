@@ -8,6 +8,7 @@
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
+import { plainSession } from '../../dist/engine/plain-session.js';
 import { openEngine } from '../../dist/runtimes/open-engine.js';
 
 const { values } = parseArgs({ options: { device: { type: 'string', default: 'cuda' } } });
@@ -22,23 +23,7 @@ const silent = { debug() {}, info() {}, warn() {}, error() {} };
 const engine = openEngine({ libraryPath: null, cudaLibraryPaths: [], globalThreadPool: null, logger: silent });
 const folder = fileURLToPath(new URL('../../model-repository/digits_cnn/1', import.meta.url));
 
-const specOn = (device) => ({
-  label: 'digits_cnn:1',
-  file: { path: `${folder}/model.onnx`, folder },
-  device,
-  requireDevice: true,
-  intraOpThreads: 1,
-  interOpThreads: 1,
-  executionMode: 'sequential',
-  graphOptimizationLevel: 99,
-  enableMemoryArena: true,
-  enableMemoryPattern: true,
-  sessionEntries: new Map(),
-  runEntries: new Map(),
-  cudaOptions: new Map(),
-  tensorrtOptions: null,
-  customOpLibraries: [],
-});
+const specOn = (device) => plainSession('digits_cnn:1', { path: `${folder}/model.onnx`, folder }, device);
 
 const row = (index) => Float32Array.from({ length: rowElements }, (_, i) => ((i * 7 + index * 13) % 17) / 16);
 

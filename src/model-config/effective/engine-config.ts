@@ -181,26 +181,21 @@ function readAccelerators(
     optimization?.execution_accelerators ?? {};
   const cuda = new Map<string, string>();
   let tensorrt: ReadonlyMap<string, string> | null = null;
-  const asked = [...onGpu, ...onCpu].filter(({ name = '' }) => plugins.includes(name));
-  const [plugin, second] = asked.map(({ name = '', parameters = {} }) => ({
-    name,
-    options: new Map(Object.entries(parameters)),
-  }));
-  if (second !== undefined && asked[1] !== undefined) {
-    findings.refuse(
-      `a second execution provider ${quoted(second.name)} is requested; a model takes one`,
-      asked[1],
-      'name',
-    );
+  const isPlugin = ({ name = '' }: ModelOptimizationPolicyExecutionAcceleratorsAccelerator): boolean =>
+    plugins.includes(name);
+  const [plugin, second] = [...onGpu, ...onCpu].filter(isPlugin);
+  if (second !== undefined) {
+    const text = `a second execution provider ${quoted(second.name ?? '')} is requested; a model takes one`;
+    findings.refuse(text, second, 'name');
   }
   for (const entry of onGpu) {
-    if (asked.includes(entry)) continue;
+    if (isPlugin(entry)) continue;
     if (entry.name === 'cuda') addCudaOptions(entry, cuda, findings);
     else if (entry.name === 'tensorrt') tensorrt = tensorrtOptions(entry, findings);
     else findings.refuse(`unknown Execution Accelerator ${quoted(entry.name ?? '')} is requested`, entry, 'name');
   }
   for (const entry of onCpu) {
-    if (asked.includes(entry)) continue;
+    if (isPlugin(entry)) continue;
     if (entry.name !== 'openvino') {
       findings.refuse(`unknown Execution Accelerator ${quoted(entry.name ?? '')} is requested`, entry, 'name');
       continue;
@@ -208,8 +203,13 @@ function readAccelerators(
     const text = "the Execution Accelerator 'openvino' is not part of the ONNX Runtime build that is used here";
     findings.leaveOut(text, entry, 'name');
   }
-  return { cuda, tensorrt, plugin: plugin ?? null };
+  return { cuda, tensorrt, plugin: plugin === undefined ? null : pluginUse(plugin) };
 }
+
+const pluginUse = ({ name = '', parameters = {} }: ModelOptimizationPolicyExecutionAcceleratorsAccelerator) => ({
+  name,
+  options: new Map(Object.entries(parameters)),
+});
 
 /** Options that the server itself decides, and addresses in its memory, which no configuration can know. */
 const ownCudaOptions: ReadonlySet<string> = new Set([
