@@ -81,7 +81,7 @@ export async function createServer(config: ServerConfig, parts: ServerParts): Pr
     inflightBytes: () => budget.totalBytes,
   });
   const loop = watchEventLoop(loadNativeThreads(), turns.row(0), 'main', clock, logger);
-  const models = createControl(config, engine, metrics, clock, logger);
+  const models = createControl(config, engine, metrics, { clock, turn: turns.row(0), logger });
   // Frontend threads have a ring of their own, where callers are known.
   const ring = hasFrontendThreads(config, loadNativeThreads()) ? [] : serverRing(config.requestLog, { clock, logger });
   const server: LocalServer = new LocalServer(config, models, ring);
@@ -132,12 +132,12 @@ function createControl(
   { repository, engine: settings, limits, requestLog }: ServerConfig,
   engine: Engine,
   metrics: ServerMetrics,
-  clock: Clock,
-  logger: Logger,
+  { clock, turn, logger }: Pick<SourceTools, 'clock' | 'turn' | 'logger'>,
 ): ModelControl {
   const tools: SourceTools = {
     engine,
     clock,
+    turn,
     logger,
     statistics: metrics.createStatistics,
     chooseScheduler,

@@ -17,6 +17,12 @@ export interface Clock {
   wallMs(): number;
 }
 
+/** Tells the turns of an event loop apart. */
+export interface EventLoopTurn {
+  /** The same all through a turn, and another one in the next. Cheap to read. */
+  readonly id: number;
+}
+
 /** The longest delay that `setTimeout` takes; longer waits are re-armed by looking at the clock again. */
 const maxTimerMs = 2 ** 31 - 1;
 

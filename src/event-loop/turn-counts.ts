@@ -1,5 +1,7 @@
 /** How often the event loops of all threads were held for how long, in memory that the threads share. */
 
+import type { EventLoopTurn } from '../time.ts';
+
 /**
  * Upper bounds in milliseconds: three in each power of ten, from turns that nobody notices to those that clients see as
  * timeouts.
@@ -25,7 +27,7 @@ export interface LongTurns {
 }
 
 /** The turns of one thread. */
-export class TurnRow {
+export class TurnRow implements EventLoopTurn {
   /** For the addon, which writes it. */
   readonly cells: Float64Array;
 
@@ -36,6 +38,11 @@ export class TurnRow {
   /** Turns for each bound, not cumulated, and those that took longer than the last. */
   get counts(): Float64Array {
     return this.cells.subarray(0, countCells);
+  }
+
+  /** The time that all turns took is added to when one ends. */
+  get id(): number {
+    return this.#read(cell.sumNs);
   }
 
   get sumSeconds(): number {

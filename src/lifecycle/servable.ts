@@ -17,7 +17,7 @@ import type { ChooseScheduler } from '../scheduling/create-scheduler.ts';
 import type { InstanceGate } from '../scheduling/running/instance-gate.ts';
 import type { Scheduler } from '../scheduling/scheduler.ts';
 import type { AdmittedInfer, VersionInterceptor } from '../scheduling/version-interceptor.ts';
-import type { Clock } from '../time.ts';
+import type { Clock, EventLoopTurn } from '../time.ts';
 import type { VersionState } from './version-state.ts';
 import type { StatisticsFactory, VersionStatistics } from './version-statistics.ts';
 
@@ -83,6 +83,8 @@ export interface ModelRef {
 export interface ServableTools {
   readonly engine: Engine;
   readonly clock: Clock;
+  /** Of the event loop that requests arrive on. */
+  readonly turn: EventLoopTurn;
   readonly logger: Logger;
   readonly statistics: StatisticsFactory;
   readonly chooseScheduler: ChooseScheduler;

@@ -5,7 +5,7 @@ import type { InferenceError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { ModelConfig } from '../model-config/model-config.ts';
 import type { ModelSignature } from '../model-config/signature.ts';
-import type { Clock } from '../time.ts';
+import type { Clock, EventLoopTurn } from '../time.ts';
 import type { BatchPolicy } from './policies/batch-policy.ts';
 import { DynamicBatcher } from './dynamic-batcher.ts';
 import { DynamicPolicy } from './policies/dynamic-policy.ts';
@@ -28,6 +28,8 @@ interface SchedulerPlan {
 /** The parts of the server that a scheduler uses. */
 interface SchedulerTools {
   readonly clock: Clock;
+  /** Of the event loop that requests arrive on. */
+  readonly turn: EventLoopTurn;
   /** Of this version alone. */
   readonly observer: SchedulingObserver;
   /** The limit on the batches of all models together; null for none. */
@@ -50,7 +52,7 @@ export type ChooseScheduler = (config: ModelConfig) => SchedulerFactory;
 const dynamicScheduler: SchedulerFactory = (plan, instances, tools) => {
   const { dynamicBatching, maxBatchSize } = plan.config;
   if (dynamicBatching === null) return directScheduler(plan, instances, tools);
-  return queueing(new DynamicPolicy(maxBatchSize, dynamicBatching), plan, instances, tools);
+  return queueing(new DynamicPolicy(maxBatchSize, dynamicBatching, tools.turn), plan, instances, tools);
 };
 
 /**
@@ -58,7 +60,7 @@ const dynamicScheduler: SchedulerFactory = (plan, instances, tools) => {
  * every model.
  */
 const directScheduler: SchedulerFactory = (plan, instances, tools) =>
-  queueing(new OneRequestPolicy(plan.config.dynamicBatching), plan, instances, tools);
+  queueing(new OneRequestPolicy(plan.config.dynamicBatching, tools.turn), plan, instances, tools);
 
 export const chooseScheduler: ChooseScheduler = ({ dynamicBatching, maxBatchSize }) =>
   dynamicBatching !== null && maxBatchSize > 0 ? dynamicScheduler : directScheduler;

@@ -75,6 +75,7 @@ describe('two models with a limit of batches', () => {
             instances.map((instance) => running.around(instance)),
             {
               clock: systemClock,
+              turn: { id: 0 },
               observer: new RecordingObserver(),
               gate,
               maxQueuedRequests: 10_000,

@@ -127,7 +127,7 @@ describe('callers who stay', () => {
         const scheduler = chooseScheduler(config)(
           { identity, config, signature: session.signature, labels: new Map(), batchFault: null },
           [instance],
-          { clock: systemClock, observer, gate: null, maxQueuedRequests: 1000, logger: silentLogger },
+          { clock: systemClock, turn: { id: 0 }, observer, gate: null, maxQueuedRequests: 1000, logger: silentLogger },
         );
         const plan = compileAdmission(config, session.signature);
         const data = bytesOf(new Float32Array(rowsEach * width).fill(1));

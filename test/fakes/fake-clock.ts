@@ -3,7 +3,7 @@
  * event loop with something to do "soon" takes `turnMs`, so that loops which look at the clock come to an end.
  */
 
-import type { Clock } from '../../src/time.ts';
+import type { Clock, EventLoopTurn } from '../../src/time.ts';
 
 interface Timer {
   readonly atMs: number;
@@ -11,8 +11,9 @@ interface Timer {
   readonly fire: () => void;
 }
 
-export class FakeClock implements Clock {
+export class FakeClock implements Clock, EventLoopTurn {
   readonly turnMs: number;
+  #turns = 0;
   #nowMs: number;
   #order = 0;
   readonly #timers = new Set<Timer>();
@@ -25,6 +26,11 @@ export class FakeClock implements Clock {
 
   now(): number {
     return this.#nowMs;
+  }
+
+  /** Of the turn; time that moves begins another one. */
+  get id(): number {
+    return this.#turns;
   }
 
   wallMs(): number {
@@ -50,6 +56,7 @@ export class FakeClock implements Clock {
 
   /** Runs what was asked for "soon", once, without moving the time: the check phase of this turn. */
   turn(): void {
+    this.#turns++;
     const due = this.#soon;
     this.#soon = new Set();
     for (const entry of due) entry.fire();
@@ -73,6 +80,11 @@ export class FakeClock implements Clock {
       }
     }
     this.#nowMs = endMs;
+  }
+
+  /** Time that passes while the event loop is held: nothing fires, and the turn goes on. */
+  passes(ms: number): void {
+    this.#nowMs += ms;
   }
 
   #firstTimer(): Timer | undefined {

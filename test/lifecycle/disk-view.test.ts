@@ -42,6 +42,7 @@ function newView(paths: readonly string[] = [temporary()]): Story {
   const tools: SourceTools = {
     engine: new FakeEngine(),
     clock,
+    turn: clock,
     logger: { ...silentLogger, info: line, warn: line, error: line },
     statistics: () => {
       throw new Error('nothing is loaded in these tests');

@@ -18,6 +18,7 @@ import { compileScatter } from '../../src/scheduling/running/scatter.ts';
 import { FakeInstance } from '../fakes/fake-engine.ts';
 import { dynamicBatching } from '../fakes/make-model.ts';
 import { Stage } from './stage.ts';
+import type { EventLoopTurn } from '../../src/time.ts';
 
 const queueOf = (rows: readonly number[], nextExpiryMs = Number.POSITIVE_INFINITY): WaitingRequests<Candidate> => {
   const candidates: Candidate[] = rows.map((each) => ({ rows: each, batchKey: '', queuedAtMs: 0 }));
@@ -42,8 +43,18 @@ const runOf = (ms: number): ObservedRun => ({
 const nothing = { kind: 'nothing' };
 const take = (requestCount: number, closedBy: string) => ({ kind: 'take', requestCount, closedBy });
 
+/** Each reading is another turn. */
+const manyTurns = (): EventLoopTurn => {
+  let turns = 0;
+  return {
+    get id() {
+      return turns++;
+    },
+  };
+};
+
 describe('the policy of dynamic batching', () => {
-  const policy = (): DynamicPolicy => new DynamicPolicy(4, dynamicBatching());
+  const policy = (): DynamicPolicy => new DynamicPolicy(4, dynamicBatching(), manyTurns());
 
   it('decides at the end of the turn, at once for a full batch, and later where no instance is idle', () => {
     expect(policy().arrived(queueOf([1]), idle, 0)).toBe('turn');
@@ -71,7 +82,7 @@ describe('the policy of dynamic batching', () => {
   });
 
   it('prefetches nothing where a later request may be served first', () => {
-    const levels = new DynamicPolicy(4, dynamicBatching({ priorityLevels: 2, defaultPriorityLevel: 1 }));
+    const levels = new DynamicPolicy(4, dynamicBatching({ priorityLevels: 2, defaultPriorityLevel: 1 }), manyTurns());
     levels.observe(runOf(10));
     expect(levels.decide(queueOf([2, 2]), busy, 0)).toEqual(nothing);
   });
@@ -83,7 +94,7 @@ describe('the policy of dynamic batching', () => {
 
 describe('the policy of one request', () => {
   it('takes each request alone, however many rows it has, when an instance is idle', () => {
-    const policy = new OneRequestPolicy(null);
+    const policy = new OneRequestPolicy(null, manyTurns());
     expect(policy.decide(queueOf([5, 1]), idle)).toEqual(take(1, 'full'));
     expect(policy.decide(queueOf([0, 1]), idle)).toEqual(take(1, 'full'));
     expect(policy.decide(queueOf([1]), busy)).toEqual(nothing);
@@ -91,7 +102,7 @@ describe('the policy of one request', () => {
   });
 
   it('never prefetches', () => {
-    const policy = new OneRequestPolicy(null);
+    const policy = new OneRequestPolicy(null, manyTurns());
     expect(policy.arrived(queueOf([1, 1, 1]), busy, 0)).toBe('later');
     expect(policy.arrived(queueOf([1, 1, 1]), idle, 0)).toBe('turn');
   });

@@ -88,6 +88,7 @@ export class Stage {
       this.instances,
       {
         clock: this.clock,
+        turn: this.clock,
         observer: this.observer,
         gate: options.gate ?? null,
         maxQueuedRequests: options.maxQueuedRequests ?? 1000,

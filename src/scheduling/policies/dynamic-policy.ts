@@ -5,6 +5,7 @@
  */
 
 import type { DynamicBatchingConfig } from '../../model-config/model-config.ts';
+import type { EventLoopTurn } from '../../time.ts';
 import type {
   BatchPolicy,
   Candidate,
@@ -25,12 +26,16 @@ const runsBeforeExpiry = 4;
 export class DynamicPolicy implements BatchPolicy {
   readonly order: ConfiguredOrder;
   readonly #rule: BatchRule;
-  readonly #arrivals = new LoneArrivals();
+  readonly #arrivals: LoneArrivals;
   /** How long the engine took for the latest batch; 0 before the first. */
   #lastRunMs = 0;
 
-  /** @param maxRows of a batch, at least 1 */
-  constructor(maxRows: number, config: DynamicBatchingConfig) {
+  /**
+   * @param maxRows of a batch, at least 1
+   * @param turn    of the event loop that the requests arrive on
+   */
+  constructor(maxRows: number, config: DynamicBatchingConfig, turn: EventLoopTurn) {
+    this.#arrivals = new LoneArrivals(turn);
     this.order = new ConfiguredOrder(config);
     this.#rule = batchRuleOf(maxRows, config);
   }

@@ -4,6 +4,8 @@
  * are in docs/decisions/0009-groups-of-one-turn.md.
  */
 
+import type { EventLoopTurn } from '../../time.ts';
+
 /**
  * Requests closer together than this can share a batch. Those of one turn arrive within 30 µs of each other, those of
  * one caller who waits for each answer 100 µs apart or more.
@@ -14,13 +16,24 @@ export const companyMs = 0.05;
 export const loneStreak = 16;
 
 export class LoneArrivals {
+  readonly #turn: EventLoopTurn;
   #lastMs = Number.NEGATIVE_INFINITY;
+  #lastTurn = Number.NaN;
   #streak = 0;
+
+  /** @param turn of the event loop that the requests arrive on */
+  constructor(turn: EventLoopTurn) {
+    this.#turn = turn;
+  }
 
   /** Notes a request, in order of arrival. True when the last ones all came alone, so this one need not wait. */
   note(nowMs: number): boolean {
-    const isLone = nowMs - this.#lastMs >= companyMs;
+    // A lone request runs before the next one is read, so two of one turn can be further apart than two callers are:
+    // by the time alone a crowd would be served one by one, and would go on to look like lone callers.
+    const turn = this.#turn.id;
+    const isLone = nowMs - this.#lastMs >= companyMs && turn !== this.#lastTurn;
     this.#lastMs = nowMs;
+    this.#lastTurn = turn;
     if (!isLone) this.#streak = 0;
     else if (this.#streak < loneStreak) this.#streak++;
     return this.#streak === loneStreak;

@@ -1,6 +1,7 @@
 /** The policy of models that do not batch: each request is a batch of its own, however many rows it has. */
 
 import type { DynamicBatchingConfig } from '../../model-config/model-config.ts';
+import type { EventLoopTurn } from '../../time.ts';
 import type {
   BatchPolicy,
   Candidate,
@@ -22,10 +23,14 @@ export const decideForOne = (walk: CandidateWalk<Candidate>): Decision => (walk.
 export class OneRequestPolicy implements BatchPolicy {
   readonly order: ConfiguredOrder;
   readonly maxDelayMs = 0;
-  readonly #arrivals = new LoneArrivals();
+  readonly #arrivals: LoneArrivals;
 
-  /** @param config levels and queue policies; null for models without them */
-  constructor(config: DynamicBatchingConfig | null) {
+  /**
+   * @param config levels and queue policies; null for models without them
+   * @param turn   of the event loop that the requests arrive on
+   */
+  constructor(config: DynamicBatchingConfig | null, turn: EventLoopTurn) {
+    this.#arrivals = new LoneArrivals(turn);
     this.order = new ConfiguredOrder(config);
   }
 

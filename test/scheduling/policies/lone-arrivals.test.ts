@@ -53,12 +53,30 @@ describe('a request that comes alone', () => {
   });
 });
 
+describe('a crowd that comes turn by turn', () => {
+  it('is not served one by one where each run takes as long as a lone caller stays away', async () => {
+    const stage = stageWith();
+    await loneCaller(stage);
+    const before = stage.instance.runs.length;
+    for (let turn = 0; turn < 3; turn++) {
+      for (let i = 0; i < 4; i++) {
+        stage.send();
+        stage.clock.passes(2 * companyMs);
+      }
+      await stage.turn();
+    }
+    expect(stage.instance.requestCounts.slice(before)).toEqual([1, 3, 4, 4]);
+  });
+});
+
 describe('lone arrivals', () => {
   it('are believed after a streak and forgotten with the first company', () => {
-    const arrivals = new LoneArrivals();
+    const turn = { id: 0 };
+    const arrivals = new LoneArrivals(turn);
     let nowMs = 0;
     const next = (gapMs: number): boolean => {
       nowMs += gapMs;
+      turn.id++;
       return arrivals.note(nowMs);
     };
     for (let i = 1; i < loneStreak; i++) expect(next(companyMs * 2)).toBe(false);
@@ -67,5 +85,20 @@ describe('lone arrivals', () => {
     expect(next(companyMs / 2)).toBe(false);
     for (let i = 1; i < loneStreak; i++) expect(next(companyMs * 2)).toBe(false);
     expect(next(companyMs * 2)).toBe(true);
+  });
+
+  it('are not two of one turn, however long the first of them ran', () => {
+    const turn = { id: 0 };
+    const arrivals = new LoneArrivals(turn);
+    let nowMs = 0;
+    const next = (turns: number): boolean => {
+      turn.id += turns;
+      nowMs += companyMs * 2;
+      return arrivals.note(nowMs);
+    };
+    for (let i = 0; i <= 2 * loneStreak; i++) expect(next(i % 2)).toBe(false);
+    for (let i = 1; i < loneStreak; i++) expect(next(1)).toBe(false);
+    expect(next(1)).toBe(true);
+    expect(next(0)).toBe(false);
   });
 });

@@ -66,12 +66,13 @@ export async function loadOnnx(
       { clock: tools.clock, logger, memory: processMemory },
     );
     const identity = { modelName: model, modelVersion: String(version) };
-    const { clock, gate, maxQueuedRequests } = tools;
+    const { clock, turn, gate, maxQueuedRequests } = tools;
     const scheduler = tools.chooseScheduler(config)(
       { identity, config, signature, labels, batchFault },
       instances.active,
       {
         clock,
+        turn,
         observer: statistics,
         gate,
         maxQueuedRequests,

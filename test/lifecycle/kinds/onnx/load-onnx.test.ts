@@ -38,7 +38,15 @@ function story(configText: string, fileBytes = 1, engine = new FakeEngine()): St
     ...{ config, message },
   };
   const tools = {
-    ...{ engine, clock: new FakeClock(), logger: silentLogger, chooseScheduler, maxQueuedRequests: 1, gate: null },
+    ...{
+      engine,
+      clock: new FakeClock(),
+      turn: { id: 0 },
+      logger: silentLogger,
+      chooseScheduler,
+      maxQueuedRequests: 1,
+      gate: null,
+    },
     ...{ autoComplete: true, defaultMaxBatchSize: 4, interceptors: [] },
     statistics: () => ({ retire: () => undefined }),
   } as unknown as ServableTools;
