@@ -11,7 +11,7 @@ export type GeneratorName = (typeof generatorNames)[number];
 export interface BenchOptions {
   /** How often every case is measured; the table contains medians. */
   readonly rounds: number;
-  /** How many fresh processes of each build are measured: `regression` and `growth`. */
+  /** How many fresh processes of each build are measured: `regression`, `growth` and `first-seconds`. */
   readonly processes: number;
   /** Length of one measurement. */
   readonly windowMs: number;
@@ -70,6 +70,7 @@ const usualOf: Readonly<Record<string, Usual>> = {
   compute: { rounds: '40', seconds: '0.5' },
   growth: { rounds: '3', seconds: '1' },
   states: { rounds: '5', seconds: '4' },
+  'first-seconds': { rounds: '1', seconds: '0.25' },
 };
 
 /** What a flag is when it is not given, for the usage: "5 unless given (gpu, reload: 1; growth: 3)". */

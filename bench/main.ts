@@ -3,6 +3,7 @@
 import { type BenchCommand, readBenchCommand, usualText } from './bench-options.ts';
 import { compareFiles } from './compare.ts';
 import { benchCompute } from './compute.ts';
+import { benchFirstSeconds } from './first-seconds.ts';
 import { benchFrontends } from './frontends.ts';
 import { benchGarbage } from './garbage.ts';
 import { benchGpu } from './gpu.ts';
@@ -73,6 +74,14 @@ const benches: ReadonlyMap<string, Bench> = new Map<string, Bench>([
       run: (command) => benchRegression(command.before, command),
     },
   ],
+  [
+    'first-seconds',
+    {
+      form: '[--before=FOLDER]',
+      purpose: 'what a request costs in the first seconds of a process',
+      run: benchFirstSeconds,
+    },
+  ],
   ['garbage', { purpose: 'what a request leaves for the collector', run: benchGarbage }],
   [
     'states',
@@ -122,7 +131,7 @@ ${usageLines.join('\n')}
 
   --rounds=N         measurements of each case, interleaved; ${usualText('rounds')}
   --seconds=S        length of one measurement; ${usualText('seconds')}
-  --processes=N      fresh processes of each build in regression and growth; 4 unless given
+  --processes=N      fresh processes of each build in regression, growth and first-seconds; 4 unless given
   --only=TEXT        only the cases whose name contains TEXT, in all benches but compute, reload and states; growth: also 'idle'
   --server-flag=F    a further flag for the server; may be repeated
   --threads=N,N      numbers of frontend threads to compare in threads

@@ -24,11 +24,10 @@ import { medianRow, publish, type ReportRow } from './report.ts';
 
 const warmUpMs = 500;
 /**
- * How long each shape runs on a fresh process before the first round. A request costs up to seven times as much until
- * V8 has compiled what it needs, and a single connection sends too few for that in `warmUpMs`; `first-seconds` is the bench
- * of that time.
+ * How long each shape runs on a fresh process before the first round. A request costs up to seven times as much until V8
+ * has optimised what it needs, which takes some thousand requests; `first-seconds` is the bench of that time.
  */
-const firstRunMs = 1500;
+const firstRunMs = 3000;
 const checkEvery = 16;
 const tolerance = 1e-4;
 

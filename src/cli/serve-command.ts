@@ -2,6 +2,7 @@
 
 import { statSync } from 'node:fs';
 import { totalmem } from 'node:os';
+import { setFlagsFromString } from 'node:v8';
 
 import { createServer, StartEndedError } from '../create-server.ts';
 import { cpuCores } from '../engine/cpu-cores.ts';
@@ -11,6 +12,7 @@ import { openLog } from '../observability/log.ts';
 import { ProcessLifecycle } from '../server/process-lifecycle.ts';
 import type { ProcessSignals } from '../server/process-signals.ts';
 import type { ServerConfig } from '../server/server-config.ts';
+import { compileSoonerFlag } from './compile-sooner.ts';
 import { parseServeArguments } from './serve-arguments.ts';
 
 interface ServeSurroundings {
@@ -58,6 +60,7 @@ async function serve(config: ServerConfig, lifecycle: ProcessLifecycle, logger: 
 async function serveUntilStopped(config: ServerConfig, lifecycle: ProcessLifecycle, logger: Logger): Promise<boolean> {
   try {
     const server = await createServer(config, { logger, stopping: lifecycle.stopping });
+    compileRequestsSooner();
     if (lifecycle.beginServing()) logger.info(Object.fromEntries(server.addresses), readyText(server.addresses));
     await lifecycle.untilStopping();
     return await server.stop();
@@ -65,6 +68,12 @@ async function serveUntilStopped(config: ServerConfig, lifecycle: ProcessLifecyc
     if (error instanceof StartEndedError) return error.isOrderly;
     throw error;
   }
+}
+
+/** Only now: the code of the start runs once, and is not worth compiling. Holds for the frontend threads too. */
+function compileRequestsSooner(): void {
+  const flag = compileSoonerFlag(process.versions.v8, process.execArgv);
+  if (flag !== null) setFlagsFromString(flag);
 }
 
 /** The line for a ready server, with its HTTP address: the address for all interfaces is shown as localhost. */
