@@ -13,8 +13,8 @@ import { frontendThreadCounts } from './frontend-thread-counts.ts';
 import { ServerProcess, temporaryFolder } from './server-process.ts';
 
 const getCount = 60_000;
-const callCount = 20_000;
-/** Answers to others that come meanwhile at the least; before, there were five at the most. */
+const callCount = 120_000;
+/** Answers to others that come meanwhile at the least; before, there were fifteen at the most. */
 const leastOthers = 20;
 
 const get = 'GET /v2 HTTP/1.1\r\nHost: x\r\n\r\n';
