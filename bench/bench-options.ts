@@ -70,7 +70,7 @@ const usualOf: Readonly<Record<string, Usual>> = {
   compute: { rounds: '40', seconds: '0.5' },
   growth: { rounds: '3', seconds: '1' },
   states: { rounds: '5', seconds: '4' },
-  'first-seconds': { rounds: '1', seconds: '0.25' },
+  'first-seconds': { ...usual, seconds: '0.25' },
 };
 
 /** What a flag is when it is not given, for the usage: "5 unless given (gpu, reload: 1; growth: 3)". */

@@ -6,10 +6,8 @@
 
 import type { BenchCommand } from './bench-options.ts';
 import { metricsOf } from './contest.ts';
-import { assertAnswered } from './load/answered-load.ts';
 import { Generator } from './load/generator.ts';
-import type { InferCase } from './load/infer-case.ts';
-import type { Protocol } from './load/load-plan.ts';
+import { measureLoad, type ServerLoad } from './load/server-load.ts';
 import { imageCases, imageModel } from './models/image-model.ts';
 import { ModelFolder } from './models/model-folder.ts';
 import { smallCases, smallModel } from './models/small-model.ts';
@@ -18,20 +16,13 @@ import { earlierMain, serverMain } from './paths.ts';
 import { choosePlacement } from './process/cpu-pinning.ts';
 import { machineBusyShare } from './process/machine-load.ts';
 import { ServedProcess } from './process/served-process.ts';
+import type { Metrics } from './ratios.ts';
 import { medianRow, publish } from './report.ts';
 
 /** Windows after each start. */
 const windows = 10;
 
-interface Load {
-  readonly name: string;
-  readonly protocol: Protocol;
-  readonly cases: readonly InferCase[];
-  readonly connections: number;
-  readonly outstanding: number;
-}
-
-const loads: readonly Load[] = [
+const loads: readonly ServerLoad[] = [
   { name: 'grpc tiny 64 B 1x1', protocol: 'grpc', cases: tinyCases, connections: 1, outstanding: 1 },
   { name: 'grpc image 602 KB 4x4', protocol: 'grpc', cases: imageCases, connections: 4, outstanding: 4 },
   { name: 'http small 1 KB 16x1', protocol: 'http', cases: smallCases, connections: 16, outstanding: 1 },
@@ -53,7 +44,14 @@ export async function benchFirstSeconds(command: BenchCommand): Promise<void> {
   try {
     for (let start = 0; start < command.processes; start += 1) {
       for (const { load, main, starts } of measured) {
-        starts.push(await measureStart(generator, load, main, repository.path, command));
+        const server = await ServedProcess.nereid(
+          repository.path,
+          placement.measuredCpu,
+          command.serverFlags,
+          [],
+          main,
+        );
+        starts.push(await measureStart(generator, server, load, command.windowMs));
       }
       console.error(`first-seconds: start ${start + 1} of ${command.processes}`);
     }
@@ -82,32 +80,17 @@ export async function benchFirstSeconds(command: BenchCommand): Promise<void> {
   );
 }
 
-type Metrics = ReturnType<typeof metricsOf>;
-
-/** The windows of one fresh process, in order. */
+/** The windows of one fresh process, in order; stops it. */
 async function measureStart(
   generator: Generator,
-  load: Load,
-  main: string,
-  repository: string,
-  { serverFlags, windowMs }: BenchCommand,
+  server: ServedProcess,
+  load: ServerLoad,
+  windowMs: number,
 ): Promise<Metrics[]> {
-  const server = await ServedProcess.nereid(repository, choosePlacement().measuredCpu, serverFlags, [], main);
   try {
     const measured: Metrics[] = [];
     for (let window = 0; window < windows; window += 1) {
-      const result = await generator.run({
-        ...load,
-        port: load.protocol === 'grpc' ? server.grpcPort : server.httpPort,
-        checkEvery: 16,
-        tolerance: 1e-4,
-        warmUpMs: 0,
-        windowMs,
-        maxRequests: Number.MAX_SAFE_INTEGER,
-        measuredPid: server.pid,
-      });
-      assertAnswered(result, load.name, server.log);
-      measured.push(metricsOf(result));
+      measured.push(metricsOf(await measureLoad(generator, server, load, { warmUpMs: 0, windowMs })));
     }
     return measured;
   } finally {

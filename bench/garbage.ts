@@ -5,7 +5,8 @@
 
 import type { BenchOptions } from './bench-options.ts';
 import { Generator } from './load/generator.ts';
-import type { LoadPlan, Protocol } from './load/load-plan.ts';
+import type { LoadPlan } from './load/load-plan.ts';
+import { type ServerLoad, serverPlan } from './load/server-load.ts';
 import { ModelFolder } from './models/model-folder.ts';
 import { tinyCases, tinyModel } from './models/tiny-model.ts';
 import { choosePlacement } from './process/cpu-pinning.ts';
@@ -14,11 +15,7 @@ import { probeFlags, recordedLoad } from './process/probed-process.ts';
 import { ServedProcess } from './process/served-process.ts';
 import { medianRow, publish, type ReportRow } from './report.ts';
 
-interface GarbageCase {
-  readonly name: string;
-  readonly protocol: Protocol;
-  readonly connections: number;
-  readonly outstanding: number;
+interface GarbageCase extends ServerLoad {
   readonly server: ServedProcess;
 }
 
@@ -56,28 +53,23 @@ export async function benchGarbage(options: BenchOptions): Promise<void> {
     const own = await start([]);
     const other = await start(['--grpc-transport=grpc-js']);
     const cases: GarbageCase[] = [
-      { name: 'grpc tiny 4x16', protocol: 'grpc', connections: 4, outstanding: 16, server: own },
-      { name: 'grpc tiny 64x1', protocol: 'grpc', connections: 64, outstanding: 1, server: own },
-      { name: 'grpc tiny 4x16, grpc-js', protocol: 'grpc', connections: 4, outstanding: 16, server: other },
-      { name: 'http tiny 64x1', protocol: 'http', connections: 64, outstanding: 1, server: own },
+      { name: 'grpc tiny 4x16', protocol: 'grpc', cases: tinyCases, connections: 4, outstanding: 16, server: own },
+      { name: 'grpc tiny 64x1', protocol: 'grpc', cases: tinyCases, connections: 64, outstanding: 1, server: own },
+      {
+        name: 'grpc tiny 4x16, grpc-js',
+        protocol: 'grpc',
+        cases: tinyCases,
+        connections: 4,
+        outstanding: 16,
+        server: other,
+      },
+      { name: 'http tiny 64x1', protocol: 'http', cases: tinyCases, connections: 64, outstanding: 1, server: own },
     ];
     const rounds = new Map<string, Record<string, number>[]>();
     for (let round = 0; round < options.rounds; round++) {
       for (const each of cases.filter(({ name }) => name.includes(options.only))) {
-        const { name, protocol, connections, outstanding, server } = each;
-        const plan: LoadPlan = {
-          protocol,
-          port: protocol === 'grpc' ? server.grpcPort : server.httpPort,
-          connections,
-          outstanding,
-          cases: tinyCases,
-          checkEvery: 16,
-          tolerance: 1e-4,
-          warmUpMs: 0,
-          windowMs: options.windowMs,
-          maxRequests: Number.MAX_SAFE_INTEGER,
-          measuredPid: server.pid,
-        };
+        const { name, server } = each;
+        const plan = serverPlan(server, each, { warmUpMs: 0, windowMs: options.windowMs });
         const metrics = await recorded(server, plan, generator);
         rounds.set(name, [...(rounds.get(name) ?? []), metrics]);
       }

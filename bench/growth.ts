@@ -10,10 +10,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { BenchCommand } from './bench-options.ts';
-import { assertAnswered } from './load/answered-load.ts';
 import { Generator } from './load/generator.ts';
 import type { InferCase } from './load/infer-case.ts';
 import type { Protocol } from './load/load-plan.ts';
+import { measureLoad, type ServerLoad } from './load/server-load.ts';
 import { ModelFolder } from './models/model-folder.ts';
 import { tinyCases, tinyModel } from './models/tiny-model.ts';
 import { earlierMain, serverMain } from './paths.ts';
@@ -34,11 +34,7 @@ const [pollSettleMs, pollWindowMs] = [6_000, 10_000];
 const cpu = 'CPU us/req';
 const ratio = 'CPU / first';
 
-interface Shape {
-  readonly name: string;
-  readonly protocol: Protocol;
-  readonly connections: number;
-  readonly outstanding: number;
+interface Shape extends Omit<ServerLoad, 'cases'> {
   /** How many models the requests go around; `alone` is one whose requests never share a batch. */
   readonly models: number | 'alone';
 }
@@ -91,13 +87,8 @@ function repositoryOf(models: number): ModelFolder {
 }
 
 async function measure(generator: Generator, shape: Shape, server: ServedProcess, windowMs: number): Promise<Metrics> {
-  const result = await generator.run({
-    ...shape,
-    port: shape.protocol === 'grpc' ? server.grpcPort : server.httpPort,
-    ...{ cases: casesOf(shape.models), checkEvery: 16, tolerance: 1e-4 },
-    ...{ warmUpMs, windowMs, maxRequests: Number.MAX_SAFE_INTEGER, measuredPid: server.pid },
-  });
-  assertAnswered(result, shape.name, server.log);
+  const load = { ...shape, cases: casesOf(shape.models) };
+  const result = await measureLoad(generator, server, load, { warmUpMs, windowMs });
   return {
     [cpu]: result.serverCpuUs / result.succeeded,
     'req/s': result.succeeded / result.seconds,

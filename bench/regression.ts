@@ -7,10 +7,10 @@
 
 import type { BenchOptions } from './bench-options.ts';
 import { metricsOf } from './contest.ts';
-import { assertAnswered } from './load/answered-load.ts';
 import { Generator } from './load/generator.ts';
 import type { InferCase } from './load/infer-case.ts';
 import type { Protocol } from './load/load-plan.ts';
+import { measureLoad, type ServerLoad } from './load/server-load.ts';
 import { imageCases, imageModel } from './models/image-model.ts';
 import { ModelFolder } from './models/model-folder.ts';
 import { smallCases, smallModel } from './models/small-model.ts';
@@ -28,21 +28,11 @@ const warmUpMs = 500;
  * has optimised what it needs, which takes some thousand requests; `first-seconds` is the bench of that time.
  */
 const firstRunMs = 3000;
-const checkEvery = 16;
-const tolerance = 1e-4;
 
 const before = 'before';
 const cpu = 'CPU us/req';
 const p99 = 'p99 us';
 const cpuRatio = 'CPU / before';
-
-interface Shape {
-  readonly name: string;
-  readonly protocol: Protocol;
-  readonly cases: readonly InferCase[];
-  readonly connections: number;
-  readonly outstanding: number;
-}
 
 const loads: readonly { readonly what: string; readonly cases: readonly InferCase[]; readonly isLarge: boolean }[] = [
   { what: 'tiny 64 B', cases: tinyCases, isLarge: false },
@@ -60,7 +50,7 @@ const connectionsOf = (protocol: Protocol, isLarge: boolean): readonly (readonly
   return protocol === 'grpc' ? [...shared, [4, 16], [16, 4]] : [...shared, [4, 16]];
 };
 
-const shapes: readonly Shape[] = (['grpc', 'http'] as const).flatMap((protocol) =>
+const shapes: readonly ServerLoad[] = (['grpc', 'http'] as const).flatMap((protocol) =>
   loads.flatMap(({ what, cases, isLarge }) =>
     connectionsOf(protocol, isLarge).map(([connections, outstanding]) => ({
       name: `${protocol} ${what} ${connections}x${outstanding}`,
@@ -125,18 +115,19 @@ export async function benchRegression(folder: string, options: BenchOptions): Pr
 /** All shapes in `rounds` rounds, each round of each shape on every server: the metrics of each by shape and server. */
 async function measurePair(
   generator: Generator,
-  wanted: readonly Shape[],
+  wanted: readonly ServerLoad[],
   servers: readonly (readonly [string, ServedProcess])[],
   { rounds, windowMs }: BenchOptions,
 ): Promise<Map<string, Metrics[]>[]> {
   const measured = wanted.map(() => new Map<string, Metrics[]>(servers.map(([name]) => [name, []])));
-  for (const shape of wanted) for (const [, server] of servers) await run(generator, shape, server, firstRunMs);
+  for (const shape of wanted)
+    for (const [, server] of servers) await measureLoad(generator, server, shape, { warmUpMs, windowMs: firstRunMs });
   for (let round = 0; round < rounds; round += 1) {
     for (const [i, shape] of wanted.entries()) {
       // Each is first as often as the other: the first one after a pause finds other caches.
       for (let k = 0; k < servers.length; k += 1) {
         const [name, server] = servers[(k + round) % servers.length];
-        measured[i].get(name)?.push(metricsOf(await run(generator, shape, server, windowMs)));
+        measured[i].get(name)?.push(metricsOf(await measureLoad(generator, server, shape, { warmUpMs, windowMs })));
       }
     }
   }
@@ -154,19 +145,4 @@ function withSpread(row: ReportRow): ReportRow {
     'worst p99': Math.max(...row.rounds[p99]),
   };
   return { ...row, metrics: { ...row.metrics, ...spread } };
-}
-
-async function run(generator: Generator, shape: Shape, server: ServedProcess, windowMs: number) {
-  const result = await generator.run({
-    ...shape,
-    port: shape.protocol === 'grpc' ? server.grpcPort : server.httpPort,
-    checkEvery,
-    tolerance,
-    warmUpMs,
-    windowMs,
-    maxRequests: Number.MAX_SAFE_INTEGER,
-    measuredPid: server.pid,
-  });
-  assertAnswered(result, shape.name, server.log);
-  return result;
 }

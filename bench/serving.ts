@@ -7,10 +7,10 @@ import { fileURLToPath } from 'node:url';
 
 import type { BenchOptions } from './bench-options.ts';
 import { metricsOf } from './contest.ts';
-import { assertAnswered } from './load/answered-load.ts';
 import { Generator } from './load/generator.ts';
 import type { InferCase } from './load/infer-case.ts';
 import type { LoadResult, Protocol } from './load/load-plan.ts';
+import { measureLoad, type ServerLoad } from './load/server-load.ts';
 import { imageCases, imageModel } from './models/image-model.ts';
 import { ModelFolder } from './models/model-folder.ts';
 import { tinyCases, tinyModel } from './models/tiny-model.ts';
@@ -19,18 +19,11 @@ import { machineBusyShare } from './process/machine-load.ts';
 import { ServedProcess } from './process/served-process.ts';
 import { medianRow, publish, type ReportRow } from './report.ts';
 
-interface ServingCase {
+interface ServingCase extends ServerLoad {
   readonly server: ServedProcess;
-  readonly name: string;
-  readonly protocol: Protocol;
-  readonly cases: readonly InferCase[];
-  readonly connections: number;
-  readonly outstanding: number;
 }
 
 const warmUpMs = 500;
-const checkEvery = 16;
-const tolerance = 1e-4;
 
 /** Connections x requests under way on each. */
 const tinyShapes = [
@@ -61,30 +54,13 @@ function servingCases(nereid: ServedProcess, echo: ServedProcess): ServingCase[]
   return cases;
 }
 
-async function measure(generator: Generator, servingCase: ServingCase, windowMs: number): Promise<LoadResult> {
-  const { server, name, protocol, cases, connections, outstanding } = servingCase;
-  const result = await generator.run({
-    protocol,
-    port: protocol === 'grpc' ? server.grpcPort : server.httpPort,
-    connections,
-    outstanding,
-    cases,
-    checkEvery,
-    tolerance,
-    warmUpMs,
-    windowMs,
-    maxRequests: Number.MAX_SAFE_INTEGER,
-    measuredPid: server.pid,
-  });
-  assertAnswered(result, name, server.log);
-  return result;
-}
-
 async function measureAll(cases: readonly ServingCase[], generator: Generator, options: BenchOptions) {
   const rounds = new Map<string, LoadResult[]>(cases.map(({ name }) => [name, []]));
   for (let round = 0; round < options.rounds; round += 1) {
     for (const servingCase of cases) {
-      rounds.get(servingCase.name)?.push(await measure(generator, servingCase, options.windowMs));
+      rounds
+        .get(servingCase.name)
+        ?.push(await measureLoad(generator, servingCase.server, servingCase, { warmUpMs, windowMs: options.windowMs }));
     }
     console.error(`serving: round ${round + 1} of ${options.rounds}`);
   }

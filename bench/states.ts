@@ -4,14 +4,12 @@
  * and buffers.
  */
 
-import { join } from 'node:path';
-
 import type { BenchCommand } from './bench-options.ts';
 import { Generator } from './load/generator.ts';
 import type { LoadPlan } from './load/load-plan.ts';
 import { ModelFolder } from './models/model-folder.ts';
 import { productsCases, productsModel } from './models/products-model.ts';
-import { serverMain } from './paths.ts';
+import { earlierMain, serverMain } from './paths.ts';
 import { choosePlacement } from './process/cpu-pinning.ts';
 import { machineBusyShare } from './process/machine-load.ts';
 import { probeFlags, recordedLoad } from './process/probed-process.ts';
@@ -65,7 +63,7 @@ export async function benchStates(command: BenchCommand): Promise<void> {
   const repository = new ModelFolder();
   repository.add(productsModel);
   const builds: (readonly [name: string, main: string])[] = [['now', serverMain]];
-  if (command.before !== '') builds.unshift(['before', join(command.before, 'dist/main.js')]);
+  if (command.before !== '') builds.unshift(['before', earlierMain(command.before)]);
   const generator = new Generator(placement.loadCpu);
   try {
     const starts = builds.map(([name, main]) => ({ name, main, measured: [] as Record<string, number>[] }));

@@ -7,10 +7,8 @@
 import { availableParallelism } from 'node:os';
 import type { BenchOptions } from './bench-options.ts';
 import { metricsOf } from './contest.ts';
-import { assertAnswered } from './load/answered-load.ts';
 import { GeneratorGroup, generatorCount } from './load/generator-group.ts';
-import type { InferCase } from './load/infer-case.ts';
-import type { LoadPlan, Protocol } from './load/load-plan.ts';
+import { measureLoad, type ServerLoad } from './load/server-load.ts';
 import { imageCases, imageModel } from './models/image-model.ts';
 import { ModelFolder } from './models/model-folder.ts';
 import { tinyCases, tinyModel } from './models/tiny-model.ts';
@@ -24,28 +22,22 @@ const mostThreads = 8;
 /** With more processors than this, sixteen callers who wait for their answers are too few to keep the server busy. */
 const fewProcessors = 4;
 
-interface ThreadsHeat {
-  readonly protocol: Protocol;
-  readonly what: string;
-  readonly cases: readonly InferCase[];
-  readonly connections: number;
-  readonly outstanding: number;
-}
-
 /** Connections and requests under way on each for a machine with many processors; HTTP/1.1 has one on each. */
 const manyCallers = { grpc: { connections: 64, outstanding: 8 }, http: { connections: 256, outstanding: 1 } } as const;
 
-const heats: readonly ThreadsHeat[] = (['grpc', 'http'] as const).flatMap((protocol) => [
-  { protocol, what: 'tiny 64 B', cases: tinyCases, connections: 16, outstanding: protocol === 'grpc' ? 4 : 1 },
-  { protocol, what: 'tiny 64 B', cases: tinyCases, connections: 64, outstanding: 1 },
-  ...(availableParallelism() > fewProcessors
-    ? [{ protocol, what: 'tiny 64 B', cases: tinyCases, ...manyCallers[protocol] }]
-    : []),
-  { protocol, what: 'image 602 KB', cases: imageCases, connections: 16, outstanding: 1 },
-]);
-
-const nameOf = ({ protocol, what, connections, outstanding }: ThreadsHeat): string =>
-  `${protocol} ${what} ${connections}x${outstanding}`;
+const heats: readonly ServerLoad[] = (['grpc', 'http'] as const)
+  .flatMap((protocol) => [
+    { protocol, what: 'tiny 64 B', cases: tinyCases, connections: 16, outstanding: protocol === 'grpc' ? 4 : 1 },
+    { protocol, what: 'tiny 64 B', cases: tinyCases, connections: 64, outstanding: 1 },
+    ...(availableParallelism() > fewProcessors
+      ? [{ protocol, what: 'tiny 64 B', cases: tinyCases, ...manyCallers[protocol] }]
+      : []),
+    { protocol, what: 'image 602 KB', cases: imageCases, connections: 16, outstanding: 1 },
+  ])
+  .map(({ what, ...load }) => ({
+    ...load,
+    name: `${load.protocol} ${what} ${load.connections}x${load.outstanding}`,
+  }));
 
 /** Those asked for, else 1, 2, 4 … up to the number of processors, but at least two. */
 function threadCounts(wanted: readonly number[]): readonly number[] {
@@ -53,25 +45,6 @@ function threadCounts(wanted: readonly number[]): readonly number[] {
   const counts = [1, 2];
   for (let next = 4; next <= Math.min(mostThreads, availableParallelism()); next *= 2) counts.push(next);
   return counts;
-}
-
-async function measure(server: ServedProcess, heat: ThreadsHeat, generator: GeneratorGroup, windowMs: number) {
-  const plan: LoadPlan = {
-    protocol: heat.protocol,
-    port: heat.protocol === 'grpc' ? server.grpcPort : server.httpPort,
-    connections: heat.connections,
-    outstanding: heat.outstanding,
-    cases: heat.cases,
-    checkEvery: 16,
-    tolerance: 1e-4,
-    warmUpMs,
-    windowMs,
-    maxRequests: Number.MAX_SAFE_INTEGER,
-    measuredPid: server.pid,
-  };
-  const result = await generator.run(plan);
-  assertAnswered(result, nameOf(heat), server.log);
-  return metricsOf(result);
 }
 
 export async function benchThreads(options: BenchOptions): Promise<void> {
@@ -88,20 +61,21 @@ export async function benchThreads(options: BenchOptions): Promise<void> {
       servers.set(`threads=${count}`, await ServedProcess.nereid(repository.path, null, flags));
     }
     const chosen = heats.filter(
-      (heat) => nameOf(heat).includes(options.only) && !(options.isShort && heat.protocol === 'http'),
+      (heat) => heat.name.includes(options.only) && !(options.isShort && heat.protocol === 'http'),
     );
     const measured = chosen.map(() => new Map<string, Metrics[]>([...servers.keys()].map((name) => [name, []])));
     for (let round = 0; round < options.rounds; round++) {
       for (const [i, heat] of chosen.entries()) {
         for (const [name, server] of servers) {
-          measured[i]?.get(name)?.push(await measure(server, heat, generator, options.windowMs));
+          const times = { warmUpMs, windowMs: options.windowMs };
+          measured[i]?.get(name)?.push(metricsOf(await measureLoad(generator, server, heat, times)));
         }
       }
       console.error(`threads: round ${round + 1} of ${options.rounds}`);
     }
     const ratios = { 'CPU ratio': 'CPU us/req', 'req/s ratio': 'req/s', 'p99 ratio': 'p99 us' };
     const rows = chosen.flatMap((heat, i) =>
-      rowsWithRatios(measured[i] ?? new Map(), nameOf(heat), `threads=${counts[0]}`, ratios),
+      rowsWithRatios(measured[i] ?? new Map(), heat.name, `threads=${counts[0]}`, ratios),
     );
     const settings = {
       rounds: options.rounds,

@@ -80,8 +80,9 @@ export async function createServer(config: ServerConfig, parts: ServerParts): Pr
     turns,
     inflightBytes: () => budget.totalBytes,
   });
-  const loop = watchEventLoop(loadNativeThreads(), turns.row(0), 'main', clock, logger);
-  const models = createControl(config, engine, metrics, { clock, turn: turns.row(0), logger });
+  const turn = turns.row(0);
+  const loop = watchEventLoop(loadNativeThreads(), turn, 'main', clock, logger);
+  const models = createControl(config, engine, metrics, { clock, turn, logger });
   // Frontend threads have a ring of their own, where callers are known.
   const ring = hasFrontendThreads(config, loadNativeThreads()) ? [] : serverRing(config.requestLog, { clock, logger });
   const server: LocalServer = new LocalServer(config, models, ring);
