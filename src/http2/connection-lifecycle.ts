@@ -89,10 +89,12 @@ export class ConnectionLifecycle {
 
   /** Sends our SETTINGS, and the window of the connection. */
   greet(): void {
-    const { maxConcurrentStreams, streamWindowBytes, maxHeaderListBytes, connectionWindowBytes } = this.#limits;
+    const { maxConcurrentStreams, streamWindowBytes, maxFrameBytes, maxHeaderListBytes, connectionWindowBytes } =
+      this.#limits;
     const settings: readonly (readonly [id: number, value: number])[] = [
       [settingId.maxConcurrentStreams, maxConcurrentStreams],
       [settingId.initialWindowSize, streamWindowBytes],
+      [settingId.maxFrameSize, maxFrameBytes],
       [settingId.maxHeaderListSize, maxHeaderListBytes],
     ];
     const { writer } = this.#connection;

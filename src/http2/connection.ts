@@ -70,7 +70,7 @@ export class Http2Connection implements ByteReader, FrameReceiver, SocketUser {
     this.account = account;
     const countWaiting = account === null ? null : (bytes: number): void => account.add(bytes);
     this.#reading = new SocketReading(socket, readTurn, this, countWaiting);
-    this.#reader = new FrameReader(this, readTurn);
+    this.#reader = new FrameReader(this, readTurn, limits.maxFrameBytes);
     this.writer = new FrameWriter(new SocketWriter(socket, pool, turn, countWaiting), this.peer);
     this.streams = new StreamTable(this.writer, countWaiting);
     this.#guard = new AbuseGuard(limits, clock.now());

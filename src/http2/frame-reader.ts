@@ -25,6 +25,7 @@ export interface FrameReceiver {
 export class FrameReader {
   readonly #receiver: FrameReceiver;
   readonly #turn: Pick<ReadTurn, 'isOver'>;
+  readonly #maxDataBytes: number;
   /** Bytes of the preface that were seen. */
   #prefaceSeen = 0;
   /** Bytes of the current DATA frame that have not arrived: content, and the padding behind it. */
@@ -37,9 +38,11 @@ export class FrameReader {
   #carried = 0;
   #isStopped = false;
 
-  constructor(receiver: FrameReceiver, turn: Pick<ReadTurn, 'isOver'>) {
+  /** @param maxDataBytes of a DATA frame; any other has at most 16 KiB, which each peer may send. */
+  constructor(receiver: FrameReceiver, turn: Pick<ReadTurn, 'isOver'>, maxDataBytes: number) {
     this.#receiver = receiver;
     this.#turn = turn;
+    this.#maxDataBytes = maxDataBytes;
   }
 
   get hasPreface(): boolean {
@@ -68,6 +71,12 @@ export class FrameReader {
     this.#isStopped = true;
   }
 
+  /** @throws ConnectionError */
+  #checkLarge(type: number, length: number): void {
+    const most = type === frameType.data ? this.#maxDataBytes : defaultFrameBytes;
+    if (length > most) throw frameSizeError(`a frame of type ${type} has ${length} bytes, expected at most ${most}`);
+  }
+
   #preface(bytes: Buffer, from: number, end: number): number {
     let at = from;
     while (at < end && this.#prefaceSeen < clientPreface.length) {
@@ -80,8 +89,8 @@ export class FrameReader {
   #frame(bytes: Buffer, at: number, end: number): number {
     if (end - at < frameHeadBytes) return this.#keep(bytes, at, end);
     const length = ((bytes[at] as number) << 16) | ((bytes[at + 1] as number) << 8) | (bytes[at + 2] as number);
-    if (length > defaultFrameBytes) throw tooLarge(length);
     const type = bytes[at + 3] as number;
+    if (length > defaultFrameBytes) this.#checkLarge(type, length);
     const flags = bytes[at + 4] as number;
     const content = at + frameHeadBytes;
     if (type === frameType.data) {
@@ -144,8 +153,8 @@ export class FrameReader {
     while (this.#carried < frameHeadBytes && at < end) carry[this.#carried++] = bytes[at++] as number;
     if (this.#carried < frameHeadBytes) return at;
     const length = carry.readUIntBE(0, 3);
-    if (length > defaultFrameBytes) throw tooLarge(length);
     const type = carry[3] as number;
+    if (length > defaultFrameBytes) this.#checkLarge(type, length);
     const flags = carry[4] as number;
     if (type === frameType.data) {
       this.#carried = 0;
@@ -162,6 +171,3 @@ export class FrameReader {
     return at + taken;
   }
 }
-
-const tooLarge = (length: number) =>
-  frameSizeError(`a frame of ${length} bytes is larger than the ${defaultFrameBytes} that were announced`);

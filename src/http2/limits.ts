@@ -7,6 +7,12 @@ export interface Http2Limits {
   readonly streamWindowBytes: number;
   /** Receive window of a connection: bytes of all its streams that were sent and not yet taken. */
   readonly connectionWindowBytes: number;
+  /**
+   * SETTINGS_MAX_FRAME_SIZE. A client that follows it (all on gRPC's C core: C++, Python, Ruby, C#) sends a large
+   * tensor in fewer frames, each of which costs as much as some kilobytes. It holds for DATA, whose content is taken as
+   * it comes. Other frames are put together first, and have at most 16 KiB.
+   */
+  readonly maxFrameBytes: number;
   /** SETTINGS_MAX_HEADER_LIST_SIZE, counted as RFC 7541, section 4.1 does. A larger list is answered with 431. */
   readonly maxHeaderListBytes: number;
   /** The size of a block before decoding; beyond it the connection ends, since its table is no longer valid. */
@@ -48,6 +54,7 @@ export const defaultLimits: Http2Limits = {
   maxConcurrentStreams: 1024,
   streamWindowBytes: 1024 * 1024,
   connectionWindowBytes: 16 * 1024 * 1024,
+  maxFrameBytes: 256 * 1024,
   maxHeaderListBytes: 16 * 1024,
   maxHeaderBlockBytes: 64 * 1024,
   maxContinuations: 64,

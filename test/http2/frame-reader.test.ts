@@ -52,13 +52,15 @@ class Recorder implements FrameReceiver {
   }
 }
 
+const maxDataBytes = 100_000;
+
 /** A turn that is never over. */
 const endless = { isOver: () => false };
 
 /** Pushes the bytes in pieces of these sizes, each by way of one buffer that is overwritten behind it, as sockets do. */
 function read(bytes: Buffer, sizes: readonly number[]): Recorder {
   const recorder = new Recorder();
-  const reader = new FrameReader(recorder, endless);
+  const reader = new FrameReader(recorder, endless, maxDataBytes);
   const shared = Buffer.alloc(bytes.length + 10);
   let at = 0;
   for (let i = 0; at < bytes.length; i++) {
@@ -119,7 +121,7 @@ describe('FrameReader', () => {
   it('hands over again what its receiver leaves', () => {
     const recorder = new Recorder(40);
     const bytes = Buffer.concat([preface, data(1, Buffer.alloc(100, 5)), ping()]);
-    const reader = new FrameReader(recorder, endless);
+    const reader = new FrameReader(recorder, endless, maxDataBytes);
     expect(reader.push(bytes, 0, bytes.length)).toBe(bytes.length);
     expect(recorder.pieces).toEqual([40, 40, 20]);
     expect(recorder.frames).toEqual(read(bytes, [bytes.length]).frames);
@@ -128,7 +130,7 @@ describe('FrameReader', () => {
   it('stops after a step when the turn is over, and goes on from there', () => {
     const recorder = new Recorder(60);
     const bytes = Buffer.concat([preface, ping(), data(1, Buffer.alloc(100, 5)), ping()]);
-    const reader = new FrameReader(recorder, { isOver: () => true });
+    const reader = new FrameReader(recorder, { isOver: () => true }, maxDataBytes);
     const stops: number[] = [];
     for (let at = 0; at < bytes.length; stops.push(at)) at = reader.push(bytes, at, bytes.length);
     expect(stops).toEqual([17, 26, 86, 126, 143].map((at) => at + preface.length));
@@ -165,8 +167,19 @@ describe('FrameReader', () => {
     expect(read(Buffer.concat([preface, ...two]), [1000]).frames).toHaveLength(2);
   });
 
+  it.each([16_385, maxDataBytes])('takes DATA of %d bytes', (length) => {
+    const content = Buffer.from(Array.from({ length }, (_, i) => i % 251));
+    const bytes = Buffer.concat([preface, ping(), data(1, content), ping()]);
+    const whole = read(bytes, [bytes.length]);
+    expect([whole.frames.length, whole.pieces]).toEqual([3, [length]]);
+    expect(whole.frames[1]?.endsWith(` ${content.toString('hex')}`)).toBe(true);
+    for (const sizes of [[1000], [24 + 17 + 3], [24 + 17 + 9, 15_000]]) {
+      expect(read(bytes, sizes).frames).toEqual(whole.frames);
+    }
+  });
+
   it.each(Object.entries(frameType))('refuses a larger one of %s by its head alone', (_, type) => {
-    for (const length of [16_385, 2 ** 24 - 1]) {
+    for (const length of [(type === frameType.data ? maxDataBytes : 16_384) + 1, 2 ** 24 - 1]) {
       for (const cut of [1, 9]) {
         const act = () => read(Buffer.concat([preface, frameHead(length, type, 0, 1)]), [24, cut, 9]);
         expect(act).toThrow(ConnectionError);
@@ -177,7 +190,7 @@ describe('FrameReader', () => {
 
   it('refuses a preface that is another protocol at the first byte that differs', () => {
     for (let at = 0; at < preface.length; at++) {
-      const reader = new FrameReader(new Recorder(), endless);
+      const reader = new FrameReader(new Recorder(), endless, maxDataBytes);
       const wrong = Buffer.from(preface);
       wrong[at] ^= 0x20;
       reader.push(wrong, 0, at);
