@@ -6,6 +6,7 @@
 
 import type { InferenceError } from '../../../errors.ts';
 import type { BodyReceiver } from '../../../http1/body-receiver.ts';
+import { copyReceived } from '../../../sockets/copy-received.ts';
 import { type MessageMemory, maxPooledBytes } from '../../message-pool.ts';
 import type { ReceivedRequest } from './transport.ts';
 
@@ -164,7 +165,7 @@ class AnnouncedBody extends CountedBody {
     this.received = at + end - start;
     if (this.received > this.reservedBytes && !this.reserve(this.#wantedBytes())) return;
     if (this.received > this.roomBytes) this.enlarge(this.#wantedRoom(), at);
-    bytes.copy(this.block as Buffer, at, start, end);
+    copyReceived(bytes, start, end, this.block as Buffer, at);
     // The last byte is here: waiting for the end could cost another turn.
     if (this.received === this.#length) this.handOver();
   }
@@ -205,7 +206,8 @@ class ChunkedBody extends CountedBody {
       this.#isOver = true;
       this.drop();
     } else if (budget.isTooLarge(this.received)) this.refuse(budget.tooLarge(this.received));
-    else if (this.received <= this.roomBytes || this.#grow(at)) bytes.copy(this.block as Buffer, at, start, end);
+    else if (this.received <= this.roomBytes || this.#grow(at))
+      copyReceived(bytes, start, end, this.block as Buffer, at);
   }
 
   override onEnd(): void {

@@ -7,6 +7,7 @@
 import { type InferenceError, resourceExhausted } from '../../../../errors.ts';
 import { readUint32 } from '../../../../http2/frame-format.ts';
 import type { StreamConnection } from '../../../../http2/stream.ts';
+import { copyReceived } from '../../../../sockets/copy-received.ts';
 import { type MessageMemory, maxPooledBytes } from '../../../message-pool.ts';
 
 export const prefixBytes = 5;
@@ -74,7 +75,7 @@ export class MessageAssembler {
     if (taken === 0) return at;
     if (this.#filled + taken > this.#budgetBytes) this.#reserve(this.#filled + taken);
     const message = this.#room(this.#filled + taken);
-    bytes.copy(message, this.#filled, at, at + taken);
+    copyReceived(bytes, at, at + taken, message, this.#filled);
     this.#filled += taken;
     if (this.#reserved > 0) this.#connection.intake.assembled(taken);
     return at + taken;

@@ -4,6 +4,7 @@ import { internal, unimplemented } from '../../../../errors.ts';
 import { readUint32 } from '../../../../http2/frame-format.ts';
 import type { HeaderField } from '../../../../http2/header-field.ts';
 import type { Http2Stream } from '../../../../http2/stream.ts';
+import { copyReceived } from '../../../../sockets/copy-received.ts';
 import type { CallHead } from './call-head.ts';
 import { Http2Call, type Http2CallSurroundings } from './call.ts';
 import { MessageAssembler, prefixBytes, tooLarge } from './message-assembler.ts';
@@ -95,7 +96,7 @@ export class Http2UnaryCall extends Http2Call implements UnaryCall {
     this.adopt(length);
     this.#block = this.#memory.take(length);
     const message = this.#block.subarray(0, length);
-    bytes.copy(message, 0, start + prefixBytes, end);
+    copyReceived(bytes, start + prefixBytes, end, message, 0);
     this.#flag = bytes[start] as number;
     this.#message = message;
     this.#messageBytes = length;
