@@ -40,7 +40,7 @@ export class FrameWriter {
 
   headers(streamId: number, fields: readonly HeaderField[], isEnd: boolean): void {
     if (this.#isShut) return;
-    const bound = HpackEncoder.maxBytes(fields);
+    const bound = this.encoder.boundOf(fields);
     if (bound > defaultFrameBytes) throw new RangeError(`header fields of up to ${bound} bytes do not fit a frame`);
     const flags = frameFlag.endHeaders | (isEnd ? frameFlag.endStream : 0);
     const at = this.output.reserve(frameHeadBytes + bound);

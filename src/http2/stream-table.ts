@@ -11,7 +11,13 @@ import type { Http2Stream, StreamReceiver } from './stream.ts';
 export class StreamTable {
   /** The highest id that the peer has opened. */
   lastId = 0;
-  readonly #open = new Map<number, Http2Stream>();
+  /**
+   * The oldest open stream where it was alone when it was opened, else null. Many clients have one call at a time, and a
+   * map that becomes empty is made anew by V8 each time.
+   */
+  #first: Http2Stream | null = null;
+  /** The open streams after it. */
+  readonly #others = new Map<number, Http2Stream>();
   /** Streams with held bodies, in the order of their turns. */
   readonly #waiting = new Set<Http2Stream>();
   readonly #ended = new RecentStreams();
@@ -27,7 +33,7 @@ export class StreamTable {
   }
 
   get size(): number {
-    return this.#open.size;
+    return this.#first === null ? this.#others.size : this.#others.size + 1;
   }
 
   /** Bodies that wait for the peer's windows. */
@@ -41,20 +47,26 @@ export class StreamTable {
   }
 
   get(id: number): Http2Stream | undefined {
-    return this.#open.get(id);
+    const first = this.#first;
+    if (first !== null && first.id === id) return first;
+    return this.#others.size === 0 ? undefined : this.#others.get(id);
   }
 
-  all(): Iterable<Http2Stream> {
-    return this.#open.values();
+  /** The open streams, in the order in which they were opened. */
+  all(): Http2Stream[] {
+    const others = [...this.#others.values()];
+    return this.#first === null ? others : [this.#first, ...others];
   }
 
   add(stream: Http2Stream): void {
-    this.#open.set(stream.id, stream);
+    if (this.size === 0) this.#first = stream;
+    else this.#others.set(stream.id, stream);
   }
 
   /** @param isResetByUs Then frames that the peer sent before it knew of the reset are ignored. */
   remove(stream: Http2Stream, isResetByUs: boolean): void {
-    if (!this.#open.delete(stream.id)) return;
+    if (stream === this.#first) this.#first = null;
+    else if (!this.#others.delete(stream.id)) return;
     if (isResetByUs) this.#resetByUs.add(stream.id);
     else this.#ended.add(stream.id);
     if (!stream.hasHeld) return;
@@ -77,8 +89,9 @@ export class StreamTable {
 
   /** Empties the table and closes all open streams. */
   closeAll(): void {
-    const streams = [...this.#open.values()];
-    this.#open.clear();
+    const streams = this.all();
+    this.#first = null;
+    this.#others.clear();
     this.#waiting.clear();
     this.#count(-this.#heldBytes);
     // All are shut before any receiver is notified, because a receiver may want to write to another stream.

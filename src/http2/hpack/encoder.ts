@@ -14,6 +14,15 @@ const maxTableBytes = 4096;
 /** Two updates of up to three octets; the sizes are at most 4096. */
 const maxSizeUpdateBytes = 6;
 
+/** Lists of fields whose blocks are kept: a server has one for the head and one for the end of its usual answers. */
+const keptBlocks = 4;
+
+/** A block of one octet for each field: all of them were in a table. */
+interface IndexedBlock {
+  readonly fields: readonly HeaderField[];
+  readonly octets: Uint8Array;
+}
+
 export class HpackEncoder {
   /** Insertion number in the table, from 1, of each field that is in it. */
   readonly #numbers = new Map<HeaderField, number>();
@@ -21,6 +30,9 @@ export class HpackEncoder {
   /** Sizes to announce at the beginning of the next block; the table has its old size until then. */
   #smallestBytes = maxTableBytes;
   #finalBytes = maxTableBytes;
+  /** The same as long as the table is; found by the identity of their lists. The oldest is replaced. */
+  readonly #blocks: IndexedBlock[] = [];
+  #oldestBlock = 0;
 
   /** The most octets that `encode` writes for these fields, updates of the table's size included. */
   static maxBytes(fields: readonly HeaderField[]): number {
@@ -30,6 +42,12 @@ export class HpackEncoder {
     return bytes;
   }
 
+  /** As `maxBytes`, for the next block of this encoder. */
+  boundOf(fields: readonly HeaderField[]): number {
+    const known = this.#indexedBlock(fields);
+    return known === null ? HpackEncoder.maxBytes(fields) : known.length;
+  }
+
   /**
    * Takes the peer's SETTINGS_HEADER_TABLE_SIZE, of which we use at most 4096. The next block begins with the updates
    * that RFC 7541 4.2 demands: the smallest size since the last block if it was below the final one, and the final one.
@@ -37,19 +55,47 @@ export class HpackEncoder {
   setMaxTableBytes(bytes: number): void {
     this.#finalBytes = Math.min(bytes, maxTableBytes);
     if (this.#finalBytes < this.#smallestBytes) this.#smallestBytes = this.#finalBytes;
+    this.#dropBlocks();
   }
 
   /**
-   * Writes one whole block to `target`, which has room for `maxBytes(fields)` from `at` on. Blocks must be sent in the
+   * Writes one whole block to `target`, which has room for `boundOf(fields)` from `at` on. Blocks must be sent in the
    * order in which they were encoded. Returns where the block ends.
    *
    * Throws RangeError when the block did not fit, after which this encoder must not be used.
    */
   encode(fields: readonly HeaderField[], target: Uint8Array, at: number): number {
     let end = this.#updateTableSize(target, at);
-    for (let i = 0; i < fields.length; i++) end = this.#encodeField(fields[i] as HeaderField, target, end);
+    const known = this.#indexedBlock(fields);
+    if (known !== null) {
+      for (let i = 0; i < known.length; i++) target[end++] = known[i] as number;
+    } else {
+      for (let i = 0; i < fields.length; i++) end = this.#encodeField(fields[i] as HeaderField, target, end);
+      if (end - at === fields.length && end <= target.length && end > at)
+        this.#keepBlock(fields, Uint8Array.from(target.subarray(at, end)));
+    }
     if (end > target.length) throw new RangeError(`a header block of ${end - at} bytes has no room in its buffer`);
     return end;
+  }
+
+  #indexedBlock(fields: readonly HeaderField[]): Uint8Array | null {
+    const blocks = this.#blocks;
+    for (let i = 0; i < blocks.length; i++) {
+      const block = blocks[i] as IndexedBlock;
+      if (block.fields === fields) return block.octets;
+    }
+    return null;
+  }
+
+  #keepBlock(fields: readonly HeaderField[], octets: Uint8Array): void {
+    this.#blocks[this.#oldestBlock] = { fields, octets };
+    this.#oldestBlock = (this.#oldestBlock + 1) % keptBlocks;
+  }
+
+  /** The table changes, and with it what an index means. */
+  #dropBlocks(): void {
+    this.#blocks.length = 0;
+    this.#oldestBlock = 0;
   }
 
   #updateTableSize(target: Uint8Array, at: number): number {
@@ -84,6 +130,7 @@ export class HpackEncoder {
     if (indexing === 'none' || field.sizeBytes > this.#table.maxBytes) {
       return writeLiteral(field, nameIndex, 0x0f, 0x00, target, at);
     }
+    this.#dropBlocks();
     this.#table.add(field);
     this.#numbers.set(field, this.#table.inserted);
     return writeLiteral(field, nameIndex, 0x3f, 0x40, target, at);

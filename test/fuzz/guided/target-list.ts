@@ -26,7 +26,7 @@ export const targets: Readonly<Record<string, ListedTarget>> = {
       ...[
         'frontends/grpc/infer/typed-contents.js',
         'frontends/grpc/wire/parameter-entry.js',
-        'frontends/grpc/wire/interned-names.js',
+        'frontends/interned-strings.js',
       ],
       ...[
         'frontends/grpc/infer/request-parameters.js',

@@ -40,6 +40,34 @@ describe('HpackEncoder', () => {
     expect(encode(encoder, repeated('grpc-status', '0'), field)).toMatch(/^40.*bf$/);
   });
 
+  it('encodes a list of fields anew when the table has changed since the last time', () => {
+    const encoder = new HpackEncoder();
+    const head = [repeated(':status', '200'), repeated('a', '1'.repeat(12))];
+    const end = [repeated('b', '2'.repeat(12))];
+    encoder.setMaxTableBytes(100);
+    // The same lists each time, as a server has them, in memory that is used again.
+    const target = Buffer.alloc(200);
+    const decoder = new HpackDecoder(4096, 1 << 20);
+    const sent = (list: readonly HeaderField[]): string => {
+      const bound = encoder.boundOf(list);
+      const to = encoder.encode(list, target, 3);
+      expect(to - 3).toBeLessThanOrEqual(bound);
+      expect(decoder.decode(target, 3, to).map(({ value }) => value)).toEqual(list.map(({ value }) => value));
+      const hex = target.subarray(3, to).toString('hex');
+      target.fill(0);
+      return hex;
+    };
+    expect([sent(head), sent(end)].map((hex) => hex.length > 8)).toEqual([true, true]);
+    expect([sent(head), sent(end), sent(head), sent(end)]).toEqual(['88bf', 'be', '88bf', 'be']);
+    // Evicts the field of the head.
+    sent([repeated('c', '3'.repeat(12))]);
+    expect(sent(head).length).toBeGreaterThan(8);
+    expect(sent(head)).toBe('88be');
+    expect(sent(end).length).toBeGreaterThan(8);
+    encoder.setMaxTableBytes(0);
+    expect(sent(head)).toMatch(/^2088/);
+  });
+
   it('takes names from the static table', () => {
     expect(encode(new HpackEncoder(), repeated(':status', '302'))).toBe('48826402');
     expect(encode(new HpackEncoder(), new HeaderField(':status', '302'))).toBe('08826402');

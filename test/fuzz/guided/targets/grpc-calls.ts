@@ -102,7 +102,7 @@ class Play {
       case 'wait':
         this.#clock.advance(step.seconds * 1000);
         this.#connection.tick(this.#clock.now());
-        for (const { receiver } of [...this.#connection.streams.all()]) {
+        for (const { receiver } of this.#connection.streams.all()) {
           if (receiver instanceof Http2UnaryCall || receiver instanceof Http2StreamCall)
             receiver.checkDeadline(this.#clock.now());
         }
@@ -134,7 +134,7 @@ class Play {
     this.#socket.isSlow = false;
     this.#socket.takeAll();
     await this.#settle();
-    for (const { id } of [...this.#connection.streams.all()]) this.receive(bytesOf.resetStream(id, cancel));
+    for (const { id } of this.#connection.streams.all()) this.receive(bytesOf.resetStream(id, cancel));
     await this.#settle();
     const { streams, intake, lifecycle } = this.#connection;
     if (!lifecycle.isFailed && !this.#socket.destroyed) {

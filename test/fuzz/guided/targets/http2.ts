@@ -155,7 +155,7 @@ class Play {
     for (const answer of this.#answers) answer.giveUp();
     this.#turn.end();
     must(streams.size === 0 && streams.heldBytes === 0, 'something is left of streams');
-    must([...streams.all()].length === 0, 'a stream is left');
+    must(streams.all().length === 0, 'a stream is left');
     must(intake.assembledBytes === 0, 'assembled bytes are left');
     must(intake.missingBytes === 0, 'bytes are still waited for');
     if (this.#unexpected !== null) throw this.#unexpected;

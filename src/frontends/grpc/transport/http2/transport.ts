@@ -143,7 +143,7 @@ class CallRouter {
     const nowMs = this.surroundings.clock.now();
     let hasDeadlines = false;
     for (const connection of this.server?.connections() ?? []) {
-      for (const { receiver } of [...connection.streams.all()]) {
+      for (const { receiver } of connection.streams.all()) {
         if (!(receiver instanceof Http2Call) || receiver.deadlineMs === Infinity) continue;
         hasDeadlines = true;
         receiver.checkDeadline(nowMs);
