@@ -9,7 +9,7 @@
 import { isUtf8 } from 'node:buffer';
 import { type InferenceError, invalidArgument } from '../../../errors.ts';
 import { requestLimits, tooLong, tooMany } from '../../../inference/request-limits.ts';
-import { internedAscii } from './interned-names.ts';
+import { internedAscii } from '../../interned-strings.ts';
 
 /** Deepest nesting of unknown groups that is skipped; protobuf's own recursion limit. */
 const maxGroupDepth = 100;

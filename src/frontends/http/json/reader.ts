@@ -8,8 +8,9 @@
 import { isUtf8 } from 'node:buffer';
 import { type InferenceError, invalidArgument } from '../../../errors.ts';
 import { requestLimits, tooLong } from '../../../inference/request-limits.ts';
-import { cachedLength, cachedString } from './cached-strings.ts';
+import { internedEntry, internedText, maxInternedBytes } from '../../interned-strings.ts';
 import { depthExceeded, type JsonKind, maxJsonDepth, wrongKind } from './errors.ts';
+import { expectedString, expectString } from './expected-strings.ts';
 
 const quote = 0x22;
 const comma = 0x2c;
@@ -47,6 +48,8 @@ export class JsonReader {
   #skipped = 0;
   /** Bytes of white space beyond indentation. */
   #blank = 0;
+  /** Strings read so far. */
+  #strings = 0;
 
   constructor(bytes: Buffer) {
     this.bytes = bytes;
@@ -255,19 +258,22 @@ export class JsonReader {
 
   #string(maxBytes: number): string {
     const { bytes, at: open } = this;
-    let hash = 0;
-    const limit = open + 1 + cachedLength;
-    for (let at = open + 1; at <= limit; at++) {
-      const byte = bytes[at];
-      if (byte === quote) {
-        this.at = at + 1;
-        return cachedString(bytes, open + 1, at, hash);
-      }
-      if (byte === undefined || byte < 0x20 || byte >= 0x80 || byte === backslash) break;
-      hash = (Math.imul(hash, 31) + byte) | 0;
+    const start = open + 1;
+    const place = this.#strings++;
+    const expected = expectedString(bytes, start, place);
+    if (expected !== null) {
+      this.at = start + expected.length + 1;
+      return expected;
+    }
+    const length = plainLength(bytes, start);
+    const entry = length < 0 ? -1 : internedEntry(bytes, start, length);
+    if (entry >= 0) {
+      expectString(place, entry);
+      this.at = start + length + 1;
+      return internedText(entry);
     }
     const isPlain = this.skipString(maxBytes);
-    return isPlain ? bytes.toString('utf8', open + 1, this.at - 1) : this.unescaped(open + 1, this.at - 1, open);
+    return isPlain ? bytes.toString('utf8', start, this.at - 1) : this.unescaped(start, this.at - 1, open);
   }
 
   #numberText(): string {
@@ -300,6 +306,16 @@ export class JsonReader {
     }
     return key === '' ? this.fail('Invalid value.', start) : wrongKind(key, kind);
   }
+}
+
+/** The bytes before the closing quotation mark of a string of plain ASCII that may be interned; else -1. */
+function plainLength(bytes: Uint8Array, start: number): number {
+  for (let at = start; at <= start + maxInternedBytes; at++) {
+    const byte = bytes[at];
+    if (byte === quote) return at - start;
+    if (byte === undefined || byte < 0x20 || byte >= 0x80 || byte === backslash) return -1;
+  }
+  return -1;
 }
 
 const numberBytes: ReadonlySet<number | undefined> = new Set(Buffer.from('0123456789+-.eE'));
