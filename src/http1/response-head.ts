@@ -19,8 +19,26 @@ export function responseHead(
   let text = status === 200 ? 'HTTP/1.1 200 OK\r\n' : `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`;
   for (let i = 0; i < headers.length; i += 2) text += `${headers[i]}: ${headers[i + 1]}\r\n`;
   if (bodyBytes !== null) text += `Content-Length: ${bodyBytes}\r\n`;
-  text += `Date: ${httpDate()}\r\n`;
-  if (idleTimeoutMs === null) return `${text}Connection: close\r\n\r\n`;
-  // Clients that know the timeout do not send a request into a connection that is just being closed.
-  return `${text}Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(idleTimeoutMs / 1000)}\r\n\r\n`;
+  return text + headEnd(httpDate(), idleTimeoutMs);
 }
+
+/** The last end of a head, its date and its timeout: it is the same for a second, for most connections. */
+let lastEnd = '';
+let endDate = '';
+let endTimeoutMs: number | null = null;
+
+function headEnd(date: string, idleTimeoutMs: number | null): string {
+  if (date !== endDate || idleTimeoutMs !== endTimeoutMs) {
+    endDate = date;
+    endTimeoutMs = idleTimeoutMs;
+    // In one piece: joined strings are copied piece by piece each time they are written.
+    lastEnd = Buffer.from(`Date: ${date}\r\n${connectionFields(idleTimeoutMs)}\r\n`).toString('latin1');
+  }
+  return lastEnd;
+}
+
+// Clients that know the timeout do not send a request into a connection that is just being closed.
+const connectionFields = (idleTimeoutMs: number | null): string =>
+  idleTimeoutMs === null
+    ? 'Connection: close\r\n'
+    : `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(idleTimeoutMs / 1000)}\r\n`;

@@ -54,9 +54,15 @@ class KnownTargets {
   static readonly #max = 64;
   static readonly #maxLength = 512;
   readonly #routes = new Map<string, InferRoute>();
+  /** The last one found: a client that repeats its head repeats the very string. */
+  #lastTarget = '';
+  #last: InferRoute | undefined;
 
   get(target: string): InferRoute | undefined {
-    return this.#routes.get(target);
+    if (target === this.#lastTarget) return this.#last;
+    this.#last = this.#routes.get(target);
+    this.#lastTarget = this.#last === undefined ? '' : target;
+    return this.#last;
   }
 
   add(target: string, route: InferRoute): InferRoute {

@@ -5,9 +5,11 @@
 
 import type { ParameterValue } from '../../../inference/request.ts';
 import type { InferenceResponse, OutputTensor } from '../../../inference/response.ts';
+import type { Shape } from '../../../tensor/shape.ts';
 import type { Tensor } from '../../../tensor/tensor.ts';
 import { hostBytes } from '../../../tensor/tensor-bytes.ts';
 import { classify, isLongClassification } from '../../v2/classification.ts';
+import { type AnswerNames, answerNames } from './answer-names.ts';
 import type { OutgoingMessage } from '../transport/transport.ts';
 import {
   int64Size,
@@ -16,6 +18,7 @@ import {
   textFieldSize,
   varint64Size,
   writeBytesField,
+  writeEncoded,
   writeInt64,
   writeLengthTag,
   writeTextField,
@@ -39,6 +42,7 @@ export class InferResponseMessage implements OutgoingMessage {
   readonly byteLength: number;
   readonly #response: InferenceResponse;
   readonly #outputs: readonly Tensor[];
+  readonly #names: AnswerNames;
   /** The size of the ModelInferResponse inside a ModelStreamInferResponse; -1 outside of streams. */
   readonly #nestedBytes: number;
   readonly #place: ResponsePlace;
@@ -54,15 +58,19 @@ export class InferResponseMessage implements OutgoingMessage {
       response.release();
       throw error;
     }
-    const bytes = responseSize(response, this.#outputs, place);
+    this.#names = answerNames(response, this.#outputs);
+    const bytes = responseSize(response, this.#names, this.#outputs, place);
     this.#nestedBytes = place === 'unary' ? -1 : bytes;
     this.byteLength = place === 'unary' ? bytes : lengthFieldSize(bytes);
   }
 
   copy(target: Buffer, at: number): void {
     const place = this.#place;
-    const to = place === 'unary' ? at : writeLengthTag(target, at, 0x12, this.#nestedBytes);
-    writeResponse(target, to, this.#response, this.#outputs, place);
+    let to = place === 'unary' ? at : writeLengthTag(target, at, 0x12, this.#nestedBytes);
+    to = writeHead(target, to, this.#response, this.#names, this.#outputs, place);
+    const outputs = this.#outputs;
+    for (let i = 0; i < outputs.length; i++)
+      to = writeBytesField(target, to, 0x32, hostBytes((outputs[i] as Tensor).data));
     this.discard();
   }
 
@@ -77,7 +85,7 @@ export class InferResponseMessage implements OutgoingMessage {
     const place = this.#place;
     const pieces: Buffer[] = [];
     let to = place === 'unary' ? at : writeLengthTag(target, at, 0x12, this.#nestedBytes);
-    to = writeHead(target, to, this.#response, this.#outputs, place);
+    to = writeHead(target, to, this.#response, this.#names, this.#outputs, place);
     let from = 0;
     for (const output of this.#outputs) {
       const data = hostBytes(output.data);
@@ -149,29 +157,22 @@ const classifyAll = ({ outputs, isBatched }: InferenceResponse): readonly Tensor
     return { name: output.name, datatype: 'BYTES', shape, data };
   });
 
-function responseSize(response: InferenceResponse, outputs: readonly Tensor[], place: ResponsePlace): number {
-  let size = textFieldSize(response.modelName) + textFieldSize(response.modelVersion) + textFieldSize(response.id);
+function responseSize(
+  response: InferenceResponse,
+  names: AnswerNames,
+  outputs: readonly Tensor[],
+  place: ResponsePlace,
+): number {
+  let size = names.model.length + textFieldSize(response.id);
   if (response.parameters.size > 0) {
     for (const [key, value] of response.parameters) size += lengthFieldSize(parameterSize(key, value));
   }
   if (place !== 'unary') size += lengthFieldSize(parameterSize(finalKey, true));
   for (let i = 0; i < outputs.length; i++) {
-    const output = outputs[i] as Tensor;
-    size += lengthFieldSize(outputSize(output)) + lengthFieldSize(output.data.length);
+    const { shape, data } = outputs[i] as Tensor;
+    size += lengthFieldSize(outputSize(names.outputs[i] as Uint8Array, shape)) + lengthFieldSize(data.length);
   }
   return size;
-}
-
-function writeResponse(
-  target: Buffer,
-  at: number,
-  response: InferenceResponse,
-  outputs: readonly Tensor[],
-  place: ResponsePlace,
-): void {
-  let to = writeHead(target, at, response, outputs, place);
-  for (let i = 0; i < outputs.length; i++)
-    to = writeBytesField(target, to, 0x32, hostBytes((outputs[i] as Tensor).data));
 }
 
 /** Everything but the contents of outputs. Returns the position after it. */
@@ -179,40 +180,38 @@ function writeHead(
   target: Buffer,
   at: number,
   response: InferenceResponse,
+  names: AnswerNames,
   outputs: readonly Tensor[],
   place: ResponsePlace,
 ): number {
-  let to = writeTextField(target, at, 0x0a, response.modelName);
-  to = writeTextField(target, to, 0x12, response.modelVersion);
+  let to = writeEncoded(target, at, names.model);
   to = writeTextField(target, to, 0x1a, response.id);
   if (response.parameters.size > 0) {
     for (const [key, value] of response.parameters) to = writeParameter(target, to, key, value);
   }
   if (place !== 'unary') to = writeParameter(target, to, finalKey, place === 'streamFinal');
-  for (let i = 0; i < outputs.length; i++) to = writeOutput(target, to, outputs[i] as Tensor);
+  for (let i = 0; i < outputs.length; i++) {
+    to = writeOutput(target, to, names.outputs[i] as Uint8Array, (outputs[i] as Tensor).shape);
+  }
   return to;
 }
 
-function outputSize({ name, datatype, shape }: Tensor): number {
-  const dims = shape.length === 0 ? 0 : lengthFieldSize(dimsSize(shape));
-  return textFieldSize(name) + lengthFieldSize(datatype.length) + dims;
-}
+/** An InferOutputTensor: the fields of its names, and its shape. */
+const outputSize = (names: Uint8Array, shape: Shape): number =>
+  names.length + (shape.length === 0 ? 0 : lengthFieldSize(dimsSize(shape)));
 
-function dimsSize(shape: readonly number[]): number {
+function dimsSize(shape: Shape): number {
   let size = 0;
   for (let i = 0; i < shape.length; i++) size += int64Size(shape[i] as number);
   return size;
 }
 
-function writeOutput(target: Buffer, at: number, output: Tensor): number {
-  let to = writeLengthTag(target, at, 0x2a, outputSize(output));
-  to = writeTextField(target, to, 0x0a, output.name);
-  to = writeTextField(target, to, 0x12, output.datatype);
-  const { shape } = output;
+function writeOutput(target: Buffer, at: number, names: Uint8Array, shape: Shape): number {
+  const to = writeEncoded(target, writeLengthTag(target, at, 0x2a, outputSize(names, shape)), names);
   if (shape.length === 0) return to;
-  to = writeLengthTag(target, to, 0x1a, dimsSize(shape));
-  for (let i = 0; i < shape.length; i++) to = writeInt64(target, to, shape[i] as number);
-  return to;
+  let end = writeLengthTag(target, to, 0x1a, dimsSize(shape));
+  for (let i = 0; i < shape.length; i++) end = writeInt64(target, end, shape[i] as number);
+  return end;
 }
 
 /** The size of a map entry: the key and the InferParameter. */

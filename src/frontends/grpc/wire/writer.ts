@@ -92,3 +92,11 @@ export function writeBytesField(target: Uint8Array, at: number, tag: number, byt
   target.set(bytes, to);
   return to + bytes.length;
 }
+
+/** Fields that are encoded already. */
+export function writeEncoded(target: Uint8Array, at: number, fields: Uint8Array): number {
+  const { length } = fields;
+  if (length > shortText) target.set(fields, at);
+  else for (let i = 0; i < length; i++) target[at + i] = fields[i] as number;
+  return at + length;
+}

@@ -216,7 +216,7 @@ export class InferCall implements WholeBodyReceiver, ResponseSink, AnsweredCall 
         this.release();
         exchange.answer(jsonReply(json));
       } else {
-        const jsonBytes = Buffer.byteLength(json);
+        const jsonBytes = answer.jsonBytes(json);
         const headers = answerHeaders(jsonBytes, answer.binaryBytes);
         exchange.answerText(200, headers, json, answer.binary, this.release, jsonBytes);
       }

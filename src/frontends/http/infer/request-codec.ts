@@ -139,6 +139,22 @@ export const oversizedJson = (jsonBytes: number, maxInputBytes: number): Inferen
 
 const integer = /^[+-]?\d+$/;
 
+/** Digits of a number that is exact whatever they are. */
+const mostPlainDigits = 9;
+
+/** The value of some digits and nothing else; -1 for other texts, and for long numbers. */
+function plainNumber(text: string): number {
+  const { length } = text;
+  if (length === 0 || length > mostPlainDigits) return -1;
+  let value = 0;
+  for (let i = 0; i < length; i++) {
+    const digit = text.charCodeAt(i) - 0x30;
+    if (digit < 0 || digit > 9) return -1;
+    value = value * 10 + digit;
+  }
+  return value;
+}
+
 /**
  * The value of `Inference-Header-Content-Length`: null when the header is absent, 0 for a raw binary request.
  *
@@ -146,6 +162,8 @@ const integer = /^[+-]?\d+$/;
  */
 export function parseJsonLength(header: string | undefined, bodyBytes: number): number | null {
   if (header === undefined) return null;
+  const plain = plainNumber(header);
+  if (plain >= 0 && plain <= bodyBytes) return plain;
   if (!integer.test(header))
     throw invalidArgument(`Unable to parse Inference-Header-Content-Length, got: ${shownText(header)}`);
   const length = Number(header);

@@ -25,19 +25,35 @@ export const allOutputs: RequestedOutputs = { requested: [], binaryNames: noName
 
 export function readOutputs(reader: JsonReader): RequestedOutputs {
   const requested: RequestedOutput[] = [];
-  let binaryNames: Set<string> | null = null;
+  const binary: string[] = [];
   let textBytes = 0;
   for (let more = reader.firstElement('outputs'); more; more = reader.nextElement()) {
     const { name, classificationCount, isBinary } = readOutput(reader);
     if (requested.length === requestLimits.tensors) throw tooMany('outputs', requestLimits.tensors);
     requested.push({ name, classificationCount });
     textBytes = describedBytes(textBytes, name, 0, 'outputs');
-    if (isBinary) {
-      binaryNames ??= new Set();
-      binaryNames.add(name);
-    }
+    if (isBinary) binary.push(name);
   }
-  return { requested, binaryNames: binaryNames ?? noNames };
+  return { requested, binaryNames: setOf(binary) };
+}
+
+/** The last set of names: most requests want the same outputs as the one before. */
+let lastNames: readonly string[] = [];
+let lastSet = noNames;
+
+function setOf(names: readonly string[]): ReadonlySet<string> {
+  if (names.length === 0) return noNames;
+  if (!areSame(names, lastNames)) {
+    lastNames = names;
+    lastSet = new Set(names);
+  }
+  return lastSet;
+}
+
+function areSame(a: readonly string[], b: readonly string[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 const noParameters = new TensorParameters();

@@ -9,6 +9,8 @@ import type { Datatype } from '../../../tensor/datatype.ts';
 import type { Shape } from '../../../tensor/shape.ts';
 import { hostBytes, tensorBytes } from '../../../tensor/tensor-bytes.ts';
 import { classify, isLongClassification } from '../../v2/classification.ts';
+import type { NamedOutput } from '../../v2/known-answers.ts';
+import { type AnswerTexts, answerTexts } from './answer-texts.ts';
 import type { DecodedInfer } from './request-codec.ts';
 import { JsonBytes } from '../json/text-bytes.ts';
 import { type TensorRuns, tensorRuns } from '../json/tensor-text.ts';
@@ -29,6 +31,7 @@ export class InferAnswer {
   readonly #response: InferenceResponse;
   readonly #decoded: DecodedInfer;
   readonly #hasListed: boolean;
+  readonly #texts: AnswerTexts;
   #output = -1;
   #runs: TensorRuns | null = null;
   /** The current piece has a classification that takes a turn of its own. */
@@ -38,6 +41,7 @@ export class InferAnswer {
     this.#response = response;
     this.#decoded = decoded;
     this.#hasListed = decoded.request.outputs.length > 0;
+    this.#texts = answerTexts(response, sentOutputs(response.outputs));
   }
 
   /** Whether the whole JSON can be made in one turn of the event loop. */
@@ -115,15 +119,14 @@ export class InferAnswer {
   }
 
   #writeHead(target: JsonBytes): void {
-    const { id, parameters, modelName, modelVersion } = this.#response;
+    const { id, parameters } = this.#response;
     target.text(id === '' ? '{' : `{"id":${JSON.stringify(id)},`);
-    target.text(`"model_name":${JSON.stringify(modelName)},"model_version":"${modelVersion}"`);
+    target.text(this.#texts.model);
     if (parameters.size > 0) target.text(`,"parameters":${parametersText(parameters)}`);
     target.text(',"outputs":[');
   }
 
   #writeOutput(target: JsonBytes, output: OutputTensor): void {
-    const { name } = output;
     let datatype: Datatype = output.datatype;
     let shape: Shape = output.shape;
     let data: Uint8Array;
@@ -134,22 +137,38 @@ export class InferAnswer {
     } else {
       data = hostBytes(output.data);
     }
-    target.text(
-      `${this.#output === 0 ? '' : ','}{"name":${JSON.stringify(name)},"datatype":"${datatype}","shape":[${shape.join()}],`,
-    );
-    if (this.#isBinary(name)) {
-      target.text(`"parameters":{"binary_data_size":${data.length}}}`);
+    if (this.#output > 0) target.text(',');
+    target.text(this.#texts.outputs[this.#output] as string);
+    for (let i = 0; i < shape.length; i++) target.text(i === 0 ? `${shape[i]}` : `,${shape[i]}`);
+    if (this.#isBinary(output.name)) {
+      target.text(`],"parameters":{"binary_data_size":${data.length}}}`);
       this.binary.push(data);
       this.binaryBytes += data.length;
     } else {
-      target.text('"data":[');
+      target.text('],"data":[');
       this.#runs = tensorRuns(datatype, data);
     }
+  }
+
+  /** Bytes of the JSON in UTF-8. @param json the result of `text`. */
+  jsonBytes(json: string): number {
+    const { id, parameters, outputs } = this.#response;
+    const isAscii = this.#texts.isAscii && id === '' && parameters.size === 0 && this.binary.length === outputs.length;
+    return isAscii ? json.length : Buffer.byteLength(json);
   }
 
   #isBinary(name: string): boolean {
     return this.#hasListed ? this.#decoded.binaryNames.has(name) : this.#decoded.isBinaryByDefault;
   }
+}
+
+/** With the datatype that classified outputs have in the answer. */
+function sentOutputs(outputs: readonly OutputTensor[]): readonly NamedOutput[] {
+  if (outputs.every(({ classificationCount }) => classificationCount === 0)) return outputs;
+  return outputs.map(({ name, datatype, classificationCount }) => ({
+    name,
+    datatype: classificationCount === 0 ? datatype : 'BYTES',
+  }));
 }
 
 function parametersText(parameters: ReadonlyMap<string, ParameterValue>): string {
