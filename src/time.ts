@@ -3,6 +3,10 @@
  * sets timers and reads the clocks of Node for it.
  */
 
+// Globals of Node are accessors: each reading of `performance` is two calls, that of an import is none.
+import { performance } from 'node:perf_hooks';
+import process from 'node:process';
+
 export interface Clock {
   /** Monotonic milliseconds with fractions; only differences have a meaning. */
   now(): number;

@@ -13,10 +13,11 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'errors.ts': [],
   'shown-text.ts': [],
   'time.ts': [],
+  'reused-list.ts': [],
   'logger.ts': [],
   'semaphore.ts': [],
   'file-threads.ts': ['semaphore.ts'],
-  sockets: ['time.ts'],
+  sockets: ['time.ts', 'reused-list.ts'],
   'event-loop': ['ground'],
   http1: ['time.ts', 'sockets'],
   http2: ['sockets'],
@@ -77,7 +78,15 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'triton-config.ts': ['tensor', 'model-config'],
 };
 
-const ground = ['errors.ts', 'shown-text.ts', 'time.ts', 'logger.ts', 'semaphore.ts', 'file-threads.ts'];
+const ground = [
+  'errors.ts',
+  'shown-text.ts',
+  'time.ts',
+  'reused-list.ts',
+  'logger.ts',
+  'semaphore.ts',
+  'file-threads.ts',
+];
 
 /**
  * A sub-room is a folder in a room. It may import from the folders around it, which may import from it; from its siblings,
@@ -103,7 +112,7 @@ const frontendRooms = ['frontends/grpc/', 'frontends/http/'];
 
 /** What `exports` of package.json offers of single rooms, and all that comes along. */
 const doors: readonly { readonly path: string; readonly mayReach: readonly string[] }[] = [
-  { path: 'http2-server.ts', mayReach: ['http2', 'sockets', 'time.ts'] },
+  { path: 'http2-server.ts', mayReach: ['http2', 'sockets', 'time.ts', 'reused-list.ts'] },
   { path: 'triton-config.ts', mayReach: ['model-config', 'tensor', 'errors.ts', 'shown-text.ts', 'protobufjs'] },
 ];
 

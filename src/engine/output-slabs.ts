@@ -9,8 +9,11 @@ import type { EngineOutput } from './engine.ts';
 import { outputHead, replyHead } from './job-frame.ts';
 import type { NativeAddon } from './native.ts';
 
-interface SlabOutput extends EngineOutput {
-  readonly data: Uint8Array;
+interface PlacedOutput<Bytes extends TensorBytes> extends EngineOutput {
+  readonly data: Bytes;
+  /** Where `data` lies in its memory, as the addon says it: to ask a view is a call into the runtime. */
+  readonly offset: number;
+  readonly bytes: number;
 }
 
 interface Slab {
@@ -18,7 +21,7 @@ interface Slab {
   readonly buffer: ArrayBuffer;
   inUse: boolean;
   /** The views of the last batch; those of a kind of batch are the same each time. */
-  outputs: readonly SlabOutput[];
+  outputs: readonly PlacedOutput<Uint8Array>[];
 }
 
 /** Owner of the buffers. A slab in use when the instance closes is freed by its release. */
@@ -95,32 +98,35 @@ export class OutputSlabs {
     control: Float64Array,
     wanted: readonly number[],
     bytesAt: (offset: number, bytes: number) => Bytes,
-  ): (EngineOutput & { readonly data: Bytes })[] {
-    const outputs: (EngineOutput & { readonly data: Bytes })[] = [];
+  ): PlacedOutput<Bytes>[] {
+    const outputs = new Array<PlacedOutput<Bytes>>(wanted.length);
     let at = replyHead;
-    for (const index of wanted) {
-      const rank = control[at + 2] as number;
-      const shape: number[] = [];
-      for (let d = 0; d < rank; d++) shape.push(control[at + outputHead + d] as number);
-      outputs.push({
-        index,
-        datatype: this.#datatypes[index] as Datatype,
-        shape,
-        data: bytesAt(control[at] as number, control[at + 1] as number),
-      });
-      at += outputHead + rank;
+    for (let i = 0; i < outputs.length; i++) {
+      const index = wanted[i] as number;
+      const offset = control[at] as number;
+      const bytes = control[at + 1] as number;
+      const shape = new Array<number>(control[at + 2] as number);
+      at += outputHead;
+      for (let d = 0; d < shape.length; d++) shape[d] = control[at + d] as number;
+      at += shape.length;
+      const datatype = this.#datatypes[index] as Datatype;
+      outputs[i] = { index, datatype, shape, data: bytesAt(offset, bytes), offset, bytes };
     }
     return outputs;
   }
 }
 
-function isSame(control: Float64Array, outputs: readonly SlabOutput[], wanted: readonly number[]): boolean {
+function isSame(
+  control: Float64Array,
+  outputs: readonly PlacedOutput<Uint8Array>[],
+  wanted: readonly number[],
+): boolean {
   if (outputs.length !== wanted.length) return false;
   let at = replyHead;
   for (let i = 0; i < outputs.length; i++) {
-    const { index, data, shape } = outputs[i] as SlabOutput;
+    const { index, offset, bytes, shape } = outputs[i] as PlacedOutput<Uint8Array>;
     const rank = shape.length;
-    if (index !== wanted[i] || data.byteOffset !== control[at] || data.length !== control[at + 1]) return false;
+    if (index !== wanted[i] || offset !== control[at] || bytes !== control[at + 1]) return false;
     if (control[at + 2] !== rank) return false;
     at += outputHead;
     for (let d = 0; d < rank; d++) if (shape[d] !== control[at + d]) return false;

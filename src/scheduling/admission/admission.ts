@@ -4,7 +4,7 @@
  * made in `errors.ts`.
  */
 
-import type { InferenceRequest } from '../../inference/request.ts';
+import type { InferenceRequest, RequestedOutput } from '../../inference/request.ts';
 import { countBytesElements } from '../../tensor/bytes-elements.ts';
 import { elementCount, type Shape } from '../../tensor/shape.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
@@ -61,6 +61,7 @@ export function admit(plan: AdmissionPlan, request: InferenceRequest): AdmittedR
 }
 
 function admitOutputs(plan: AdmissionPlan, request: InferenceRequest): readonly AdmittedOutput[] {
+  if (areAllOutputs(plan, request.outputs)) return plan.allOutputs;
   const outputs: AdmittedOutput[] = [];
   for (const { name, classificationCount } of request.outputs) {
     const known = plan.outputsByName.get(name);
@@ -73,6 +74,16 @@ function admitOutputs(plan: AdmissionPlan, request: InferenceRequest): readonly 
     if (name === (outputs[i - 1] as AdmittedOutput).name) throw refusal.repeatedOutput(request.id, name);
   }
   return outputs;
+}
+
+/** The usual case: every output, as it is and in order. */
+function areAllOutputs({ allOutputs }: AdmissionPlan, wanted: readonly RequestedOutput[]): boolean {
+  if (wanted.length !== allOutputs.length) return false;
+  for (let i = 0; i < wanted.length; i++) {
+    const { name, classificationCount } = wanted[i] as RequestedOutput;
+    if (classificationCount !== 0 || name !== (allOutputs[i] as AdmittedOutput).name) return false;
+  }
+  return true;
 }
 
 /** The request's tensors by place in the plan; undefined where an optional one was left out. */

@@ -99,10 +99,11 @@ export class RequestQueue implements WaitingRequests<QueuedRequest> {
 
   /** Removes the front `count` requests, in service order. */
   take(count: number): QueuedRequest[] {
-    const taken: QueuedRequest[] = [];
-    for (let request = this.first(); request !== null && taken.length < count; request = this.first()) {
+    const taken = new Array<QueuedRequest>(Math.min(count, this.#length));
+    for (let i = 0; i < taken.length; i++) {
+      const request = this.first() as QueuedRequest;
       this.remove(request);
-      taken.push(request);
+      taken[i] = request;
     }
     return taken;
   }

@@ -6,6 +6,7 @@
 
 import { giveFailure, giveResponse } from '../../inference/infer.ts';
 import type { InferenceResponse } from '../../inference/response.ts';
+import { clearForReuse } from '../../reused-list.ts';
 import type { Logger } from '../../logger.ts';
 import { tensorBytes } from '../../tensor/tensor-bytes.ts';
 import type { Clock } from '../../time.ts';
@@ -76,7 +77,7 @@ export class AnswerDelivery {
       left -= outputBytes(request.response);
       this.#notify(request);
     }
-    settled.length = 0;
+    clearForReuse(settled);
     this.#told = settled;
     this.#waitingBytes = 0;
   }

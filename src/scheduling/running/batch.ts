@@ -4,7 +4,6 @@
  */
 
 import type { BatchInput, EngineBatch, EngineInstance, Ticket } from '../../engine/engine.ts';
-import type { Shape } from '../../tensor/shape.ts';
 import type { TensorBytes } from '../../tensor/tensor-bytes.ts';
 import type { AdmittedInput, AdmittedOutput } from '../admission/admitted-request.ts';
 import type { QueuedRequest, RequestBatch } from '../queue/queued-request.ts';
@@ -87,12 +86,11 @@ export class Batch implements RequestBatch {
 /** The batch as the engine sees it: each input once, its parts in the order of the requests. */
 export function engineBatchOf(requests: readonly QueuedRequest[], target: OutputTarget | null): EngineBatch {
   const first = (requests[0] as QueuedRequest).request;
-  const inputs: BatchInput[] = [];
-  for (let i = 0; i < first.inputs.length; i++) {
+  const inputs = new Array<BatchInput>(first.inputs.length);
+  for (let i = 0; i < inputs.length; i++) {
     const input = first.inputs[i] as AdmittedInput;
-    inputs.push(
-      requests.length === 1 ? { index: input.index, shape: input.shape, parts: [input.data] } : joined(requests, i),
-    );
+    inputs[i] =
+      requests.length === 1 ? { index: input.index, shape: input.shape, parts: [input.data] } : joined(requests, i);
   }
   return { inputs, outputs: outputsOf(requests, first.outputs), target: target === null ? null : target.bytes };
 }
@@ -104,29 +102,28 @@ export function engineBatchOf(requests: readonly QueuedRequest[], target: Output
 function joined(requests: readonly QueuedRequest[], position: number): BatchInput {
   const first = (requests[0] as QueuedRequest).request.inputs[position] as AdmittedInput;
   if (first.shape.length === 0) return { index: first.index, shape: [], parts: [first.data] };
-  const parts: TensorBytes[] = [];
+  const parts = new Array<TensorBytes>(requests.length);
   let extent = 0;
-  let index = 0;
-  let shape: Shape = [];
-  for (const { request } of requests) {
-    const input = request.inputs[position] as AdmittedInput;
-    ({ index, shape } = input);
-    extent += shape[0] as number;
-    parts.push(input.data);
+  for (let i = 0; i < parts.length; i++) {
+    const input = (requests[i] as QueuedRequest).request.inputs[position] as AdmittedInput;
+    extent += input.shape[0] as number;
+    parts[i] = input.data;
   }
-  const whole = shape.slice();
+  const whole = first.shape.slice();
   whole[0] = extent;
-  return { index, shape: whole, parts };
+  return { index: first.index, shape: whole, parts };
 }
 
 /**
- * Every output that at least one of them wants. Requests that name none share one list, so this is usually a
+ * Every output that at least one of them wants. Requests that name all or none share one list, so this is usually a
  * comparison.
  */
 function outputsOf(requests: readonly QueuedRequest[], first: readonly AdmittedOutput[]): readonly number[] {
-  const indexes: number[] = [];
-  for (const output of first) indexes.push(output.index);
-  if (requests.every(({ request }) => request.outputs === first)) return indexes;
+  const indexes = new Array<number>(first.length);
+  for (let i = 0; i < indexes.length; i++) indexes[i] = (first[i] as AdmittedOutput).index;
+  let others = 0;
+  for (let i = 1; i < requests.length; i++) if ((requests[i] as QueuedRequest).request.outputs !== first) others++;
+  if (others === 0) return indexes;
   const wanted = new Set(indexes);
   for (const { request } of requests) for (const output of request.outputs) wanted.add(output.index);
   return [...wanted];

@@ -71,9 +71,11 @@ export function outputFault(plan: ScatterPlan, result: EngineResult, outputCount
     const output = plan.outputs[index];
     if (output === undefined)
       return internal(`model '${plan.modelName}' answered with an output that nobody asked for`);
-    const subject = `output ${quoted(output.name)} of model '${plan.modelName}'`;
     if (datatype !== output.datatype) {
-      return internal(`${subject} is configured as ${output.datatype}, but the model returned ${datatype}`);
+      return internal(
+        `output ${quoted(output.name)} of model '${plan.modelName}' is configured as ${output.datatype}, but the model ` +
+          `returned ${datatype}`,
+      );
     }
   }
   return null;
@@ -99,10 +101,11 @@ export function rowsFault(plan: ScatterPlan, outputs: readonly MadeShape[], rows
  */
 export class Scatter {
   readonly #plan: ScatterPlan;
-  readonly #cuts: (OutputCut | undefined)[] = [];
+  readonly #cuts: (OutputCut | undefined)[];
 
   constructor(plan: ScatterPlan, result: EngineResult, requests: readonly QueuedRequest[], rows: number) {
     this.#plan = plan;
+    this.#cuts = new Array(plan.outputs.length);
     for (const output of result.outputs) {
       this.#cuts[output.index] = new OutputCut(plan, output, requests, rows);
     }

@@ -55,6 +55,22 @@ const bytesModel = modelConfig({
 });
 
 describe('a request that fits', () => {
+  it('shares the list of outputs with others that name all of them, or none', () => {
+    const plan = compileAdmission(simple, signatureOf(simple));
+    const outputsOf = (...names: readonly string[]) =>
+      admit(plan, inferenceRequest({ inputs: good, outputs: names.map((name) => ({ name, classificationCount: 0 })) }))
+        .outputs;
+    const all = outputsOf();
+    expect(outputsOf('OUTPUT0', 'OUTPUT1')).toBe(all);
+    expect(outputsOf('OUTPUT1', 'OUTPUT0')).toEqual(all);
+    expect(outputsOf('OUTPUT0')).toEqual([all[0]]);
+    const classes = [
+      { name: 'OUTPUT0', classificationCount: 3 },
+      { name: 'OUTPUT1', classificationCount: 0 },
+    ];
+    expect(admit(plan, inferenceRequest({ inputs: good, outputs: classes })).outputs).toMatchObject(classes);
+  });
+
   it('may have any shape where the model leaves even the rank open', () => {
     const config = modelConfig({ maxBatchSize: 0, inputs: [inputConfig('INPUT', 'FP32', [])] });
     const open = modelSignature([{ ...tensorSpec('INPUT', 'FP32', []), shape: null }], signatureOf(config).outputs);
