@@ -65,6 +65,14 @@ const groups: readonly (readonly Shape[])[] = (['grpc', 'http'] as const).flatMa
   ],
 ]);
 
+/** The shapes whose name contains `only`, behind the first of their group. */
+function wantedOf(only: string): Shape[][] {
+  const isWanted = ({ name }: Shape): boolean => name.includes(only);
+  return groups
+    .filter((group) => group.some(isWanted))
+    .map(([first, ...others]) => [first, ...others.filter(isWanted)]);
+}
+
 const modelName = (i: number): string => `many-${i}`;
 
 /** As the others, but every request is a batch of its own, as it is when 64 requests go around 1,000 models. */
@@ -176,7 +184,7 @@ export async function benchGrowth(command: BenchCommand): Promise<void> {
   const { measuredCpu, loadCpu, text } = choosePlacement();
   const builds: Build[] = [{ name: 'now', main: serverMain }];
   if (command.before !== '') builds.unshift({ name: 'before', main: earlierMain(command.before) });
-  const wanted = groups.filter((group) => group.some(({ name }) => name.includes(command.only)));
+  const wanted = wantedOf(command.only);
   const isIdleWanted = 'idle'.includes(command.only);
   const whyNot = isIdleWanted ? buildBareLoop() : null;
   if (whyNot !== null) console.error(`growth: no sessions alone, the bare loop cannot be built: ${whyNot}`);

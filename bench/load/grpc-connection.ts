@@ -78,7 +78,8 @@ export class GrpcConnection implements LoadConnection {
     socket.on('data', (chunk) => {
       try {
         reader.push(chunk);
-        this.#fill();
+        // Not before the first `send`: the server's SETTINGS come while other connections are still being opened.
+        if (this.#nextStreamId > 1) this.#fill();
       } catch (error) {
         this.#break(String(error));
       }
