@@ -1,6 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
-const apart = ['engine', 'conformance', 'e2e', 'gpu', 'fuzz', 'soak', 'native'];
+const apart = ['engine', 'conformance', 'e2e', 'gpu', 'soak', 'native'];
+
+/** The searches take long; the inputs that they kept do not, and are tried with each change. */
+const searches = 'test/fuzz/!(corpus).test.ts';
 
 /** Tests beside others of their room that need the built addon all the same. */
 const nativeTests = 'test/threads/**/native-*.test.ts';
@@ -28,7 +31,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: [...apart.map((name) => `test/${name}/**`), nativeTests],
+          exclude: [...apart.map((name) => `test/${name}/**`), searches, nativeTests],
           expect: patience,
           testTimeout: 60_000,
         },

@@ -75,6 +75,19 @@ describe('a model that ends in a ZipMap', () => {
     expect(facts.nodeCount).toBe(3);
   });
 
+  it('declares an output once that two of them write, for ONNX Runtime to refuse', async () => {
+    const rewritten = await rewrite(
+      model({
+        nodes: [zipMap('X', 'P', integers), zipMap('X', 'P', integers)],
+        inputs: [x],
+        outputs: [maps('P')],
+        domainOpsets: { [ml]: 1 },
+      }),
+    );
+    const facts = await read(rewritten!.bytes);
+    expect([facts.nodeCount, facts.outputs.length, facts.zipMapOutputs]).toEqual([2, 1, []]);
+  });
+
   it('imports the ONNX operators when it had none', async () => {
     const rewritten = await rewrite(
       model({

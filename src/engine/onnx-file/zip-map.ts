@@ -85,8 +85,10 @@ export async function rewriteZipMaps(
     if (places.readNames.has(output) || !declarations.some(isOutput)) continue;
     const classes = await classLabels(source, zipMap);
     if (classes.length === 0) continue;
-    labels.set(output, classes);
     edits.push({ of: zipMap, bytes: identity(zipMap, output) });
+    // Two nodes that write one output are for ONNX Runtime to refuse; its declaration changes once.
+    if (labels.has(output)) continue;
+    labels.set(output, classes);
     for (const value of declarations)
       edits.push({ of: value, bytes: matrixDeclaration(value, output, classes.length) });
   }
