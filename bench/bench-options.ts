@@ -71,6 +71,7 @@ const usualOf: Readonly<Record<string, Usual>> = {
   growth: { rounds: '3', seconds: '1' },
   states: { rounds: '5', seconds: '4' },
   'first-seconds': { ...usual, seconds: '0.25' },
+  instructions: { ...usual, rounds: '6' },
 };
 
 /** What a flag is when it is not given, for the usage: "5 unless given (gpu, reload: 1; growth: 3)". */

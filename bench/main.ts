@@ -8,6 +8,7 @@ import { benchFrontends } from './frontends.ts';
 import { benchGarbage } from './garbage.ts';
 import { benchGpu } from './gpu.ts';
 import { benchGrowth } from './growth.ts';
+import { benchInstructions } from './instructions.ts';
 import { benchLoading } from './loading.ts';
 import { benchMicro, microNames } from './micro.ts';
 import { benchNeighbours } from './neighbours.ts';
@@ -75,6 +76,14 @@ const benches: ReadonlyMap<string, Bench> = new Map<string, Bench>([
     },
   ],
   [
+    'instructions',
+    {
+      form: '[--before=FOLDER]',
+      purpose: 'instructions of the main thread per request, with valgrind',
+      run: benchInstructions,
+    },
+  ],
+  [
     'first-seconds',
     {
       form: '[--before=FOLDER]',
@@ -132,7 +141,8 @@ ${usageLines.join('\n')}
   --rounds=N         measurements of each case, interleaved; ${usualText('rounds')}
   --seconds=S        length of one measurement; ${usualText('seconds')}
   --processes=N      fresh processes of each build in regression, growth and first-seconds; 4 unless given
-  --only=TEXT        only the cases whose name contains TEXT, in all benches but compute, reload and states; growth: also 'idle'
+  --only=TEXT        only the cases whose name contains TEXT, in all benches but compute, reload and states; growth: also 'idle';
+                     instructions: only the shapes of regression whose name contains every word of TEXT
   --server-flag=F    a further flag for the server; may be repeated
   --threads=N,N      numbers of frontend threads to compare in threads
   --device=cpu       where the models of gpu and reload run, cuda (the first GPU) unless given; small models on cpu

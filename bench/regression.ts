@@ -8,13 +8,9 @@
 import type { BenchOptions } from './bench-options.ts';
 import { metricsOf } from './contest.ts';
 import { Generator } from './load/generator.ts';
-import type { InferCase } from './load/infer-case.ts';
-import type { Protocol } from './load/load-plan.ts';
 import { measureLoad, type ServerLoad } from './load/server-load.ts';
-import { imageCases, imageModel } from './models/image-model.ts';
+import { loadShapes, shapeModels } from './load-shapes.ts';
 import { ModelFolder } from './models/model-folder.ts';
-import { smallCases, smallModel } from './models/small-model.ts';
-import { tinyCases, tinyModel } from './models/tiny-model.ts';
 import { earlierMain, serverMain } from './paths.ts';
 import { choosePlacement } from './process/cpu-pinning.ts';
 import { machineBusyShare } from './process/machine-load.ts';
@@ -34,34 +30,6 @@ const cpu = 'CPU us/req';
 const p99 = 'p99 us';
 const cpuRatio = 'CPU / before';
 
-const loads: readonly { readonly what: string; readonly cases: readonly InferCase[]; readonly isLarge: boolean }[] = [
-  { what: 'tiny 64 B', cases: tinyCases, isLarge: false },
-  { what: 'small 1 KB', cases: smallCases, isLarge: false },
-  { what: 'image 602 KB', cases: imageCases, isLarge: true },
-];
-
-/** Connections x requests under way on each; HTTP/1.1 has one on each. */
-const connectionsOf = (protocol: Protocol, isLarge: boolean): readonly (readonly [number, number])[] => {
-  if (isLarge) return protocol === 'grpc' ? [[4, 4]] : [[16, 1]];
-  const shared = [
-    [1, 1],
-    [64, 1],
-  ] as const;
-  return protocol === 'grpc' ? [...shared, [4, 16], [16, 4]] : [...shared, [4, 16]];
-};
-
-const shapes: readonly ServerLoad[] = (['grpc', 'http'] as const).flatMap((protocol) =>
-  loads.flatMap(({ what, cases, isLarge }) =>
-    connectionsOf(protocol, isLarge).map(([connections, outstanding]) => ({
-      name: `${protocol} ${what} ${connections}x${outstanding}`,
-      protocol,
-      cases,
-      connections,
-      outstanding,
-    })),
-  ),
-);
-
 /** @param folder the checkout of the earlier build, built */
 export async function benchRegression(folder: string, options: BenchOptions): Promise<void> {
   const busyBefore = await machineBusyShare();
@@ -70,11 +38,11 @@ export async function benchRegression(folder: string, options: BenchOptions): Pr
     [before, earlierMain(folder)],
     ['now', serverMain],
   ]);
-  const wanted = shapes.filter(({ name }) => name.includes(options.only));
+  const wanted = loadShapes.filter(({ name }) => name.includes(options.only));
   // For each shape and build, one entry for each process: the medians of its rounds.
   const measured = wanted.map(() => new Map<string, Metrics[]>([...builds.keys()].map((name) => [name, []])));
   const repository = new ModelFolder();
-  for (const model of [tinyModel, smallModel, imageModel]) repository.add(model);
+  for (const model of shapeModels) repository.add(model);
   const generator = new Generator(placement.loadCpu);
   try {
     for (let pair = 0; pair < options.processes; pair += 1) {

@@ -54,7 +54,7 @@ export class ServedProcess {
 
   /**
    * The built server over `repository`, ready to answer. `nodeFlags` are Node's own, `main` may be that of another
-   * checkout.
+   * checkout. `runner` is a program that runs Node, with its arguments.
    */
   static async nereid(
     repository: string,
@@ -62,11 +62,12 @@ export class ServedProcess {
     flags: readonly string[],
     nodeFlags: readonly string[] = [],
     main: string = serverMain,
+    runner: readonly string[] = [],
   ): Promise<ServedProcess> {
     if (!existsSync(main)) throw new Error('the server is not built; run: npm run build');
     const [http, grpc, metrics] = [await freePort(), await freePort(), await freePort()];
     const command = [
-      ...[process.execPath, ...nodeFlags, main, 'serve', `--model-repository=${repository}`],
+      ...[...runner, process.execPath, ...nodeFlags, main, 'serve', `--model-repository=${repository}`],
       ...[`--http-port=${http}`, '--http-address=127.0.0.1', `--grpc-port=${grpc}`, '--grpc-address=127.0.0.1'],
       ...[`--metrics-port=${metrics}`, '--metrics-address=127.0.0.1', ...flags],
     ];
