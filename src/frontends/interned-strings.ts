@@ -22,7 +22,7 @@ const entryOf = (bytes: Uint8Array, at: number, length: number): number => {
 };
 
 /** The entry of these bytes, for `internedText`; -1 when they are none, too many or not ASCII. Bounds are checked. */
-export function internedEntry(bytes: Uint8Array, at: number, length: number): number {
+export function internedEntry(bytes: Buffer, at: number, length: number): number {
   if (length === 0 || length > maxInternedBytes) return -1;
   const entry = entryOf(bytes, at, length);
   return (texts[entry] as string).length === length && isSame(entry, bytes, at, length)
@@ -40,7 +40,7 @@ export function isInternedAt(entry: number, bytes: Uint8Array, at: number, end: 
 }
 
 /** The string of these bytes; null when they are too long or not ASCII. The caller has checked the bounds. */
-export function internedAscii(bytes: Uint8Array, at: number, length: number): string | null {
+export function internedAscii(bytes: Buffer, at: number, length: number): string | null {
   if (length === 0) return '';
   const entry = internedEntry(bytes, at, length);
   return entry < 0 ? null : internedText(entry);
@@ -52,14 +52,10 @@ function isSame(entry: number, bytes: Uint8Array, at: number, length: number): b
   return true;
 }
 
-function remember(entry: number, bytes: Uint8Array, at: number, length: number): number {
-  let text = '';
-  for (let i = at; i < at + length; i++) {
-    const byte = bytes[i] as number;
-    if (byte >= 0x80) return -1;
-    text += String.fromCharCode(byte);
-  }
-  texts[entry] = text;
-  textBytes.set(bytes.subarray(at, at + length), entry * maxInternedBytes);
+function remember(entry: number, bytes: Buffer, at: number, length: number): number {
+  for (let i = 0; i < length; i++) if ((bytes[at + i] as number) >= 0x80) return -1;
+  const first = entry * maxInternedBytes;
+  for (let i = 0; i < length; i++) textBytes[first + i] = bytes[at + i] as number;
+  texts[entry] = bytes.toString('latin1', at, at + length);
   return entry;
 }

@@ -7,7 +7,7 @@ import type { InferenceResponse } from '../../inference/response.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 
 /** Models of which something is kept; when there are more, all is made anew. */
-const maxModels = 256;
+const maxModels = 2048;
 
 /** Kept of a model: its callers may ask for different outputs. */
 const keptOfModel = 4;

@@ -42,16 +42,16 @@ describe('KnownAnswers', () => {
     expect(known.of(model('m'), outputs('A', 'B'))).toBe('m 1 A:FP32 B:FP32');
   });
 
-  it('keeps the last four of a model, and those of at most 256 models', () => {
+  it('keeps the last four of a model, and those of at most 2,048 models', () => {
     const { known, made } = counted();
     for (const name of ['A', 'B', 'C', 'D', 'E']) known.of(model('m'), outputs(name));
     for (const name of ['B', 'C', 'D', 'E']) known.of(model('m'), outputs(name));
     expect(made()).toBe(5);
     known.of(model('m'), outputs('A'));
     expect(made()).toBe(6);
-    for (let i = 0; i < 256; i++) known.of(model(`m${i}`), outputs('A'));
+    for (let i = 0; i < 2048; i++) known.of(model(`m${i}`), outputs('A'));
     known.of(model('m'), outputs('A'));
-    expect(made()).toBe(6 + 256 + 1);
+    expect(made()).toBe(6 + 2048 + 1);
   });
 
   it('keeps nothing of many outputs, or of very long names', () => {

@@ -78,7 +78,7 @@ export function decodeInferRequest(
     } else if (key === 'id') {
       if (hasId) throw repeatedMember(key);
       hasId = true;
-      request.id = reader.string(key);
+      request.id = reader.uniqueString(key);
     } else {
       reader.skip(1);
     }

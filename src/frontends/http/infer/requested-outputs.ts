@@ -37,12 +37,16 @@ export function readOutputs(reader: JsonReader): RequestedOutputs {
   return { requested, binaryNames: setOf(binary) };
 }
 
+/** The names of more outputs are not remembered: they would stay in memory. */
+const maxRemembered = 16;
+
 /** The last set of names: most requests want the same outputs as the one before. */
 let lastNames: readonly string[] = [];
 let lastSet = noNames;
 
 function setOf(names: readonly string[]): ReadonlySet<string> {
   if (names.length === 0) return noNames;
+  if (names.length > maxRemembered) return new Set(names);
   if (!areSame(names, lastNames)) {
     lastNames = names;
     lastSet = new Set(names);

@@ -125,6 +125,12 @@ export class JsonReader {
     return this.#string(maxBytes);
   }
 
+  /** As `string`, for one that is different each time. */
+  uniqueString(key: string): string {
+    if (this.peek() !== quote) throw this.#unexpected(key, 'string');
+    return this.#newString(requestLimits.textBytes);
+  }
+
   boolean(key: string): boolean {
     const byte = this.peek();
     if (byte === 0x74 && this.word('true')) return true;
@@ -272,8 +278,13 @@ export class JsonReader {
       this.at = start + length + 1;
       return internedText(entry);
     }
+    return this.#newString(maxBytes);
+  }
+
+  #newString(maxBytes: number): string {
+    const { bytes, at: open } = this;
     const isPlain = this.skipString(maxBytes);
-    return isPlain ? bytes.toString('utf8', start, this.at - 1) : this.unescaped(start, this.at - 1, open);
+    return isPlain ? bytes.toString('utf8', open + 1, this.at - 1) : this.unescaped(open + 1, this.at - 1, open);
   }
 
   #numberText(): string {
