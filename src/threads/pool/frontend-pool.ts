@@ -11,6 +11,7 @@ import type { InferenceServer } from '../../server/inference-server.ts';
 import type { GrpcConfig, HttpConfig, RequestLogConfig } from '../../server/server-config.ts';
 import { type Clock, clockOriginMs } from '../../time.ts';
 import { ConnectionCounts } from './connection-balance.ts';
+import { LentSocket } from './lent-socket.ts';
 import { makeLinkEnds } from '../link/ends.ts';
 import { LinkHost } from '../link/host.ts';
 import { LinkTurn } from '../link/link-turn.ts';
@@ -149,8 +150,7 @@ export class FrontendPool {
     });
     const { pages, control } = ends.frontend;
     let isReady = false;
-    // Without a thread, the connections that the system assigns to its socket would never be accepted.
-    const untaken = new Set([sockets.httpFd, sockets.grpcFd].filter((fd) => fd >= 0));
+    const lent = [sockets.httpFd, sockets.grpcFd].filter((fd) => fd >= 0).map((fd) => new LentSocket(native, fd));
     let worker: Worker;
     try {
       worker = new Worker(entry ?? new URL('./frontend-thread.js', import.meta.url), {
@@ -159,7 +159,7 @@ export class FrontendPool {
         transferList: [pages, control],
       });
     } catch (error) {
-      for (const fd of untaken) native.closeSocket(fd);
+      for (const socket of lent) socket.closeIfLeft();
       host.close();
       throw error;
     }
@@ -172,15 +172,14 @@ export class FrontendPool {
           isReady = true;
           host.connect(report.doorbell);
           resolve();
-        } else if (report.kind === 'took') untaken.delete(report.fd);
-        else this.#note(place, report);
+        } else this.#note(place, report);
       });
       worker.once('error', (error) => {
         this.#options.logger.error({ error, thread: place.index }, 'a frontend thread failed');
         reject(error);
       });
       worker.once('exit', () => {
-        for (const fd of untaken) native.closeSocket(fd);
+        for (const socket of lent) socket.closeIfLeft();
         host.threadEnded();
         if (place.worker !== worker) return;
         this.#lose(place);

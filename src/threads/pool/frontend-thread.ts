@@ -39,13 +39,7 @@ async function run(port: MessagePort, settings: FrontendThreadSettings): Promise
   const slices = new SliceQueue(clock, loop.spans);
   const shared = { server, clock, logger, isExiting, slices, memory, socketCalls: native };
   const { http, grpc, httpFd, grpcFd } = settings;
-  // Until then the pool closes the socket if this thread is lost.
-  const socketOf = (fd: number): ListeningSocket => ({
-    take() {
-      report({ kind: 'took', fd });
-      return fd;
-    },
-  });
+  const socketOf = (fd: number): ListeningSocket => ({ take: () => fd });
   const placementOf = (frontend: FrontendName): ConnectionBalance =>
     new ConnectionBalance(new ConnectionCounts(settings.connections[frontend]), settings.index, native, (fd, to) =>
       report({ kind: 'handOver', frontend, fd, to }),

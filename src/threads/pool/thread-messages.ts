@@ -39,7 +39,6 @@ export type LogLevel = keyof Logger;
 
 /** From the thread to the pool. */
 export type ThreadReport =
-  | { readonly kind: 'took'; readonly fd: number }
   | { readonly kind: 'ready'; readonly doorbell: number }
   | { readonly kind: 'drained' }
   /** The connection is for the thread with the index `to`. */

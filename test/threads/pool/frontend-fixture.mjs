@@ -2,18 +2,19 @@
 // says: `fail` before anything, `leave` likewise but without an error, `half` when one of two sockets is taken.
 
 import { subscribe } from 'node:diagnostics_channel';
-import { BroadcastChannel, parentPort, threadId, workerData } from 'node:worker_threads';
+import { Server } from 'node:net';
+import { BroadcastChannel, threadId, workerData } from 'node:worker_threads';
 import { loadNativeThreads } from '../../../dist/threads/native-threads.js';
 
 const manner = process.env.FRONTEND_FIXTURE;
 if (manner === 'fail') throw new Error('failed on purpose');
 if (manner === 'leave') process.exit();
 if (manner === 'half') {
-  const post = parentPort.postMessage.bind(parentPort);
-  let takes = 0;
-  parentPort.postMessage = (report) => {
-    if (report.kind === 'took' && ++takes === 2) throw new Error('failed half way');
-    post(report);
+  const { listen } = Server.prototype;
+  let listens = 0;
+  Server.prototype.listen = function (...options) {
+    if (++listens === 2) throw new Error('failed half way');
+    return listen.apply(this, options);
   };
 }
 

@@ -137,7 +137,8 @@ describe.runIf(native.sharesPorts)('frontends in threads', () => {
     await isCut;
     expect(liveThreads()).toEqual([]);
     expect([isFree(http), isFree(grpc)]).toEqual([true, true]);
-    await until('every socket is closed', () => openSockets() === before);
+    // Fewer: sockets of the test before may have been closing when they were counted. The ports show that none is left.
+    await until('every socket is closed', () => openSockets() <= before);
   });
 });
 
