@@ -28,10 +28,9 @@ export interface ConnectionPlacement {
   ended(): void;
 }
 
-/** A socket that listens already. */
+/** A socket that listens already, in the form that Node takes. The frontend owns it from when it begins to listen. */
 export interface ListeningSocket {
-  /** Gives the descriptor to the caller, who owns it from now on. Called when a frontend begins to listen. */
-  take(): number;
+  readonly fd: number;
 }
 
 /** Connections that wait to be accepted. */

@@ -30,7 +30,7 @@ export function listenAt(
   return new Promise((resolve, reject) => {
     const onError = (error: NodeJS.ErrnoException): void => reject(listenError(frontend, listen, error));
     server.once('error', onError);
-    server.listen({ ...(socket === null ? listen : { fd: socket.take() }), backlog: acceptBacklog }, () => {
+    server.listen({ ...(socket ?? listen), backlog: acceptBacklog }, () => {
       server.off('error', onError);
       const { address, port } = server.address() as AddressInfo;
       resolve({ address: addressText(address, port), port });

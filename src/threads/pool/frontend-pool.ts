@@ -53,8 +53,8 @@ interface Place {
   startedAtMs: number;
   pauseMs: number;
   cancelRestart: (() => void) | null;
-  /** Connections that are being handed over to the thread: descriptors by number of the order. */
-  readonly onTheWay: Map<number, number>;
+  /** Connections that are being handed over to the thread, by number of the order. */
+  readonly onTheWay: Map<number, LentSocket>;
   /** Set while the pool waits for it to drain. */
   whenDrained: (() => void) | null;
 }
@@ -245,7 +245,7 @@ export class FrontendPool {
       return;
     }
     const id = ++this.#orders;
-    place.onTheWay.set(id, fd);
+    place.onTheWay.set(id, new LentSocket(this.#options.native, fd));
     this.#order(place.worker, { kind: 'adopt', frontend, fd, id });
   }
 
@@ -256,7 +256,7 @@ export class FrontendPool {
   #lose(place: Place): void {
     this.#connections.http.close(place.index);
     this.#connections.grpc.close(place.index);
-    for (const fd of place.onTheWay.values()) this.#options.native.closeSocket(fd);
+    for (const socket of place.onTheWay.values()) socket.closeIfLeft();
     place.onTheWay.clear();
     this.#options.budget.clear(place.index + 1);
     place.host?.close();

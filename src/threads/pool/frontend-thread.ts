@@ -5,7 +5,7 @@
 
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { internal } from '../../errors.ts';
-import type { Frontend, Listening, ListeningSocket } from '../../frontends/frontend.ts';
+import type { Frontend, Listening } from '../../frontends/frontend.ts';
 import { createGrpcFrontend } from '../../frontends/grpc/grpc-frontend.ts';
 import { createHttpFrontend } from '../../frontends/http/http-frontend.ts';
 import { watchEventLoop } from '../../event-loop/event-loop-watch.ts';
@@ -39,26 +39,25 @@ async function run(port: MessagePort, settings: FrontendThreadSettings): Promise
   const slices = new SliceQueue(clock, loop.spans);
   const shared = { server, clock, logger, isExiting, slices, memory, socketCalls: native };
   const { http, grpc, httpFd, grpcFd } = settings;
-  const socketOf = (fd: number): ListeningSocket => ({ take: () => fd });
   const placementOf = (frontend: FrontendName): ConnectionBalance =>
     new ConnectionBalance(new ConnectionCounts(settings.connections[frontend]), settings.index, native, (fd, to) =>
       report({ kind: 'handOver', frontend, fd, to }),
     );
   const frontends: Frontend[] = [];
   if (httpFd >= 0) {
-    const socket = socketOf(httpFd);
+    const socket = { fd: httpFd };
     frontends.push(createHttpFrontend({ ...shared, config: http, socket, placement: placementOf('http') }));
   }
   if (grpcFd >= 0) {
-    const socket = socketOf(grpcFd);
+    const socket = { fd: grpcFd };
     frontends.push(createGrpcFrontend({ ...shared, config: grpc, socket, placement: placementOf('grpc') }));
   }
   const listening = new Map<string, Listening>();
   for (const frontend of frontends) listening.set(frontend.name, await frontend.start());
   port.on('message', (order: ThreadOrder) => {
     if (order.kind === 'adopt') {
-      report({ kind: 'adopted', id: order.id });
       listening.get(order.frontend)?.adopt?.(order.fd);
+      report({ kind: 'adopted', id: order.id });
       return;
     }
     Promise.all([...listening.values()].map((one) => one.drain())).then(

@@ -1,5 +1,5 @@
 /**
- * A listening socket whose descriptor a thread has been given. Whether the thread has made a handle of it when it ends,
+ * A socket whose descriptor a thread has been given: one to listen on, or a connection. Whether the thread has made a handle of it when it ends,
  * which would close it, only the system knows: the thread may end at any instruction.
  */
 
@@ -20,8 +20,8 @@ export class LentSocket {
   }
 
   /**
-   * Called when the thread has ended, and its handles are closed. An open socket without an owner would get its share of
-   * connections, and nobody would accept them.
+   * Called when the thread has ended, and its handles are closed. A listening socket without an owner would get its share
+   * of connections, and nobody would accept them; the client of a connection would wait.
    */
   closeIfLeft(): void {
     if (inodeOf(this.#fd) === this.#inode) this.#native.closeSocket(this.#fd);
