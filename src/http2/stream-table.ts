@@ -54,8 +54,8 @@ export class StreamTable {
 
   /** The open streams, in the order in which they were opened. */
   all(): Http2Stream[] {
-    const others = [...this.#others.values()];
-    return this.#first === null ? others : [this.#first, ...others];
+    const others = this.#others.values();
+    return this.#first === null ? [...others] : [this.#first, ...others];
   }
 
   add(stream: Http2Stream): void {

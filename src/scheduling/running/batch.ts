@@ -121,9 +121,7 @@ function joined(requests: readonly QueuedRequest[], position: number): BatchInpu
 function outputsOf(requests: readonly QueuedRequest[], first: readonly AdmittedOutput[]): readonly number[] {
   const indexes = new Array<number>(first.length);
   for (let i = 0; i < indexes.length; i++) indexes[i] = (first[i] as AdmittedOutput).index;
-  let others = 0;
-  for (let i = 1; i < requests.length; i++) if ((requests[i] as QueuedRequest).request.outputs !== first) others++;
-  if (others === 0) return indexes;
+  if (requests.every(({ request }) => request.outputs === first)) return indexes;
   const wanted = new Set(indexes);
   for (const { request } of requests) for (const output of request.outputs) wanted.add(output.index);
   return [...wanted];
